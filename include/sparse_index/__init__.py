@@ -1,0 +1,1 @@
+"""Keep an OpenSearch index of learned sparse vectors equal to a Parquet corpus. No Airflow in here."""

@@ -1,0 +1,149 @@
+"""The one way to talk to OpenSearch: a client that retries what may be retried and speaks our errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import opensearchpy
+from opensearchpy import AsyncOpenSearch, OpenSearch
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from sparse_index.errors import TransientError
+from sparse_index.http_errors import translate
+
+Json = dict[str, Any]
+
+ATTEMPTS = 5
+MAX_WAIT_S = 30.0
+POOL_SIZE = 32
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """Where the cluster is and how to prove who we are. TLS is on and verified unless said otherwise."""
+
+    host: str
+    port: int = 9200
+    use_ssl: bool = True
+    verify_certs: bool = True
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_certs: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    timeout_s: float = 60.0
+
+    def client_arguments(self) -> dict[str, Any]:
+        """Keyword arguments for the sync and the async client alike; neither retries by itself."""
+        arguments: dict[str, Any] = {
+            "hosts": [{"host": self.host, "port": self.port}],
+            "use_ssl": self.use_ssl,
+            "timeout": self.timeout_s,
+            "max_retries": 0,
+            "retry_on_timeout": False,
+            "pool_maxsize": POOL_SIZE,
+        }
+        if self.username is not None:
+            arguments["http_auth"] = (self.username, self.password or "")
+        if self.use_ssl:
+            arguments |= self._tls_arguments()
+        return arguments
+
+    def _tls_arguments(self) -> dict[str, Any]:
+        optional = {"ca_certs": self.ca_certs, "client_cert": self.client_cert, "client_key": self.client_key}
+        given = {name: value for name, value in optional.items() if value is not None}
+        # Whoever switches verification off has said so in so many words; a warning for every request hides others.
+        return {"verify_certs": self.verify_certs, "ssl_show_warn": False} | given
+
+
+@contextmanager
+def _our_errors(method: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except opensearchpy.exceptions.OpenSearchException as error:
+        raise translate(error, f"{method} {path}") from error
+
+
+class Cluster:
+    """OpenSearch as this package sees it.
+
+    Idempotent calls are retried here and nowhere else (connection errors, time-outs, 502-504, 429), with jitter.
+    Register, deploy and predict pass `retry=False`: their callers look for what may have happened first.
+    """
+
+    def __init__(
+        self, client: OpenSearch, *, attempts: int = ATTEMPTS, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._client = client
+        self._attempts = attempts
+        self._sleep = sleep
+
+    @classmethod
+    def connect(cls, settings: ConnectionSettings) -> Cluster:
+        return cls(OpenSearch(**settings.client_arguments()))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        retry: bool = True,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """The decoded answer; raises a `SparseIndexError` for every status outside 2xx (HEAD gives a bool)."""
+        arguments: dict[str, Any] = dict(params or {})
+        if timeout_s is not None:
+            arguments["request_timeout"] = timeout_s
+        policy = Retrying(
+            stop=stop_after_attempt(self._attempts if retry else 1),
+            wait=wait_random_exponential(multiplier=0.5, max=MAX_WAIT_S),
+            retry=retry_if_exception_type(TransientError),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return policy(self._once, method, path, body, arguments)
+
+    def _once(self, method: str, path: str, body: Any, arguments: dict[str, Any]) -> Any:
+        with _our_errors(method, path):
+            # The transport takes `request_timeout` out of the parameters, so each attempt needs its own copy.
+            return self._client.transport.perform_request(method, path, params=dict(arguments), body=body)
+
+    def get(self, path: str, body: Mapping[str, Any] | None = None, **params: Any) -> Any:
+        return self.request("GET", path, body, params=params)
+
+    def put(self, path: str, body: Mapping[str, Any] | None = None, **params: Any) -> Any:
+        return self.request("PUT", path, body, params=params)
+
+    def delete(self, path: str, **params: Any) -> Any:
+        return self.request("DELETE", path, params=params)
+
+    def post(
+        self, path: str, body: Mapping[str, Any] | None = None, *, retry: bool = True, **params: Any
+    ) -> Any:
+        return self.request("POST", path, body, params=params, retry=retry)
+
+    def exists(self, path: str) -> bool:
+        return bool(self.request("HEAD", path))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class AsyncCluster:
+    """The reading half of `Cluster` for the triggerer's event loop: GET only, never retried (the next poll is)."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._client = AsyncOpenSearch(**settings.client_arguments())
+
+    async def get(self, path: str) -> Any:
+        with _our_errors("GET", path):
+            return await self._client.transport.perform_request("GET", path)
+
+    async def close(self) -> None:
+        await self._client.close()

@@ -1,0 +1,1 @@
+"""One YAML file per corpus, checked as a whole: every problem of a file in one message."""

@@ -1,0 +1,128 @@
+"""The configuration of one corpus: where it is, how it becomes documents, and what may go live."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from string import Formatter
+from typing import Annotated, Literal
+
+import orjson
+from pydantic import Field, field_validator, model_validator
+
+from sparse_index.config.encoder import EncoderConfig, Section
+
+_ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SourceConfig(Section):
+    """A Parquet data set and how a row becomes a document.
+
+    `uri`: a file, folder or glob, any fsspec address. `text_template`: the text to encode, `"{title}. {body}"`.
+    `columns`: those indexed as typed fields (default: every column). Texts are cut at `max_text_chars` characters
+    before encoding: a model reads a few thousand at most.
+    """
+
+    uri: str
+    id_column: str
+    text_template: str
+    columns: list[str] | None = None
+    max_text_chars: Annotated[int, Field(ge=1)] = 20_000
+    max_shards: Annotated[int, Field(ge=1, le=256)] = 16
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns the template names, in order of appearance."""
+        names = (name for _, name, _, _ in Formatter().parse(self.text_template) if name)
+        return list(dict.fromkeys(names))
+
+    @field_validator("text_template")
+    @classmethod
+    def _template_is_plain(cls, template: str) -> str:
+        try:
+            fields = [part for part in Formatter().parse(template) if part[1] is not None]
+        except ValueError as error:
+            raise ValueError(f"not a template: {error}; write it like '{{title}}. {{body}}'") from error
+        if not fields:
+            raise ValueError("names no column; write it like '{title}. {body}'")
+        if any(
+            not name or not name.isidentifier() or spec or conversion for _, name, spec, conversion in fields
+        ):
+            raise ValueError("only plain column names in braces are allowed, like '{title}. {body}'")
+        return template
+
+
+class IndexConfig(Section):
+    """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can."""
+
+    shards: Annotated[int, Field(ge=1)] = 1
+    replicas: Annotated[int, Field(ge=0)] = 1
+    vector_field: str = "text_sparse"
+    codec: str = "default"
+    deletes_pct_allowed: Annotated[int, Field(ge=5, le=50)] = 20
+    bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
+    bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
+
+
+class LimitsConfig(Section):
+    """Beyond these nothing is promoted (dead letters) or even started (changes), unless a Param acknowledges it."""
+
+    max_dead_letters: Annotated[int, Field(ge=0)] = 1000
+    max_dead_letter_share: Share = 0.01
+    max_changed_share: Share = 0.5
+    max_deleted_share: Share = 0.2
+    min_documents: Annotated[int, Field(ge=0)] = 1
+
+
+class RetentionConfig(Section):
+    """How many previous generations (indices) stay for a rollback, and how long the store keeps ended builds."""
+
+    generations: Annotated[int, Field(ge=0)] = 1
+    builds_days: Annotated[int, Field(ge=1)] = 30
+
+
+class CorpusConfig(Section):
+    """Everything one corpus needs; the whole content of `include/corpora/<name>.yaml`."""
+
+    alias: str
+    description: str = ""
+    owner: str = "airflow"
+    tags: list[str] = []
+    schedule: str | None = "@daily"
+    kind: Literal["snapshot"] = "snapshot"
+    connection: str = "opensearch_default"
+    store: str
+    store_is_shared: bool = False
+    cluster_settings: Literal["check", "ensure"] = "check"
+    source: SourceConfig
+    encoder: EncoderConfig
+    index: IndexConfig = IndexConfig()
+    limits: LimitsConfig = LimitsConfig()
+    retention: RetentionConfig = RetentionConfig()
+
+    @field_validator("alias")
+    @classmethod
+    def _alias_is_an_index_name(cls, alias: str) -> str:
+        if not _ALIAS.match(alias) or "--" in alias:
+            raise ValueError(
+                "an alias has lower case letters, digits, '.', '_' and '-', begins with a letter or digit, "
+                "is at most 100 long and has no '--' (that separates alias and build)"
+            )
+        return alias
+
+    @model_validator(mode="after")
+    def _vector_field_is_free(self) -> CorpusConfig:
+        if self.index.vector_field in (self.source.columns or []):
+            raise ValueError(f"index.vector_field '{self.index.vector_field}' is also a column of the corpus")
+        return self
+
+    def document_hash(self) -> str:
+        """16 hex digits over all that decides a document's content beside the corpus: a change means a full build."""
+        shape = {
+            "source": self.source.model_dump(
+                include={"id_column", "text_template", "columns", "max_text_chars"}
+            ),
+            "index": self.index.model_dump(include={"shards", "vector_field", "codec"}),
+        }
+        return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

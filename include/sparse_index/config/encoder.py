@@ -1,0 +1,121 @@
+"""Which model turns texts into token weights, where it comes from and how its vectors are pruned."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PruneType(StrEnum):
+    """Pruning methods under the names ML Commons' sparse_encoding processor gives them."""
+
+    NONE = "none"
+    MAX_RATIO = "max_ratio"
+    ABS_VALUE = "abs_value"
+    ALPHA_MASS = "alpha_mass"
+    TOP_K = "top_k"
+
+
+class Pruning(Section):
+    """How small weights leave a vector. `value`: share of the largest weight, a weight, share of the mass, a count."""
+
+    type: PruneType = PruneType.NONE
+    value: float | None = None
+
+    @model_validator(mode="after")
+    def _value_fits(self) -> Pruning:
+        if (self.type is PruneType.NONE) != (self.value is None):
+            raise ValueError("give `value` with every pruning type but `none`, and never with `none`")
+        if self.value is None:
+            return self
+        if self.type is PruneType.TOP_K and (self.value < 1 or self.value != int(self.value)):
+            raise ValueError("top_k needs a whole number of tokens, 1 or more")
+        if self.type in (PruneType.MAX_RATIO, PruneType.ALPHA_MASS) and not 0 <= self.value < 1:
+            raise ValueError(f"{self.type} needs a share in [0, 1)")
+        if self.value < 0:
+            raise ValueError(f"{self.type} needs a value of 0 or more")
+        return self
+
+
+class PretrainedModel(Section):
+    """A model of the ML Commons catalogue; the cluster downloads it."""
+
+    source: Literal["pretrained"]
+    name: str
+    version: str
+    model_format: Literal["TORCH_SCRIPT", "ONNX"] = "TORCH_SCRIPT"
+
+
+class UrlModel(Section):
+    """A zip that the cluster downloads from `url`; `sha256` is checked by the cluster."""
+
+    source: Literal["url"]
+    name: str
+    version: str
+    url: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    model_format: Literal["TORCH_SCRIPT", "ONNX"] = "TORCH_SCRIPT"
+    model_config_body: dict[str, object] | None = None
+
+
+class FileModel(Section):
+    """A zip at `path` (any fsspec address a worker can read), uploaded in chunks: no download by the cluster."""
+
+    source: Literal["file"]
+    name: str
+    version: str
+    path: str
+    model_format: Literal["TORCH_SCRIPT", "ONNX"] = "TORCH_SCRIPT"
+    model_config_body: dict[str, object] | None = None
+
+
+class ExistingModel(Section):
+    """A model that is registered already, remote connectors too; we deploy nothing and delete nothing."""
+
+    source: Literal["model_id"]
+    model_id: str
+
+
+ModelSource = Annotated[PretrainedModel | UrlModel | FileModel | ExistingModel, Field(discriminator="source")]
+
+
+class EncoderConfig(Section):
+    """The sparse encoder of one corpus and how hard it is driven."""
+
+    model: ModelSource
+    lifecycle: Literal["per_run"] = "per_run"
+    max_tokens: Annotated[int, Field(gt=0)] = 512
+    pruning: Pruning = Pruning()
+    docs_per_request: Annotated[int, Field(ge=1, le=64)] = 8
+    chunk_docs: Annotated[int, Field(ge=1)] = 256
+    parallel_tasks: Annotated[int, Field(ge=1)] = 2
+    request_timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    register_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
+    deploy_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
+
+
+def fingerprint(encoder: EncoderConfig, content_sha256: str | None) -> str:
+    """16 hex digits that name the vectors of this encoder.
+
+    Everything that changes a vector is in it: the model's content hash (None: the catalogue's name and version
+    stand for it), name, version, max tokens, pruning and token format.
+    """
+    named = {"name", "version", "model_format", "model_id"}
+    identity = {
+        "content": content_sha256,
+        "model": encoder.model.model_dump(include=named),
+        "max_tokens": encoder.max_tokens,
+        "pruning": encoder.pruning.model_dump(mode="json"),
+        "token_format": "WORD",
+    }
+    return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Reading Parquet corpora: files, shards, rows, values, hashes, manifests."""

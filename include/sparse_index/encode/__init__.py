@@ -1,0 +1,1 @@
+"""Texts to vectors: requests in flight, halving failures, chunks as commits."""

@@ -1,0 +1,58 @@
+"""The border: what OpenSearch's client raises becomes one of our errors, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opensearchpy import exceptions as client_errors
+
+from sparse_index.errors import (
+    AccessError,
+    OverloadedError,
+    SparseIndexError,
+    TerminalError,
+    UnavailableError,
+)
+
+_UNAVAILABLE = frozenset({502, 503, 504})
+
+
+def translate(error: client_errors.OpenSearchException, what: str) -> SparseIndexError:
+    """Our error for `error`, raised by the client while doing `what` ("PUT /tickets")."""
+    if isinstance(error, client_errors.SSLError):
+        return AccessError(
+            f"{what}: the certificate of the cluster is not trusted ({error.error}). "
+            "Give the CA file in the connection's extra `ca_certs`."
+        )
+    if isinstance(error, client_errors.ConnectionError):
+        return UnavailableError(
+            f"{what}: no answer from the cluster ({error.error}). Check host, port and whether it is up."
+        )
+    if not isinstance(error, client_errors.TransportError) or not isinstance(error.status_code, int):
+        return TerminalError(f"{what}: {error}")
+    return _from_status(error, error.status_code, what)
+
+
+def _from_status(error: client_errors.TransportError, status: int, what: str) -> SparseIndexError:
+    reason = reason_of(error.info) or str(error.error)
+    if status == 401:
+        return AccessError(f"{what}: login or password refused (401).", status, reason)
+    if status == 403 and "cluster_block_exception" not in reason:
+        return AccessError(
+            f"{what}: permission missing (403): {reason}. See docs/security.md.", status, reason
+        )
+    if status == 429:
+        return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
+    if status in _UNAVAILABLE:
+        return UnavailableError(f"{what}: the cluster is not ready ({status}): {reason}.", status, reason)
+    return TerminalError(f"{what}: refused with {status}: {reason}", status, reason)
+
+
+def reason_of(info: Any) -> str:
+    """ "type: reason" of an OpenSearch error body; an empty text when there is none (HEAD, proxies)."""
+    cause = info.get("error", info) if isinstance(info, dict) else info
+    if isinstance(cause, dict):
+        roots = cause.get("root_cause") or [cause]
+        parts = (str(roots[0].get(key, "")) for key in ("type", "reason"))
+        return ": ".join(part for part in parts if part)
+    return str(cause or "")

@@ -1,0 +1,1 @@
+"""The candidate index: mapping, bulk writes, books, promotion, retirement."""

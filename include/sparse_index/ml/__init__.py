@@ -1,0 +1,1 @@
+"""ML Commons: model groups, registration, deployment, waiting, clean-up."""

@@ -1,0 +1,167 @@
+"""The plan: everything later stages need, frozen at plan time and kept as JSON in the store."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.names import candidate_name, group_name, write_alias
+from sparse_index.store import Store, build_folder
+
+
+class Frozen(BaseModel):
+    """A value that travels between processes as JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mode(StrEnum):
+    """What a run is asked to do."""
+
+    AUTO = "auto"
+    FULL = "full"
+    PLAN_ONLY = "plan_only"
+
+
+class BuildKind(StrEnum):
+    """What the plan decided: a new index, a clone with the difference, or nothing at all."""
+
+    FULL = "full"
+    DELTA = "delta"
+    NOTHING = "nothing"
+
+
+class RunRequest(Frozen):
+    """What one run asks for; the Params of the trigger form, resolved."""
+
+    run_id: str
+    data_date: date
+    mode: Mode = Mode.AUTO
+    row_limit: int | None = None
+    force_older_date: bool = False
+    accept_mass_change: bool = False
+
+
+class Shard(Frozen):
+    """Contiguous row groups of one corpus file: the unit of one mapped scan task.
+
+    `version` identifies the file's content (mtime and inode, or an ETag): another value means the file changed.
+    """
+
+    number: int
+    uri: str
+    version: str
+    first_row_group: int
+    row_groups: int
+    rows: int
+
+
+class ShardScan(Frozen):
+    """What scanning one shard found; `manifest` is a path in the store."""
+
+    shard: Shard
+    manifest: str
+    rows: int
+
+
+class Part(Frozen):
+    """An even share of the work: the unit of one mapped encode or index task. `path` is a path in the store."""
+
+    number: int
+    path: str
+    items: int
+
+
+class Counts(Frozen):
+    """The change set in numbers of rows; `rows_read` is the sum of the lines that P1 names.
+
+    `encoded`: documents whose vector this build makes; `reused`: whose vector is in the store already (also documents
+    whose fields alone changed); `texts_to_encode` counts distinct texts.
+    """
+
+    rows_read: int = 0
+    new: int = 0
+    text_changed: int = 0
+    fields_changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    encoded: int = 0
+    reused: int = 0
+    blank: int = 0
+    duplicate_ids: int = 0
+    superseded: int = 0
+    dead_letters: int = 0
+    over_long: int = 0
+    texts_to_encode: int = 0
+    documents: int = 0
+
+
+class Plan(Frozen):
+    """One planning attempt for one alias.
+
+    `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
+    candidate must reach when no further document is rejected, `promotes` False for limited runs.
+    """
+
+    build_id: str
+    request: RunRequest
+    config: CorpusConfig
+    kind: BuildKind
+    reasons: list[str]
+    created_at: datetime
+    fingerprint: str
+    live_index: str | None
+    live_build_id: str | None
+    counts: Counts
+    manifest: str
+    encode_parts: list[Part]
+    index_parts: list[Part]
+    promotes: bool
+
+    @property
+    def alias(self) -> str:
+        return self.config.alias
+
+    @property
+    def candidate(self) -> str:
+        return candidate_name(self.alias, self.build_id)
+
+    @property
+    def write_alias(self) -> str:
+        return write_alias(self.candidate)
+
+    @property
+    def group(self) -> str:
+        return group_name(self.alias, self.build_id)
+
+    @property
+    def folder(self) -> str:
+        return build_folder(self.alias, self.build_id)
+
+    @property
+    def builds(self) -> bool:
+        """Whether a candidate is to be made at all."""
+        return self.kind is not BuildKind.NOTHING and self.request.mode is not Mode.PLAN_ONLY
+
+    @property
+    def outcome_when_idle(self) -> Literal["plan_only", "nothing_changed"]:
+        return "plan_only" if self.request.mode is Mode.PLAN_ONLY else "nothing_changed"
+
+
+def plan_path(alias: str, build_id: str) -> str:
+    return f"{build_folder(alias, build_id)}/plan.json"
+
+
+def save_plan(store: Store, plan: Plan) -> str:
+    """Write the plan into the store; gives its path there."""
+    path = plan_path(plan.alias, plan.build_id)
+    store.write_bytes(path, plan.model_dump_json(indent=2).encode())
+    return path
+
+
+def load_plan(store: Store, path: str) -> Plan:
+    return Plan.model_validate_json(store.read_bytes(path))

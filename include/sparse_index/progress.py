@@ -1,0 +1,64 @@
+"""Progress a person can trust: done of how many, per second, time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one piece of work is; `total` is fixed by the plan and never moves."""
+
+    stage: str
+    done: int
+    total: int
+    per_second: float
+    seconds_left: float | None
+
+    def __str__(self) -> str:
+        left = "unknown" if self.seconds_left is None else f"{self.seconds_left:.0f} s"
+        return f"{self.stage}: {self.done:,} of {self.total:,} documents, {self.per_second:.1f}/s, time left {left}"
+
+
+Report = Callable[[Progress], None]
+
+
+def silent(_: Progress) -> None:
+    """Report to nobody."""
+
+
+class ProgressMeter:
+    """Counts documents and reports at most every `every_s` seconds, and once at the end."""
+
+    def __init__(
+        self,
+        stage: str,
+        total: int,
+        report: Report,
+        *,
+        every_s: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stage, self._total, self._report = stage, total, report
+        self._every_s, self._clock = every_s, clock
+        self._started = self._reported = clock()
+        self._done = self._before = 0
+
+    def resume_at(self, done: int) -> None:
+        """Documents finished by an earlier attempt: done, but not part of this attempt's speed."""
+        self._done = self._before = done
+
+    def add(self, documents: int) -> None:
+        self._done += documents
+        now = self._clock()
+        if now - self._reported >= self._every_s or self._done >= self._total:
+            self._reported = now
+            self._report(self.now())
+
+    def now(self) -> Progress:
+        seconds = max(self._clock() - self._started, 1e-6)
+        rate = (self._done - self._before) / seconds
+        left = (self._total - self._done) / rate if rate > 0 else None
+        return Progress(self._stage, self._done, self._total, rate, left)

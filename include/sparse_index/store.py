@@ -1,0 +1,136 @@
+"""The store: manifests, plans, vectors, dead letters and receipts under one fsspec address.
+
+A file that exists is complete: local files are written under a temporary name and moved, object stores take one
+request. Nothing is ever changed in place.
+
+    <alias>/manifests/<scan of one shard>.parquet     content addressed
+    <alias>/builds/<build>/plan.json, manifest.parquet, parts/*.parquet, reports/*.json, dead_letters/*.parquet,
+                           receipt.json
+    vectors/<fingerprint>/<build>-<part>[-<chunk>].parquet
+"""
+
+from __future__ import annotations
+
+import posixpath
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import fsspec
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+VECTORS = "vectors"
+
+
+class Store:
+    """One root address. Paths given to the methods are relative to it, with forward slashes."""
+
+    def __init__(self, root_uri: str) -> None:
+        self.root_uri = root_uri
+        self.filesystem, self._root = fsspec.core.url_to_fs(root_uri)
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, LocalFileSystem)
+
+    def full(self, path: str) -> str:
+        """The address DuckDB and pyarrow understand: a plain path when local, else with its protocol."""
+        address = posixpath.join(self._root, path)
+        return address if self.is_local else str(self.filesystem.unstrip_protocol(address))
+
+    def exists(self, path: str) -> bool:
+        return bool(self.filesystem.exists(self._address(path)))
+
+    def list(self, folder: str, suffix: str = "") -> list[str]:
+        """Paths of the files below `folder` that end in `suffix`, sorted; empty when there is no such folder."""
+        found = self.filesystem.find(self._address(folder))
+        paths = (posixpath.relpath(str(name), self._root) for name in found)
+        return sorted(path for path in paths if path.endswith(suffix) and not is_temporary(path))
+
+    def size_bytes(self, path: str) -> int:
+        return int(self.filesystem.size(self._address(path)))
+
+    def delete(self, path: str) -> None:
+        """Delete one file; already gone is success."""
+        try:
+            self.filesystem.rm_file(self._address(path))
+        except FileNotFoundError:
+            return
+
+    def read_bytes(self, path: str) -> bytes:
+        return bytes(self.filesystem.cat_file(self._address(path)))
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        if not self.is_local:
+            self.filesystem.pipe_file(self._address(path), data)
+            return
+        final = Path(self._address(path))
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = final.with_name(temporary_name(final.name))
+        temporary.write_bytes(data)
+        temporary.replace(final)
+
+    def read_json(self, path: str) -> Any:
+        return orjson.loads(self.read_bytes(path))
+
+    def write_json(self, path: str, value: Any) -> None:
+        self.write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+    def write_table(self, path: str, table: pa.Table, row_group_rows: int = 10_000) -> None:
+        with self.writing(path) as local:
+            pq.write_table(table, local, compression="zstd", row_group_size=row_group_rows)
+
+    def read_table(self, path: str, columns: list[str] | None = None) -> pa.Table:
+        with self.filesystem.open(self._address(path), "rb") as file:
+            return pq.read_table(file, columns=columns)
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """A local path to write to; the file appears under `path` in one step when the block ends well."""
+        if self.is_local:
+            final = Path(self._address(path))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            temporary = final.with_name(temporary_name(final.name))
+            try:
+                yield temporary
+                temporary.replace(final)
+            finally:
+                temporary.unlink(missing_ok=True)
+            return
+        with TemporaryDirectory() as folder:
+            local = Path(folder, posixpath.basename(path))
+            yield local
+            self.filesystem.put_file(str(local), self._address(path))
+
+    def _address(self, path: str) -> str:
+        return posixpath.join(self._root, path)
+
+
+def temporary_name(name: str) -> str:
+    return f".{name}.{uuid.uuid4().hex[:8]}.tmp"
+
+
+def is_temporary(path: str) -> bool:
+    return path.endswith(".tmp")
+
+
+def builds_folder(alias: str) -> str:
+    return f"{alias}/builds"
+
+
+def build_folder(alias: str, build_id: str) -> str:
+    return f"{builds_folder(alias)}/{build_id}"
+
+
+def manifests_folder(alias: str) -> str:
+    return f"{alias}/manifests"
+
+
+def vectors_folder(fingerprint: str) -> str:
+    return f"{VECTORS}/{fingerprint}"
