@@ -123,9 +123,7 @@ class Cluster:
     def delete(self, path: str, **params: Any) -> Any:
         return self.request("DELETE", path, params=params)
 
-    def post(
-        self, path: str, body: Mapping[str, Any] | None = None, *, retry: bool = True, **params: Any
-    ) -> Any:
+    def post(self, path: str, body: Mapping[str, Any] | None = None, *, retry: bool = True, **params: Any) -> Any:
         return self.request("POST", path, body, params=params, retry=retry)
 
     def exists(self, path: str) -> bool:

@@ -38,9 +38,7 @@ def _from_status(error: client_errors.TransportError, status: int, what: str) ->
     if status == 401:
         return AccessError(f"{what}: login or password refused (401).", status, reason)
     if status == 403 and "cluster_block_exception" not in reason:
-        return AccessError(
-            f"{what}: permission missing (403): {reason}. See docs/security.md.", status, reason
-        )
+        return AccessError(f"{what}: permission missing (403): {reason}. See docs/security.md.", status, reason)
     if status == 429:
         return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
     if status in _UNAVAILABLE:

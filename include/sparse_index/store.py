@@ -47,7 +47,7 @@ class Store:
     def exists(self, path: str) -> bool:
         return bool(self.filesystem.exists(self._address(path)))
 
-    def list(self, folder: str, suffix: str = "") -> list[str]:
+    def files(self, folder: str, suffix: str = "") -> list[str]:
         """Paths of the files below `folder` that end in `suffix`, sorted; empty when there is no such folder."""
         found = self.filesystem.find(self._address(folder))
         paths = (posixpath.relpath(str(name), self._root) for name in found)

@@ -46,9 +46,7 @@ class SourceConfig(Section):
             raise ValueError(f"not a template: {error}; write it like '{{title}}. {{body}}'") from error
         if not fields:
             raise ValueError("names no column; write it like '{title}. {body}'")
-        if any(
-            not name or not name.isidentifier() or spec or conversion for _, name, spec, conversion in fields
-        ):
+        if any(not name or not name.isidentifier() or spec or conversion for _, name, spec, conversion in fields):
             raise ValueError("only plain column names in braces are allowed, like '{title}. {body}'")
         return template
 
@@ -120,9 +118,7 @@ class CorpusConfig(Section):
     def document_hash(self) -> str:
         """16 hex digits over all that decides a document's content beside the corpus: a change means a full build."""
         shape = {
-            "source": self.source.model_dump(
-                include={"id_column", "text_template", "columns", "max_text_chars"}
-            ),
+            "source": self.source.model_dump(include={"id_column", "text_template", "columns", "max_text_chars"}),
             "index": self.index.model_dump(include={"shards", "vector_field", "codec"}),
         }
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
