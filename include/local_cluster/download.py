@@ -1,28 +1,26 @@
 """Fetches locked packages: several at a time, resumable, each one verified before it counts as there."""
 
+import errno
 import hashlib
 import os
-import sys
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 from jgo.maven import MavenContext
-from tqdm import tqdm
 
-from local_cluster.cache import require_room
-from local_cluster.errors import DOCKER_HINT, CorruptDownloadError, DownloadError
+from local_cluster.cache import FreeBytes, free_bytes, require_room
+from local_cluster.errors import DOCKER_HINT, CorruptDownloadError, DiskFullError, DownloadError
 from local_cluster.lock import Artifact
+from local_cluster.progress import ByteProgress
 
 PARALLEL_DOWNLOADS = 4
-ATTEMPTS = 4
 BLOCK_BYTES = 256 * 1024
-CONNECT_READ_TIMEOUT_S = (10, 60)
-QUIET_INTERVAL_S = 15
+CONNECT_AND_READ_TIMEOUT_S = (10, 60)
+PURPOSE = "The download of OpenSearch"
 
 
 def default_repository() -> str:
@@ -41,42 +39,96 @@ class Downloader:
 
     repository: str
     folder: Path
-    session: requests.Session = field(default_factory=requests.Session)
+    attempts: int = 4
+    pause_s: float = 2.0
+    free: FreeBytes = free_bytes
 
     def path_of(self, artifact: Artifact) -> Path:
         return self.folder / artifact.path
 
-    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
-        return [artifact for artifact in artifacts if not self.path_of(artifact).exists()]
-
     def fetch_all(self, artifacts: Sequence[Artifact]) -> None:
-        """Every artifact is in the folder afterwards; DownloadError, CorruptDownloadError or DiskFullError if not."""
-        missing = self.missing(artifacts)
-        total_bytes = sum(artifact.size_bytes for artifact in missing)
+        """Afterwards every artifact is in the folder, verified when it was fetched.
+
+        DownloadError, CorruptDownloadError or DiskFullError if that cannot be had.
+        """
+        missing = [artifact for artifact in artifacts if not self.path_of(artifact).exists()]
         if not missing:
             return
-        require_room(self.folder, total_bytes, "The download of OpenSearch")
-        with Progress(total_bytes) as progress, ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
-            largest_first = sorted(missing, key=lambda artifact: -artifact.size_bytes)
-            futures = [pool.submit(self.fetch, artifact, progress) for artifact in largest_first]
+        total_bytes = sum(artifact.size_bytes for artifact in missing)
+        require_room(self.folder, total_bytes, PURPOSE, self.free)
+        with ByteProgress(total_bytes, "Downloading OpenSearch") as progress:
+            self._fetch_in_parallel(missing, progress)
+
+    def _fetch_in_parallel(self, artifacts: Sequence[Artifact], progress: ByteProgress) -> None:
+        largest_first = sorted(artifacts, key=lambda artifact: -artifact.size_bytes)
+        with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
+            futures = [pool.submit(self._fetch, artifact, progress) for artifact in largest_first]
             try:
                 for future in futures:
                     future.result()
-            except DownloadError:
+            finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise
 
-    def fetch(self, artifact: Artifact, progress: "Progress") -> None:
-        """Fetch one package, going on with what an earlier attempt left in its .part file."""
+    def _fetch(self, artifact: Artifact, progress: ByteProgress) -> None:
         target = self.path_of(artifact)
         part = target.with_name(f"{target.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in range(1, ATTEMPTS + 1):
+        for remaining in reversed(range(self.attempts)):
             try:
                 self._continue(artifact, part, progress)
-                self._verify(artifact, part)
+                self._verify(artifact, part, progress)
+                part.rename(target)
+                return
             except (requests.RequestException, CorruptDownloadError) as error:
-                self._give_up_if_last(artifact, attempt, error)
-                continue
-            part.rename(target)
+                if not remaining:
+                    raise self._translated(artifact, error) from error
+                time.sleep(self.pause_s)
+            except OSError as error:
+                raise self._translated_os_error(error) from error
+
+    def _continue(self, artifact: Artifact, part: Path, progress: ByteProgress) -> None:
+        """Append what is missing to the .part file; from the start where the server cannot do ranges."""
+        have_bytes = part.stat().st_size if part.exists() else 0
+        progress.advance(have_bytes)
+        if have_bytes >= artifact.size_bytes:
             return
+        url = f"{self.repository.rstrip('/')}/{artifact.path}"
+        headers = {"Range": f"bytes={have_bytes}-"} if have_bytes else {}
+        with requests.get(url, headers=headers, stream=True, timeout=CONNECT_AND_READ_TIMEOUT_S) as response:
+            response.raise_for_status()
+            resumed = response.status_code == requests.codes.partial_content
+            self._write(response, part, "ab" if resumed else "wb", progress)
+
+    def _write(self, response: requests.Response, part: Path, mode: str, progress: ByteProgress) -> None:
+        with part.open(mode) as file:
+            for block in response.iter_content(BLOCK_BYTES):
+                file.write(block)
+                progress.advance(len(block))
+
+    def _verify(self, artifact: Artifact, part: Path, progress: ByteProgress) -> None:
+        found = sha256_of(part)
+        if found == artifact.sha256:
+            return
+        progress.advance(-part.stat().st_size)
+        part.unlink()
+        raise CorruptDownloadError(
+            f"{artifact.path}: the lock file names sha256 {artifact.sha256}, the downloaded file has {found}. "
+            f"It was removed. Try again; if it stays so, a proxy or mirror changes the file. {DOCKER_HINT}"
+        )
+
+    def _translated(self, artifact: Artifact, error: Exception) -> DownloadError:
+        if isinstance(error, CorruptDownloadError):
+            return error
+        return DownloadError(
+            f"Could not download {artifact.filename} after {self.attempts} attempts: {error}. "
+            f"Check the network (or set SPARSE_INDEX_MAVEN_REPOSITORY to a mirror that you can reach) and run "
+            f"the same command again: it goes on where it stopped. {DOCKER_HINT}"
+        )
+
+    def _translated_os_error(self, error: OSError) -> Exception:
+        if error.errno != errno.ENOSPC:
+            return error
+        return DiskFullError(
+            f"{PURPOSE} filled the disk of {self.folder}. Free some room, or set SPARSE_INDEX_CACHE to another "
+            f"disk, and run the same command again: it goes on where it stopped. {DOCKER_HINT}"
+        )

@@ -49,6 +49,7 @@ class Profile:
     name: str
     version: str
     java_major: int
+    class_java_major: int
     libraries: tuple[str, ...]
     modules: tuple[Module, ...]
     plugins: tuple[str, ...]
@@ -73,6 +74,7 @@ _PLAIN = Profile(
     name="plain",
     version="3.6.0",
     java_major=25,
+    class_java_major=21,
     libraries=(
         "org.opensearch:opensearch:3.6.0",
         "org.opensearch:opensearch-plugin-classloader:3.6.0",

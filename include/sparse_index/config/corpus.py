@@ -86,7 +86,7 @@ class CorpusConfig(Section):
     alias: str
     description: str = ""
     owner: str = "airflow"
-    tags: list[str] = []
+    tags: tuple[str, ...] = ()
     schedule: str | None = "@daily"
     kind: Literal["snapshot"] = "snapshot"
     connection: str = "opensearch_default"

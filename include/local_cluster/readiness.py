@@ -1,0 +1,67 @@
+"""Waits until a started server is ready for work."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+
+from local_cluster.errors import DOCKER_HINT, PortTakenError, ServerStartError
+from local_cluster.home import Connection, Home
+
+START_TIMEOUT_S = 180.0
+POLL_S = 0.25
+LAST_LINES = 25
+
+
+def wait_until_ready(
+    connection: Connection, home: Home, alive: Callable[[], bool], timeout_s: float = START_TIMEOUT_S
+) -> None:
+    """Return when the cluster answers; ServerStartError with the last log lines when it died or took too long."""
+    deadline = time.monotonic() + timeout_s
+    state = "no answer yet"
+    while state != "ready":
+        if not alive():
+            raise _ended(connection, home)
+        if time.monotonic() > deadline:
+            raise ServerStartError(_message(f"was not ready after {timeout_s:.0f} s ({state})", home))
+        time.sleep(POLL_S)
+        state = probe(connection)
+
+
+def probe(connection: Connection, timeout_s: float = 10.0) -> str:
+    """`ready`, or why not, in words."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            return _probe_health(session, connection, timeout_s)
+    except requests.RequestException as error:
+        return type(error).__name__
+
+
+def _probe_health(session: requests.Session, connection: Connection, timeout_s: float) -> str:
+    if connection.username is not None:
+        session.auth = (connection.username, connection.password or "")
+        session.verify = connection.ca_certs or True
+    response = session.get(f"{connection.url}/_cluster/health", timeout=timeout_s)
+    if response.status_code != requests.codes.ok:
+        return f"HTTP {response.status_code}"
+    health = response.json()
+    return "ready" if health["status"] in ("green", "yellow") else f"cluster is {health['status']}"
+
+
+def last_lines(path: Path, count: int = LAST_LINES) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    return "\n".join(lines[-count:])
+
+
+def _ended(connection: Connection, home: Home) -> ServerStartError | PortTakenError:
+    message = _message("ended during start", home)
+    if "BindHttpException" in message or "BindTransportException" in message:
+        return PortTakenError(f"Port {connection.port} was taken by another process. {message}")
+    return ServerStartError(message)
+
+
+def _message(what: str, home: Home) -> str:
+    logs = "\n".join(filter(None, (last_lines(home.logs / "server.log"), last_lines(home.console_log))))
+    return f"The server in {home.folder} {what}. Last log lines:\n{logs}\n{DOCKER_HINT}"

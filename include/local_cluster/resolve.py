@@ -1,0 +1,110 @@
+"""Writes the lock file: asks the repository which packages the profiles need, fetches and hashes them."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jgo.maven import Dependency, MavenContext
+
+from local_cluster.download import sha256_of
+from local_cluster.lock import Artifact, Use
+from local_cluster.profiles import MODULE_GROUP, Profile
+
+RUNTIME_SCOPES = ("compile", "runtime", None)
+TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Collects dependencies and the places where they are used."""
+
+    context: MavenContext
+    machine: str
+    uses: dict[tuple[str, ...], set[Use]] = field(default_factory=dict)
+
+    def add(self, dependency: Dependency, use: Use) -> None:
+        self.uses.setdefault(_key(dependency), set()).add(use)
+
+    def closure(self, coordinate: str) -> list[Dependency]:
+        """The package and all that it needs at run time on this machine."""
+        roots, transitive = self.context.resolver.resolve([self.context.create_dependency(coordinate)])
+        return [*roots, *(each for each in transitive if self._needed(each))]
+
+    def _needed(self, dependency: Dependency) -> bool:
+        return dependency.scope in RUNTIME_SCOPES and dependency.classifier in ("", self.machine)
+
+
+def lock_profiles(profiles: Iterable[Profile]) -> tuple[Artifact, ...]:
+    """Every package of the profiles. Downloads all of them: about 1 GB, into a folder that is removed after."""
+    with tempfile.TemporaryDirectory() as folder:
+        context = MavenContext(repo_cache=Path(folder), timeout=TIMEOUT_S)
+        resolution: Resolution | None = None
+        uses: dict[tuple[str, ...], set[Use]] = {}
+        for profile in profiles:
+            resolution = Resolution(context, profile.natives.machine, uses)
+            _resolve_profile(profile, resolution)
+        return tuple(_hashed(context, key, found) for key, found in uses.items())
+
+
+def _resolve_profile(profile: Profile, resolution: Resolution) -> None:
+    library = _resolve_libraries(profile, resolution)
+    _resolve_modules(profile, resolution, library)
+    for plugin in profile.plugins:
+        resolution.add(_dependency(resolution, plugin, packaging="zip"), Use(profile.name, "plugins"))
+    natives = profile.natives
+    native = _dependency(resolution, natives.native, classifier=natives.machine)
+    resolution.add(native, Use(profile.name, "natives"))
+    resolution.add(_dependency(resolution, natives.jni), Use(profile.name, "jni"))
+
+
+def _resolve_libraries(profile: Profile, resolution: Resolution) -> set[tuple[str, str]]:
+    """Adds the jars of lib/; of two versions the one nearer to the first library wins, as Maven does."""
+    seen: set[tuple[str, str]] = set()
+    for coordinate in profile.libraries:
+        for dependency in resolution.closure(coordinate):
+            if _project(dependency) not in seen:
+                resolution.add(dependency, Use(profile.name, "lib"))
+                seen.add(_project(dependency))
+    return seen
+
+
+def _resolve_modules(profile: Profile, resolution: Resolution, library: set[tuple[str, str]]) -> None:
+    """Adds each module's jars less those it inherits: a class in two places is 'jar hell' and stops the server."""
+    by_module: dict[str, set[tuple[str, str]]] = {}
+    for module in profile.modules:
+        inherited = library.union(*(by_module[name] for name in module.extends))
+        closure = resolution.closure(f"{MODULE_GROUP}:{module.artifact}:{profile.version}")
+        own = [dependency for dependency in closure if _project(dependency) not in inherited]
+        by_module[module.name] = {_project(dependency) for dependency in own}
+        for dependency in own:
+            resolution.add(dependency, Use(profile.name, f"modules/{module.name}"))
+
+
+def _dependency(resolution: Resolution, coordinate: str, packaging: str = "jar", classifier: str = "") -> Dependency:
+    group, name, version = coordinate.split(":")
+    artifact = resolution.context.project(group, name).at_version(version).artifact(classifier, packaging)
+    return Dependency(artifact)
+
+
+def _project(dependency: Dependency) -> tuple[str, str]:
+    return dependency.groupId, dependency.artifactId
+
+
+def _key(dependency: Dependency) -> tuple[str, ...]:
+    return dependency.groupId, dependency.artifactId, dependency.version, dependency.type, dependency.classifier
+
+
+def _hashed(context: MavenContext, key: tuple[str, ...], uses: set[Use]) -> Artifact:
+    group, name, version, packaging, classifier = key
+    file = context.project(group, name).at_version(version).artifact(classifier, packaging).resolve()
+    return Artifact(
+        group,
+        name,
+        version,
+        packaging,
+        classifier,
+        file.stat().st_size,
+        sha256_of(file),
+        tuple(sorted(uses, key=lambda use: (use.profile, use.target))),
+    )
