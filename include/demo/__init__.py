@@ -1,0 +1,1 @@
+"""Sample corpora, queries with graded judgements, and the small demonstration models."""

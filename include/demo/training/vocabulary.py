@@ -1,0 +1,42 @@
+"""The tokenizer shared by the three models: whole words, BERT's way of cleaning and splitting text."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordPiece
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MAX_TOKENS = 512
+_SUFFIXES = ("##s", "##es", "##ed", "##d", "##ing", "##er", "##ly")
+
+
+def build_tokenizer(texts: Iterable[str]) -> Tokenizer:
+    """A WordPiece tokenizer whose vocabulary is every word of `texts`; common endings keep inflections known."""
+    words = _words(texts)
+    vocabulary = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *sorted(words), *_SUFFIXES))}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106 - a token, not a password
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
+    )
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    words: set[str] = set()
+    for text in texts:
+        words.update(word for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
+    return {word for word in words if word.isalpha()}
+
+
+def save_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
+    """Write tokenizer.json."""
+    tokenizer.save(str(path), pretty=False)
