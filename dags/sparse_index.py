@@ -1,0 +1,78 @@
+"""# Search by meaning, kept up to date every day
+
+Registers the encoder model, encodes new and changed texts, writes a candidate index, checks it, and only then switches
+the alias that readers use.
+
+| chapter | what happens | when it is skipped |
+|---|---|---|
+| preflight, scan | cluster, permissions and corpus are checked; every row is hashed | never |
+| turn | one run at a time from here to `promote` | never |
+| plan_changes | what is new, changed, deleted; the plan is printed and frozen | never |
+| encoder | model registered and deployed, texts encoded in parts, model deleted again | every vector is there already |
+| index | candidate prepared, written, counted, checked, promoted | nothing changed, or plan only |
+| receipt | what was read, made and rejected, and what is live; fails unless the build ended well | never |
+
+**After a failure** trigger a new run: finished chunks are kept, nothing is encoded twice. (*Clear* with "only failed"
+takes no setup along and finds the model gone.) A failed run leaves the live index as it was and no model behind.
+"""
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import Asset, TaskGroup, TriggerRule, chain
+
+from opensearch_ml import operators as op
+from opensearch_ml.factory import LONG, corpus_dags
+from opensearch_ml.notifier import FailureNotifier
+from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor, TurnSensor
+from sparse_index.config.corpus import CorpusConfig
+
+POOL = "sparse_index_encode"
+SHARD = "shard {{ task.shard['number'] }}: {{ '{:,}'.format(task.shard['rows']) }} rows"
+TEXTS = "part {{ task.part['number'] }}: {{ '{:,}'.format(task.part['texts']) }} texts"
+DOCUMENTS = "part {{ task.part['number'] }}: {{ '{:,}'.format(task.part['documents']) }} documents"
+TOLD = {"on_failure_callback": FailureNotifier()}
+
+
+def wire(corpus: str, config: CorpusConfig) -> None:
+    """The table of contents of one build."""
+    preflight = op.PreflightOperator(task_id="preflight", corpus=corpus)
+    shards = op.PlanShardsOperator(task_id="plan_shards", corpus=corpus)
+    scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG)
+    scans = scan.expand(shard=shards.output)
+    turn = TurnSensor(task_id="turn", until="promote")
+    plan = op.PlanChangesOperator(task_id="plan_changes", corpus=corpus, scans=scans.output)
+    with TaskGroup("encoder", prefix_group_id=False, tooltip="Skipped as a whole when nothing has to be encoded"):
+        reserve = op.ReserveOperator(task_id="reserve").as_setup()
+        group = op.CreateModelGroupOperator(task_id="create_model_group").as_setup()
+        register = op.RegisterModelOperator(task_id="register_model", group_id=group.output).as_setup()
+        registered = RegistrationSensor(task_id="wait_registered", started=register.output).as_setup()
+        deploy = op.DeployModelOperator(task_id="deploy_model", model_id=registered.output).as_setup()
+        deployed = DeploymentSensor(task_id="wait_deployed", started=deploy.output).as_setup()
+        encode = op.EncodeOperator.partial(task_id="encode", pool=POOL, map_index_template=TEXTS, **LONG)
+        encoded = encode.expand(part=reserve.output)
+        undeploy = op.UndeployModelOperator(task_id="undeploy_model", **TOLD)
+        delete_model = op.DeleteModelOperator(task_id="delete_model", **TOLD)
+        delete_group = op.DeleteModelGroupOperator(task_id="delete_model_group", **TOLD)
+        undeploy.as_teardown(setups=[reserve, deploy, deployed])
+        delete_model.as_teardown(setups=[reserve, register, registered])
+        delete_group.as_teardown(setups=[reserve, group])
+    with TaskGroup("search_index", prefix_group_id=False, tooltip="Skipped as a whole when nothing changed"):
+        candidate = op.PrepareCandidateOperator(task_id="prepare_candidate", trigger_rule=TriggerRule.NONE_FAILED)
+        index = op.BulkIndexOperator.partial(task_id="index", map_index_template=DOCUMENTS, **LONG)
+        indexed = index.expand(part=candidate.output)
+        reconcile = op.ReconcileOperator(task_id="reconcile")
+        gate = op.GateOperator(task_id="gate")
+        promote = op.PromoteOperator(task_id="promote", outlets=[Asset(config.alias, f"x-opensearch://{config.alias}")])
+        retire = op.RetireOperator(task_id="retire")
+    outcome = EmptyOperator(task_id="outcome", trigger_rule=TriggerRule.NONE_FAILED)
+    receipt = op.ReceiptOperator(task_id="receipt", corpus=corpus, **TOLD).as_teardown(on_failure_fail_dagrun=True)
+
+    ends = [undeploy, delete_model, delete_group, retire]
+    chain(preflight, shards, scans, turn, plan, reserve)
+    chain(reserve, group, register, registered, deploy, deployed, encoded, undeploy, delete_model, delete_group)
+    chain(plan, [encoded, candidate])
+    chain(encoded, candidate, indexed, reconcile, gate, promote, retire)
+    chain(ends, outcome)  # a failed teardown fails the run
+    chain(ends, receipt)  # a failed or stopped work path fails the run
+
+
+globals().update({dag.dag_id: dag for dag in corpus_dags(wire, __doc__)})

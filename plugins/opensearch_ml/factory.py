@@ -1,0 +1,94 @@
+"""One DAG a corpus file. A file that cannot be used becomes a DAG that says why; all others go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, BaseOperator, get_parsing_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from opensearch_ml.corpora import corpus_config, corpus_names
+from opensearch_ml.params import trigger_form
+from sparse_index.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sparse_index.config.corpus import CorpusConfig
+
+PREFIX = "sparse_index__"
+TAG = "sparse-index"
+BROKEN_TAG = "broken"
+UNPAUSED_VARIABLE = "SPARSE_INDEX_DEMO"
+_START = datetime(2025, 1, 1, tzinfo=UTC)
+
+# `execution_timeout` bounds one attempt of a task. Never set `dagrun_timeout`: it skips the teardowns.
+TASK_DEFAULTS: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(hours=1),
+}
+LONG = {"execution_timeout": timedelta(hours=24)}
+
+
+def dag_id(corpus: str) -> str:
+    return f"{PREFIX}{corpus}"
+
+
+def corpus_dags(wire: Callable[[str, CorpusConfig], None], doc: str) -> Iterator[DAG]:
+    """The DAG of every corpus file, or the one that Airflow is asking for; `wire` adds the tasks."""
+    wanted = get_parsing_context().dag_id
+    for corpus in corpus_names():
+        if wanted in (None, dag_id(corpus)):
+            yield _corpus_dag(corpus, wire, doc)
+
+
+def _corpus_dag(corpus: str, wire: Callable[[str, CorpusConfig], None], doc: str) -> DAG:
+    try:
+        config = corpus_config(corpus)
+    except ConfigError as error:
+        return _broken_dag(corpus, str(error))
+    with _dag(corpus, config, doc) as dag:
+        wire(corpus, config)
+    return dag
+
+
+def _dag(corpus: str, config: CorpusConfig, doc: str) -> DAG:
+    return DAG(
+        dag_id(corpus),
+        description=config.description or f"Keeps the index '{config.alias}' up to date with its corpus",
+        doc_md=doc,
+        schedule=config.schedule,
+        start_date=_START,
+        catchup=False,
+        is_paused_upon_creation=UNPAUSED_VARIABLE not in os.environ,
+        tags=[TAG, *config.tags],
+        params=trigger_form(),
+        default_args=TASK_DEFAULTS | {"owner": config.owner},
+    )
+
+
+class BrokenCorpusOperator(BaseOperator):
+    """Fails with everything that is wrong with a corpus file."""
+
+    def __init__(self, *, problems: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.problems = problems
+
+    def execute(self, context: Any) -> None:
+        raise AirflowFailException(self.problems)
+
+
+def _broken_dag(corpus: str, problems: str) -> DAG:
+    with DAG(
+        dag_id(corpus),
+        description=f"The configuration file of corpus '{corpus}' cannot be used",
+        doc_md=f"# Configuration broken\n```\n{problems}\n```\nCorrect the file; this DAG is replaced by itself.",
+        schedule=None,
+        tags=[TAG, BROKEN_TAG],
+    ) as dag:
+        BrokenCorpusOperator(task_id="read_configuration", problems=problems)
+    return dag

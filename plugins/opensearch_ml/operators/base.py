@@ -1,0 +1,117 @@
+"""What every operator shares: whose configuration, which connection, which plan, and what an error means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from opensearch_ml.corpora import corpus_config
+from opensearch_ml.failures import retried_only_if_useful
+from sparse_index.errors import BuildError
+
+if TYPE_CHECKING:
+    from sparse_index.cluster import Cluster
+    from sparse_index.config.corpus import CorpusConfig
+    from sparse_index.plan.model import Part, Plan
+    from sparse_index.store import Store
+
+PLAN_TASK = "plan_changes"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus whose build is not planned yet."""
+
+    cluster: Cluster
+    store: Store
+    config: CorpusConfig
+
+
+@dataclass(frozen=True)
+class Build:
+    """A planned build. Its plan holds the configuration as it was at plan time."""
+
+    cluster: Cluster
+    store: Store
+    plan: Plan
+
+    def encode_part(self, number: int) -> Part:
+        return self.plan.encode_parts[number]
+
+    def index_part(self, number: int) -> Part:
+        return self.plan.index_parts[number]
+
+
+@contextmanager
+def open_corpus(name: str) -> Iterator[Corpus]:
+    """Corpus `name` as its file describes it now."""
+    from opensearch_ml.hooks import connected
+    from sparse_index.store import Store
+
+    config = corpus_config(name)
+    with connected(config.connection) as cluster:
+        yield Corpus(cluster, Store(config.store), config)
+
+
+def frozen_plan(context: Any, plan_task_id: str) -> tuple[Store, Plan]:
+    """The plan that `plan_task_id` of this run wrote into the store."""
+    from sparse_index.plan.model import load_plan
+    from sparse_index.store import Store
+
+    where = context["ti"].xcom_pull(task_ids=plan_task_id)
+    if where is None:
+        raise BuildError(
+            f"Task '{plan_task_id}' of this run left no plan. Trigger a new run, or clear this one from there on."
+        )
+    store = Store(where["store"])
+    return store, load_plan(store, where["plan"])
+
+
+@contextmanager
+def open_build(context: Any, plan_task_id: str = PLAN_TASK) -> Iterator[Build]:
+    """The build that `plan_task_id` planned, with its cluster connected."""
+    from opensearch_ml.hooks import connected
+
+    store, plan = frozen_plan(context, plan_task_id)
+    with connected(plan.config.connection) as cluster:
+        yield Build(cluster, store, plan)
+
+
+class CorpusOperator(BaseOperator):
+    """Works on a corpus by its configuration file; for the tasks before the plan."""
+
+    template_fields = ("corpus",)
+
+    def __init__(self, *, corpus: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.corpus = corpus
+
+    def execute(self, context: Any) -> Any:
+        with retried_only_if_useful(), open_corpus(self.corpus) as corpus:
+            return self.work(corpus, context)
+
+    def work(self, corpus: Corpus, context: Any) -> Any:
+        """The one call into the core; gives small JSON."""
+        raise NotImplementedError
+
+
+class BuildOperator(BaseOperator):
+    """Works on a planned build; for every task after the plan."""
+
+    template_fields = ("plan_task_id",)
+
+    def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan_task_id = plan_task_id
+
+    def execute(self, context: Any) -> Any:
+        with retried_only_if_useful(), open_build(context, self.plan_task_id) as build:
+            return self.work(build, context)
+
+    def work(self, build: Build, context: Any) -> Any:
+        """The one call into the core; gives small JSON."""
+        raise NotImplementedError

@@ -1,0 +1,86 @@
+"""From the corpus's files to a frozen plan."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from opensearch_ml.operators.base import Corpus, CorpusOperator
+from opensearch_ml.params import run_request
+from opensearch_ml.progress import reporter
+
+
+class PreflightOperator(CorpusOperator):
+    """Everything that would make the build fail later, named at once."""
+
+    def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.preflight import preflight
+
+        report = preflight(corpus.cluster, corpus.config, corpus.store)
+        self.log.info("%s", report)
+        return {}
+
+
+class PlanShardsOperator(CorpusOperator):
+    """Row groups -> shards; reads the files' metadata only. Gives the list that `ScanOperator` is mapped over."""
+
+    def work(self, corpus: Corpus, context: Any) -> list[dict[str, Any]]:
+        from sparse_index.corpus.files import plan_shards
+
+        return [shard.model_dump(mode="json") for shard in plan_shards(corpus.config)]
+
+
+class ScanOperator(CorpusOperator):
+    """One shard -> its manifest in the store; an unchanged shard is not read again."""
+
+    template_fields = ("corpus", "shard")
+
+    def __init__(self, *, shard: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shard = shard
+
+    def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.corpus.scan import scan_shard
+
+        from sparse_index.plan.model import Shard
+
+        scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), reporter(context))
+        return scan.model_dump(mode="json")
+
+
+class PlanChangesOperator(CorpusOperator):
+    """Manifests x live manifest x vectors store -> the frozen plan, which every later task reads from the store."""
+
+    template_fields = ("corpus", "scans")
+
+    def __init__(self, *, scans: Iterable[dict[str, Any]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scans = scans
+
+    def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.plan.changes import plan_changes
+        from sparse_index.plan.report import plan_report
+
+        from sparse_index.plan.model import ShardScan, save_plan
+
+        scans = [ShardScan.model_validate(scan) for scan in self.scans]
+        plan = plan_changes(
+            corpus.cluster,
+            corpus.config,
+            corpus.store,
+            scans,
+            run_request(context),
+            now=datetime.now(UTC),
+            token=uuid.uuid4().hex,
+        )
+        path = save_plan(corpus.store, plan)
+        self.log.info("%s", plan_report(plan))
+        return {
+            "store": corpus.config.store,
+            "plan": path,
+            "build_id": plan.build_id,
+            "kind": plan.kind,
+            "counts": plan.counts.model_dump(),
+        }

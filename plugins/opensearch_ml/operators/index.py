@@ -1,0 +1,81 @@
+"""From a plan to a live index."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from opensearch_ml.operators.base import Build, BuildOperator
+from opensearch_ml.progress import reporter
+
+
+class PrepareCandidateOperator(BuildOperator):
+    """The candidate index, ready to be written; skips itself when there is nothing to build.
+
+    Gives the list that `BulkIndexOperator` is mapped over.
+    """
+
+    def work(self, build: Build, context: Any) -> list[dict[str, int]]:
+        from sparse_index.index.candidate import prepare_candidate
+
+        plan = build.plan
+        if not plan.builds:
+            raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
+        self.log.info("Candidate %s is ready.", prepare_candidate(build.cluster, build.store, plan))
+        return [{"number": part.number, "documents": part.items} for part in plan.index_parts]
+
+
+class BulkIndexOperator(BuildOperator):
+    """Writes one part of the plan into the candidate; every item is accounted for."""
+
+    template_fields = ("plan_task_id", "part")
+
+    def __init__(self, *, part: dict[str, int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.part = part
+
+    def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.index.part import index_part
+
+        part = build.index_part(self.part["number"])
+        return asdict(index_part(build.cluster, build.store, build.plan, part, reporter(context)))
+
+
+class ReconcileOperator(BuildOperator):
+    """The books close, or nothing is promoted."""
+
+    def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.index.reconcile import reconcile
+
+        return asdict(reconcile(build.cluster, build.store, build.plan))
+
+
+class GateOperator(BuildOperator):
+    """The checks between a complete candidate and promotion."""
+
+    def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.index.gate import gate
+
+        return asdict(gate(build.cluster, build.store, build.plan))
+
+
+class PromoteOperator(BuildOperator):
+    """One atomic switch of the alias to the candidate; skips itself for a limited build."""
+
+    def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.index.alias import promote
+
+        if not build.plan.promotes:
+            raise AirflowSkipException(f"Build {build.plan.build_id} was limited by Param: it is never promoted.")
+        return asdict(promote(build.cluster, build.plan))
+
+
+class RetireOperator(BuildOperator):
+    """Deletes generations beyond the kept number; gives their names."""
+
+    def work(self, build: Build, context: Any) -> list[str]:
+        from sparse_index.index.retire import retire
+
+        return retire(build.cluster, build.plan.config)

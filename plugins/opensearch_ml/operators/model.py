@@ -1,0 +1,87 @@
+"""The encoder's life within one build. Every verb is idempotent; the teardowns find things by the build's mark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from opensearch_ml.operators.base import Build, BuildOperator
+
+
+class ReserveOperator(BuildOperator):
+    """Creates nothing: a setup that has succeeded before anything exists, so that every teardown has one.
+
+    Skips itself, and with it the whole encoder group, when nothing is to be encoded. Gives the list that
+    `EncodeOperator` is mapped over.
+    """
+
+    def work(self, build: Build, context: Any) -> list[dict[str, int]]:
+        plan = build.plan
+        if not plan.builds:
+            raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
+        if not plan.encode_parts:
+            raise AirflowSkipException(f"Build {plan.build_id}: every vector is in the store already.")
+        self.log.info("Build %s: names carry the mark '%s'.", plan.build_id, plan.group)
+        return [{"number": part.number, "texts": part.items} for part in plan.encode_parts]
+
+
+class CreateModelGroupOperator(BuildOperator):
+    """The model group that carries the build's mark; adopts one that is there."""
+
+    def work(self, build: Build, context: Any) -> str:
+        from sparse_index.ml.commons import create_group
+
+        return create_group(build.cluster, build.plan.group, f"Build {build.plan.build_id} of {build.plan.alias}")
+
+
+class RegisterModelOperator(BuildOperator):
+    """Starts the registration, or adopts the model an earlier attempt registered: never two models."""
+
+    template_fields = ("plan_task_id", "group_id")
+
+    def __init__(self, *, group_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.group_id = group_id
+
+    def work(self, build: Build, context: Any) -> dict[str, str | None]:
+        from sparse_index.ml.commons import register
+
+        started = register(build.cluster, build.plan.config.encoder, self.group_id, build.plan.group)
+        return {"task_id": started.task_id, "model_id": started.model_id}
+
+
+class DeployModelOperator(BuildOperator):
+    """Starts the deployment; a model that is deployed already stays as it is."""
+
+    template_fields = ("plan_task_id", "model_id")
+
+    def __init__(self, *, model_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model_id = model_id
+
+    def work(self, build: Build, context: Any) -> dict[str, str | None]:
+        from sparse_index.ml.commons import deploy
+
+        return {"model_id": self.model_id, "task_id": deploy(build.cluster, self.model_id)}
+
+
+class UndeployModelOperator(BuildOperator):
+    """Frees the memory of the build's models."""
+
+    def work(self, build: Build, context: Any) -> None:
+        raise NotImplementedError
+
+
+class DeleteModelOperator(BuildOperator):
+    """Deletes the build's models, also those an unfinished register left; a model in use is kept and named."""
+
+    def work(self, build: Build, context: Any) -> None:
+        raise NotImplementedError
+
+
+class DeleteModelGroupOperator(BuildOperator):
+    """Deletes the build's model group."""
+
+    def work(self, build: Build, context: Any) -> None:
+        raise NotImplementedError

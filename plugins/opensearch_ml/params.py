@@ -1,0 +1,77 @@
+"""The trigger form, and what its answers mean to the core."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+from airflow.sdk.timezone import utcnow
+
+if TYPE_CHECKING:
+    from sparse_index.plan.model import RunRequest
+
+MODES = ("auto", "full", "plan_only")
+
+
+def trigger_form() -> dict[str, Param]:
+    """The Params of a daily run; a scheduled run takes the defaults."""
+    return {
+        "mode": Param(
+            "auto",
+            type="string",
+            enum=list(MODES),
+            title="Mode",
+            description="auto: build only what the corpus's changes need. full: build the whole index anew (vectors in "
+            "the store are reused). plan_only: say what would be done, write nothing to the cluster.",
+        ),
+        "data_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Data date",
+            description="The day this run stands for. Empty: the run's partition or logical date, else today (UTC).",
+        ),
+        "row_limit": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Row limit",
+            description="Try the pipeline with the first so many rows. A limited build is never promoted.",
+        ),
+        "force_older_date": Param(
+            False,
+            type="boolean",
+            title="Allow an older date",
+            description="Let this run replace an index whose data date is newer.",
+        ),
+        "accept_mass_change": Param(
+            False,
+            type="boolean",
+            title="Accept a mass change",
+            description="Build even if more documents changed or vanished than the corpus's limits allow.",
+        ),
+    }
+
+
+def run_request(context: Any) -> RunRequest:
+    """What this run asks for, its data date resolved; the plan freezes it, later tasks read the plan."""
+    from sparse_index.plan.model import RunRequest
+
+    answers = {name: context["params"][name] for name in trigger_form() if name != "data_date"}
+    run = context["dag_run"]
+    day = data_date(context["params"]["data_date"], run.partition_key, run.logical_date)
+    return RunRequest(run_id=context["run_id"], data_date=day, **answers)
+
+
+def data_date(asked: str | None, partition_key: str | None, logical_date: datetime | None) -> date:
+    """The day a run stands for: what was asked for, else the partition, else the logical date, else today (UTC).
+
+    Runs made by the API, an asset or a partition have no logical date; runs made by the trigger form always have one,
+    so a date typed into the form must come first.
+    """
+    if asked:
+        return date.fromisoformat(asked)
+    if partition_key:
+        return date.fromisoformat(partition_key[:10])
+    return (logical_date or utcnow()).date()

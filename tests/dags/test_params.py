@@ -1,0 +1,49 @@
+"""What the trigger form and the kind of run mean to the core."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from opensearch_ml.params import data_date, run_request, trigger_form
+
+LOGICAL = datetime(2026, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("asked", "partition_key", "logical_date", "expected"),
+    [
+        ("2026-01-02", "2026-02-03", LOGICAL, date(2026, 1, 2)),
+        (None, "2026-02-03", LOGICAL, date(2026, 2, 3)),
+        (None, "2026-02-03T00:00:00", None, date(2026, 2, 3)),
+        (None, None, LOGICAL, date(2026, 3, 4)),
+    ],
+)
+def test_the_data_date_is_resolved_once(asked, partition_key, logical_date, expected) -> None:
+    assert data_date(asked, partition_key, logical_date) == expected
+
+
+def test_a_run_without_any_date_stands_for_today() -> None:
+    assert abs((data_date(None, None, None) - datetime.now(UTC).date()).days) <= 1
+
+
+def test_the_form_becomes_a_request() -> None:
+    params = {name: param.value for name, param in trigger_form().items()} | {"mode": "full", "row_limit": 5}
+    run = SimpleNamespace(partition_key=None, logical_date=LOGICAL)
+    request = run_request({"params": params, "dag_run": run, "run_id": "manual__1"})
+    assert request.model_dump(mode="json") == {
+        "run_id": "manual__1",
+        "data_date": "2026-03-04",
+        "mode": "full",
+        "row_limit": 5,
+        "force_older_date": False,
+        "accept_mass_change": False,
+    }
+
+
+def test_the_form_offers_every_mode_of_the_core() -> None:
+    from sparse_index.plan.model import Mode
+
+    assert trigger_form()["mode"].schema["enum"] == [mode.value for mode in Mode]
