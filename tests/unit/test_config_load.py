@@ -1,0 +1,78 @@
+"""One corpus file: variables, relative paths, and all problems in one message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sparse_index.config.load import corpus_files, load_corpus
+from sparse_index.errors import ConfigError
+
+GOOD = """
+alias: tickets
+store: {store}
+source: {{uri: data/*.parquet, id_column: id, text_template: "{{title}}"}}
+encoder:
+  model: {{source: model_id, model_id: abc}}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def once(text: str, name: str = "tickets.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return once
+
+
+def problems_of(path: Path, environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_corpus(path, environment or {})
+    return str(caught.value)
+
+
+def test_a_variable_is_replaced_and_may_have_a_default(write) -> None:
+    path = write(GOOD.format(store="${BUCKET}/x/${SUB:-main}"))
+    assert load_corpus(path, {"BUCKET": "s3://bucket"}).store == "s3://bucket/x/main"
+
+
+def test_a_variable_that_is_not_set_is_named(write) -> None:
+    assert "BUCKET" in problems_of(write(GOOD.format(store="${BUCKET}")))
+
+
+def test_relative_paths_are_relative_to_the_file_and_addresses_stay(write, tmp_path) -> None:
+    config = load_corpus(write(GOOD.format(store="../store")), {})
+    assert config.store == str(tmp_path.parent / "store")
+    assert config.source.uri == f"{tmp_path}/data/*.parquet"
+    assert load_corpus(write(GOOD.format(store="gs://b/p")), {}).store == "gs://b/p"
+
+
+def test_a_template_s_braces_are_no_variables(write) -> None:
+    assert load_corpus(write(GOOD.format(store="/s")), {}).source.text_template == "{title}"
+
+
+def test_all_problems_come_in_one_message(write) -> None:
+    message = problems_of(write("alias: A--B\nsauce: 1\nsource: {uri: x, id_column: id, text_template: none}\n"))
+    for part in ("tickets.yaml", "alias:", "sauce:", "store:", "encoder:", "source.text_template:"):
+        assert part in message
+
+
+@pytest.mark.parametrize("text", ["alias: [x", "- a\n- b", "", "\ttab: 1"])
+def test_what_is_no_yaml_mapping_is_said_with_the_file_s_name(write, text) -> None:
+    assert "tickets.yaml" in problems_of(write(text))
+
+
+def test_bytes_that_are_no_text_are_said_with_the_file_s_name(tmp_path) -> None:
+    path = tmp_path / "tickets.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "tickets.yaml cannot be read" in problems_of(path)
+
+
+def test_two_files_with_one_alias_name_each_other(write) -> None:
+    first, second = write(GOOD.format(store="/a")), write(GOOD.format(store="/b"), "twin.yaml")
+    assert "twin.yaml" in problems_of(first)
+    assert "tickets.yaml" in problems_of(second)
+    assert corpus_files(first.parent) == [first, second]
