@@ -23,23 +23,21 @@ NODES = ["opensearch-1", "opensearch-2", "opensearch-ml"]
 VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::(?P<kind>[?-])(?P<rest>[^}]*))?\}")
 # Options that providers of the image define; those providers are not part of this environment.
 PROVIDER_OPTIONS = {("celery", "result_backend")}
-SERVICE_KEYS = set(
-    [
-        "build",
-        "command",
-        "depends_on",
-        "environment",
-        "healthcheck",
-        "image",
-        "mem_limit",
-        "ports",
-        "restart",
-        "stop_grace_period",
-        "ulimits",
-        "user",
-        "volumes",
-    ]
-)
+SERVICE_KEYS = {
+    "build",
+    "command",
+    "depends_on",
+    "environment",
+    "healthcheck",
+    "image",
+    "mem_limit",
+    "ports",
+    "restart",
+    "stop_grace_period",
+    "ulimits",
+    "user",
+    "volumes",
+}
 CONDITIONS = {"service_healthy", "service_completed_successfully"}
 
 
