@@ -3,9 +3,9 @@
 import shutil
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
 
 from local_cluster.assemble import Assembly
 from local_cluster.cache import cache_folder, exclusive
@@ -26,6 +26,7 @@ from local_cluster.process import end, is_ours, spawn
 from local_cluster.profiles import Profile, profile_named
 from local_cluster.readiness import wait_until_ready
 
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 STOP_TIMEOUT_S = 60.0
 KILL_TIMEOUT_S = 20.0
 
@@ -77,8 +78,7 @@ class LocalCluster:
 
     def kill(self) -> None:
         """SIGKILL, without any warning to the server; the data stay as they are."""
-        if not end(self.pid, path_marker(Home(self.home)), signal.SIGKILL, KILL_TIMEOUT_S):
-            raise ServerStartError(f"Process {self.pid} of {self.home} did not end after SIGKILL.")
+        end(self.pid, path_marker(Home(self.home)), signal.SIGKILL, KILL_TIMEOUT_S)
 
     def stop(self, discard_data: bool = False) -> None:
         stop(self.home, discard_data=discard_data)
@@ -91,3 +91,138 @@ class LocalCluster:
         if launch is None:
             raise ServerStartError(f"{self.home} was discarded and cannot be restarted. Use start().")
         return start(self.home, launch.profile, heap=launch.heap, port=launch.port, settings=launch.settings)
+
+
+def start(
+    home: Path, profile: str = "plain", *, heap: str = "1g", port: int = 0, settings: Mapping[str, str] = NO_SETTINGS
+) -> LocalCluster:
+    """Start the instance of that folder, or adopt it if it runs; returns when it is ready for work.
+
+    heap as Java writes it (`1g`, `512m`); port 0 is the former port or a free one; settings are further lines of
+    opensearch.yml. Raises LocalClusterError (see errors.py) with what to do next.
+    """
+    place = Home(Path(home).absolute())
+    wanted = profile_named(profile)
+    with exclusive(place.lock_file):
+        pid = running_pid(place)
+        if pid is None:
+            launch = _launch(place, wanted, heap, port, settings)
+            pid = _spawn(place, wanted, launch)
+        else:
+            launch = _adopted_launch(place, wanted, settings)
+        return _when_ready(place, wanted, launch, pid)
+
+
+def stop(home: Path, *, discard_data: bool = False) -> bool:
+    """End the instance of that folder if it runs, and say whether it did. discard_data removes the whole folder."""
+    place = Home(Path(home).absolute())
+    if not place.folder.exists():
+        return False
+    with exclusive(place.lock_file):
+        pid = running_pid(place)
+        if pid is not None:
+            _end(place, pid)
+        place.forget_process()
+        if discard_data:
+            shutil.rmtree(place.folder)
+    return pid is not None
+
+
+def running_pid(home: Home) -> int | None:
+    pid = home.pid()
+    return pid if pid is not None and is_ours(pid, path_marker(home)) else None
+
+
+def running(home: Path) -> LocalCluster | None:
+    """The instance of that folder if it runs and has been ready."""
+    place = Home(Path(home).absolute())
+    connection = place.connection()
+    alive = connection is not None and running_pid(place) == connection.pid
+    return LocalCluster(connection) if connection is not None and alive else None
+
+
+def _launch(home: Home, profile: Profile, heap: str, port: int, settings: Mapping[str, str]) -> Launch:
+    """Former ports are used again where they are free, so that a connection set up once goes on working."""
+    former = home.launch()
+    if former is None:
+        return Launch(profile.name, heap, _chosen_port(port, 0), find_free(), dict(settings))
+    _require_same_profile(home, former, profile)
+    transport_port = former.transport_port if is_free(former.transport_port) else find_free()
+    return replace(
+        former,
+        heap=heap,
+        port=_chosen_port(port, former.port),
+        transport_port=transport_port,
+        settings=dict(settings),
+    )
+
+
+def _chosen_port(wanted: int, former: int) -> int:
+    if wanted:
+        return require_free(wanted)
+    return former if former and is_free(former) else find_free()
+
+
+def _adopted_launch(home: Home, profile: Profile, settings: Mapping[str, str]) -> Launch:
+    launch = home.launch()
+    if launch is None:
+        raise InstanceMismatchError(f"{home.folder} runs without a launch.json. Stop it (down) and start it again.")
+    _require_same_profile(home, launch, profile)
+    if settings and dict(settings) != dict(launch.settings):
+        raise InstanceMismatchError(
+            f"The instance in {home.folder} already runs with other settings ({dict(launch.settings)}). "
+            f"Stop it (down) and start it again, or use another --home."
+        )
+    return launch
+
+
+def _require_same_profile(home: Home, launch: Launch, profile: Profile) -> None:
+    if launch.profile != profile.name:
+        raise InstanceMismatchError(
+            f"{home.folder} holds an instance of profile {launch.profile}, not {profile.name}. Use another --home, "
+            f"or remove it first: python -m local_cluster down --discard-data --home {home.folder}"
+        )
+
+
+def _spawn(home: Home, profile: Profile, launch: Launch) -> int:
+    cache = cache_folder()
+    java = java_executable(profile, cache)
+    downloader = Downloader(default_repository(), cache / "packages")
+    tree = Assembly(cache, downloader).server_tree(profile, read_lock())
+    write_configuration(home, launch, NO_SETTINGS)
+    provide_natives(home, profile, tree)
+    home.remember_launch(launch)
+    home.forget_process()
+    home.console_log.unlink(missing_ok=True)
+    pid = spawn(java_command(java, home, profile, tree, launch.heap), home.console_log, environment(home))
+    home.pid_file.write_text(f"{pid}\n", encoding="ascii")
+    return pid
+
+
+def _when_ready(home: Home, profile: Profile, launch: Launch, pid: int) -> LocalCluster:
+    connection = _connection(home, profile, launch, pid)
+    wait_until_ready(connection, home, alive=lambda: is_ours(pid, path_marker(home)))
+    home.remember_connection(connection)
+    return LocalCluster(connection)
+
+
+def _connection(home: Home, profile: Profile, launch: Launch, pid: int) -> Connection:
+    scheme = "https" if profile.secured else "http"
+    return Connection(
+        url=f"{scheme}://{HOST}:{launch.port}",
+        host=HOST,
+        port=launch.port,
+        pid=pid,
+        profile=profile.name,
+        version=profile.version,
+        ca_certs=None,
+        username=None,
+        password=launch.password,
+        home=str(home.folder),
+    )
+
+
+def _end(home: Home, pid: int) -> None:
+    marker = path_marker(home)
+    if not end(pid, marker, signal.SIGTERM, STOP_TIMEOUT_S):
+        end(pid, marker, signal.SIGKILL, KILL_TIMEOUT_S)

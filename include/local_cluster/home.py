@@ -5,19 +5,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from local_cluster.errors import InstanceMismatchError
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How an instance was last started; a restart repeats it."""
+    """How an instance was last started; a restart repeats it. password is the administrator's (secure only)."""
 
     profile: str
     heap: str
     port: int
     transport_port: int
     settings: Mapping[str, str] = field(default_factory=dict)
+    password: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,22 +81,28 @@ class Home:
         return self.folder / "launch.json"
 
     def connection(self) -> Connection | None:
-        """What the last start wrote, whether the server still runs or not."""
+        """How to reach the server that was last ready; it may have ended since."""
         return Connection(**_read_json(self._connection_file)) if self._connection_file.exists() else None
+
+    def remember_connection(self, connection: Connection) -> None:
+        write_private(self._connection_file, json.dumps(asdict(connection), indent=1))
+
+    def forget_process(self) -> None:
+        self._connection_file.unlink(missing_ok=True)
+        self.pid_file.unlink(missing_ok=True)
 
     def launch(self) -> Launch | None:
         return Launch(**_read_json(self._launch_file)) if self._launch_file.exists() else None
 
-    def remember(self, launch: Launch, connection: Connection) -> None:
+    def remember_launch(self, launch: Launch) -> None:
         write_private(self._launch_file, json.dumps(asdict(launch), indent=1))
-        write_private(self._connection_file, json.dumps(asdict(connection), indent=1))
 
     def pid(self) -> int | None:
         text = self.pid_file.read_text(encoding="ascii").strip() if self.pid_file.exists() else ""
         return int(text) if text.isdigit() else None
 
 
-def _read_json(path: Path) -> dict[str, object]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 POLL_S = 0.1
+EXEC_S = 1.0
+EXEC_POLL_S = 0.01
 
 
 def spawn(command: Sequence[str], log_file: Path, environment: Mapping[str, str]) -> int:
@@ -32,11 +34,20 @@ def spawn(command: Sequence[str], log_file: Path, environment: Mapping[str, str]
 def is_ours(pid: int, marker: str) -> bool:
     """Whether `pid` lives and has `marker` in its command line: a reused pid has not, nor has a zombie."""
     _reap(pid)
+    deadline = time.monotonic() + EXEC_S
+    command_line = _command_line(pid)
+    # A process in the middle of exec has no command line for a moment; one that has ended is gone by then.
+    while command_line == b"" and time.monotonic() < deadline:
+        time.sleep(EXEC_POLL_S)
+        command_line = _command_line(pid)
+    return command_line is not None and marker.encode() in command_line.split(b"\0")
+
+
+def _command_line(pid: int) -> bytes | None:
     try:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return False
-    return marker.encode() in arguments
+        return None
 
 
 def end(pid: int, marker: str, signal_number: signal.Signals, timeout_s: float) -> bool:

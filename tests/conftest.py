@@ -1,0 +1,69 @@
+"""The real servers and demo files that tests share. A server starts once a session, and only for tests that ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from local_cluster import LocalCluster, start
+
+from sparse_index.cluster import Cluster, ConnectionSettings
+
+ROOT = Path(__file__).parents[1]
+
+ML_SETTINGS = {
+    "plugins.ml_commons.only_run_on_ml_node": "false",
+    "plugins.ml_commons.allow_registering_model_via_url": "true",
+}
+
+
+@pytest.fixture(scope="session")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """OpenSearch 3.6.0 without security, on a free port of the loopback address."""
+    server = start(tmp_path_factory.mktemp("plain"), "plain")
+    yield server
+    server.stop(discard_data=True)
+
+
+@pytest.fixture(scope="session")
+def plain_settings(plain_server: LocalCluster) -> ConnectionSettings:
+    return ConnectionSettings(host=plain_server.host, port=plain_server.port, use_ssl=False)
+
+
+@pytest.fixture(scope="session")
+def plain_cluster(plain_settings: ConnectionSettings) -> Iterator[Cluster]:
+    cluster = Cluster.connect(plain_settings)
+    cluster.put("/_cluster/settings", {"persistent": ML_SETTINGS})
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="session")
+def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """OpenSearch 2.19.1 with TLS, users and roles, on a free port of the loopback address."""
+    server = start(tmp_path_factory.mktemp("secure"), "secure")
+    yield server
+    server.stop(discard_data=True)
+
+
+@pytest.fixture(scope="session")
+def secure_cluster(secure_server: LocalCluster) -> Iterator[Cluster]:
+    """The secure server as its administrator."""
+    settings = ConnectionSettings(
+        host=secure_server.host,
+        port=secure_server.port,
+        username=secure_server.username,
+        password=secure_server.password,
+        ca_certs=str(secure_server.ca_certs),
+    )
+    cluster = Cluster.connect(settings)
+    cluster.put("/_cluster/settings", {"persistent": ML_SETTINGS})
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="session")
+def demo_models() -> Path:
+    """The folder of the demonstration models: `<kind>/model.zip` and `<kind>/config.json`."""
+    return ROOT / "include" / "demo" / "models"

@@ -1,0 +1,60 @@
+"""Real answers and real silence of a cluster become our errors."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+
+import pytest
+
+from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.errors import SparseIndexError, TerminalError, UnavailableError
+
+pytestmark = pytest.mark.integration
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def connect(port: int, waits: list[float] | None = None, **settings: object) -> Cluster:
+    from opensearchpy import OpenSearch
+
+    where = ConnectionSettings(host="127.0.0.1", port=port, **settings)
+    return Cluster(OpenSearch(**where.client_arguments()), sleep=(waits if waits is not None else []).append)
+
+
+def test_a_closed_port_is_tried_five_times_and_then_said() -> None:
+    waits: list[float] = []
+    with pytest.raises(UnavailableError, match="no answer from the cluster"):
+        connect(free_port(), waits, use_ssl=False).get("/")
+    assert len(waits) == 4
+
+
+def test_a_call_that_must_not_be_repeated_is_not() -> None:
+    waits: list[float] = []
+    with pytest.raises(UnavailableError):
+        connect(free_port(), waits, use_ssl=False).post("/_plugins/_ml/models/_register", {}, retry=False)
+    assert waits == []
+
+
+def test_a_missing_index_is_terminal_and_keeps_its_status(plain_cluster: Cluster) -> None:
+    with pytest.raises(TerminalError, match="index_not_found_exception") as caught:
+        plain_cluster.get("/no-such-index/_mapping")
+    assert caught.value.status == 404
+
+
+def test_exists_tells_there_from_gone(plain_cluster: Cluster) -> None:
+    plain_cluster.put("/here")
+    assert plain_cluster.exists("/here")
+    plain_cluster.delete("/here")
+    assert not plain_cluster.exists("/here")
+
+
+def test_errors_survive_pickling(plain_cluster: Cluster) -> None:
+    with pytest.raises(SparseIndexError) as caught:
+        plain_cluster.get("/no-such-index/_count")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), again.args, again.status) == (type(caught.value), caught.value.args, 404)
