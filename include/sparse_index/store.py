@@ -90,6 +90,11 @@ class Store:
         with self.filesystem.open(self._address(path), "rb") as file:
             return pq.read_table(file, columns=columns)
 
+    def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of a Parquet file, at most `rows` at a time."""
+        with self.filesystem.open(self._address(path), "rb") as file:
+            yield from pq.ParquetFile(file).iter_batches(batch_size=rows)
+
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
         """A local path to write to; the file appears under `path` in one step when the block ends well."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import ValidationError
@@ -13,7 +13,11 @@ from sparse_index.plan.model import Frozen, Plan
 
 
 class Meta(Frozen):
-    """`manifest` and `receipt` are paths in `store`; `documents` is the count that reconcile proved."""
+    """`manifest` and `receipt` are paths in `store`; `documents` is the count that reconcile proved.
+
+    `promoted_at`: when the alias first came to this index. It tells a generation (kept for a rollback) from a
+    candidate that never went live.
+    """
 
     alias: str
     build_id: str
@@ -26,6 +30,7 @@ class Meta(Frozen):
     receipt: str
     documents: int | None = None
     delta_builds: int = 0
+    promoted_at: datetime | None = None
 
 
 def meta_of(plan: Plan) -> Meta:

@@ -1,0 +1,144 @@
+"""One predict request, and what its failure means."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from opensearchpy import exceptions as client_errors
+
+from sparse_index.cluster import Cluster
+from sparse_index.encode.vectors import parse_answer
+from sparse_index.errors import (
+    AccessError,
+    ModelError,
+    OverloadedError,
+    SparseIndexError,
+    TransientError,
+)
+
+log = logging.getLogger(__name__)
+
+NOT_READY = "not ready yet"
+READY_POLL_S = 2.0
+# After a restart of a node ML Commons redeploys by itself within about 14 s; only then it is our turn.
+REDEPLOY_AFTER_S = 60.0
+_POOL = "opensearch_ml_predict"
+
+
+class Trouble(Enum):
+    """Why a predict request failed, as far as it decides what to do next."""
+
+    TIMED_OUT = auto()
+    UNREACHABLE = auto()
+    OVERLOADED = auto()
+    NOT_READY = auto()
+    DOCUMENT = auto()
+    FATAL = auto()
+
+
+def trouble_of(error: BaseException) -> Trouble:
+    """DOCUMENT: some text of the request may be at fault. FATAL: no request can succeed."""
+    if isinstance(error, OverloadedError):
+        return Trouble.OVERLOADED
+    if isinstance(error, TransientError):
+        timed_out = isinstance(error.__cause__, client_errors.ConnectionTimeout)
+        return Trouble.TIMED_OUT if timed_out else Trouble.UNREACHABLE
+    if not isinstance(error, SparseIndexError) or isinstance(error, AccessError | ModelError):
+        return Trouble.FATAL
+    if NOT_READY in f"{error.message} {error.reason}":
+        return Trouble.NOT_READY
+    return Trouble.FATAL if error.status == 404 else Trouble.DOCUMENT
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Clocks and sleeps come in as arguments: `clock` monotonic seconds, `sleep` seconds."""
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+class Predictor:
+    """Predict requests to one deployed model. Never repeated by the client policy: the server goes on with a request
+    that timed out, so the caller lets its pool drain first."""
+
+    def __init__(self, cluster: Cluster, model_id: str, request_timeout_s: float) -> None:
+        self._cluster = cluster
+        self.model_id = model_id
+        self._request_timeout_s = request_timeout_s
+        self._lock = threading.Lock()
+        self.calls = 0
+
+    def __call__(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """Token weights for each text, in order; raises what the cluster answered."""
+        with self._lock:
+            self.calls += 1
+        answer = self._cluster.request(
+            "POST",
+            f"/_plugins/_ml/_predict/sparse_encoding/{self.model_id}",
+            {"text_docs": list(texts)},
+            retry=False,
+            timeout_s=self._request_timeout_s,
+        )
+        return parse_answer(answer, len(texts))
+
+    def require_model(self) -> None:
+        """`ModelError` when the model is gone, as after clearing a single task of an ended run."""
+        try:
+            self._cluster.get(f"/_plugins/_ml/models/{self.model_id}")
+        except SparseIndexError as error:
+            if error.status != 404:
+                raise
+            raise ModelError(
+                f"Model {self.model_id} of this build is gone. Clear the task with 'only failed' off, or trigger a new "
+                "run (finished chunks are kept).",
+                404,
+            ) from error
+
+    def waiting(self) -> int | None:
+        """Predict requests that the ML nodes work on or have queued, ours and others'; None when nobody can say."""
+        try:
+            stats = self._cluster.get("/_nodes/stats/thread_pool", filter_path=f"nodes.*.thread_pool.{_POOL}")
+        except SparseIndexError:
+            return None
+        pools = [node["thread_pool"][_POOL] for node in stats.get("nodes", {}).values()]
+        return sum(pool["active"] + pool["queue"] for pool in pools)
+
+    def wait_until_ready(self, text: str, deadline_s: float, timing: Timing) -> None:
+        """Wait for redeployment after an outage, by asking for `text`; at most one redeploy is started.
+
+        The model document says DEPLOYED long before predict works, so only predict itself can tell.
+        """
+        log.warning("Model %s is not ready (a node restarted?); waiting for its redeployment.", self.model_id)
+        started, redeployed = timing.clock(), False
+        while not self._answers(text):
+            waited = timing.clock() - started
+            if waited > deadline_s:
+                raise ModelError(
+                    f"Model {self.model_id} was not ready again after {waited:.0f} s (encoder.deploy_deadline_s). "
+                    "See the ML nodes' logs and memory, then run again: finished chunks are kept."
+                )
+            if waited > REDEPLOY_AFTER_S and not redeployed:
+                redeployed = True
+                self._redeploy()
+            timing.sleep(READY_POLL_S)
+
+    def _answers(self, text: str) -> bool:
+        self.require_model()
+        try:
+            self([text])
+        except SparseIndexError as error:
+            kind = trouble_of(error)
+            if kind is Trouble.FATAL:
+                raise
+            # Any other answer means that the model works again; whose fault it is will be seen with the batch.
+            return kind is Trouble.DOCUMENT
+        return True
+
+    def _redeploy(self) -> None:
+        log.warning("Model %s did not come back by itself; deploying it again, once.", self.model_id)
+        self._cluster.post(f"/_plugins/_ml/models/{self.model_id}/_deploy", retry=False)

@@ -1,0 +1,102 @@
+"""A sparse vector from the model's answer to the store: parsed, pruned, largest weight first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from sparse_index.config.encoder import PruneType, Pruning
+from sparse_index.errors import ModelError
+
+VECTOR_SCHEMA = pa.schema(
+    [
+        ("text_hash", pa.string()),
+        ("tokens", pa.list_(pa.string())),
+        ("weights", pa.list_(pa.float32())),
+    ]
+)
+ROW_GROUP_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class SparseVector:
+    """Tokens with their weights (> 0, no unit), the largest weight first."""
+
+    tokens: tuple[str, ...]
+    weights: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def parse_answer(answer: Any, expected: int) -> list[dict[str, float]]:
+    """Token weights of each text of one predict request, in request order; `ModelError` for any other shape."""
+    try:
+        outputs = [result["output"][0]["dataAsMap"]["response"][0] for result in answer["inference_results"]]
+    except (KeyError, IndexError, TypeError) as error:
+        raise ModelError(
+            f"The model's answer has no inference_results[i].output[0].dataAsMap.response[0] ({error!r}). "
+            "Is it a sparse encoding model?"
+        ) from error
+    if len(outputs) != expected or not all(isinstance(output, Mapping) for output in outputs):
+        raise ModelError(
+            f"The model answered {len(outputs)} vectors for {expected} texts. Is it a sparse encoding model?"
+        )
+    return outputs
+
+
+def sparse_vector(weights: Mapping[str, float], pruning: Pruning) -> SparseVector:
+    """Weights <= 0 are dropped (rank_features refuses them), the rest is pruned and put in order."""
+    kept = prune(_in_order(weights), pruning)
+    return SparseVector(tuple(token for token, _ in kept), tuple(weight for _, weight in kept))
+
+
+def _in_order(weights: Mapping[str, float]) -> list[tuple[str, float]]:
+    # Ties go by token, so that the same answer always makes the same file.
+    positive = ((token, float(weight)) for token, weight in weights.items() if weight > 0)
+    return sorted(positive, key=lambda pair: (-pair[1], pair[0]))
+
+
+def prune(ordered: Sequence[tuple[str, float]], pruning: Pruning) -> Sequence[tuple[str, float]]:
+    """What ML Commons' sparse_encoding processor keeps, of pairs ordered by weight, largest first.
+
+    max_ratio: weights >= value x the largest; abs_value: weights >= value; top_k: the `value` largest; alpha_mass:
+    the largest as long as their sum stays within value x the sum of all. One difference: the largest weight always
+    stays, because a document whose whole vector was pruned away could not be found at all.
+    """
+    if pruning.value is None or not ordered:
+        return ordered
+    return ordered[: max(_kept(pruning.type, pruning.value, [weight for _, weight in ordered]), 1)]
+
+
+def _kept(kind: PruneType, value: float, weights: list[float]) -> int:
+    if kind is PruneType.TOP_K:
+        return int(value)
+    if kind is PruneType.ALPHA_MASS:
+        return _within_mass(value * sum(weights), weights)
+    least = value * weights[0] if kind is PruneType.MAX_RATIO else value
+    return sum(weight >= least for weight in weights)
+
+
+def _within_mass(mass: float, weights: list[float]) -> int:
+    total = 0.0
+    for count, weight in enumerate(weights):
+        total += weight
+        if total > mass:
+            return count
+    return len(weights)
+
+
+def vectors_table(vectors: Mapping[str, SparseVector]) -> pa.Table:
+    """The rows of a vectors file: text hash -> vector, weights as float32."""
+    return pa.table(
+        {
+            "text_hash": list(vectors),
+            "tokens": [vector.tokens for vector in vectors.values()],
+            "weights": [vector.weights for vector in vectors.values()],
+        },
+        schema=VECTOR_SCHEMA,
+    )

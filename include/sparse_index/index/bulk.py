@@ -1,0 +1,247 @@
+"""Our own bulk writer: bodies by bytes, few requests in flight, failed items only repeated, every item accounted for.
+
+(The client's `parallel_bulk` hangs for ever at the first rejected document; `streaming_bulk` does not repeat a 429.)
+Operations carry explicit ids, so a whole request may be repeated: the result is the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Literal
+
+import orjson
+
+from sparse_index.cluster import Cluster
+from sparse_index.dead_letters import Place
+from sparse_index.errors import (
+    AccessError,
+    BuildError,
+    OverloadedError,
+    TerminalError,
+)
+
+log = logging.getLogger(__name__)
+
+ITEM_ATTEMPTS = 8
+LONGEST_PAUSE_S = 30.0
+REQUEST_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One line of a bulk body (two for `index`); `place` leads back to the row it came from."""
+
+    action: Literal["index", "delete"]
+    id: str
+    place: Place
+    document: bytes = b""
+
+    def lines(self) -> bytes:
+        head = orjson.dumps({self.action: {"_id": self.id}})
+        return b"%b\n%b\n" % (head, self.document) if self.action == "index" else head + b"\n"
+
+
+@dataclass(frozen=True)
+class RejectedItem:
+    """An operation the cluster refuses for good."""
+
+    operation: Operation
+    error_class: str
+    reason: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class BulkOutcome:
+    """What became of some operations: `indexed + deleted + len(rejected)` is how many there were."""
+
+    indexed: int = 0
+    deleted: int = 0
+    rejected: tuple[RejectedItem, ...] = ()
+    bytes_sent: int = 0
+
+    @property
+    def operations(self) -> int:
+        return self.indexed + self.deleted + len(self.rejected)
+
+    def __add__(self, other: BulkOutcome) -> BulkOutcome:
+        return BulkOutcome(
+            self.indexed + other.indexed,
+            self.deleted + other.deleted,
+            self.rejected + other.rejected,
+            self.bytes_sent + other.bytes_sent,
+        )
+
+
+class _Item(Enum):
+    DONE = auto()
+    AGAIN = auto()
+    REJECTED = auto()
+
+
+@dataclass
+class _Sorted:
+    """The items of one answer, sorted by what to do with them."""
+
+    done: list[Operation] = field(default_factory=list)
+    again: list[Operation] = field(default_factory=list)
+    rejected: list[RejectedItem] = field(default_factory=list)
+
+
+def bodies(operations: Iterable[Operation], max_bytes: int) -> Iterator[list[Operation]]:
+    """Operations grouped so that a body stays within `max_bytes` (a single larger one goes alone)."""
+    batch: list[Operation] = []
+    size = 0
+    for operation in operations:
+        length = len(operation.document) + len(operation.id) + 40
+        if batch and size + length > max_bytes:
+            yield batch
+            batch, size = [], 0
+        batch.append(operation)
+        size += length
+    if batch:
+        yield batch
+
+
+class BulkWriter:
+    """Writes operations through `write_alias`; `require_alias` keeps a late request from re-creating a deleted index."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        write_alias: str,
+        *,
+        max_bytes: int,
+        in_flight: int,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._cluster, self._write_alias = cluster, write_alias
+        self._max_bytes, self._in_flight, self._sleep = max_bytes, in_flight, sleep
+
+    def write(self, operations: Iterable[Operation]) -> Iterator[BulkOutcome]:
+        """One outcome per body, as they end; raises at the first error that concerns all documents."""
+        batches = bodies(operations, self._max_bytes)
+        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="bulk") as pool:
+            flying: dict[Future[BulkOutcome], int] = {}
+            for batch in batches:
+                flying[pool.submit(self._send, batch)] = len(batch)
+                if len(flying) >= self._in_flight:
+                    yield from _ended(flying)
+            while flying:
+                yield from _ended(flying)
+
+    def _send(self, batch: Sequence[Operation]) -> BulkOutcome:
+        outcome, pending = BulkOutcome(), list(batch)
+        for attempt in range(1, ITEM_ATTEMPTS + 1):
+            body = b"".join(operation.lines() for operation in pending)
+            try:
+                answer = self._post(body)
+            except TerminalError as error:
+                return outcome + self._refused(pending, error, attempt)
+            items = _sort(pending, answer, attempt)
+            outcome += _counted(items, len(body))
+            if not items.again:
+                return outcome
+            pending = items.again
+            self._pause(attempt, len(pending))
+        raise OverloadedError(
+            f"Bulk into {self._write_alias}: {len(pending)} items were refused {ITEM_ATTEMPTS} times (429/503). The "
+            "cluster is too busy: lower index.bulk_requests_in_flight or the parallel tasks, then run again.",
+            429,
+        )
+
+    def _post(self, body: bytes) -> Any:
+        path, params = f"/{self._write_alias}/_bulk", {"require_alias": "true"}
+        return self._cluster.request("POST", path, body, params=params, timeout_s=REQUEST_TIMEOUT_S)
+
+    def _refused(self, pending: Sequence[Operation], error: TerminalError, attempt: int) -> BulkOutcome:
+        """A whole body was refused: halve it down to the one operation at fault (400 and 413 only)."""
+        if error.status not in (400, 413):
+            raise error
+        if len(pending) == 1:
+            reason = error.reason or error.message
+            return BulkOutcome(rejected=(RejectedItem(pending[0], f"bulk_request_{error.status}", reason, attempt),))
+        middle = len(pending) // 2
+        return self._send(pending[:middle]) + self._send(pending[middle:])
+
+    def _pause(self, attempt: int, items: int) -> None:
+        # Jitter: tasks that were refused together must not come back together.
+        pause_s = min(2.0**attempt, LONGEST_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311
+        log.warning("Bulk into %s: %d items refused for now; again in %.1f s.", self._write_alias, items, pause_s)
+        self._sleep(pause_s)
+
+
+def _ended(flying: dict[Future[BulkOutcome], int]) -> Iterator[BulkOutcome]:
+    done, _ = wait(flying, return_when=FIRST_COMPLETED)
+    for future in done:
+        expected = flying.pop(future)
+        outcome = future.result()
+        if outcome.operations != expected:
+            raise BuildError(
+                f"Bulk: {expected} operations went out, {outcome.operations} came back; the books are open."
+            )
+        yield outcome
+
+
+def _counted(items: _Sorted, size: int) -> BulkOutcome:
+    indexed = sum(operation.action == "index" for operation in items.done)
+    return BulkOutcome(indexed, len(items.done) - indexed, tuple(items.rejected), size)
+
+
+def _sort(sent: Sequence[Operation], answer: Any, attempt: int) -> _Sorted:
+    results = [next(iter(item.values())) for item in answer["items"]]
+    if len(results) != len(sent):
+        raise BuildError(f"Bulk: {len(sent)} operations went out, the answer has {len(results)} items.")
+    items = _Sorted()
+    for operation, result in zip(sent, results, strict=True):
+        kind = _judge(result)
+        if kind is _Item.DONE:
+            items.done.append(operation)
+        elif kind is _Item.AGAIN:
+            items.again.append(operation)
+        else:
+            items.rejected.append(RejectedItem(operation, *_error_of(result), attempt))
+    return items
+
+
+def _judge(result: Any) -> _Item:
+    """DONE also for a delete of what is not there (404 without an error)."""
+    if "error" not in result:
+        return _Item.DONE
+    if result["status"] in (429, 502, 503, 504):
+        return _Item.AGAIN
+    _raise_if_common(result)
+    return _Item.REJECTED
+
+
+def _raise_if_common(result: Any) -> None:
+    """Errors that hide in single items although they concern every document."""
+    status = result["status"]
+    error_class, reason = _error_of(result)
+    what = f"Bulk: {error_class}: {reason}"
+    if status in (401, 403) and error_class == "security_exception":
+        raise AccessError(f"{what}. The role needs indices:data/write/bulk*; see docs/security.md.", status, reason)
+    if error_class == "cluster_block_exception":
+        raise TerminalError(
+            f"{what}. A block on the candidate refuses writes (a full disk sets one; reconcile sets one at the end): "
+            "free disk or start a new run.",
+            status,
+            reason,
+        )
+    if error_class == "index_not_found_exception":
+        raise BuildError(f"{what}. The candidate is gone (another run removed it?); start a new run.", status, reason)
+    if status >= 500:
+        raise TerminalError(f"{what} (status {status}). See the cluster's log.", status, reason)
+
+
+def _error_of(result: Any) -> tuple[str, str]:
+    error = result["error"]
+    cause = error.get("caused_by") or {}
+    reason = f"{error.get('reason', '')}" + (f" ({cause['reason']})" if cause.get("reason") else "")
+    return str(error.get("type", "unknown")), reason

@@ -1,0 +1,92 @@
+"""The candidate index of a build: a new one (full) or a clone of the live one (delta)."""
+
+from __future__ import annotations
+
+import logging
+
+import pyarrow as pa
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.corpus.files import corpus_files
+from sparse_index.errors import BuildError, TerminalError
+from sparse_index.index.alias import AliasState, observe_alias
+from sparse_index.index.clone import clone_live, live_search_pipeline
+from sparse_index.index.generations import delete_index, remove_failed_candidates
+from sparse_index.index.mapping import index_body
+from sparse_index.index.meta import meta_of, read_meta
+from sparse_index.index.templates import require_harmless_templates
+from sparse_index.plan.model import BuildKind, Plan
+from sparse_index.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
+    """Make the candidate ready for writes through `plan.write_alias`; gives its name. Idempotent.
+
+    `BuildError` when the alias is no longer as the plan saw it, or a template would make the empty candidate live.
+    """
+    state = observe_alias(cluster, plan.alias).require_sound()
+    _require_as_planned(state, plan)
+    removed = remove_failed_candidates(cluster, plan.alias, plan.build_id)
+    if removed:
+        log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(removed))
+    if _is_prepared(cluster, plan):
+        return plan.candidate
+    if plan.kind is BuildKind.DELTA:
+        clone_live(cluster, plan)
+    else:
+        _create(cluster, store, plan)
+    return plan.candidate
+
+
+def _require_as_planned(state: AliasState, plan: Plan) -> None:
+    if plan.candidate in state.members:
+        raise BuildError(f"{plan.candidate} is live already: this build was promoted. Trigger a new run.")
+    if state.index != plan.live_index:
+        raise BuildError(
+            f"Alias '{plan.alias}' is on {state.index or 'no index'}, but this build was planned when it was on "
+            f"{plan.live_index or 'no index'}: another run was promoted meanwhile. Trigger a new run."
+        )
+
+
+def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
+    """Whether an earlier attempt finished; what one left half done is deleted."""
+    meta = read_meta(cluster, plan.candidate)
+    if meta is not None and meta.build_id == plan.build_id and meta.alias == plan.alias:
+        return True
+    # Another build's `_meta` (or none): cloned, but killed before it got its own.
+    delete_index(cluster, plan.candidate)
+    return False
+
+
+def _create(cluster: Cluster, store: Store, plan: Plan) -> None:
+    require_harmless_templates(cluster, plan.candidate, plan.alias)
+    body = index_body(plan.config, corpus_schema(plan), meta_of(plan), plan.write_alias)
+    body["settings"]["index.search.default_pipeline"] = live_search_pipeline(cluster, plan)
+    answer = _put_index(cluster, plan.candidate, body)
+    if not answer.get("shards_acknowledged", True):
+        delete_index(cluster, plan.candidate)
+        raise BuildError(
+            f"The shards of {plan.candidate} found no node within the time-out (full disks, or allocation rules?); it "
+            "was deleted again. Ask GET /_cluster/allocation/explain, then run again."
+        )
+    if plan.candidate in observe_alias(cluster, plan.alias).members:
+        delete_index(cluster, plan.candidate)
+        raise BuildError(f"Something put the empty {plan.candidate} behind '{plan.alias}'; it was deleted at once.")
+
+
+def _put_index(cluster: Cluster, index: str, body: Json) -> Json:
+    try:
+        answer: Json = cluster.put(f"/{index}", body)
+    except TerminalError as error:
+        # A first answer got lost and the client asked again: it is ours, the name holds our build id.
+        if error.status == 400 and "resource_already_exists" in error.reason:
+            return {}
+        raise
+    return answer
+
+
+def corpus_schema(plan: Plan) -> pa.Schema:
+    """The arrow schema of the corpus; all its files have the same."""
+    return corpus_files(plan.config.source.uri)[0].schema

@@ -1,0 +1,103 @@
+"""A delta build's candidate: a clone of the live index (hard links), which then takes the difference.
+
+Each line of the recipe answers a trap that was met on a real server:
+the source must be write-blocked, and the clone inherits every block; it inherits replicas, refresh, search pipeline
+and even `_meta`; a clone without room answers 200 with `shards_acknowledged: false`; the balancer moves a clone's
+primary to another node, which copies it whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.errors import BuildError, SparseIndexError
+from sparse_index.index.generations import delete_index
+from sparse_index.index.mapping import building_settings
+from sparse_index.index.meta import meta_of, read_meta, write_meta
+from sparse_index.plan.model import Plan
+
+log = logging.getLogger(__name__)
+
+_BLOCKS = ("write", "read_only", "read_only_allow_delete", "metadata")
+_CLONE_TIMEOUT_S = 120
+_NO_PIPELINE = "_none"
+
+
+def clone_live(cluster: Cluster, plan: Plan) -> None:
+    """Clone `plan.live_index` to `plan.candidate` and give it its own `_meta`."""
+    if plan.live_index is None:
+        raise BuildError(f"Build {plan.build_id} is a delta build, but alias '{plan.alias}' has no live index.")
+    former = read_meta(cluster, plan.live_index)
+    if former is None:
+        raise BuildError(f"Live index {plan.live_index} is gone or has no _meta of ours; run with mode full.")
+    cluster.put(f"/{plan.live_index}/_settings", {"index.blocks.write": True})
+    answer = _clone(cluster, plan)
+    if not answer.get("shards_acknowledged", False):
+        _give_up(cluster, plan)
+    write_meta(cluster, plan.candidate, meta_of(plan).model_copy(update={"delta_builds": former.delta_builds + 1}))
+
+
+def _clone(cluster: Cluster, plan: Plan) -> Json:
+    settings: dict[str, Any] = building_settings(plan.config) | {f"index.blocks.{name}": None for name in _BLOCKS}
+    settings["index.routing.rebalance.enable"] = "none"
+    settings["index.search.default_pipeline"] = live_search_pipeline(cluster, plan)
+    answer: Json = cluster.request(
+        "PUT",
+        f"/{plan.live_index}/_clone/{plan.candidate}",
+        {"settings": settings, "aliases": {plan.write_alias: {}}},
+        params={"wait_for_active_shards": 1, "timeout": f"{_CLONE_TIMEOUT_S}s"},
+        timeout_s=_CLONE_TIMEOUT_S + 30,
+        # Not repeated: the second request would be told "already exists", and the first one's answer is what counts.
+        # A rerun finds a clone without its own `_meta` and makes it anew.
+        retry=False,
+    )
+    return answer
+
+
+def live_search_pipeline(cluster: Cluster, plan: Plan) -> str:
+    """The default search pipeline that the candidate takes over from the live index, `_none` without one.
+
+    A pipeline that is gone is not taken over: every search of an index that names one fails.
+    """
+    if plan.live_index is None:
+        return _NO_PIPELINE
+    settings: Json = cluster.get(f"/{plan.live_index}/_settings/index.search.default_pipeline", flat_settings="true")
+    name = str(settings.get(plan.live_index, {}).get("settings", {}).get("index.search.default_pipeline", _NO_PIPELINE))
+    if name == _NO_PIPELINE:
+        return name
+    try:
+        cluster.get(f"/_search/pipeline/{name}")
+    except SparseIndexError as error:
+        if error.status != 404:
+            raise
+        log.warning("%s names the search pipeline '%s', which does not exist; dropped.", plan.live_index, name)
+        return _NO_PIPELINE
+    return name
+
+
+def _give_up(cluster: Cluster, plan: Plan) -> None:
+    why = _explanation(cluster, plan.candidate)
+    delete_index(cluster, plan.candidate)
+    raise BuildError(
+        f"The clone {plan.candidate} of {plan.live_index} was not allocated within {_CLONE_TIMEOUT_S} s and was deleted: "
+        f"{why}. A clone needs room for a full copy on the node with the source's primary; free disk, or run with mode full."
+    )
+
+
+def _explanation(cluster: Cluster, index: str) -> str:
+    body = {"index": index, "shard": 0, "primary": True}
+    try:
+        answer: Json = cluster.get("/_cluster/allocation/explain", body)
+    except SparseIndexError as error:
+        return f"no explanation ({error.message})"
+    reasons = [
+        f"{decider.get('decider')}: {decider.get('explanation')}"
+        for node in answer.get("node_allocation_decisions", [])
+        for decider in node.get("deciders", [])
+        if decider.get("decision") == "NO"
+    ]
+    return "; ".join(dict.fromkeys(reasons)) or orjson.dumps(answer.get("unassigned_info", {})).decode()

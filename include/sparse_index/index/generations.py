@@ -1,0 +1,105 @@
+"""The indices of one alias: the live one, generations kept for a rollback, candidates that never went live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError, TerminalError
+from sparse_index.index.alias import observe_alias
+from sparse_index.index.meta import Meta, read_meta
+from sparse_index.names import candidate_pattern, parse_candidate
+
+
+@dataclass(frozen=True)
+class OwnIndex:
+    """An index whose name and `_meta.alias` both say that it is ours."""
+
+    name: str
+    meta: Meta
+    live: bool
+
+    @property
+    def is_generation(self) -> bool:
+        """Once live, now kept for a rollback."""
+        return not self.live and self.meta.promoted_at is not None
+
+    @property
+    def is_failed_candidate(self) -> bool:
+        return not self.live and self.meta.promoted_at is None
+
+
+def own_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
+    """Every index of ours for `alias`, newest build first.
+
+    A fresh clone still carries the `_meta` of the index it was cloned from: it is nobody's generation, and counts
+    as a failed candidate.
+    """
+    members = set(observe_alias(cluster, alias).members)
+    answer: Json = cluster.get(f"/{candidate_pattern(alias)}/_mapping", ignore_unavailable="true")
+    found = (_own(name, body, alias, name in members) for name, body in answer.items())
+    return sorted((index for index in found if index), key=lambda index: index.name, reverse=True)
+
+
+def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:
+    owner = parse_candidate(name)
+    try:
+        meta = Meta.model_validate(body["mappings"].get("_meta", {}).get("sparse_index", {}))
+    except ValidationError:
+        return None
+    if owner is None or owner.alias != alias or meta.alias != alias:
+        return None
+    if meta.build_id != owner.build_id:
+        meta = meta.model_copy(update={"build_id": owner.build_id, "promoted_at": None, "state": "building"})
+    return OwnIndex(name, meta, live)
+
+
+def remove_candidate(cluster: Cluster, alias: str, index: str) -> bool:
+    """Delete a candidate of ours that is not live; False when it was gone already."""
+    if index in observe_alias(cluster, alias).members:
+        raise BuildError(f"Index {index} is behind alias '{alias}': a live index is never deleted.")
+    owner, meta = parse_candidate(index), read_meta(cluster, index)
+    if owner is None or owner.alias != alias or (meta is not None and meta.alias != alias):
+        raise BuildError(f"Index {index} does not carry the mark of alias '{alias}'; it is left alone.")
+    return delete_index(cluster, index)
+
+
+def delete_index(cluster: Cluster, index: str) -> bool:
+    """True when it was there."""
+    try:
+        cluster.delete(f"/{index}")
+    except TerminalError as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
+
+
+def remove_failed_candidates(cluster: Cluster, alias: str, older_than: str) -> list[str]:
+    """Delete the candidates of builds before `older_than` (a build id) that never went live; their names.
+
+    A failed build's candidate stays for inspection until the next build begins: that is now.
+    """
+    doomed = [
+        index.name
+        for index in own_indices(cluster, alias)
+        if index.is_failed_candidate and index.meta.build_id < older_than
+    ]
+    return _delete_all(cluster, doomed)
+
+
+def retire(cluster: Cluster, config: CorpusConfig) -> list[str]:
+    """Delete generations beyond `retention.generations`; the kept ones need no replicas. Gives the deleted names."""
+    generations = [index.name for index in own_indices(cluster, config.alias) if index.is_generation]
+    kept = generations[: config.retention.generations]
+    for name in kept:
+        cluster.put(f"/{name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
+    return _delete_all(cluster, generations[config.retention.generations :])
+
+
+def _delete_all(cluster: Cluster, names: Iterable[str]) -> list[str]:
+    return [name for name in names if delete_index(cluster, name)]

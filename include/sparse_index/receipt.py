@@ -1,0 +1,92 @@
+"""The receipt of a build: what it read, encoded, reused, wrote and rejected, how long it took, what is live now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sparse_index.encode.part import encode_report
+from sparse_index.index.part import index_report
+from sparse_index.index.reconcile import Books
+from sparse_index.plan.model import Plan
+from sparse_index.store import Store
+
+Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "failed"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a build ended, told by whoever ran it. `live`: the index behind the alias now; `untidy`: what was left behind
+    against our will, in words; `former_settings`: cluster settings before `ensure` changed them."""
+
+    outcome: Outcome
+    live: str | None
+    at: datetime
+    untidy: Sequence[str] = ()
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    former_settings: Mapping[str, Any] = field(default_factory=dict)
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    books: Books | None = None
+
+
+def receipt_path(plan: Plan) -> str:
+    return f"{plan.folder}/receipt.json"
+
+
+def first_line(plan: Plan, ending: Ending) -> str:
+    """One sentence for a person in a hurry: what is live and what is untidy."""
+    live = f"'{plan.alias}' is on {ending.live}" if ending.live else f"'{plan.alias}' has no live index"
+    what = {
+        "promoted": "this build was promoted",
+        "nothing_changed": "nothing had changed",
+        "plan_only": "only a plan was made",
+        "not_promoted": f"this build ({plan.candidate}) was complete but not promoted",
+        "failed": "this build failed",
+    }[ending.outcome]
+    untidy = f" Untidy: {'; '.join(ending.untidy)}." if ending.untidy else " Nothing is untidy."
+    return f"{live}; {what}.{untidy}"
+
+
+def write_receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
+    """Write the receipt into the store (the index's `_meta.receipt` names it); gives its content."""
+    content = receipt(store, plan, ending)
+    store.write_json(receipt_path(plan), content)
+    return content
+
+
+def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
+    """The receipt as JSON-able values, the sentence for people first."""
+    return {
+        "summary": first_line(plan, ending),
+        "outcome": ending.outcome,
+        "live": ending.live,
+        "untidy": list(ending.untidy),
+        "alias": plan.alias,
+        "build_id": plan.build_id,
+        "run_id": plan.request.run_id,
+        "data_date": plan.request.data_date.isoformat(),
+        "kind": plan.kind.value,
+        "reasons": plan.reasons,
+        "candidate": plan.candidate if plan.builds else None,
+        "former": plan.live_index,
+        "fingerprint": plan.fingerprint,
+        "created_at": plan.created_at.isoformat(),
+        "ended_at": ending.at.isoformat(),
+        "planned": plan.counts.model_dump(),
+        "books": asdict(ending.books) if ending.books else None,
+        "encode": _summed([encode_report(store, plan, part) for part in plan.encode_parts]),
+        "index": _summed([index_report(store, plan, part) for part in plan.index_parts]),
+        "stage_seconds": dict(ending.stage_seconds),
+        "checks": dict(ending.checks),
+        "former_settings": dict(ending.former_settings),
+    }
+
+
+def _summed(reports: Sequence[Any]) -> dict[str, Any]:
+    """The numbers of all parts that ended, added up; `seconds` is the work of all tasks together, not wall time."""
+    ended = [asdict(report) for report in reports if report is not None]
+    names = [name for name in ended[0] if name != "part"] if ended else []
+    totals = {name: round(sum(report[name] for report in ended), 3) for name in names}
+    return {"parts": len(reports), "parts_ended": len(ended)} | totals
