@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 ML_SETTINGS = {
     "plugins.ml_commons.only_run_on_ml_node": "false",
     "plugins.ml_commons.allow_registering_model_via_url": "true",
+    "plugins.ml_commons.allow_registering_model_via_local_file": "true",
 }
 
 

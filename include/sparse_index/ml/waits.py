@@ -1,0 +1,184 @@
+"""Waiting for a registration or a deployment: what to ask, and one pure verdict for every waiter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from sparse_index.cluster import AsyncCluster, Cluster, Json
+from sparse_index.errors import ModelError, TerminalError, TransientError
+from sparse_index.ml.messages import explain
+from sparse_index.ml.states import (
+    MODEL_DEPLOY_FAILED,
+    MODEL_REGISTERED,
+    TASK_FAILED,
+    TASK_PENDING,
+    ModelState,
+    model_state,
+    task_state,
+)
+from sparse_index.plan.model import Frozen
+
+STANDSTILL_S = 600.0
+POLL_S = 1.0
+
+
+class Wait(Frozen):
+    """What is waited for. `deadline_at` is wall clock (epoch seconds), because the wait crosses processes.
+
+    `task_id` None: another attempt started it, only the model tells.
+    """
+
+    kind: Literal["register", "deploy"]
+    task_id: str | None = None
+    model_id: str | None = None
+    deadline_at: float
+    standstill_s: float = STANDSTILL_S
+
+    def paths(self) -> tuple[str, ...]:
+        """What to GET; the answers go to `check` in this order, None for a 404."""
+        task = (f"/_plugins/_ml/tasks/{self.task_id}",) if self.task_id else ()
+        if self.kind == "register":
+            return task or (f"/_plugins/_ml/models/{self.model_id}",)
+        return (*task, f"/_plugins/_ml/models/{self.model_id}", f"/_plugins/_ml/profile/models/{self.model_id}")
+
+
+class Memory(Frozen):
+    """The last state seen and since when (epoch seconds): how a standstill is noticed."""
+
+    state: str
+    since: float
+
+
+class Verdict(Frozen):
+    """`detail` is a sentence for the log or the error; `model_id` is known when a registration is done."""
+
+    state: Literal["waiting", "done", "failed"]
+    detail: str
+    model_id: str | None = None
+    memory: Memory | None = None
+
+
+def check(wait: Wait, answers: Sequence[Json | None], memory: Memory | None, now: float) -> Verdict:
+    """Wait, done or failed, from the answers to `wait.paths()`; ModelError for a state nobody knows."""
+    verdict = _register_verdict(wait, answers) if wait.kind == "register" else _deploy_verdict(wait, answers)
+    return verdict if verdict.state != "waiting" else _with_patience(wait, verdict.detail, memory, now)
+
+
+def _with_patience(wait: Wait, state: str, memory: Memory | None, now: float) -> Verdict:
+    seen = memory if memory is not None and memory.state == state else Memory(state=state, since=now)
+    if now >= wait.deadline_at:
+        return Verdict(state="failed", detail=f"the deadline is over; last state: {state}", memory=seen)
+    if now - seen.since >= wait.standstill_s:
+        detail = f"nothing has moved for {now - seen.since:.0f} s; last state: {state}. Look at the ML nodes' logs."
+        return Verdict(state="failed", detail=detail, memory=seen)
+    return Verdict(state="waiting", detail=state, memory=seen)
+
+
+def _task_verdict(wait: Wait, task: Json | None) -> Verdict:
+    if task is None:
+        return Verdict(state="failed", detail=f"task {wait.task_id} does not exist any more")
+    state = task_state(task.get("state"), wait.task_id)
+    if state in TASK_FAILED:
+        return Verdict(state="failed", detail=f"task {wait.task_id} is {state}: {explain(task.get('error'))}")
+    if state in TASK_PENDING:
+        return Verdict(state="waiting", detail=f"task {wait.task_id} {state} (at {task.get('last_update_time')})")
+    return Verdict(state="done", detail=f"task {wait.task_id} {state}", model_id=task.get("model_id"))
+
+
+def _register_verdict(wait: Wait, answers: Sequence[Json | None]) -> Verdict:
+    if wait.task_id:
+        return _task_verdict(wait, answers[0])
+    document = answers[0]
+    if document is None:
+        return Verdict(state="failed", detail=f"model {wait.model_id} does not exist any more")
+    state = model_state(document.get("model_state"), wait.model_id)
+    done = state in MODEL_REGISTERED
+    return Verdict(state="done" if done else "waiting", detail=f"model {wait.model_id} {state}", model_id=wait.model_id)
+
+
+def _deploy_verdict(wait: Wait, answers: Sequence[Json | None]) -> Verdict:
+    if wait.task_id:
+        task = _task_verdict(wait, answers[0])
+        if task.state != "done":
+            return task
+    document, profile = answers[-2:]
+    if document is None:
+        return Verdict(state="failed", detail=f"model {wait.model_id} does not exist any more")
+    state = model_state(document.get("model_state"), wait.model_id)
+    if state in MODEL_DEPLOY_FAILED:
+        return Verdict(state="failed", detail=f"model {wait.model_id} is {state}: not on every ML node")
+    nodes = deployed_nodes(profile or {}, wait.model_id or "")
+    detail = f"model {wait.model_id} {state} on {len(nodes)} node(s)"
+    done = state is ModelState.DEPLOYED and bool(nodes)
+    return Verdict(state="done" if done else "waiting", detail=detail, model_id=wait.model_id)
+
+
+def deployed_nodes(profile: Json, model_id: str) -> list[str]:
+    """The ids of the nodes whose own profile says that the model is in their memory."""
+    nodes: Json = profile.get("nodes", {})
+    states = {node: body.get("models", {}).get(model_id, {}).get("model_state") for node, body in nodes.items()}
+    return [node for node, state in states.items() if state == ModelState.DEPLOYED]
+
+
+def wait_until(
+    cluster: Cluster,
+    wait: Wait,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+    poll_s: float = POLL_S,
+) -> str:
+    """Ask until done; gives the model id, or raises ModelError with the last state seen."""
+    memory: Memory | None = None
+    while True:
+        verdict = look(cluster, wait, memory, clock())
+        memory = verdict.memory
+        if verdict.state == "waiting":
+            sleep(poll_s)
+            continue
+        return settled(wait, verdict)
+
+
+def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
+    """One poll. A cluster that does not answer for now counts as a state like any other, under the same deadline."""
+    try:
+        return check(wait, [_get(cluster, path) for path in wait.paths()], memory, now)
+    except TransientError as error:
+        return _with_patience(wait, error.message, memory, now)
+
+
+async def look_async(cluster: AsyncCluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
+    """`look` for the triggerer's event loop."""
+    try:
+        return check(wait, [await _get_async(cluster, path) for path in wait.paths()], memory, now)
+    except TransientError as error:
+        return _with_patience(wait, error.message, memory, now)
+
+
+def settled(wait: Wait, verdict: Verdict) -> str:
+    """The model id of a done verdict; ModelError for a failed one."""
+    if verdict.state == "done" and verdict.model_id:
+        return verdict.model_id
+    raise ModelError(f"The model did not {wait.kind}: {verdict.detail}. See docs/operate.md, then trigger a new run.")
+
+
+def _get(cluster: Cluster, path: str) -> Json | None:
+    try:
+        answer: Json = cluster.get(path)
+    except TerminalError as error:
+        if error.status == 404:
+            return None
+        raise
+    return answer
+
+
+async def _get_async(cluster: AsyncCluster, path: str) -> Json | None:
+    try:
+        answer: Json = await cluster.get(path)
+    except TerminalError as error:
+        if error.status == 404:
+            return None
+        raise
+    return answer
