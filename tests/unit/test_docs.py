@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -126,3 +127,20 @@ def test_commands_exist(module, verb):
     arguments = [sys.executable, "-m", module, *([verb] if verb else []), "--help"]
     ended = subprocess.run(arguments, cwd=ROOT / "include", capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_quoted_messages_are_those_of_the_code():
+    text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    quoted = [line for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    known = list(messages_in_the_code())
+    fragments = {part.strip(" .") for line in quoted for part in line.split("…") if len(part.strip(" .")) > 3}
+    assert len(fragments) > 50
+    assert sorted(part for part in fragments if not any(part in message for message in known)) == []
+
+
+def messages_in_the_code() -> Iterator[str]:
+    for folder in ("include/sparse_index", "plugins"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
