@@ -47,7 +47,9 @@ def wire(corpus: str, config: CorpusConfig) -> None:
         registered = RegistrationSensor(task_id="wait_registered", started=register.output).as_setup()
         deploy = op.DeployModelOperator(task_id="deploy_model", model_id=registered.output).as_setup()
         deployed = DeploymentSensor(task_id="wait_deployed", started=deploy.output).as_setup()
-        encode = op.EncodeOperator.partial(task_id="encode", pool=POOL, map_index_template=TEXTS, **LONG)
+        encode = op.EncodeOperator.partial(
+            task_id="encode", model_id=deployed.output, pool=POOL, map_index_template=TEXTS, **LONG
+        )
         encoded = encode.expand(part=reserve.output)
         undeploy = op.UndeployModelOperator(task_id="undeploy_model", **TOLD)
         delete_model = op.DeleteModelOperator(task_id="delete_model", **TOLD)

@@ -7,9 +7,8 @@ to and knows no client certificates, so this hook shares its connection type and
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk import BaseHook, Connection
 
@@ -17,6 +16,8 @@ from sparse_index.errors import ConfigError, SparseIndexError
 
 if TYPE_CHECKING:
     from sparse_index.cluster import AsyncCluster, Cluster, ConnectionSettings
+    from sparse_index.config.encoder import EncoderConfig
+    from sparse_index.ml.commons import RegisterStarted, Removal
 
 log = logging.getLogger(__name__)
 
@@ -74,16 +75,6 @@ def _extra(connection: Connection, name: str, value: Any) -> Any:
         raise ConfigError(f"Connection '{connection.conn_id}': extra `{name}` must be {kind}.") from error
 
 
-@contextmanager
-def connected(conn_id: str) -> Iterator[Cluster]:
-    """The cluster behind `conn_id`, closed at the end of the block."""
-    cluster = OpenSearchMLHook(conn_id).get_conn()
-    try:
-        yield cluster
-    finally:
-        cluster.close()
-
-
 class OpenSearchMLHook(BaseHook):
     """One OpenSearch with ML Commons. Nothing is looked up or opened before it is asked for."""
 
@@ -103,17 +94,23 @@ class OpenSearchMLHook(BaseHook):
         return connection_settings(self.get_connection(self.opensearch_conn_id))
 
     def get_conn(self) -> Cluster:
-        """A new `Cluster`; the caller closes it."""
-        from sparse_index.cluster import Cluster
-
-        return Cluster.connect(self.settings)
+        """What `cluster` is, under the name that Airflow's hooks have for it."""
+        return self.cluster
 
     @property
     def cluster(self) -> Cluster:
-        """One `Cluster` for the life of this hook."""
+        """Opened at the first use; `close` or a `with` block around the hook closes it."""
+        from sparse_index.cluster import Cluster
+
         if self._cluster is None:
-            self._cluster = self.get_conn()
+            self._cluster = Cluster.connect(self.settings)
         return self._cluster
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     async def async_cluster(self) -> AsyncCluster:
         """The reading half, for triggers; the caller closes it."""
@@ -123,9 +120,46 @@ class OpenSearchMLHook(BaseHook):
         return AsyncCluster(connection_settings(connection))
 
     def close(self) -> None:
+        """Close the connection; the next use opens a new one."""
         if self._cluster is not None:
             self._cluster.close()
             self._cluster = None
+
+    def create_model_group(self, name: str, description: str) -> str:
+        """The id of the group called `name`, made if there is none."""
+        from sparse_index.ml.commons import create_group
+
+        return create_group(self.cluster, name, description)
+
+    def register_model(self, encoder: EncoderConfig, group_id: str, group: str) -> RegisterStarted:
+        """Start a registration in the group, or adopt what an earlier attempt began: never two models."""
+        from sparse_index.ml.commons import register
+
+        return register(self.cluster, encoder, group_id, group)
+
+    def deploy_model(self, model_id: str) -> str | None:
+        """Start the deployment; its task id, or None when the model is deployed or being deployed already."""
+        from sparse_index.ml.commons import deploy
+
+        return deploy(self.cluster, model_id)
+
+    def undeploy_models(self, group: str) -> list[str]:
+        """Undeploy every model of the group called `group`; their ids."""
+        from sparse_index.ml.commons import undeploy_group
+
+        return undeploy_group(self.cluster, group)
+
+    def delete_models(self, group: str) -> Removal:
+        """Delete every model of the group that nothing refers to."""
+        from sparse_index.ml.commons import delete_models
+
+        return delete_models(self.cluster, group)
+
+    def delete_model_group(self, group: str) -> None:
+        """Delete the group called `group`; one that still holds a model stays."""
+        from sparse_index.ml.commons import delete_group
+
+        delete_group(self.cluster, group)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the cluster answers, and what it is or why not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
 
@@ -11,6 +11,10 @@ from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.operators.base import PLAN_TASK, Build, open_build
 from opensearch_ml.triggers import ModelWaitTrigger
 from sparse_index.errors import ModelError
+
+if TYPE_CHECKING:
+    from sparse_index.config.encoder import EncoderConfig
+    from sparse_index.ml.waits import Verdict, Wait
 
 _PROMOTE_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -25,7 +29,7 @@ class TurnSensor(BaseSensorOperator):
     template_fields = ("until",)
 
     def __init__(self, *, until: str, **kwargs: Any) -> None:
-        super().__init__(**{"mode": "reschedule", "poke_interval": 10, "max_active_tis_per_dag": 1} | kwargs)
+        super().__init__(mode="reschedule", poke_interval=10, max_active_tis_per_dag=1, **kwargs)
         self.until = until
 
     def poke(self, context: Any) -> bool:
@@ -47,7 +51,7 @@ def turn_holders(states: dict[str, dict[str, str | None]], *, own_run: str, turn
 
 
 class ModelWaitSensor(BaseSensorOperator):
-    """Polls in place for a short while, because small models are ready in seconds, then defers."""
+    """Polls in place for `patience_s`, because small models are ready in seconds, then defers until the deadline."""
 
     template_fields = ("plan_task_id", "started")
 
@@ -59,10 +63,63 @@ class ModelWaitSensor(BaseSensorOperator):
         self.plan_task_id = plan_task_id
         self.patience_s = patience_s
 
+    def wait(self, encoder: EncoderConfig) -> Wait:
+        """What to wait for, with its deadline."""
+        raise NotImplementedError
+
+    def execute(self, context: Any) -> str:
+        from sparse_index.ml.waits import settled
+
+        with retried_only_if_useful(), open_build(context, self.plan_task_id) as build:
+            wait = self.wait(build.plan.config.encoder)
+            verdict = self._poll_in_place(build, wait)
+            if verdict.state == "waiting":
+                self._defer(build.plan.config.connection, wait, verdict)
+            return settled(wait, verdict)
+
+    def _poll_in_place(self, build: Build, wait: Wait) -> Verdict:
+        from sparse_index.ml.waits import POLL_S, look
+
+        patience_ends = time.monotonic() + self.patience_s
+        verdict = look(build.cluster, wait, None, time.time())
+        while verdict.state == "waiting" and time.monotonic() < patience_ends:
+            time.sleep(POLL_S)
+            verdict = look(build.cluster, wait, verdict.memory, time.time())
+        self.log.info("%s", verdict.detail)
+        return verdict
+
+    def _defer(self, conn_id: str, wait: Wait, verdict: Verdict) -> NoReturn:
+        asked = wait.model_dump(mode="json")
+        memory = verdict.memory.model_dump(mode="json") if verdict.memory else None
+        trigger = ModelWaitTrigger(conn_id=conn_id, wait=asked, memory=memory)
+        self.defer(trigger=trigger, method_name="resume", kwargs={"wait": asked})
+
+    def resume(self, context: Any, event: Any, wait: dict[str, Any]) -> str:
+        """The model's id, from the trigger's event; it crossed processes and versions, so it is validated."""
+        from sparse_index.ml.waits import Verdict, Wait, settled
+
+        with retried_only_if_useful():
+            try:
+                verdict = Verdict.model_validate(event)
+            except ValueError as error:
+                raise ModelError(f"The trigger's event is not a verdict: {event!r}. Trigger a new run.") from error
+            self.log.info("%s", verdict.detail)
+            return settled(Wait.model_validate(wait), verdict)
+
 
 class RegistrationSensor(ModelWaitSensor):
     """Waits until the model is registered; gives its id."""
 
+    def wait(self, encoder: EncoderConfig) -> Wait:
+        from sparse_index.ml.waits import Wait
+
+        return Wait(kind="register", deadline_at=time.time() + encoder.register_deadline_s, **self.started)
+
 
 class DeploymentSensor(ModelWaitSensor):
-    """Waits until the model is deployed; gives its id."""
+    """Waits until the model is deployed on every node it should be on; gives its id."""
+
+    def wait(self, encoder: EncoderConfig) -> Wait:
+        from sparse_index.ml.waits import Wait
+
+        return Wait(kind="deploy", deadline_at=time.time() + encoder.deploy_deadline_s, **self.started)

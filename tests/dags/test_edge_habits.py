@@ -27,7 +27,12 @@ def classes_of(base: type) -> list[type]:
 
 OPERATORS = classes_of(BaseOperator)
 TRIGGERS = {
-    "ModelWaitTrigger": {"conn_id": "search", "wait": {"deadline_at": 1.5, "ids": ["a"]}, "poll_interval_s": 2.5}
+    "ModelWaitTrigger": {
+        "conn_id": "search",
+        "wait": {"deadline_at": 1.5},
+        "memory": {"since": 2.5},
+        "poll_interval_s": 2.5,
+    }
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,10 @@ from opensearch_ml.failures import retried_only_if_useful
 from sparse_index.errors import BuildError
 
 if TYPE_CHECKING:
+    from opensearch_ml.hooks import OpenSearchMLHook
     from sparse_index.cluster import Cluster
     from sparse_index.config.corpus import CorpusConfig
-    from sparse_index.plan.model import Part, Plan
+    from sparse_index.plan.model import Plan
     from sparse_index.store import Store
 
 PLAN_TASK = "plan_changes"
@@ -26,47 +27,47 @@ PLAN_TASK = "plan_changes"
 class Corpus:
     """A corpus whose build is not planned yet."""
 
-    cluster: Cluster
+    hook: OpenSearchMLHook
     store: Store
     config: CorpusConfig
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.hook.cluster
 
 
 @dataclass(frozen=True)
 class Build:
     """A planned build. Its plan holds the configuration as it was at plan time."""
 
-    cluster: Cluster
+    hook: OpenSearchMLHook
     store: Store
     plan: Plan
 
-    def encode_part(self, number: int) -> Part:
-        return self.plan.encode_parts[number]
-
-    def index_part(self, number: int) -> Part:
-        return self.plan.index_parts[number]
+    @property
+    def cluster(self) -> Cluster:
+        return self.hook.cluster
 
 
 @contextmanager
 def open_corpus(name: str) -> Iterator[Corpus]:
     """Corpus `name` as its file describes it now."""
-    from opensearch_ml.hooks import connected
+    from opensearch_ml.hooks import OpenSearchMLHook
     from sparse_index.store import Store
 
     config = corpus_config(name)
-    with connected(config.connection) as cluster:
-        yield Corpus(cluster, Store(config.store), config)
+    with OpenSearchMLHook(config.connection) as hook:
+        yield Corpus(hook, Store(config.store), config)
 
 
-def frozen_plan(context: Any, plan_task_id: str) -> tuple[Store, Plan]:
-    """The plan that `plan_task_id` of this run wrote into the store."""
+def planned(context: Any, plan_task_id: str) -> tuple[Store, Plan] | None:
+    """The plan that `plan_task_id` of this run wrote into the store; None when it wrote none."""
     from sparse_index.plan.model import load_plan
     from sparse_index.store import Store
 
     where = context["ti"].xcom_pull(task_ids=plan_task_id)
     if where is None:
-        raise BuildError(
-            f"Task '{plan_task_id}' of this run left no plan. Trigger a new run, or clear this one from there on."
-        )
+        return None
     store = Store(where["store"])
     return store, load_plan(store, where["plan"])
 
@@ -74,17 +75,20 @@ def frozen_plan(context: Any, plan_task_id: str) -> tuple[Store, Plan]:
 @contextmanager
 def open_build(context: Any, plan_task_id: str = PLAN_TASK) -> Iterator[Build]:
     """The build that `plan_task_id` planned, with its cluster connected."""
-    from opensearch_ml.hooks import connected
+    from opensearch_ml.hooks import OpenSearchMLHook
 
-    store, plan = frozen_plan(context, plan_task_id)
-    with connected(plan.config.connection) as cluster:
-        yield Build(cluster, store, plan)
+    found = planned(context, plan_task_id)
+    if found is None:
+        raise BuildError(f"Task '{plan_task_id}' of this run left no plan. Trigger a new run.")
+    store, plan = found
+    with OpenSearchMLHook(plan.config.connection) as hook:
+        yield Build(hook, store, plan)
 
 
 class CorpusOperator(BaseOperator):
     """Works on a corpus by its configuration file; for the tasks before the plan."""
 
-    template_fields = ("corpus",)
+    template_fields: Sequence[str] = ("corpus",)
 
     def __init__(self, *, corpus: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -102,7 +106,7 @@ class CorpusOperator(BaseOperator):
 class BuildOperator(BaseOperator):
     """Works on a planned build; for every task after the plan."""
 
-    template_fields = ("plan_task_id",)
+    template_fields: Sequence[str] = ("plan_task_id",)
 
     def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
         super().__init__(**kwargs)

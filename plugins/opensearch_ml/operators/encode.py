@@ -10,16 +10,25 @@ from opensearch_ml.progress import reporter
 
 
 class EncodeOperator(BuildOperator):
-    """Encodes one part of the plan; chunks finished by an earlier attempt are skipped."""
+    """Encodes one part of the plan; chunks finished by an earlier attempt are skipped.
 
-    template_fields = ("plan_task_id", "part")
+    Fails at once when the model is gone, which is what a clear of this task alone finds.
+    """
 
-    def __init__(self, *, part: dict[str, int], **kwargs: Any) -> None:
+    template_fields = ("plan_task_id", "model_id", "part")
+
+    def __init__(self, *, model_id: str, part: dict[str, int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.model_id = model_id
         self.part = part
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
         from sparse_index.encode.part import encode_part
+        from sparse_index.ml.cores import ml_cores
 
-        part = build.encode_part(self.part["number"])
-        return asdict(encode_part(build.cluster, build.store, build.plan, part, report=reporter(context)))
+        part = build.plan.encode_parts[self.part["number"]]
+        cores = ml_cores(build.cluster)
+        report = reporter(context)
+        return asdict(
+            encode_part(build.cluster, build.store, build.plan, part, self.model_id, cores=cores, report=report)
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -39,8 +40,8 @@ class BulkIndexOperator(BuildOperator):
     def work(self, build: Build, context: Any) -> dict[str, Any]:
         from sparse_index.index.part import index_part
 
-        part = build.index_part(self.part["number"])
-        return asdict(index_part(build.cluster, build.store, build.plan, part, reporter(context)))
+        part = build.plan.index_parts[self.part["number"]]
+        return asdict(index_part(build.cluster, build.store, build.plan, part, report=reporter(context)))
 
 
 class ReconcileOperator(BuildOperator):
@@ -65,17 +66,17 @@ class PromoteOperator(BuildOperator):
     """One atomic switch of the alias to the candidate; skips itself for a limited build."""
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
-        from sparse_index.index.alias import promote
+        from sparse_index.index.promote import promote
 
         if not build.plan.promotes:
             raise AirflowSkipException(f"Build {build.plan.build_id} was limited by Param: it is never promoted.")
-        return asdict(promote(build.cluster, build.plan))
+        return asdict(promote(build.cluster, build.plan, now=datetime.now(UTC)))
 
 
 class RetireOperator(BuildOperator):
     """Deletes generations beyond the kept number; gives their names."""
 
     def work(self, build: Build, context: Any) -> list[str]:
-        from sparse_index.index.retire import retire
+        from sparse_index.index.generations import retire
 
         return retire(build.cluster, build.plan.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -27,12 +28,11 @@ class ReserveOperator(BuildOperator):
 
 
 class CreateModelGroupOperator(BuildOperator):
-    """The model group that carries the build's mark; adopts one that is there."""
+    """The model group that carries the build's mark; adopts one that is there. Gives its id."""
 
     def work(self, build: Build, context: Any) -> str:
-        from sparse_index.ml.commons import create_group
-
-        return create_group(build.cluster, build.plan.group, f"Build {build.plan.build_id} of {build.plan.alias}")
+        plan = build.plan
+        return build.hook.create_model_group(plan.group, f"Build {plan.build_id} of search index '{plan.alias}'")
 
 
 class RegisterModelOperator(BuildOperator):
@@ -45,10 +45,7 @@ class RegisterModelOperator(BuildOperator):
         self.group_id = group_id
 
     def work(self, build: Build, context: Any) -> dict[str, str | None]:
-        from sparse_index.ml.commons import register
-
-        started = register(build.cluster, build.plan.config.encoder, self.group_id, build.plan.group)
-        return {"task_id": started.task_id, "model_id": started.model_id}
+        return asdict(build.hook.register_model(build.plan.config.encoder, self.group_id, build.plan.group))
 
 
 class DeployModelOperator(BuildOperator):
@@ -61,27 +58,28 @@ class DeployModelOperator(BuildOperator):
         self.model_id = model_id
 
     def work(self, build: Build, context: Any) -> dict[str, str | None]:
-        from sparse_index.ml.commons import deploy
-
-        return {"model_id": self.model_id, "task_id": deploy(build.cluster, self.model_id)}
+        return {"model_id": self.model_id, "task_id": build.hook.deploy_model(self.model_id)}
 
 
 class UndeployModelOperator(BuildOperator):
-    """Frees the memory of the build's models."""
+    """Frees the memory that the build's models hold; gives their ids."""
 
-    def work(self, build: Build, context: Any) -> None:
-        raise NotImplementedError
+    def work(self, build: Build, context: Any) -> list[str]:
+        return build.hook.undeploy_models(build.plan.group)
 
 
 class DeleteModelOperator(BuildOperator):
-    """Deletes the build's models, also those an unfinished register left; a model in use is kept and named."""
+    """Deletes the build's models, also one that a killed register left; one that something refers to is kept."""
 
-    def work(self, build: Build, context: Any) -> None:
-        raise NotImplementedError
+    def work(self, build: Build, context: Any) -> dict[str, list[str]]:
+        removal = build.hook.delete_models(build.plan.group)
+        for reason in removal.kept:
+            self.log.warning("%s", reason)
+        return {"deleted": list(removal.deleted), "kept": list(removal.kept)}
 
 
 class DeleteModelGroupOperator(BuildOperator):
     """Deletes the build's model group."""
 
     def work(self, build: Build, context: Any) -> None:
-        raise NotImplementedError
+        build.hook.delete_model_group(build.plan.group)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from opensearch_ml.operators.base import PLAN_TASK, Corpus, CorpusOperator
+from opensearch_ml.operators.base import PLAN_TASK, Corpus, CorpusOperator, planned
+from sparse_index.errors import BuildError
+
+if TYPE_CHECKING:
+    from sparse_index.plan.model import Plan
+    from sparse_index.receipt import Ending, Outcome
+
+_FAILED: Final = "failed"
 
 
 class ReceiptOperator(CorpusOperator):
-    """Writes the receipt, and fails unless the build ended as it should."""
+    """Writes the receipt, and fails unless the build ended as it should.
+
+    Hang it below everything as a teardown without setups and with `on_failure_fail_dagrun=True`: then it runs in every
+    case, also when the run was marked failed in the UI, and no failed build can pass for a success.
+    """
 
     template_fields = ("corpus", "plan_task_id")
 
@@ -17,4 +29,80 @@ class ReceiptOperator(CorpusOperator):
         self.plan_task_id = plan_task_id
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
-        raise NotImplementedError
+        from sparse_index.receipt import receipt_path, write_receipt
+
+        tasks = ended_tasks(context)
+        found = planned(context, self.plan_task_id)
+        if found is None:
+            raise BuildError(f"No build was planned.{_failures(tasks)} {_live_sentence(corpus)}")
+        store, plan = found
+        receipt = write_receipt(store, plan, _ending(corpus, plan, context, tasks))
+        where = store.full(receipt_path(plan))
+        if receipt["outcome"] == _FAILED:
+            raise BuildError(f"Build {plan.build_id}: {receipt['summary']}{_failures(tasks)} Receipt: {where}")
+        self.log.info("%s Receipt: %s", receipt["summary"], where)
+        return {"outcome": receipt["outcome"], "summary": receipt["summary"], "receipt": where}
+
+
+def ended_tasks(context: Any) -> list[dict[str, Any]]:
+    """task_id, map_index, state and duration (seconds) of every task of this run that has ended."""
+    ti = context["ti"]
+    return list(ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id))
+
+
+def stage_seconds(tasks: list[dict[str, Any]]) -> dict[str, float]:
+    """Seconds of work per task id; the parts of a mapped task are added up."""
+    seconds: dict[str, float] = {}
+    for task in tasks:
+        seconds[task["task_id"]] = round(seconds.get(task["task_id"], 0.0) + (task["duration"] or 0.0), 1)
+    return seconds
+
+
+def _failures(tasks: list[dict[str, Any]]) -> str:
+    failed = sorted({task["task_id"] for task in tasks if task["state"] == "failed"})
+    return f" Failed: {', '.join(failed)}; see their logs." if failed else " No task failed: the run was stopped."
+
+
+def _live_sentence(corpus: Corpus) -> str:
+    from sparse_index.index.alias import observe_alias
+
+    live = observe_alias(corpus.cluster, corpus.config.alias).index
+    return f"'{corpus.config.alias}' {f'is on {live}, as before' if live else 'has no live index'}."
+
+
+def _ending(corpus: Corpus, plan: Plan, context: Any, tasks: list[dict[str, Any]]) -> Ending:
+    from sparse_index.index.alias import observe_alias
+    from sparse_index.index.reconcile import Books
+    from sparse_index.receipt import Ending
+
+    live = observe_alias(corpus.cluster, plan.alias).index
+    books, checks, settings = context["ti"].xcom_pull(task_ids=["reconcile", "gate", "preflight"])
+    return Ending(
+        outcome=outcome_of(plan, live, gate_passed=checks is not None),
+        live=live,
+        at=datetime.now(UTC),
+        untidy=_untidy(corpus, plan),
+        stage_seconds=stage_seconds(tasks),
+        former_settings=(settings or {}).get("former_settings", {}),
+        checks=checks or {},
+        books=Books(**books) if books else None,
+    )
+
+
+def outcome_of(plan: Plan, live: str | None, *, gate_passed: bool) -> Outcome:
+    """How the build ended. The alias decides, not a task's state: a promote that died after the switch has promoted."""
+    if not plan.builds:
+        return plan.outcome_when_idle
+    if live == plan.candidate:
+        return "promoted"
+    return "not_promoted" if gate_passed and not plan.promotes else _FAILED
+
+
+def _untidy(corpus: Corpus, plan: Plan) -> list[str]:
+    from sparse_index.ml.commons import find_group, models_in_group
+
+    group_id = find_group(corpus.cluster, plan.group)
+    if group_id is None:
+        return []
+    models = models_in_group(corpus.cluster, group_id)
+    return [f"model group {plan.group}", *(f"model {model}" for model in models)]

@@ -1,0 +1,174 @@
+"""The sensors wait in place for a moment, then defer; the trigger goes on; both speak the core's one verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from opensearch_ml import sensors
+from opensearch_ml.hooks import OpenSearchMLHook
+from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor
+from opensearch_ml.triggers import ModelWaitTrigger
+from sparse_index.errors import AccessError, TerminalError, UnavailableError
+from sparse_index.ml import waits
+
+TASK = "/_plugins/_ml/tasks/t1"
+
+
+class FakeCluster:
+    """Answers each path with the next of its answers; the last one stays. An exception is raised."""
+
+    def __init__(self, **answers) -> None:
+        self.answers = {"task": list(answers.get("task", [])), "model": list(answers.get("model", []))}
+        self.asked = 0
+        self.closed = False
+
+    def get(self, path: str):
+        self.asked += 1
+        kind = "task" if "/tasks/" in path else "model"
+        left = self.answers[kind]
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class FakeAsyncCluster(FakeCluster):
+    async def get(self, path: str):
+        return super().get(path)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+CREATED, RUNNING = {"state": "CREATED"}, {"state": "RUNNING"}
+COMPLETED = {"state": "COMPLETED", "model_id": "m1"}
+FAILED = {"state": "FAILED", "error": "model content changed"}
+
+
+@pytest.fixture
+def sensor(monkeypatch):
+    """Makes a registration sensor that sees `cluster`; its waiting costs no time."""
+    monkeypatch.setattr(waits, "POLL_S", 0.01)
+    encoder = SimpleNamespace(register_deadline_s=100.0, deploy_deadline_s=100.0)
+
+    def make(cluster, kind=RegistrationSensor, started=None, patience_s=0.05):
+        config = SimpleNamespace(encoder=encoder, connection="search")
+        build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config))
+
+        @contextmanager
+        def open_build(context, plan_task_id):
+            yield build
+
+        monkeypatch.setattr(sensors, "open_build", open_build)
+        return kind(task_id="wait", started=started or {"task_id": "t1", "model_id": None}, patience_s=patience_s)
+
+    return make
+
+
+def test_a_model_that_is_ready_soon_costs_no_deferral(sensor) -> None:
+    assert sensor(FakeCluster(task=[CREATED, RUNNING, COMPLETED]), patience_s=10).execute({}) == "m1"
+
+
+def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor) -> None:
+    before = time.time()
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(FakeCluster(task=[RUNNING])).execute({})
+    trigger = deferred.value.trigger
+    assert isinstance(trigger, ModelWaitTrigger)
+    assert deferred.value.timeout is None, "the deadline is in the wait, so that its end is told with the last state"
+    assert before + 100 <= trigger.wait["deadline_at"] <= time.time() + 100
+    assert trigger.memory["state"] == "task t1 RUNNING (at None)"
+    assert deferred.value.method_name == "resume"
+
+
+def test_a_failed_registration_fails_at_once_and_says_why(sensor) -> None:
+    with pytest.raises(AirflowFailException, match=r"model content changed -> .*sha256"):
+        sensor(FakeCluster(task=[FAILED])).execute({})
+
+
+def test_a_state_nobody_knows_fails_at_once(sensor) -> None:
+    with pytest.raises(AirflowFailException, match="unknown state 'DREAMING'"):
+        sensor(FakeCluster(task=[{"state": "DREAMING"}])).execute({})
+
+
+def test_a_deployment_needs_the_node_s_own_word(sensor) -> None:
+    class Node(FakeCluster):
+        def get(self, path):
+            profile = {"nodes": {"n1": {"models": {"m1": {"model_state": "DEPLOYED"}}}}}
+            return profile if "/profile/" in path else super().get(path)
+
+    started = {"task_id": "t1", "model_id": "m1"}
+    cluster = Node(task=[COMPLETED], model=[{"model_state": "DEPLOYING"}, {"model_state": "DEPLOYED"}])
+    assert sensor(cluster, DeploymentSensor, started, patience_s=10).execute({}) == "m1"
+
+
+def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor) -> None:
+    wait = {"kind": "register", "task_id": "t1", "deadline_at": 1.0}
+    event = {"state": "done", "detail": "task t1 COMPLETED", "model_id": "m1"}
+    assert sensor(FakeCluster()).resume({}, event, wait) == "m1"
+
+
+@pytest.mark.parametrize(
+    "event", [None, {}, "done", {"state": "perhaps", "detail": ""}, {"state": "done", "detail": ""}]
+)
+def test_resume_refuses_an_event_that_is_no_verdict(sensor, event) -> None:
+    with pytest.raises(AirflowFailException):
+        sensor(FakeCluster()).resume({}, event, {"kind": "register", "task_id": "t1", "deadline_at": 1.0})
+
+
+@pytest.fixture
+def event_of(monkeypatch):
+    """Runs the trigger against `cluster` and gives its one event."""
+
+    def run(cluster, deadline_in_s=100.0, memory=None):
+        async def async_cluster(self):
+            return cluster
+
+        monkeypatch.setattr(OpenSearchMLHook, "async_cluster", async_cluster)
+        wait = {"kind": "register", "task_id": "t1", "deadline_at": time.time() + deadline_in_s, "standstill_s": 50.0}
+        trigger = ModelWaitTrigger("search", wait, memory, poll_interval_s=0.01)
+        return asyncio.run(anext(trigger.run())).payload
+
+    return run
+
+
+def test_the_trigger_waits_until_the_model_is_there(event_of) -> None:
+    cluster = FakeAsyncCluster(task=[CREATED, RUNNING, COMPLETED])
+    event = event_of(cluster)
+    assert (event["state"], event["model_id"], cluster.asked, cluster.closed) == ("done", "m1", 3, True)
+
+
+def test_the_trigger_outlives_a_cluster_that_is_away_for_a_moment(event_of) -> None:
+    cluster = FakeAsyncCluster(task=[RUNNING, UnavailableError("no answer"), COMPLETED])
+    assert event_of(cluster)["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(FAILED, "model content changed"), (AccessError("permission missing"), "permission missing")],
+)
+def test_the_trigger_tells_a_failure_in_words(event_of, answer, said) -> None:
+    event = event_of(FakeAsyncCluster(task=[answer]))
+    assert event["state"] == "failed"
+    assert said in event["detail"]
+
+
+def test_a_task_that_is_gone_is_a_failure(event_of) -> None:
+    assert "does not exist any more" in event_of(FakeAsyncCluster(task=[TerminalError("gone", 404)]))["detail"]
+
+
+def test_the_deadline_names_the_last_state(event_of) -> None:
+    event = event_of(FakeAsyncCluster(task=[RUNNING]), deadline_in_s=0.05)
+    assert "deadline is over; last state: task t1 RUNNING" in event["detail"]
+
+
+def test_a_standstill_is_counted_from_what_the_sensor_saw(event_of) -> None:
+    memory = {"state": "task t1 RUNNING (at None)", "since": time.time() - 51}
+    event = event_of(FakeAsyncCluster(task=[RUNNING]), memory=memory)
+    assert "nothing has moved for 51 s" in event["detail"]
