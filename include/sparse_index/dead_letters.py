@@ -11,14 +11,16 @@ The books count `scan` and `index` files; `encode` files give the index stage th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 import pyarrow as pa
 
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.rows import Location, documents_at
 from sparse_index.plan.model import Plan
 from sparse_index.store import Store
 
@@ -34,6 +36,7 @@ SCHEMA = pa.schema(
         ("build_id", pa.string()),
         ("at", pa.timestamp("us", tz="UTC")),
         ("file", pa.string()),
+        ("file_version", pa.string()),
         ("row_group", pa.int32()),
         ("row", pa.int32()),
         ("source", pa.string()),
@@ -45,9 +48,13 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row of the corpus is: file (full address), row group, row within it; and the hash of its text."""
+    """Where a row of the corpus is: file (full address) in which version, row group, row within it.
+
+    All None for a document that was deleted from the corpus. `text_hash` is that of the row's text, if it has one.
+    """
 
     file: str | None
+    file_version: str | None
     row_group: int | None
     row: int | None
     text_hash: str | None = None
@@ -55,7 +62,7 @@ class Place:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """`source`: the row as JSON; `text_hash` is None for rows without a text; `at` is when it was rejected."""
+    """`source`: the row as JSON; `at`: when it was rejected; `attempt`: how often it was tried."""
 
     id: str | None
     stage: Stage
@@ -64,11 +71,8 @@ class DeadLetter:
     attempt: int
     build_id: str
     at: datetime
-    file: str | None
-    row_group: int | None
-    row: int | None
-    source: str
-    text_hash: str | None = None
+    place: Place
+    source: str = ""
 
 
 def letters_path(plan: Plan, stage: Stage, part: int | None = None) -> str:
@@ -84,8 +88,8 @@ def letters_files(store: Store, plan: Plan, stages: Sequence[Stage] = ("scan", "
 
 
 def write_letters(store: Store, path: str, letters: Iterable[DeadLetter]) -> int:
-    """Replace the file by `letters` (no letters: no file), so that a repeated task never leaves those of a dead attempt."""
-    rows = [asdict(letter) | {"reason": letter.reason[:LONGEST_REASON]} for letter in letters]
+    """Replace the file by `letters`; none: no file, so that a repeated task never leaves those of a dead attempt."""
+    rows = [_row(letter) for letter in letters]
     if rows:
         store.write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
     else:
@@ -93,11 +97,38 @@ def write_letters(store: Store, path: str, letters: Iterable[DeadLetter]) -> int
     return len(rows)
 
 
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    row: dict[str, Any] = asdict(letter)
+    place: dict[str, Any] = row.pop("place")
+    return row | place | {"reason": letter.reason[:LONGEST_REASON]}
+
+
 def read_letters(store: Store, path: str) -> list[DeadLetter]:
+    """The letters of one file; columns that its writer did not know are None."""
     rows = store.read_table(path).to_pylist()
-    return [DeadLetter(**row) for row in rows]
+    return [_letter({name: row.get(name) for name in SCHEMA.names}) for row in rows]
 
 
-def source_json(row: dict[str, Any]) -> str:
-    """A row of JSON-able values as one text."""
-    return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+def _letter(row: dict[str, Any]) -> DeadLetter:
+    place = Place(*(row.pop(name) for name in ("file", "file_version", "row_group", "row", "text_hash")))
+    return DeadLetter(place=place, **row)
+
+
+def with_sources(config: CorpusConfig, letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
+    """The letters with `source` read from the corpus again, all columns: they are few, and so no stage has to carry
+    whole rows about."""
+    ordered = sorted((letter for letter in letters if letter.place.file), key=_order)
+    yield from (letter for letter in letters if not letter.place.file)
+    whole_rows = config.model_copy(update={"source": config.source.model_copy(update={"columns": None})})
+    documents = documents_at(whole_rows, (_location(letter.place) for letter in ordered))
+    for letter, document in zip(ordered, documents, strict=True):
+        yield replace(letter, source=orjson.dumps(document.fields, default=str).decode())
+
+
+def _location(place: Place) -> Location:
+    return Location(place.file or "", place.file_version or "", place.row_group or 0, place.row or 0)
+
+
+def _order(letter: DeadLetter) -> tuple[str, int, int]:
+    place = letter.place
+    return place.file or "", place.row_group or 0, place.row or 0

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fake_opensearch import fake_cluster, http_error, timed_out, unreachable
 
+from fake_opensearch import fake_cluster, http_error, timed_out, unreachable
 from sparse_index.config.encoder import EncoderConfig, ExistingModel
+from sparse_index.dead_letters import Place
 from sparse_index.encode.governor import Governor
 from sparse_index.encode.predict import Predictor, Timing
 from sparse_index.encode.requests import BREAKER_PAUSE_S, Encoding
@@ -46,7 +47,7 @@ class ModelServer:
     def predict(self, texts: list[str]) -> Any:
         self.requests.append(texts)
         self.fault(texts)
-        outputs = [{word: 1.0 for word in text.split()} for text in texts]
+        outputs = [dict.fromkeys(text.split(), 1.0) for text in texts]
         return {"inference_results": [{"output": [{"dataAsMap": {"response": [output]}}]} for output in outputs]}
 
 
@@ -65,7 +66,7 @@ class FakeTime:
 
 
 def texts(count: int) -> list[Text]:
-    return [Text(f"h{n}", f"word{n}", f"id{n}", "c.parquet", 0, n) for n in range(count)]
+    return [Text(f"h{n}", f"word{n}", f"id{n}", Place("c.parquet", "v1", 0, n)) for n in range(count)]
 
 
 def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None, start: int = 2) -> list[Outcome]:
@@ -120,7 +121,7 @@ def test_one_poisoned_text_is_one_rejection() -> None:
 
 
 def test_a_text_without_tokens_is_rejected_not_lost() -> None:
-    items = [*texts(5), Text("blank", " ", "idb", "c.parquet", 0, 9)]
+    items = [*texts(5), Text("blank", " ", "idb", Place("c.parquet", "v1", 0, 9))]
     outcomes = encode(ModelServer(), items)
     assert hashes(outcomes, Rejected) == ["blank"]
     assert next(o.error_class for o in outcomes if isinstance(o, Rejected)) == "empty_vector"

@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
-from fake_opensearch import fake_cluster, http_error
 
+from fake_opensearch import fake_cluster, http_error
 from sparse_index.dead_letters import Place
 from sparse_index.errors import AccessError, BuildError, OverloadedError, TerminalError
 from sparse_index.index.bulk import ITEM_ATTEMPTS, BulkOutcome, BulkWriter, Operation, bodies
 
-NOWHERE = Place("corpus.parquet", 0, 0)
+NOWHERE = Place("corpus.parquet", "v1", 0, 0)
 Judge = Callable[[str, str], dict[str, Any] | None]
 
 

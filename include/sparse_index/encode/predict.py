@@ -106,7 +106,7 @@ class Predictor:
         except SparseIndexError:
             return None
         pools = [node["thread_pool"][_POOL] for node in stats.get("nodes", {}).values()]
-        return sum(pool["active"] + pool["queue"] for pool in pools)
+        return sum(int(pool["active"]) + int(pool["queue"]) for pool in pools)
 
     def wait_until_ready(self, text: str, deadline_s: float, timing: Timing) -> None:
         """Wait for redeployment after an outage, by asking for `text`; at most one redeploy is started.

@@ -146,10 +146,10 @@ class Encoding:
             batch, other = batch.halves()
             self._again.append(other)
         elif batch.timeouts + 1 >= TIMEOUTS_OF_ONE_TEXT and len(batch.texts) == 1:
-            text = batch.texts[0]
+            text, place = batch.texts[0].text, batch.texts[0].place
             raise UnavailableError(
-                f"Predict timed out {TIMEOUTS_OF_ONE_TEXT} times for the one text at {text.file}, row group "
-                f"{text.row_group}, row {text.row} ({len(text.text)} characters). Raise encoder.request_timeout_s, or "
+                f"Predict timed out {TIMEOUTS_OF_ONE_TEXT} times for the one text at {place.file}, row group "
+                f"{place.row_group}, row {place.row} ({len(text)} characters). Raise encoder.request_timeout_s, or "
                 "give the ML nodes less other work; finished chunks are kept."
             ) from error
         return replace(batch, timeouts=batch.timeouts + 1)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sparse_index.dead_letters import Place
 from sparse_index.encode.vectors import SparseVector
 
 
 @dataclass(frozen=True)
 class Text:
-    """A distinct text and the first place of the corpus that has it; `source` is that row as JSON, for a dead letter."""
+    """A distinct text and the first row of the corpus that has it (`id`: that row's)."""
 
     text_hash: str
     text: str
     id: str
-    file: str
-    row_group: int
-    row: int
-    source: str = ""
+    place: Place
 
 
 @dataclass(frozen=True)

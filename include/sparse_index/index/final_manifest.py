@@ -56,7 +56,7 @@ def count_rejected(store: Store, plan: Plan) -> Counts:
     with connect(store) as con:
         row = con.execute(
             f"""SELECT count(*) FILTER (text_hash IS NULL), count(*) FILTER (text_hash IS NOT NULL AND {encoded}), count(*)
-                FROM (SELECT DISTINCT id, text_hash FROM read_parquet($letters))""",  # noqa: S608
+                FROM (SELECT DISTINCT id, text_hash FROM read_parquet($letters))""",
             _files(store, letters) | ({"parts": parts} if parts else {}),
         ).fetchone()
     blank, fresh, total = row if row is not None else (0, 0, 0)

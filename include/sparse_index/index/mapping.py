@@ -9,29 +9,16 @@ import pyarrow as pa
 
 from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.columns import indexed_columns, require_usable
 from sparse_index.corpus.values import field_mapping
-from sparse_index.errors import ConfigError
 from sparse_index.index.meta import Meta
 
 _DEFAULT_FIELD_LIMIT = 1_000
 
 
-def indexed_columns(config: CorpusConfig, schema: pa.Schema) -> list[str]:
-    """The columns that become typed fields, in the order of the configuration (or of the schema)."""
-    columns = config.source.columns if config.source.columns is not None else schema.names
-    missing = sorted({*columns, config.source.id_column} - set(schema.names))
-    if missing:
-        raise ConfigError(f"The corpus has no column {', '.join(missing)}; it has {', '.join(schema.names)}.")
-    if config.index.vector_field in columns:
-        raise ConfigError(
-            f"index.vector_field '{config.index.vector_field}' is also a column of the corpus; rename the field or "
-            "leave the column out of source.columns."
-        )
-    return list(columns)
-
-
 def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
     """Typed fields, the id as a keyword, the vector as rank_features; a field nobody declared is an error."""
+    require_usable(config, schema)
     properties: Json = {name: field_mapping(schema.field(name).type) for name in indexed_columns(config, schema)}
     if config.source.id_column in properties and properties[config.source.id_column]["type"] == "text":
         properties[config.source.id_column] = {"type": "keyword", "ignore_above": 512}

@@ -1,0 +1,170 @@
+"""One encode task: the texts of a part become a vectors file. Kill it at any moment and run it again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+
+from sparse_index.cluster import Cluster
+from sparse_index.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.encode.files import PartFiles
+from sparse_index.encode.governor import Governor, starting_limit
+from sparse_index.encode.predict import Predictor, Timing
+from sparse_index.encode.requests import Encoding
+from sparse_index.encode.source_texts import iter_texts
+from sparse_index.encode.texts import Encoded, Rejected, Text
+from sparse_index.encode.vectors import SparseVector
+from sparse_index.errors import BuildError
+from sparse_index.plan.model import Part, Plan
+from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.store import Store
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """Distinct texts of one part. `reused`: encoded by an earlier attempt of this part; `seconds` is this attempt's."""
+
+    part: int
+    encoded: int
+    reused: int
+    dead_letters: int
+    predict_calls: int
+    seconds: float
+
+
+def report_path(plan: Plan, part: Part) -> str:
+    return f"{plan.folder}/reports/encode-{part.number:05d}.json"
+
+
+def encode_report(store: Store, plan: Plan, part: Part) -> EncodeResult | None:
+    """What the finished part said; None while it is not finished."""
+    path = report_path(plan, part)
+    return EncodeResult(**store.read_json(path)) if store.exists(path) else None
+
+
+class _Chunks:
+    """Collects vectors and commits them in chunks, also when the task fails: answers are paid for."""
+
+    def __init__(self, files: PartFiles, chunk_docs: int) -> None:
+        self._files, self._chunk_docs = files, chunk_docs
+        self._pending: dict[str, SparseVector] = {}
+        self.encoded = 0
+
+    def add(self, item: Encoded, texts_in_flight: int) -> None:
+        """Keep a vector. What a kill costs at most, pending plus in flight, stays within one chunk."""
+        self._pending[item.text.text_hash] = item.vector
+        self.encoded += 1
+        if len(self._pending) + texts_in_flight >= self._chunk_docs:
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._pending:
+            self._files.write_chunk(self._pending)
+            self._pending = {}
+
+    def __enter__(self) -> _Chunks:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._commit()
+
+
+def encode_part(
+    cluster: Cluster,
+    store: Store,
+    plan: Plan,
+    part: Part,
+    model_id: str,
+    *,
+    cores: int,
+    report: Report = silent,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> EncodeResult:
+    """Encode what the part's files do not hold yet, merge them to one file and write the report, last of all.
+
+    `cores`: of the nodes that run the model. Raises `ModelError` when the model is gone, `CorpusError` when the
+    corpus changed since the plan, `BuildError` when too many texts are refused to ever go live.
+    """
+    finished = encode_report(store, plan, part)
+    if finished is not None:
+        return finished
+    predictor = Predictor(cluster, model_id, plan.config.encoder.request_timeout_s)
+    predictor.require_model()
+    started = clock()
+    files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
+    kept = files.hashes()
+    meter = ProgressMeter(f"encode part {part.number}", part.items, report, clock=clock)
+    meter.resume_at(len(kept))
+    encoding = Encoding(
+        predictor,
+        Governor(starting_limit(cores, plan.config.encoder.parallel_tasks)),
+        plan.config.encoder,
+        Timing(clock, sleep),
+    )
+    rejected = _encode(encoding, iter_texts(store, plan, part, kept), files, plan, meter)
+    _close(store, plan, part, files, rejected)
+    result = EncodeResult(
+        part=part.number,
+        encoded=part.items - len(kept) - len(rejected),
+        reused=len(kept),
+        dead_letters=len(rejected),
+        predict_calls=predictor.calls,
+        seconds=clock() - started,
+    )
+    store.write_json(report_path(plan, part), asdict(result))
+    return result
+
+
+def _encode(
+    encoding: Encoding, texts: Iterator[Text], files: PartFiles, plan: Plan, meter: ProgressMeter
+) -> list[Rejected]:
+    rejected: list[Rejected] = []
+    with _Chunks(files, plan.config.encoder.chunk_docs) as chunks:
+        for outcome in encoding.run(texts):
+            if isinstance(outcome, Encoded):
+                chunks.add(outcome, encoding.texts_in_flight)
+            else:
+                rejected.append(outcome)
+                _require_few(plan, rejected)
+            meter.add(1)
+    return rejected
+
+
+def _require_few(plan: Plan, rejected: list[Rejected]) -> None:
+    """Stop early: with so many rejections reconcile would refuse the build at its end."""
+    allowed = plan.config.limits.max_dead_letters
+    if len(rejected) > allowed:
+        last = rejected[-1]
+        raise BuildError(
+            f"{len(rejected)} texts of one part were refused, more than limits.max_dead_letters ({allowed}) allows in a "
+            f"whole build. The last one: id {last.text.id}, {last.error_class}: {last.reason}"
+        )
+
+
+def _close(store: Store, plan: Plan, part: Part, files: PartFiles, rejected: list[Rejected]) -> None:
+    """Every text of the part has a vector or a dead letter, in one file each, before the part counts as done."""
+    vectors = files.merge()
+    if vectors + len(rejected) != part.items:
+        raise BuildError(
+            f"Encode part {part.number} has {part.items} texts, but {vectors} vectors and {len(rejected)} dead letters. "
+            "Run the task again."
+        )
+    letters = [_letter(plan, item) for item in rejected]
+    write_letters(store, letters_path(plan, "encode", part.number), with_sources(plan.config, letters))
+
+
+def _letter(plan: Plan, item: Rejected) -> DeadLetter:
+    return DeadLetter(
+        id=item.text.id,
+        stage="encode",
+        error_class=item.error_class,
+        reason=item.reason,
+        attempt=item.attempt,
+        build_id=plan.build_id,
+        at=datetime.now(UTC),
+        place=item.text.place,
+    )

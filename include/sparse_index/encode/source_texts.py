@@ -1,0 +1,43 @@
+"""The texts of an encode part, rendered again from the corpus: in the order of the files, one batch in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from itertools import tee
+from typing import Any
+
+from sparse_index.corpus.rows import Document, Location, documents_at
+from sparse_index.dead_letters import Place
+from sparse_index.encode.texts import Text
+from sparse_index.errors import CorpusError
+from sparse_index.plan.model import Part, Plan
+from sparse_index.store import Store
+
+_PART_ROWS = 2_000
+
+
+def iter_texts(store: Store, plan: Plan, part: Part, skip: Set[str]) -> Iterator[Text]:
+    """Texts of `part` whose hash is not in `skip`; `CorpusError` when a text is not the one that was planned."""
+    planned, again = tee(row for row in _part_rows(store, part) if row["text_hash"] not in skip)
+    documents = documents_at(plan.config, (_location(row) for row in again))
+    for row, document in zip(planned, documents, strict=True):
+        yield _verified(row, document)
+
+
+def _part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
+    for batch in store.batches(part.path, _PART_ROWS):
+        yield from batch.to_pylist()
+
+
+def _location(row: dict[str, Any]) -> Location:
+    return Location(row["file"], row["file_version"], row["row_group"], row["row"])
+
+
+def _verified(row: dict[str, Any], document: Document) -> Text:
+    if document.text is None or document.text_hash != row["text_hash"]:
+        raise CorpusError(
+            f"{row['file']}, row group {row['row_group']}, row {row['row']} (id {document.id}): the text is not the one "
+            "that was planned; the file changed while the build was running. Trigger a new run."
+        )
+    place = Place(row["file"], row["file_version"], row["row_group"], row["row"], row["text_hash"])
+    return Text(row["text_hash"], document.text, document.id or "", place)

@@ -1,0 +1,101 @@
+"""The bulk operations of one index part: part rows, their vectors and the corpus rows, three streams in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+
+from sparse_index.corpus.rows import Document, Location, documents_at
+from sparse_index.dead_letters import DeadLetter, Place, letters_files
+from sparse_index.errors import CorpusError
+from sparse_index.index.bulk import Operation
+from sparse_index.index.joined import joined_rows, part_locations
+from sparse_index.plan.model import BuildKind, Part, Plan
+from sparse_index.store import Store
+
+_LOCATION = ("file", "file_version", "row_group", "row")
+_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+class PartOperations:
+    """Iterate once. Afterwards `without_vector` holds the documents whose text was refused at encode, and
+    `removals` how many of them were deleted from a clone for that."""
+
+    def __init__(self, store: Store, plan: Plan, part: Part) -> None:
+        self._store, self._plan, self._part = store, plan, part
+        self._refusals = _Refusals(store, plan)
+        self.without_vector: list[DeadLetter] = []
+        self.removals = 0
+
+    def __iter__(self) -> Iterator[Operation]:
+        rows = corpus_rows(self._store, self._plan, self._part)
+        for joined in joined_rows(self._store, self._plan, self._part):
+            place = _place(joined)
+            if joined["op"] == "delete":
+                yield Operation("delete", joined["id"], place)
+                continue
+            row = _verified(next(rows), joined)
+            if joined["text_hash"] is not None and joined["tokens"] is None:
+                yield from self._without_vector(joined["id"], place)
+            else:
+                yield Operation("index", joined["id"], place, self._document(row, joined))
+
+    def _document(self, row: Document, joined: Mapping[str, Any]) -> bytes:
+        fields = {name: value for name, value in row.fields.items() if value is not None}
+        if joined["tokens"]:
+            # numpy's float32 is written with its own few digits; a Python float would add nine meaningless ones.
+            weights = np.asarray(joined["weights"], dtype=np.float32)
+            fields[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], weights, strict=True))
+        return orjson.dumps(fields, option=_JSON)
+
+    def _without_vector(self, document_id: str, place: Place) -> Iterator[Operation]:
+        self.without_vector.append(self._refusals.letter(document_id, place))
+        if self._plan.kind is BuildKind.DELTA:
+            self.removals += 1
+            yield Operation("delete", document_id, place)
+
+
+class _Refusals:
+    """Why a text has no vector, from the dead letters of the encode stage; read when first asked."""
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        self._store, self._plan = store, plan
+        self._known: dict[str, tuple[str, str, int]] | None = None
+
+    def letter(self, document_id: str, place: Place) -> DeadLetter:
+        if self._known is None:
+            self._known = self._read()
+        unknown = ("missing_vector", "the store has no vector for this text and no encode task refused it", 0)
+        error_class, reason, attempt = self._known.get(place.text_hash or "", unknown)
+        now = datetime.now(UTC)
+        return DeadLetter(document_id, "encode", error_class, reason, attempt, self._plan.build_id, now, place)
+
+    def _read(self) -> dict[str, tuple[str, str, int]]:
+        columns = ["text_hash", "error_class", "reason", "attempt"]
+        tables = (self._store.read_table(path, columns) for path in letters_files(self._store, self._plan, ["encode"]))
+        rows = (row for table in tables for row in table.to_pylist())
+        return {row["text_hash"]: (row["error_class"], row["reason"], row["attempt"]) for row in rows}
+
+
+def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
+    """The corpus rows of the part's `index` operations, in the part's order."""
+    locations = (Location(**{name: row[name] for name in _LOCATION}) for row in part_locations(store, part))
+    return documents_at(plan.config, locations)
+
+
+def _place(joined: Mapping[str, Any]) -> Place:
+    names = ("file", "file_version", "row_group", "row", "text_hash")
+    return Place(*(joined[name] for name in names))
+
+
+def _verified(row: Document, joined: Mapping[str, Any]) -> Document:
+    if row.row_hash != joined["row_hash"]:
+        raise CorpusError(
+            f"{joined['file']}, row group {joined['row_group']}, row {joined['row']} (id {joined['id']}): not the row that "
+            "was planned; the file changed while the build was running. Trigger a new run."
+        )
+    return row

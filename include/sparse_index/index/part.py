@@ -1,0 +1,125 @@
+"""One index task: corpus rows and vectors become bulk operations on the candidate. Run it again and nothing differs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sparse_index.cluster import Cluster
+from sparse_index.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.errors import BuildError
+from sparse_index.index.bulk import BulkOutcome, BulkWriter, Operation, RejectedItem
+from sparse_index.index.operations import PartOperations
+from sparse_index.plan.model import BuildKind, Part, Plan
+from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.store import Store
+
+
+@dataclass(frozen=True)
+class IndexResult:
+    """Documents of one part; `bytes` were sent to the cluster, repetitions included; `seconds` is wall time."""
+
+    part: int
+    indexed: int
+    deleted: int
+    dead_letters: int
+    bytes: int
+    seconds: float
+
+    @property
+    def items(self) -> int:
+        return self.indexed + self.deleted + self.dead_letters
+
+
+def report_path(plan: Plan, part: Part) -> str:
+    return f"{plan.folder}/reports/index-{part.number:05d}.json"
+
+
+def index_report(store: Store, plan: Plan, part: Part) -> IndexResult | None:
+    """What the finished part said; None while it is not finished."""
+    path = report_path(plan, part)
+    return IndexResult(**store.read_json(path)) if store.exists(path) else None
+
+
+def index_part(
+    cluster: Cluster,
+    store: Store,
+    plan: Plan,
+    part: Part,
+    *,
+    report: Report = silent,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> IndexResult:
+    """Write the part into the candidate; dead letters and the report go into the store, the report last.
+
+    Idempotent: the same ids are written again, and what an earlier attempt reported is replaced.
+    """
+    started = clock()
+    operations = PartOperations(store, plan, part)
+    writer = BulkWriter(
+        cluster,
+        plan.write_alias,
+        max_bytes=plan.config.index.bulk_bytes,
+        in_flight=plan.config.index.bulk_requests_in_flight,
+        sleep=sleep,
+    )
+    meter = ProgressMeter(f"index part {part.number}", part.items, report, clock=clock)
+    written = _write(writer, plan, operations, meter)
+    letters = [*operations.without_vector, *(_letter(plan, item) for item in written.rejected)]
+    write_letters(store, letters_path(plan, "index", part.number), with_sources(plan.config, letters))
+    result = IndexResult(
+        part=part.number,
+        indexed=written.indexed,
+        deleted=written.deleted - operations.removals,
+        dead_letters=len(letters),
+        bytes=written.bytes_sent,
+        seconds=clock() - started,
+    )
+    store.write_json(report_path(plan, part), asdict(result))
+    return result
+
+
+def _write(writer: BulkWriter, plan: Plan, operations: PartOperations, meter: ProgressMeter) -> BulkOutcome:
+    total = BulkOutcome()
+    for outcome in writer.write(operations):
+        total += outcome
+        _require_few(plan, len(operations.without_vector) + len(total.rejected))
+        meter.add(outcome.operations)
+    _remove_former(writer, plan, total)
+    return total
+
+
+def _remove_former(writer: BulkWriter, plan: Plan, written: BulkOutcome) -> None:
+    """A clone still holds yesterday's version of a document that was refused today: out with it."""
+    if plan.kind is BuildKind.DELTA:
+        doomed = (Operation("delete", item.operation.id, item.operation.place) for item in written.rejected)
+        for outcome in writer.write(doomed):
+            if outcome.rejected:
+                item = outcome.rejected[0]
+                raise BuildError(f"Document {item.operation.id} could not be deleted from the candidate: {item.reason}")
+
+
+def _require_few(plan: Plan, dead_letters: int) -> None:
+    """Stop early: with so many rejections reconcile would refuse the build at its end."""
+    allowed = plan.config.limits.max_dead_letters
+    if dead_letters > allowed:
+        raise BuildError(
+            f"{dead_letters} documents of one part cannot be indexed, more than limits.max_dead_letters ({allowed}) allows "
+            f"in a whole build. Reasons of refused texts: {plan.folder}/dead_letters/encode-*.parquet in the store."
+        )
+
+
+def _letter(plan: Plan, item: RejectedItem) -> DeadLetter:
+    return DeadLetter(
+        id=item.operation.id,
+        stage="index",
+        error_class=item.error_class,
+        reason=item.reason,
+        attempt=item.attempt,
+        build_id=plan.build_id,
+        at=datetime.now(UTC),
+        place=item.operation.place,
+    )

@@ -1,0 +1,200 @@
+"""P2: the alias moves in one request, to one index; whoever loses is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+
+from build_plans import NOW, complete_candidate, corpus_config, make_plan, remove_indices
+from sparse_index.cluster import Cluster
+from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
+from sparse_index.index.alias import observe_alias
+from sparse_index.index.generations import own_indices, remove_candidate, remove_failed_candidates, retire
+from sparse_index.index.meta import read_meta
+from sparse_index.index.promote import Promotion, promote
+from sparse_index.plan.model import Plan
+
+pytestmark = pytest.mark.integration
+RACES = 50
+
+
+@pytest.fixture
+def alias(plain_cluster: Cluster) -> Iterator[str]:
+    name = f"promote-{uuid4().hex[:8]}"
+    yield name
+    remove_indices(plain_cluster, name)
+
+
+def ready_plan(cluster: Cluster, alias: str, live: str | None = None, documents: int = 0, **changes: object) -> Plan:
+    plan = make_plan(corpus_config(alias), live_index=live, **changes)
+    complete_candidate(cluster, plan, documents)
+    return plan
+
+
+def race(cluster: Cluster, plans: list[Plan]) -> list[Promotion | SparseIndexError]:
+    together = Barrier(len(plans))
+
+    def run(plan: Plan) -> Promotion | SparseIndexError:
+        together.wait()
+        try:
+            return promote(cluster, plan, now=NOW)
+        except SparseIndexError as error:
+            return error
+
+    with ThreadPoolExecutor(len(plans)) as pool:
+        return list(pool.map(run, plans))
+
+
+def one_winner(cluster: Cluster, alias: str, results: list[Promotion | SparseIndexError]) -> str:
+    won = [result for result in results if isinstance(result, Promotion)]
+    lost = [result for result in results if isinstance(result, SparseIndexError)]
+    assert len(won) == 1
+    assert all(isinstance(error, BuildError) and "Lost race" in error.message for error in lost)
+    assert observe_alias(cluster, alias).members == (won[0].live,)
+    return won[0].live
+
+
+def test_fifty_first_promotions_and_fifty_switches(plain_cluster: Cluster) -> None:
+    for _ in range(RACES):
+        alias = f"race-{uuid4().hex[:8]}"
+        plans = [ready_plan(plain_cluster, alias) for _ in range(2)]
+        live = one_winner(plain_cluster, alias, race(plain_cluster, plans))
+        later = [ready_plan(plain_cluster, alias, live=live) for _ in range(2)]
+        one_winner(plain_cluster, alias, race(plain_cluster, later))
+        remove_indices(plain_cluster, alias)
+
+
+def test_first_promotion_then_a_switch(plain_cluster: Cluster, alias: str) -> None:
+    first = ready_plan(plain_cluster, alias, documents=3)
+    assert promote(plain_cluster, first, now=NOW) == Promotion(first.candidate, None, 3)
+    second = ready_plan(plain_cluster, alias, live=first.candidate, documents=2)
+    assert promote(plain_cluster, second, now=NOW).former == first.candidate
+    assert observe_alias(plain_cluster, alias).members == (second.candidate,)
+    assert plain_cluster.get(f"/{alias}/_count")["count"] == 2
+
+
+def test_the_live_index_takes_no_writes(plain_cluster: Cluster, alias: str) -> None:
+    plan = ready_plan(plain_cluster, alias)
+    promote(plain_cluster, plan, now=NOW)
+    assert observe_alias(plain_cluster, plan.write_alias).members == ()
+    with pytest.raises(SparseIndexError, match="cluster_block_exception"):
+        plain_cluster.put(f"/{alias}/_doc/1", {"n": 1})
+
+
+def test_promoting_again_changes_nothing(plain_cluster: Cluster, alias: str) -> None:
+    plan = ready_plan(plain_cluster, alias, documents=1)
+    promote(plain_cluster, plan, now=NOW)
+    assert promote(plain_cluster, plan, now=NOW).live == plan.candidate
+
+
+def test_a_stale_plan_is_refused_before_anything_is_touched(plain_cluster: Cluster, alias: str) -> None:
+    live = ready_plan(plain_cluster, alias)
+    promote(plain_cluster, live, now=NOW)
+    stale = ready_plan(plain_cluster, alias, live=None)
+    with pytest.raises(BuildError, match="Lost race"):
+        promote(plain_cluster, stale, now=NOW)
+    assert observe_alias(plain_cluster, alias).members == (live.candidate,)
+
+
+def test_a_candidate_without_closed_books_is_refused(plain_cluster: Cluster, alias: str) -> None:
+    plan = make_plan(corpus_config(alias))
+    with pytest.raises(BuildError, match="gone, not complete"):
+        promote(plain_cluster, plan, now=NOW)
+
+
+def test_a_late_write_after_reconcile_is_noticed(plain_cluster: Cluster, alias: str) -> None:
+    plan = ready_plan(plain_cluster, alias, documents=2)
+    plain_cluster.put(f"/{plan.candidate}/_doc/late", {"n": 9})
+    with pytest.raises(BuildError, match="has 3 documents, reconcile counted 2"):
+        promote(plain_cluster, plan, now=NOW)
+
+
+def test_a_limited_build_never_goes_live(plain_cluster: Cluster, alias: str) -> None:
+    plan = ready_plan(plain_cluster, alias, promotes=False)
+    with pytest.raises(BuildError, match="never goes live"):
+        promote(plain_cluster, plan, now=NOW)
+
+
+def test_an_alias_on_two_indices_is_refused(plain_cluster: Cluster, alias: str) -> None:
+    plans = [ready_plan(plain_cluster, alias) for _ in range(2)]
+    for plan in plans:
+        plain_cluster.post("/_aliases", {"actions": [{"add": {"index": plan.candidate, "alias": alias}}]})
+    with pytest.raises(BuildError, match="points to 2 indices"):
+        promote(plain_cluster, ready_plan(plain_cluster, alias, live=plans[0].candidate), now=NOW)
+
+
+def test_an_index_with_the_aliass_name_is_refused(plain_cluster: Cluster, alias: str) -> None:
+    plain_cluster.put(f"/{alias}")
+    try:
+        with pytest.raises(BuildError, match="is the name of an index"):
+            promote(plain_cluster, ready_plan(plain_cluster, alias), now=NOW)
+    finally:
+        plain_cluster.delete(f"/{alias}")
+
+
+class LosesTheAnswer(Cluster):
+    """The cluster does what it is asked, but the answer to `_aliases` never arrives."""
+
+    def __init__(self, real: Cluster) -> None:
+        self.real = real
+
+    def request(self, method: str, path: str, *arguments: object, **options: object) -> object:
+        answer = self.real.request(method, path, *arguments, **options)  # type: ignore[arg-type]
+        if path == "/_aliases":
+            raise UnavailableError("POST /_aliases: connection reset")
+        return answer
+
+
+def test_a_lost_answer_is_not_a_lost_race(plain_cluster: Cluster, alias: str) -> None:
+    plan = ready_plan(plain_cluster, alias)
+    assert promote(LosesTheAnswer(plain_cluster), plan, now=NOW).live == plan.candidate
+
+
+def builds(cluster: Cluster, alias: str, count: int) -> list[Plan]:
+    """`count` promoted builds, oldest first, each a day younger."""
+    plans: list[Plan] = []
+    for day in range(1, count + 1):
+        live = plans[-1].candidate if plans else None
+        plan = ready_plan(cluster, alias, live=live, build_id=f"202503{day:02d}T060000-{day:06x}")
+        promote(cluster, plan, now=NOW)
+        plans.append(plan)
+    return plans
+
+
+def test_retire_keeps_the_configured_generations(plain_cluster: Cluster, alias: str) -> None:
+    plans = builds(plain_cluster, alias, 4)
+    config = corpus_config(alias, retention={"generations": 1})
+    assert retire(plain_cluster, config) == [plans[1].candidate, plans[0].candidate]
+    assert [index.name for index in own_indices(plain_cluster, alias)] == [plans[3].candidate, plans[2].candidate]
+    assert retire(plain_cluster, config) == []
+
+
+def test_a_failed_candidate_is_no_generation(plain_cluster: Cluster, alias: str) -> None:
+    plans = builds(plain_cluster, alias, 2)
+    failed = ready_plan(plain_cluster, alias, live=plans[1].candidate, build_id="20250301T070000-abcdef")
+    assert retire(plain_cluster, corpus_config(alias)) == []
+    assert remove_failed_candidates(plain_cluster, alias, "20250309T000000-000000") == [failed.candidate]
+    assert {index.name for index in own_indices(plain_cluster, alias)} == {plan.candidate for plan in plans}
+
+
+def test_the_former_index_is_marked_even_if_its_own_promotion_died(plain_cluster: Cluster, alias: str) -> None:
+    first = ready_plan(plain_cluster, alias)
+    add = {"add": {"index": first.candidate, "alias": alias, "is_write_index": True}}
+    plain_cluster.post("/_aliases", {"actions": [add]})
+    promote(plain_cluster, ready_plan(plain_cluster, alias, live=first.candidate), now=NOW)
+    meta = read_meta(plain_cluster, first.candidate)
+    assert meta is not None
+    assert meta.promoted_at == NOW
+
+
+def test_a_live_index_is_never_removed(plain_cluster: Cluster, alias: str) -> None:
+    plan = builds(plain_cluster, alias, 1)[0]
+    with pytest.raises(BuildError, match="never deleted"):
+        remove_candidate(plain_cluster, alias, plan.candidate)
+    other = ready_plan(plain_cluster, alias, live=plan.candidate)
+    assert remove_candidate(plain_cluster, alias, other.candidate)
+    assert not remove_candidate(plain_cluster, alias, other.candidate)
