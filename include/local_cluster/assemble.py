@@ -76,7 +76,9 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def _tree_key(profile: Profile, artifacts: Iterable[Artifact]) -> str:
-    contents = repr((LAYOUT_REVISION, profile, [(artifact.path, artifact.sha256) for artifact in artifacts]))
+    """Changes with everything that the tree is made of, so that an outdated tree is never taken."""
+    files = [(artifact.path, artifact.sha256, artifact.targets(profile.name)) for artifact in artifacts]
+    contents = repr((LAYOUT_REVISION, profile.modules, profile.java.class_major, profile.natives, files))
     return hashlib.sha256(contents.encode()).hexdigest()[:12]
 
 
@@ -87,7 +89,7 @@ def _write_module_files(profile: Profile, module: Module, folder: Path) -> None:
         "name": module.name,
         "version": profile.version,
         "opensearch.version": profile.version,
-        "java.version": str(profile.class_java_major),
+        "java.version": str(profile.java.class_major),
         "classname": module.classname,
         "extended.plugins": ",".join(module.extends),
     }

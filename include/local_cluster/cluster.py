@@ -25,6 +25,7 @@ from local_cluster.ports import HOST, find_free, is_free, require_free
 from local_cluster.process import end, is_ours, spawn
 from local_cluster.profiles import Profile, profile_named
 from local_cluster.readiness import wait_until_ready
+from local_cluster.security import ADMIN, ca_file, new_password, security_settings, write_security_files
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 STOP_TIMEOUT_S = 60.0
@@ -145,7 +146,8 @@ def _launch(home: Home, profile: Profile, heap: str, port: int, settings: Mappin
     """Former ports are used again where they are free, so that a connection set up once goes on working."""
     former = home.launch()
     if former is None:
-        return Launch(profile.name, heap, _chosen_port(port, 0), find_free(), dict(settings))
+        password = new_password() if profile.secured else None
+        return Launch(profile.name, heap, _chosen_port(port, 0), find_free(), dict(settings), password)
     _require_same_profile(home, former, profile)
     transport_port = former.transport_port if is_free(former.transport_port) else find_free()
     return replace(
@@ -189,7 +191,9 @@ def _spawn(home: Home, profile: Profile, launch: Launch) -> int:
     java = java_executable(profile, cache)
     downloader = Downloader(default_repository(), cache / "packages")
     tree = Assembly(cache, downloader).server_tree(profile, read_lock())
-    write_configuration(home, launch, NO_SETTINGS)
+    write_configuration(home, launch, security_settings() if profile.secured else NO_SETTINGS)
+    if launch.password is not None:
+        write_security_files(home, tree, launch.password)
     provide_natives(home, profile, tree)
     home.remember_launch(launch)
     home.forget_process()
@@ -215,8 +219,8 @@ def _connection(home: Home, profile: Profile, launch: Launch, pid: int) -> Conne
         pid=pid,
         profile=profile.name,
         version=profile.version,
-        ca_certs=None,
-        username=None,
+        ca_certs=str(ca_file(home)) if profile.secured else None,
+        username=ADMIN if profile.secured else None,
         password=launch.password,
         home=str(home.folder),
     )

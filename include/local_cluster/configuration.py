@@ -69,6 +69,7 @@ def java_command(java: Path, home: Home, profile: Profile, tree: Path, heap: str
         f"-Xms{heap}",
         f"-Xmx{heap}",
         *profile.jvm_options,
+        f"-Xbootclasspath/a:{':'.join(map(str, sorted((tree / 'boot').iterdir())))}",
         # OpenSearch refuses to run as root, which is what containers and CI machines have, unless it cannot ask
         # for its user: it does that through JNA. Loopback-only development servers can do without JNA.
         "-Djna.nounpack=true",

@@ -1,14 +1,14 @@
 """What can go wrong while a local cluster is made or run.
 
-    LocalClusterError
-    |- DownloadError             a package could not be fetched
-    |  `- CorruptDownloadError   it was fetched, but it is not what the lock file names
-    |- DiskFullError             not enough room for the download, the server tree or the data
-    |- UnsupportedMachineError   no PyTorch natives are locked for this machine
-    |- JavaMissingError          the Java runtime could not be found or installed
-    |- PortTakenError            somebody else listens on the port
-    |- InstanceMismatchError     the home folder belongs to an instance of another kind
-    `- ServerStartError          the server died, or did not answer in time
+LocalClusterError
+|- DownloadError             a package could not be fetched
+|  `- CorruptDownloadError   it was fetched, but it is not what the lock file names
+|- DiskFullError             not enough room for the download, the server tree or the data
+|- UnsupportedMachineError   no PyTorch natives are locked for this machine
+|- JavaMissingError          the Java runtime could not be found or installed
+|- PortTakenError            somebody else listens on the port
+|- InstanceMismatchError     the home folder belongs to an instance of another kind
+`- ServerStartError          the server died, or did not answer in time
 """
 
 DOCKER_HINT = "Where Docker is available, docker-compose.yaml is the way."

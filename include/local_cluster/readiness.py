@@ -10,7 +10,7 @@ from local_cluster.errors import DOCKER_HINT, PortTakenError, ServerStartError
 from local_cluster.home import Connection, Home
 
 START_TIMEOUT_S = 180.0
-POLL_S = 0.25
+POLL_S = 0.5
 LAST_LINES = 25
 
 

@@ -50,6 +50,8 @@ def lock_profiles(profiles: Iterable[Profile]) -> tuple[Artifact, ...]:
 def _resolve_profile(profile: Profile, resolution: Resolution) -> None:
     library = _resolve_libraries(profile, resolution)
     _resolve_modules(profile, resolution, library)
+    for boot_library in profile.boot_libraries:
+        resolution.add(_dependency(resolution, boot_library), Use(profile.name, "boot"))
     for plugin in profile.plugins:
         resolution.add(_dependency(resolution, plugin, packaging="zip"), Use(profile.name, "plugins"))
     natives = profile.natives
