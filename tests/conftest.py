@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_cluster import LocalCluster, start
 
+from local_cluster import LocalCluster, start
 from sparse_index.cluster import Cluster, ConnectionSettings
 
 ROOT = Path(__file__).parents[1]

@@ -19,12 +19,14 @@ Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "f
 @dataclass(frozen=True)
 class Ending:
     """How a build ended, told by whoever ran it. `live`: the index behind the alias now; `untidy`: what was left behind
-    against our will, in words; `former_settings`: cluster settings before `ensure` changed them."""
+    against our will, in words; `failures`: stage -> what it said; `former_settings`: cluster settings before `ensure`
+    changed them."""
 
     outcome: Outcome
     live: str | None
     at: datetime
     untidy: Sequence[str] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     former_settings: Mapping[str, Any] = field(default_factory=dict)
     checks: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +65,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "outcome": ending.outcome,
         "live": ending.live,
         "untidy": list(ending.untidy),
+        "failures": dict(ending.failures),
         "alias": plan.alias,
         "build_id": plan.build_id,
         "run_id": plan.request.run_id,

@@ -59,9 +59,7 @@ def url_encoder(url: str, sha256: str) -> EncoderConfig:
 def registered(cluster: Cluster, encoder: EncoderConfig, group: str) -> str:
     group_id = commons.create_group(cluster, group, "a test")
     started = commons.register(cluster, encoder, group_id, group)
-    wait = Wait(
-        kind="register", task_id=started.task_id, model_id=started.model_id, deadline_at=time.time() + 60
-    )
+    wait = Wait(kind="register", task_id=started.task_id, model_id=started.model_id, deadline_at=time.time() + 60)
     return wait_until(cluster, wait, poll_s=0.1)
 
 
@@ -76,13 +74,13 @@ def deployed(cluster: Cluster, model_id: str) -> str:
 
 def tasks_of(cluster: Cluster, model_id: str) -> int:
     return int(
-        cluster.post("/_plugins/_ml/tasks/_search", {"query": {"term": {"model_id": model_id}}})["hits"]["total"]["value"]
+        cluster.post("/_plugins/_ml/tasks/_search", {"query": {"term": {"model_id": model_id}}})["hits"]["total"][
+            "value"
+        ]
     )
 
 
-def test_a_file_is_uploaded_deployed_used_and_removed(
-    plain_cluster: Cluster, demo_models: Path, group: str
-) -> None:
+def test_a_file_is_uploaded_deployed_used_and_removed(plain_cluster: Cluster, demo_models: Path, group: str) -> None:
     model_id = registered(plain_cluster, file_encoder(demo_models / "sparse" / "model.zip"), group)
     deployed(plain_cluster, model_id)
     answer = plain_cluster.post(
@@ -135,9 +133,7 @@ def test_an_unreachable_catalogue_is_said(plain_cluster: Cluster, group: str) ->
         registered(plain_cluster, encoder, group)
 
 
-def test_a_model_that_a_search_pipeline_names_is_kept(
-    plain_cluster: Cluster, demo_models: Path, group: str
-) -> None:
+def test_a_model_that_a_search_pipeline_names_is_kept(plain_cluster: Cluster, demo_models: Path, group: str) -> None:
     model_id = registered(plain_cluster, file_encoder(demo_models / "sparse" / "model.zip"), group)
     enricher = {"neural_query_enricher": {"default_model_id": model_id}}
     plain_cluster.put("/_search/pipeline/needs-it", {"request_processors": [enricher]})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.plan.model import Plan
 from sparse_index.store import Store
@@ -17,7 +17,7 @@ SAMPLE = 200
 
 @dataclass(frozen=True)
 class GateReport:
-    """`without_vector`: share of all documents. `tokens_*`: over the vectors of a random sample of `sampled`."""
+    """`without_vector`: share of the sample (rank_features cannot be asked for existence). `tokens_*`: over its vectors."""
 
     documents: int
     live_documents: int | None
@@ -45,7 +45,7 @@ def _observe(cluster: Cluster, plan: Plan) -> GateReport:
     return GateReport(
         documents=documents,
         live_documents=_count(cluster, plan.live_index) if plan.live_index else None,
-        without_vector=1 - _count(cluster, plan.candidate, _has_vector(plan)) / max(documents, 1),
+        without_vector=1 - len(sizes) / max(len(vectors), 1),
         planned_without_vector=plan.counts.blank / max(plan.counts.documents, 1),
         sampled=len(vectors),
         tokens_min=min(sizes, default=0),
@@ -64,8 +64,8 @@ def _problems(plan: Plan, report: GateReport) -> list[str]:
     return problems
 
 
-def _count(cluster: Cluster, index: str, query: Json | None = None) -> int:
-    return int(cluster.get(f"/{index}/_count", {"query": query} if query else None)["count"])
+def _count(cluster: Cluster, index: str) -> int:
+    return int(cluster.get(f"/{index}/_count")["count"])
 
 
 def _sampled_vectors(cluster: Cluster, plan: Plan) -> Sequence[dict[str, Any]]:
@@ -78,7 +78,3 @@ def _sampled_vectors(cluster: Cluster, plan: Plan) -> Sequence[dict[str, Any]]:
     }
     hits = cluster.get(f"/{plan.candidate}/_search", body)["hits"]["hits"]
     return [hit["_source"].get(field, {}) for hit in hits]
-
-
-def _has_vector(plan: Plan) -> Json:
-    return {"exists": {"field": plan.config.index.vector_field}}

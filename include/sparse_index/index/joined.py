@@ -25,8 +25,8 @@ def joined_rows(store: Store, plan: Plan, part: Part) -> Iterator[dict[str, Any]
             {"part": store.full(part.path)},
         )
         holders = _choose_vectors(con, files)
-        con.execute(*_join(holders))
-        for batch in _batches(con):
+        sql, parameters = _join(holders)
+        for batch in _batches(con.sql(sql, params=parameters)):
             yield from batch.to_pylist()
 
 
@@ -66,6 +66,6 @@ def part_locations(store: Store, part: Part) -> Iterator[dict[str, Any]]:
         yield from (row for row in rows if row["op"] == "index")
 
 
-def _batches(con: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
-    reader: pa.RecordBatchReader = con.to_arrow_reader(ROWS_AT_ONCE)
+def _batches(result: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
+    reader: pa.RecordBatchReader = result.to_arrow_reader(ROWS_AT_ONCE)
     yield from reader
