@@ -1,29 +1,35 @@
-"""The gate: what a complete candidate must show before the alias moves. Counts and sanity of its vectors."""
+"""The gate: what a complete candidate must show before the alias moves.
+
+So far: enough documents, and a random sample of them that agrees with the manifest (known, and with a vector exactly
+where there is a text). rank_features fields answer no `exists` query, so vectors can be looked at, not counted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError
+from sparse_index.index.final_manifest import final_manifest_path
 from sparse_index.plan.model import Plan
+from sparse_index.plan.sql import connect
 from sparse_index.store import Store
 
 SAMPLE = 200
+EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class GateReport:
-    """`without_vector`: share of the sample (rank_features cannot be asked for existence). `tokens_*`: over its vectors."""
+    """`tokens_*`: per document, over the `sampled` documents that have a vector; `blank`: sampled ones without text."""
 
     documents: int
     live_documents: int | None
-    without_vector: float
-    planned_without_vector: float
     sampled: int
+    blank: int
     tokens_min: int
     tokens_median: float
     tokens_max: int
@@ -31,50 +37,64 @@ class GateReport:
 
 def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     """Check the candidate; `BuildError` naming every check that failed."""
-    report = _observe(cluster, plan)
-    problems = _problems(plan, report)
+    documents = _count(cluster, plan.candidate)
+    tokens = _sampled_tokens(cluster, plan)
+    texts = _has_text(store, plan, list(tokens))
+    problems = [*_too_few(plan, documents), *sample_problems(tokens, texts)]
     if problems:
         raise BuildError(f"The gate refuses {plan.candidate}: {'; '.join(problems)}. The live index stays as it is.")
-    return report
-
-
-def _observe(cluster: Cluster, plan: Plan) -> GateReport:
-    documents = _count(cluster, plan.candidate)
-    vectors = _sampled_vectors(cluster, plan)
-    sizes = [len(vector) for vector in vectors if vector]
+    sizes = [size for size in tokens.values() if size]
     return GateReport(
         documents=documents,
         live_documents=_count(cluster, plan.live_index) if plan.live_index else None,
-        without_vector=1 - len(sizes) / max(len(vectors), 1),
-        planned_without_vector=plan.counts.blank / max(plan.counts.documents, 1),
-        sampled=len(vectors),
+        sampled=len(tokens),
+        blank=len(tokens) - len(sizes),
         tokens_min=min(sizes, default=0),
         tokens_median=float(median(sizes)) if sizes else 0.0,
         tokens_max=max(sizes, default=0),
     )
 
 
-def _problems(plan: Plan, report: GateReport) -> list[str]:
-    limits = plan.config.limits
-    problems = []
-    if report.documents < limits.min_documents:
-        problems.append(f"{report.documents} documents, limits.min_documents is {limits.min_documents}")
-    if report.sampled and not report.tokens_max:
-        problems.append(f"none of {report.sampled} sampled documents has a vector")
-    return problems
+def sample_problems(tokens: Mapping[str, int], has_text: Mapping[str, bool]) -> list[str]:
+    """What is wrong with sampled documents: id -> number of tokens, against id -> whether the manifest has a text."""
+    checks = {
+        "are not in the manifest": [name for name in tokens if name not in has_text],
+        "have a text but no vector": [name for name in tokens if has_text.get(name) and not tokens[name]],
+        "have a vector but no text": [name for name in tokens if has_text.get(name) is False and tokens[name]],
+    }
+    return [
+        f"{len(names)} of {len(tokens)} sampled documents {what}, such as {', '.join(names[:EXAMPLES])}"
+        for what, names in checks.items()
+        if names
+    ]
+
+
+def _too_few(plan: Plan, documents: int) -> list[str]:
+    least = plan.config.limits.min_documents
+    return [f"{documents} documents, limits.min_documents is {least}"] if documents < least else []
 
 
 def _count(cluster: Cluster, index: str) -> int:
     return int(cluster.get(f"/{index}/_count")["count"])
 
 
-def _sampled_vectors(cluster: Cluster, plan: Plan) -> Sequence[dict[str, Any]]:
+def _sampled_tokens(cluster: Cluster, plan: Plan) -> dict[str, int]:
+    """Number of tokens of each sampled document."""
     field = plan.config.index.vector_field
-    body = {
+    body: dict[str, Any] = {
         "size": SAMPLE,
         "_source": [field],
         # Seeded by the build: whoever asks again sees the same documents.
         "query": {"function_score": {"random_score": {"seed": plan.build_id, "field": "_seq_no"}}},
     }
     hits = cluster.get(f"/{plan.candidate}/_search", body)["hits"]["hits"]
-    return [hit["_source"].get(field, {}) for hit in hits]
+    return {hit["_id"]: len(hit.get("_source", {}).get(field, {})) for hit in hits}
+
+
+def _has_text(store: Store, plan: Plan, ids: list[str]) -> dict[str, bool]:
+    with connect(store) as con:
+        rows = con.execute(
+            "SELECT id, text_hash IS NOT NULL FROM read_parquet($manifest) WHERE id IN (SELECT unnest($ids))",
+            {"manifest": store.full(final_manifest_path(plan)), "ids": ids},
+        ).fetchall()
+    return dict(rows)
