@@ -53,6 +53,7 @@ def _command(
 
 
 def _up(options: argparse.Namespace) -> int:
+    print(f"Starting OpenSearch {profile_named(options.profile).version} in {options.home} ...", file=sys.stderr)
     _print(start(options.home, options.profile, heap=options.heap, port=options.port), options.json)
     return 0
 

@@ -18,7 +18,7 @@ LAYOUT_REVISION = 1
 # models on the CPU register, deploy and predict without it.
 LEFT_OUT_PREFIXES = ("onnxruntime_gpu-",)
 NATIVES = "natives"
-UNPACKED_TO_PACKED_RATIO = 3
+UNPACKED_TO_PACKED_RATIO = 2
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from local_cluster.errors import DOCKER_HINT, DiskFullError
 
 FreeBytes = Callable[[Path], int]
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 
 def cache_folder() -> Path:

@@ -1,6 +1,5 @@
 """One instance: start it, ask it, end it."""
 
-import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from local_cluster.assemble import Assembly
-from local_cluster.cache import cache_folder, exclusive
+from local_cluster.cache import GIB, cache_folder, exclusive, require_room
 from local_cluster.configuration import (
     environment,
     java_command,
@@ -21,6 +20,7 @@ from local_cluster.errors import InstanceMismatchError, ServerStartError
 from local_cluster.home import Connection, Home, Launch
 from local_cluster.java import java_executable
 from local_cluster.lock import read_lock
+from local_cluster.machine import require_supported_machine
 from local_cluster.ports import HOST, find_free, is_free, require_free
 from local_cluster.process import end, is_ours, spawn
 from local_cluster.profiles import Profile, profile_named
@@ -30,6 +30,8 @@ from local_cluster.security import ADMIN, ca_file, new_password, security_settin
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 STOP_TIMEOUT_S = 60.0
 KILL_TIMEOUT_S = 20.0
+# PyTorch's libraries, if they have to be copied from another disk, and room below the watermarks of OpenSearch.
+DATA_ROOM_BYTES = 1 * GIB
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def start(
 
 
 def stop(home: Path, *, discard_data: bool = False) -> bool:
-    """End the instance of that folder if it runs, and say whether it did. discard_data removes the whole folder."""
+    """End the instance of that folder if it runs, and say whether it did. discard_data removes its files as well."""
     place = Home(Path(home).absolute())
     if not place.folder.exists():
         return False
@@ -125,7 +127,7 @@ def stop(home: Path, *, discard_data: bool = False) -> bool:
             _end(place, pid)
         place.forget_process()
         if discard_data:
-            shutil.rmtree(place.folder)
+            place.discard()
     return pid is not None
 
 
@@ -187,16 +189,19 @@ def _require_same_profile(home: Home, launch: Launch, profile: Profile) -> None:
 
 
 def _spawn(home: Home, profile: Profile, launch: Launch) -> int:
+    require_supported_machine(profile)
+    home.require_ours_or_empty()
     cache = cache_folder()
     java = java_executable(profile, cache)
     downloader = Downloader(default_repository(), cache / "packages")
     tree = Assembly(cache, downloader).server_tree(profile, read_lock())
+    require_room(home.folder, DATA_ROOM_BYTES, "The data of a server")
+    home.remember_launch(launch)
+    home.forget_process()
     write_configuration(home, launch, security_settings() if profile.secured else NO_SETTINGS)
     if launch.password is not None:
         write_security_files(home, tree, launch.password)
     provide_natives(home, profile, tree)
-    home.remember_launch(launch)
-    home.forget_process()
     home.console_log.unlink(missing_ok=True)
     pid = spawn(java_command(java, home, profile, tree, launch.heap), home.console_log, environment(home))
     home.pid_file.write_text(f"{pid}\n", encoding="ascii")

@@ -33,6 +33,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
 @dataclass(frozen=True)
 class Downloader:
     """Fetches packages of `repository` into `folder`, which mirrors the repository's layout."""
@@ -82,13 +86,14 @@ class Downloader:
             except (requests.RequestException, CorruptDownloadError) as error:
                 if not remaining:
                     raise self._translated(artifact, error) from error
+                progress.advance(-_size(part))
                 time.sleep(self.pause_s)
             except OSError as error:
                 raise self._translated_os_error(error) from error
 
     def _continue(self, artifact: Artifact, part: Path, progress: ByteProgress) -> None:
         """Append what is missing to the .part file; from the start where the server cannot do ranges."""
-        have_bytes = part.stat().st_size if part.exists() else 0
+        have_bytes = _size(part)
         progress.advance(have_bytes)
         if have_bytes >= artifact.size_bytes:
             return
@@ -97,6 +102,7 @@ class Downloader:
         with requests.get(url, headers=headers, stream=True, timeout=CONNECT_AND_READ_TIMEOUT_S) as response:
             response.raise_for_status()
             resumed = response.status_code == requests.codes.partial_content
+            progress.advance(0 if resumed else -have_bytes)
             self._write(response, part, "ab" if resumed else "wb", progress)
 
     def _write(self, response: requests.Response, part: Path, mode: str, progress: ByteProgress) -> None:
@@ -109,7 +115,7 @@ class Downloader:
         found = sha256_of(part)
         if found == artifact.sha256:
             return
-        progress.advance(-part.stat().st_size)
+        progress.advance(-_size(part))
         part.unlink()
         raise CorruptDownloadError(
             f"{artifact.path}: the lock file names sha256 {artifact.sha256}, the downloaded file has {found}. "

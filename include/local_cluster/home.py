@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,25 @@ class Home:
 
     def remember_connection(self, connection: Connection) -> None:
         write_private(self._connection_file, json.dumps(asdict(connection), indent=1))
+
+    def require_ours_or_empty(self) -> None:
+        """InstanceMismatchError if the folder holds files of somebody else, which `discard` could remove later."""
+        strangers = sorted(path.name for path in self.folder.iterdir() if path != self.lock_file)
+        if strangers and not self._launch_file.exists():
+            raise InstanceMismatchError(
+                f"{self.folder} is not empty ({', '.join(strangers[:5])}) and not the folder of an instance. "
+                f"Choose another --home."
+            )
+
+    def discard(self) -> None:
+        """Remove what an instance makes, and nothing else: the folder was named by a person."""
+        ours = self._launch_file.exists()
+        for folder in (self.config, self.data, self.logs, self.temporary) if ours else ():
+            shutil.rmtree(folder)
+        for file in (self._connection_file, self._launch_file, self.pid_file, self.lock_file):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def forget_process(self) -> None:
         self._connection_file.unlink(missing_ok=True)

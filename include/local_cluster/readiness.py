@@ -11,7 +11,8 @@ from local_cluster.home import Connection, Home
 
 START_TIMEOUT_S = 180.0
 POLL_S = 0.5
-LAST_LINES = 25
+LAST_LINES = 15
+STACK_FRAMES = ("\tat ", "\t... ")
 
 
 def wait_until_ready(
@@ -22,7 +23,7 @@ def wait_until_ready(
     state = "no answer yet"
     while state != "ready":
         if not alive():
-            raise _ended(connection, home)
+            raise _ended(home)
         if time.monotonic() > deadline:
             raise ServerStartError(_message(f"was not ready after {timeout_s:.0f} s ({state})", home))
         time.sleep(POLL_S)
@@ -51,14 +52,15 @@ def _probe_health(session: requests.Session, connection: Connection, timeout_s: 
 
 
 def last_lines(path: Path, count: int = LAST_LINES) -> str:
+    """The end of a log without the frames of stack traces, which would push out the message that they belong to."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-    return "\n".join(lines[-count:])
+    return "\n".join([line for line in lines if not line.startswith(STACK_FRAMES)][-count:])
 
 
-def _ended(connection: Connection, home: Home) -> ServerStartError | PortTakenError:
+def _ended(home: Home) -> ServerStartError | PortTakenError:
     message = _message("ended during start", home)
     if "BindHttpException" in message or "BindTransportException" in message:
-        return PortTakenError(f"Port {connection.port} was taken by another process. {message}")
+        return PortTakenError(f"A port of the server is in use by another process. {message}")
     return ServerStartError(message)
 
 

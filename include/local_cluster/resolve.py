@@ -2,17 +2,18 @@
 
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from jgo.maven import Dependency, MavenContext
 
-from local_cluster.download import sha256_of
+from local_cluster.download import default_repository, sha256_of
 from local_cluster.lock import Artifact, Use
 from local_cluster.profiles import MODULE_GROUP, Profile
 
 RUNTIME_SCOPES = ("compile", "runtime", None)
 TIMEOUT_S = 120
+Key = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Resolution:
 
     context: MavenContext
     machine: str
-    uses: dict[tuple[str, ...], set[Use]] = field(default_factory=dict)
+    uses: dict[Key, set[Use]]
 
     def add(self, dependency: Dependency, use: Use) -> None:
         self.uses.setdefault(_key(dependency), set()).add(use)
@@ -38,12 +39,11 @@ class Resolution:
 def lock_profiles(profiles: Iterable[Profile]) -> tuple[Artifact, ...]:
     """Every package of the profiles. Downloads all of them: about 1 GB, into a folder that is removed after."""
     with tempfile.TemporaryDirectory() as folder:
-        context = MavenContext(repo_cache=Path(folder), timeout=TIMEOUT_S)
-        resolution: Resolution | None = None
-        uses: dict[tuple[str, ...], set[Use]] = {}
+        repositories = {"central": default_repository()}
+        context = MavenContext(repo_cache=Path(folder), remote_repos=repositories, timeout=TIMEOUT_S)
+        uses: dict[Key, set[Use]] = {}
         for profile in profiles:
-            resolution = Resolution(context, profile.natives.machine, uses)
-            _resolve_profile(profile, resolution)
+            _resolve_profile(profile, Resolution(context, profile.natives.machine, uses))
         return tuple(_hashed(context, key, found) for key, found in uses.items())
 
 
@@ -93,11 +93,11 @@ def _project(dependency: Dependency) -> tuple[str, str]:
     return dependency.groupId, dependency.artifactId
 
 
-def _key(dependency: Dependency) -> tuple[str, ...]:
+def _key(dependency: Dependency) -> Key:
     return dependency.groupId, dependency.artifactId, dependency.version, dependency.type, dependency.classifier
 
 
-def _hashed(context: MavenContext, key: tuple[str, ...], uses: set[Use]) -> Artifact:
+def _hashed(context: MavenContext, key: Key, uses: set[Use]) -> Artifact:
     group, name, version, packaging, classifier = key
     file = context.project(group, name).at_version(version).artifact(classifier, packaging).resolve()
     return Artifact(
