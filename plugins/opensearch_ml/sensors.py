@@ -70,7 +70,7 @@ class ModelWaitSensor(BaseSensorOperator):
     def execute(self, context: Any) -> str:
         from sparse_index.ml.waits import settled
 
-        with retried_only_if_useful(), open_build(context, self.plan_task_id) as build:
+        with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
             wait = self.wait(build.plan.config.encoder)
             verdict = self._poll_in_place(build, wait)
             if verdict.state == "waiting":
@@ -98,7 +98,7 @@ class ModelWaitSensor(BaseSensorOperator):
         """The model's id, from the trigger's event; it crossed processes and versions, so it is validated."""
         from sparse_index.ml.waits import Verdict, Wait, settled
 
-        with retried_only_if_useful():
+        with retried_only_if_useful(context):
             try:
                 verdict = Verdict.model_validate(event)
             except ValueError as error:

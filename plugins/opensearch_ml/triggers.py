@@ -34,7 +34,7 @@ class ModelWaitTrigger(BaseTrigger):
         memory: dict[str, Any] | None = None,
         poll_interval_s: float = POLL_INTERVAL_S,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.conn_id = conn_id
         self.wait = wait
         self.memory = memory
@@ -52,7 +52,7 @@ class ModelWaitTrigger(BaseTrigger):
             verdict = await self._until_settled(cluster)
         finally:
             await cluster.close()
-        yield TriggerEvent(verdict.model_dump(mode="json"))
+        yield TriggerEvent(verdict.model_dump(mode="json"))  # type: ignore[no-untyped-call]
 
     async def _until_settled(self, cluster: AsyncCluster) -> Verdict:
         from sparse_index.ml.waits import Memory, Verdict, Wait, look_async

@@ -17,7 +17,7 @@ from opensearch_ml.triggers import ModelWaitTrigger
 from sparse_index.errors import AccessError, TerminalError, UnavailableError
 from sparse_index.ml import waits
 
-TASK = "/_plugins/_ml/tasks/t1"
+CONTEXT = {"ti": SimpleNamespace(xcom_push=lambda key, value: None)}
 
 
 class FakeCluster:
@@ -72,13 +72,13 @@ def sensor(monkeypatch):
 
 
 def test_a_model_that_is_ready_soon_costs_no_deferral(sensor) -> None:
-    assert sensor(FakeCluster(task=[CREATED, RUNNING, COMPLETED]), patience_s=10).execute({}) == "m1"
+    assert sensor(FakeCluster(task=[CREATED, RUNNING, COMPLETED]), patience_s=10).execute(CONTEXT) == "m1"
 
 
 def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor) -> None:
     before = time.time()
     with pytest.raises(TaskDeferred) as deferred:
-        sensor(FakeCluster(task=[RUNNING])).execute({})
+        sensor(FakeCluster(task=[RUNNING])).execute(CONTEXT)
     trigger = deferred.value.trigger
     assert isinstance(trigger, ModelWaitTrigger)
     assert deferred.value.timeout is None, "the deadline is in the wait, so that its end is told with the last state"
@@ -89,12 +89,12 @@ def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor) -> N
 
 def test_a_failed_registration_fails_at_once_and_says_why(sensor) -> None:
     with pytest.raises(AirflowFailException, match=r"model content changed -> .*sha256"):
-        sensor(FakeCluster(task=[FAILED])).execute({})
+        sensor(FakeCluster(task=[FAILED])).execute(CONTEXT)
 
 
 def test_a_state_nobody_knows_fails_at_once(sensor) -> None:
     with pytest.raises(AirflowFailException, match="unknown state 'DREAMING'"):
-        sensor(FakeCluster(task=[{"state": "DREAMING"}])).execute({})
+        sensor(FakeCluster(task=[{"state": "DREAMING"}])).execute(CONTEXT)
 
 
 def test_a_deployment_needs_the_node_s_own_word(sensor) -> None:
@@ -105,13 +105,13 @@ def test_a_deployment_needs_the_node_s_own_word(sensor) -> None:
 
     started = {"task_id": "t1", "model_id": "m1"}
     cluster = Node(task=[COMPLETED], model=[{"model_state": "DEPLOYING"}, {"model_state": "DEPLOYED"}])
-    assert sensor(cluster, DeploymentSensor, started, patience_s=10).execute({}) == "m1"
+    assert sensor(cluster, DeploymentSensor, started, patience_s=10).execute(CONTEXT) == "m1"
 
 
 def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor) -> None:
     wait = {"kind": "register", "task_id": "t1", "deadline_at": 1.0}
     event = {"state": "done", "detail": "task t1 COMPLETED", "model_id": "m1"}
-    assert sensor(FakeCluster()).resume({}, event, wait) == "m1"
+    assert sensor(FakeCluster()).resume(CONTEXT, event, wait) == "m1"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor) -> None:
 )
 def test_resume_refuses_an_event_that_is_no_verdict(sensor, event) -> None:
     with pytest.raises(AirflowFailException):
-        sensor(FakeCluster()).resume({}, event, {"kind": "register", "task_id": "t1", "deadline_at": 1.0})
+        sensor(FakeCluster()).resume(CONTEXT, event, {"kind": "register", "task_id": "t1", "deadline_at": 1.0})
 
 
 @pytest.fixture

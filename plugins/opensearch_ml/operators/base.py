@@ -95,7 +95,7 @@ class CorpusOperator(BaseOperator):
         self.corpus = corpus
 
     def execute(self, context: Any) -> Any:
-        with retried_only_if_useful(), open_corpus(self.corpus) as corpus:
+        with retried_only_if_useful(context), open_corpus(self.corpus) as corpus:
             return self.work(corpus, context)
 
     def work(self, corpus: Corpus, context: Any) -> Any:
@@ -113,7 +113,7 @@ class BuildOperator(BaseOperator):
         self.plan_task_id = plan_task_id
 
     def execute(self, context: Any) -> Any:
-        with retried_only_if_useful(), open_build(context, self.plan_task_id) as build:
+        with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
             return self.work(build, context)
 
     def work(self, build: Build, context: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +43,6 @@ class ScanOperator(CorpusOperator):
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.corpus.scan import scan_shard
-
         from sparse_index.plan.model import Shard
 
         scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), reporter(context))
@@ -55,17 +54,16 @@ class PlanChangesOperator(CorpusOperator):
 
     template_fields = ("corpus", "scans")
 
-    def __init__(self, *, scans: Iterable[dict[str, Any]], **kwargs: Any) -> None:
+    def __init__(self, *, scans: Sequence[dict[str, Any]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scans = scans
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.plan.changes import plan_changes
+        from sparse_index.plan.model import ShardScan, plan_path
         from sparse_index.plan.report import plan_report
 
-        from sparse_index.plan.model import ShardScan, save_plan
-
-        scans = [ShardScan.model_validate(scan) for scan in self.scans]
+        scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
         plan = plan_changes(
             corpus.cluster,
             corpus.config,
@@ -75,12 +73,11 @@ class PlanChangesOperator(CorpusOperator):
             now=datetime.now(UTC),
             token=uuid.uuid4().hex,
         )
-        path = save_plan(corpus.store, plan)
         self.log.info("%s", plan_report(plan))
         return {
             "store": corpus.config.store,
-            "plan": path,
+            "plan": plan_path(plan.alias, plan.build_id),
             "build_id": plan.build_id,
-            "kind": plan.kind,
+            "kind": plan.kind.value,
             "counts": plan.counts.model_dump(),
         }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.operators.base import PLAN_TASK, Corpus, CorpusOperator, planned
 from sparse_index.errors import BuildError
 
@@ -31,15 +33,14 @@ class ReceiptOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.receipt import receipt_path, write_receipt
 
-        tasks = ended_tasks(context)
         found = planned(context, self.plan_task_id)
         if found is None:
-            raise BuildError(f"No build was planned.{_failures(tasks)} {_live_sentence(corpus)}")
+            raise BuildError(f"No build was planned. {_live_sentence(corpus)} {_why(failures(context))}")
         store, plan = found
-        receipt = write_receipt(store, plan, _ending(corpus, plan, context, tasks))
+        receipt = write_receipt(store, plan, _ending(corpus, plan, context))
         where = store.full(receipt_path(plan))
         if receipt["outcome"] == _FAILED:
-            raise BuildError(f"Build {plan.build_id}: {receipt['summary']}{_failures(tasks)} Receipt: {where}")
+            raise BuildError(f"{receipt['summary']} {_why(receipt['failures'])}\nReceipt: {where}")
         self.log.info("%s Receipt: %s", receipt["summary"], where)
         return {"outcome": receipt["outcome"], "summary": receipt["summary"], "receipt": where}
 
@@ -58,9 +59,25 @@ def stage_seconds(tasks: list[dict[str, Any]]) -> dict[str, float]:
     return seconds
 
 
-def _failures(tasks: list[dict[str, Any]]) -> str:
-    failed = sorted({task["task_id"] for task in tasks if task["state"] == "failed"})
-    return f" Failed: {', '.join(failed)}; see their logs." if failed else " No task failed: the run was stopped."
+def failures(context: Any) -> dict[str, str]:
+    """Task id (with the part of a mapped one) -> what it said, for every failed task of this run."""
+    failed = (task for task in ended_tasks(context) if task["state"] == "failed")
+    return {_label(task): _message(context, task) for task in failed}
+
+
+def _label(task: dict[str, Any]) -> str:
+    return task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
+
+
+def _message(context: Any, task: dict[str, Any]) -> str:
+    said = context["ti"].xcom_pull(task_ids=task["task_id"], map_indexes=task["map_index"], key=ERROR_KEY)
+    return str(said or "no reason was left; see its log")
+
+
+def _why(reasons: Mapping[str, str]) -> str:
+    if not reasons:
+        return "No task failed: the run was stopped before its end."
+    return "\n".join(["Failed:", *(f"  {task}: {reason}" for task, reason in reasons.items())])
 
 
 def _live_sentence(corpus: Corpus) -> str:
@@ -70,7 +87,7 @@ def _live_sentence(corpus: Corpus) -> str:
     return f"'{corpus.config.alias}' {f'is on {live}, as before' if live else 'has no live index'}."
 
 
-def _ending(corpus: Corpus, plan: Plan, context: Any, tasks: list[dict[str, Any]]) -> Ending:
+def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
     from sparse_index.index.alias import observe_alias
     from sparse_index.index.reconcile import Books
     from sparse_index.receipt import Ending
@@ -82,7 +99,8 @@ def _ending(corpus: Corpus, plan: Plan, context: Any, tasks: list[dict[str, Any]
         live=live,
         at=datetime.now(UTC),
         untidy=_untidy(corpus, plan),
-        stage_seconds=stage_seconds(tasks),
+        failures=failures(context),
+        stage_seconds=stage_seconds(ended_tasks(context)),
         former_settings=(settings or {}).get("former_settings", {}),
         checks=checks or {},
         books=Books(**books) if books else None,
