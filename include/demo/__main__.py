@@ -1,22 +1,44 @@
 """`python -m demo`: make demo corpora of any size, next-day versions of them, and measure the demo models."""
 
 import argparse
+import sys
+from dataclasses import asdict
 from pathlib import Path
 
+from opensearchpy import OpenSearch
+
+from demo.edit import EditRequest, edit_corpus
+from demo.evaluate import demo_models, evaluate_corpus, table
 from demo.generate import COMMITTED_SEED, CorpusRequest, generate_corpus
 from demo.scenes import CORPUS_NAMES
+
+
+def main() -> int:
+    """Run one command; returns the exit status."""
+    arguments = _parser().parse_args()
+    try:
+        arguments.run(arguments)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    generate = commands.add_parser("generate", help="write a corpus of any size")
-    generate.add_argument("--corpus", choices=CORPUS_NAMES, default="tickets")
-    generate.add_argument("--rows", type=int, required=True)
-    generate.add_argument("--out", type=Path, required=True)
-    generate.add_argument("--seed", type=int, default=COMMITTED_SEED)
-    generate.set_defaults(run=_generate)
+    _add_generate(commands.add_parser("generate", help="write a corpus of any size"))
+    _add_edit(commands.add_parser("edit", help="write the next day's version of a corpus"))
+    _add_evaluate(commands.add_parser("evaluate", help="nDCG@10 of BM25 and the demo models on a running OpenSearch"))
     return parser
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", choices=CORPUS_NAMES, default="tickets")
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the Parquet files")
+    parser.add_argument("--seed", type=int, default=COMMITTED_SEED)
+    parser.set_defaults(run=_generate)
 
 
 def _generate(arguments: argparse.Namespace) -> None:
@@ -25,6 +47,34 @@ def _generate(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+def _add_edit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--in", dest="source", type=Path, required=True, help="folder that `generate` wrote")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--changed", type=float, default=0.01, help="share of rows; a quarter changes a number only")
+    parser.add_argument("--deleted", type=float, default=0.01, help="share of rows")
+    parser.add_argument("--added", type=float, default=0.01, help="share of rows")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.set_defaults(run=_edit)
+
+
+def _edit(arguments: argparse.Namespace) -> None:
+    request = EditRequest(arguments.changed, arguments.deleted, arguments.added, arguments.seed)
+    counts = edit_corpus(arguments.source, arguments.out, request)
+    print(" ".join(f"{name}={count}" for name, count in asdict(counts).items()))
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", required=True, help="a plain OpenSearch, as `python -m local_cluster up` starts it")
+    parser.add_argument("--corpora", nargs="+", choices=CORPUS_NAMES, default=list(CORPUS_NAMES))
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    client = OpenSearch(arguments.url, timeout=60)
+    with demo_models(client) as models:
+        scores = [score for corpus in arguments.corpora for score in evaluate_corpus(client, models, corpus)]
+    print(table(scores))
+
+
 if __name__ == "__main__":
-    parsed = _parser().parse_args()
-    parsed.run(parsed)
+    sys.exit(main())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
+from demo.grammar import Template
 from demo.lexicon import Concept, Wording
 from demo.scenes import Scene
 
@@ -31,7 +32,7 @@ def document_rng(corpus: str, seed: int, index: int, purpose: str = "text") -> R
 
 def draw_wordings(scene: Scene, rng: Random) -> tuple[str, dict[str, Wording]]:
     """A category and one wording for each role."""
-    family = rng.choices(scene.families, scene.weights)[0]
+    family = scene.draw_family(rng)
     return family.category, {role: draw_wording(concept, rng) for role, concept in family.draw(rng).items()}
 
 
@@ -51,5 +52,16 @@ def compose(scene: Scene, id_: str, category: str, wordings: Mapping[str, Wordin
     """Title and body for a given choice of wordings."""
     resolve = scene.fillers.resolver(scene.role_texts(wordings), rng)
     title = rng.choice(scene.titles).render(resolve)
-    sentences = (rng.choice(scene.parts[part]).render(resolve) for part in scene.order)
+    sentences = [template.render(resolve) for template in _choose_sentences(scene, rng)]
     return Draft(id_, title, " ".join(filter(None, sentences)), category, wordings)
+
+
+def _choose_sentences(scene: Scene, rng: Random) -> list[Template]:
+    """One template for each part, never the same one twice."""
+    chosen: list[Template] = []
+    for part in scene.order:
+        template = rng.choice(scene.parts[part])
+        while template in chosen:
+            template = rng.choice(scene.parts[part])
+        chosen.append(template)
+    return chosen

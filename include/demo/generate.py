@@ -18,7 +18,7 @@ from demo.scenes import load_scene
 ROWS_PER_GROUP = 10_000
 ROWS_PER_FILE = 1_000_000
 COMMITTED_SEED = 20_250_101
-COMMITTED_ROWS = 1_500
+COMMITTED_ROWS = 2_000
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """A tiny template language for text that reads as if people wrote it.
 
-    {role}          the wording of a concept, as it stands in a sentence
-    {role.bare}     the wording standing alone (no article)
-    {phrase}        a scene's phrase, chosen by the kind of its last concept ("screen is cracked" / "screen leaks")
-    {@filler}       one of a scene's fillers (names, cities, ...), which may hold templates themselves
-    {#}             a number of five digits
-    {...|cap}       the same with a capital first letter
+{role}          the wording of a concept, as it stands in a sentence
+{role.bare}     the wording standing alone (no article)
+{phrase}        a scene's phrase, chosen by the kind of its last concept ("screen is cracked" / "screen leaks")
+{@filler}       one of a scene's fillers (names, cities, ...), which may hold templates themselves
+{#}             a number of five digits
+{...|cap}       the same with a capital first letter
 """
 
 import re
@@ -55,18 +55,23 @@ def parse_all(sources: Sequence[str]) -> tuple[Template, ...]:
 
 @dataclass(frozen=True)
 class Fillers:
-    """Words that carry no meaning for the judgements: names, places, times."""
+    """Words that carry no meaning for the judgements: names, places, times. `steady` ones stay the same in a text."""
 
     alternatives: Mapping[str, tuple[Template, ...]]
+    steady: frozenset[str]
 
     def resolver(self, roles: Mapping[str, str], rng: Random) -> Resolver:
         """A resolver for one document: `roles` are its concept slots, the rest is drawn from `rng`."""
+        known = dict(roles)
 
         def resolve(name: str) -> str:
+            if name in known:
+                return known[name]
             if name == "#":
                 return str(rng.randrange(10_000, 100_000))
-            if name.startswith("@"):
-                return rng.choice(self.alternatives[name[1:]]).render(resolve)
-            return roles[name]
+            value = rng.choice(self.alternatives[name[1:]]).render(resolve)
+            if name[1:] in self.steady:
+                known[name] = value
+            return value
 
         return resolve

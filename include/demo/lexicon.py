@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 _LEXICON_PATH = Path(__file__).with_name("lexicon.yaml")
-_LEADING_FUNCTION_WORDS = re.compile(r"^(a|an|the|my|your|to|it|someone to)\s+")
+_LEADING_FUNCTION_WORDS = re.compile(r"^(a|an|the|my|your)\s+")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Wording:
 
 
 def bare(form: str) -> str:
-    """Drop leading articles, possessives and particles: "someone to ring me" -> "ring me"."""
+    """Drop leading articles and possessives: "my money back" -> "money back"."""
     return _LEADING_FUNCTION_WORDS.sub("", form)
 
 

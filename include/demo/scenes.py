@@ -25,6 +25,7 @@ class Family:
     """Concepts that occur together. A role's options may depend on the concept of the first role."""
 
     category: str
+    weight: int
     options: Mapping[str, Mapping[str, tuple[Concept, ...]]]
 
     def draw(self, rng: Random) -> dict[str, Concept]:
@@ -52,7 +53,6 @@ class Scene:
     id_prefix: str
     focus: str
     families: tuple[Family, ...]
-    weights: tuple[int, ...]
     phrases: Mapping[str, Mapping[str, Template]]
     fillers: Fillers
     titles: tuple[Template, ...]
@@ -60,6 +60,10 @@ class Scene:
     order: tuple[str, ...]
     updates: tuple[Template, ...]
     queries: tuple[QueryShape, ...]
+
+    def draw_family(self, rng: Random) -> Family:
+        """A family, as often as its weight says."""
+        return rng.choices(self.families, [family.weight for family in self.families])[0]
 
     def role_texts(self, wordings: Mapping[str, Wording]) -> dict[str, str]:
         """Values of all `{role}`, `{role.bare}` and `{phrase}` slots for a choice of wordings."""
@@ -84,9 +88,8 @@ def load_scene(corpus: str) -> Scene:
         id_prefix=raw["id_prefix"],
         focus=raw["focus"],
         families=tuple(_family(entry, raw["roles"]) for entry in raw["families"]),
-        weights=tuple(raw["weights"]),
         phrases={name: _by_kind(kinds) for name, kinds in raw.get("phrases", {}).items()},
-        fillers=Fillers({name: parse_all(texts) for name, texts in raw["fillers"].items()}),
+        fillers=Fillers({name: parse_all(texts) for name, texts in raw["fillers"].items()}, frozenset(raw["steady"])),
         titles=parse_all(raw["titles"]),
         parts={name: parse_all(texts) for name, texts in raw["parts"].items()},
         order=tuple(raw["order"]),
@@ -100,7 +103,7 @@ def _by_kind(kinds: Mapping[str, str]) -> dict[str, Template]:
 
 
 def _family(entry: Mapping[str, Any], roles: Sequence[str]) -> Family:
-    return Family(entry["category"], {role: _options(entry[role]) for role in roles})
+    return Family(entry["category"], entry["weight"], {role: _options(entry[role]) for role in roles})
 
 
 def _options(raw: list[str] | dict[str, list[str]]) -> dict[str, tuple[Concept, ...]]:

@@ -7,17 +7,17 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from demo.training.examples import Example
-from demo.training.vocabulary import SPECIAL_TOKENS
+from demo.training.examples import Example, Text
+from demo.training.vocabulary import SPECIAL_TOKENS, WORD_ENDINGS
 
 Padded = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`queries` and `documents` are (ids, mask); documents hold all answers, then all near misses.
+    """`queries` and `documents` are (ids, mask); documents hold all answers first, then the near misses.
 
-    `excluded` [queries, documents]: documents that partly answer a query and so are no negatives for it.
+    `excluded` [queries, documents]: documents that answer another's query too and so are no negatives for it.
     """
 
     queries: Padded
@@ -27,12 +27,14 @@ class Batch:
 
 
 def make_batch(tokenizer: Tokenizer, drawn: Sequence[Example]) -> Batch:
-    """One batch of as many queries as examples and twice as many documents."""
-    documents = [example.answer for example in drawn] + [example.near_miss for example in drawn]
+    """One batch: every example's query against every example's answer and near misses."""
+    documents = [example.answer for example in drawn]
+    documents += [near_miss for example in drawn for near_miss in example.near_misses]
+    queries = [example.query for example in drawn]
     return Batch(
-        queries=pad(tokenizer, [example.query for example in drawn]),
-        documents=pad(tokenizer, documents),
-        excluded=_excluded(drawn),
+        queries=pad(tokenizer, [query.text for query in queries]),
+        documents=pad(tokenizer, [document.text for document in documents]),
+        excluded=_excluded(queries, documents),
         targets=torch.arange(len(drawn)),
     )
 
@@ -46,14 +48,13 @@ def pad(tokenizer: Tokenizer, texts: Sequence[str]) -> Padded:
     return ids, mask
 
 
-def special_ids(tokenizer: Tokenizer) -> list[int]:
-    """Ids of [PAD], [UNK], ... which never carry weight."""
-    return [tokenizer.token_to_id(token) for token in SPECIAL_TOKENS]
+def weightless_ids(tokenizer: Tokenizer) -> list[int]:
+    """Ids of [PAD], [UNK], ... and of word endings, which never carry weight."""
+    return [tokenizer.token_to_id(token) for token in (*SPECIAL_TOKENS, *WORD_ENDINGS)]
 
 
-def _excluded(drawn: Sequence[Example]) -> Tensor:
-    about = [example.answer_concepts for example in drawn] + [example.near_miss_concepts for example in drawn]
-    rows = [[bool(example.concepts <= concepts) for concepts in about] for example in drawn]
-    excluded = torch.tensor(rows)
-    excluded[torch.arange(len(drawn)), torch.arange(len(drawn))] = False
+def _excluded(queries: Sequence[Text], documents: Sequence[Text]) -> Tensor:
+    excluded = torch.tensor([[query.concepts <= document.concepts for document in documents] for query in queries])
+    own_answer = torch.arange(len(queries))
+    excluded[own_answer, own_answer] = False
     return excluded

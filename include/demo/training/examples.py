@@ -6,26 +6,32 @@ measures on held-out pairs never stands side by side here. Neither does a held-o
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from random import Random
 
 from demo.documents import Draft, compose, draw_wording
-from demo.grammar import Template
 from demo.lexicon import Wording, is_trained_pair
-from demo.scenes import CORPUS_NAMES, Scene, load_scene
+from demo.relevance import write_query
+from demo.scenes import CORPUS_NAMES, Family, Scene, load_scene
+
+NEAR_MISSES = 2
+
+
+@dataclass(frozen=True)
+class Text:
+    """A document's text and the concepts it is about."""
+
+    text: str
+    concepts: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Example:
-    """One query with its answer and a near miss: the same document but for one concept of the query."""
+    """One query with its answer and near misses: the same document but for one concept of the query."""
 
     corpus: str
-    query: str
-    answer: str
-    near_miss: str
-    concepts: frozenset[str]
-    answer_concepts: frozenset[str]
-    near_miss_concepts: frozenset[str]
+    query: Text
+    answer: Text
+    near_misses: tuple[Text, ...]
 
 
 def document_text(draft: Draft) -> str:
@@ -33,31 +39,29 @@ def document_text(draft: Draft) -> str:
     return f"{draft.title}. {draft.body}"
 
 
-def examples(seed: int) -> Iterator[Example]:
-    """An endless stream over all corpora."""
-    rng = Random(seed)  # noqa: S311 - reproducible data, not security
+def examples(seed: int, forbidden_queries: frozenset[str]) -> Iterator[Example]:
+    """An endless stream over all corpora, without the queries that the evaluation asks."""
+    rng = Random(seed)
     scenes = [load_scene(corpus) for corpus in CORPUS_NAMES]
-    for _ in count():
-        yield make_example(rng.choice(scenes), rng)
+    while True:
+        example = make_example(rng.choice(scenes), rng)
+        if example.query.text not in forbidden_queries:
+            yield example
 
 
 def make_example(scene: Scene, rng: Random) -> Example:
-    """Draw a document, a query that it answers, and its near miss."""
-    family = rng.choices(scene.families, scene.weights)[0]
-    concepts = family.draw(rng)
-    wordings = {role: draw_wording(concept, rng) for role, concept in concepts.items()}
+    """Draw a document, a query that it answers, and near misses."""
+    family = scene.draw_family(rng)
+    wordings = {role: draw_wording(concept, rng) for role, concept in family.draw(rng).items()}
     shape = rng.choice(scene.queries)
     asked = {role: trained_partner(wordings[role], rng) for role in shape.roles}
-    changed = _change_one(wordings, family.draw(rng), shape.roles, rng)
-    return Example(
-        corpus=scene.corpus,
-        query=write_query(scene, rng.choice(shape.templates), asked, rng),
-        answer=document_text(compose(scene, "", family.category, wordings, rng)),
-        near_miss=document_text(compose(scene, "", family.category, changed, rng)),
-        concepts=_names(asked),
-        answer_concepts=_names(wordings),
-        near_miss_concepts=_names(changed),
-    )
+
+    def write(written: Mapping[str, Wording]) -> Text:
+        return Text(document_text(compose(scene, "", family.category, written, rng)), _names(written))
+
+    query = write_query(scene, rng.choice(shape.templates), asked, rng)
+    near_misses = tuple(write(_change_one(wordings, family, shape.roles, rng)) for _ in range(NEAR_MISSES))
+    return Example(scene.corpus, Text(query, _names(asked)), write(wordings), near_misses)
 
 
 def trained_partner(wording: Wording, rng: Random) -> Wording:
@@ -66,20 +70,14 @@ def trained_partner(wording: Wording, rng: Random) -> Wording:
     return rng.choice([form for form in forms if is_trained_pair(wording, form)])
 
 
-def write_query(scene: Scene, template: Template, asked: Mapping[str, Wording], rng: Random) -> str:
-    """The query's text, lower case as people type it."""
-    return template.render(scene.fillers.resolver(scene.role_texts(asked), rng)).lower()
-
-
 def _change_one(
-    wordings: Mapping[str, Wording], other: Mapping[str, object], asked_roles: Sequence[str], rng: Random
+    wordings: Mapping[str, Wording], family: Family, asked_roles: Sequence[str], rng: Random
 ) -> dict[str, Wording]:
+    """The same wordings with one of the asked concepts exchanged, where the family offers another one."""
+    other = family.draw(rng)
     changeable = [role for role in asked_roles if other[role] is not wordings[role].concept]
-    if not changeable:
-        return dict(wordings)
-    role = rng.choice(changeable)
-    concept = other[role]
-    return {**wordings, role: draw_wording(concept, rng)}  # type: ignore[arg-type]
+    role = rng.choice(changeable or list(asked_roles))
+    return {**wordings, role: draw_wording(other[role], rng)}
 
 
 def _names(wordings: Mapping[str, Wording]) -> frozenset[str]:

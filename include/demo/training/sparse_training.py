@@ -9,96 +9,136 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from demo.training.batches import Batch, special_ids
+from demo.training.batches import Batch, weightless_ids
 from demo.training.examples import Example
 from demo.training.sparse import SparseEncoder, related_weights
 
-SHAPE = {"threshold": 0.5, "ceiling": 0.9, "min_ratio": 0.08, "max_tokens": 60.0}
-NEIGHBOURS_PER_TOKEN = 16
-_CANDIDATES_PER_TOKEN = 24
-_FIRST_STRENGTH = 0.3
+SHAPE = {"threshold": 0.5, "ceiling": 0.9, "min_ratio": 0.12, "max_tokens": 60.0}
+NEIGHBOURS_PER_TOKEN = 24
+_LEAST_LIFT = 6.0
+_LEAST_SHARE = 0.12
+_LEAST_TOGETHER = 4
+_LARGEST_IDF = 2.0
+_STOP_WORD_IDF = 0.8
+_FIRST_STRENGTH = 0.5
 _KEPT_STRENGTH = 0.06
-_SPARSITY_COST = 0.004
+_SCORE_SCALE = 3.0
+_EXPANSION_COST = 0.005
+_LENGTH_COST = 0.0005
+_SCALE_RANGE = 0.7
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What counting alone tells before any training: inverse document frequencies and candidate associations."""
+    """What counting alone tells before any training.
+
+    idf [vocab]; associations [vocab, vocab]: how often the column token answers the row token, 0 if by chance only.
+    """
 
     idf: Tensor
-    candidates: Tensor
+    associations: Tensor
 
 
 def count_statistics(tokenizer: Tokenizer, counted: Sequence[Example]) -> Statistics:
-    """idf [vocab] in 0..1-ish units, candidates [vocab, vocab] bool."""
-    queries = [_token_set(tokenizer, example.query) for example in counted]
-    answers = [_token_set(tokenizer, example.answer) for example in counted]
-    vocab = tokenizer.get_vocab_size()
-    frequency = Counter(token for answer in answers for token in answer)
-    idf = torch.tensor([log((len(answers) + 1) / (frequency[token] + 1)) for token in range(vocab)])
-    idf = (idf / 2.0).clamp(max=3.0)
-    idf[special_ids(tokenizer)] = 0.0
-    return Statistics(idf, _candidates(queries, answers, vocab))
+    """Count corpus by corpus: a word that one corpus uses everywhere is unimportant, even if others lack it."""
+    by_corpus = [[e for e in counted if e.corpus == name] for name in sorted({e.corpus for e in counted})]
+    associations = torch.stack([_associations(tokenizer, examples) for examples in by_corpus]).amax(dim=0)
+    idf = torch.stack([_idf(tokenizer, examples) for examples in by_corpus]).amin(dim=0)
+    return Statistics(idf, associations)
+
+
+def _idf(tokenizer: Tokenizer, counted: Sequence[Example]) -> Tensor:
+    """Half the inverse document frequency above that of a stop word, 0.._LARGEST_IDF."""
+    frequency = Counter(token for example in counted for token in _token_set(tokenizer, example.answer.text))
+    tokens = range(tokenizer.get_vocab_size())
+    idf = torch.tensor([log((len(counted) + 1) / (frequency[token] + 1)) for token in tokens])
+    idf[weightless_ids(tokenizer)] = 0.0
+    return ((idf - _STOP_WORD_IDF) / 2.0).clamp(0.0, _LARGEST_IDF)
 
 
 def _token_set(tokenizer: Tokenizer, text: str) -> frozenset[int]:
     return frozenset(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def _candidates(queries: Sequence[frozenset[int]], answers: Sequence[frozenset[int]], vocab: int) -> Tensor:
-    """For each token those that its partner texts hold far more often than other texts do."""
+def _associations(tokenizer: Tokenizer, counted: Sequence[Example]) -> Tensor:
+    """Share of answers with token j among queries with token i, where it is far above the share in all answers."""
+    vocab = tokenizer.get_vocab_size()
     together, left, right = torch.zeros(vocab, vocab), torch.zeros(vocab), torch.zeros(vocab)
-    for query, answer in zip(queries, answers, strict=True):
-        rows, columns = torch.tensor(sorted(query)), torch.tensor(sorted(answer))
+    for example in counted:
+        rows = torch.tensor(sorted(_token_set(tokenizer, example.query.text)))
+        columns = torch.tensor(sorted(_token_set(tokenizer, example.answer.text)))
         together[rows.unsqueeze(1), columns.unsqueeze(0)] += 1
         left[rows] += 1
         right[columns] += 1
-    lift = together * len(queries) / (left.unsqueeze(1) * right.unsqueeze(0)).clamp(min=1.0)
-    lift = torch.where(together >= 4, lift, torch.zeros(())).fill_diagonal_(0.0)
-    lift = torch.maximum(lift, lift.t())
-    best = lift.topk(_CANDIDATES_PER_TOKEN, dim=1)
-    return torch.zeros(vocab, vocab).scatter_(1, best.indices, best.values) > 4.0
+    share = together / left.clamp(min=1.0).unsqueeze(1)
+    lift = share * len(counted) / right.clamp(min=1.0)
+    telling = (lift >= _LEAST_LIFT) & (share >= _LEAST_SHARE) & (together >= _LEAST_TOGETHER)
+    associations = torch.where(telling, share, torch.zeros(())).fill_diagonal_(0.0)
+    return torch.maximum(associations, associations.t())
 
 
 class SparseLearner(nn.Module):  # type: ignore[misc]
-    """The trainable form: a dense association matrix, masked to the candidates."""
+    """The trainable form: associations among the tokens that have candidates at all."""
 
     def __init__(self, statistics: Statistics) -> None:
         super().__init__()
+        associated = (statistics.associations > 0).any(dim=1).nonzero()[:, 0]
+        counted = statistics.associations[associated][:, associated]
+        row_of = torch.full((len(statistics.idf),), len(associated)).scatter_(
+            0, associated, torch.arange(len(associated))
+        )
         self.register_buffer("idf", statistics.idf)
-        self.register_buffer("candidates", statistics.candidates.float())
+        self.register_buffer("associated", associated)
+        self.register_buffer("row_of", row_of)
+        self.register_buffer("allowed", (counted > 0).float())
         self.scale = nn.Parameter(torch.zeros_like(statistics.idf))
-        self.raw_strengths = nn.Parameter(statistics.candidates.float() * _FIRST_STRENGTH)
+        self.raw_strengths = nn.Parameter(counted.clamp(max=_FIRST_STRENGTH))
 
     def importance(self) -> Tensor:
         """[vocab], zero for special tokens."""
-        return self.idf * self.scale.exp()
+        return self.idf * self.scale.clamp(-_SCALE_RANGE, _SCALE_RANGE).exp()
 
     def strengths(self) -> Tensor:
-        """[vocab, vocab] association from row token to column token, in [0, 0.95]."""
-        return self.raw_strengths.clamp(0.0, 0.95) * self.candidates
+        """[associated, associated] from row to column, 0..0.95, closed over two steps.
 
-    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        Words associated with the same word are associated: this is what bridges wordings never seen together.
+        """
+        direct = self.raw_strengths.clamp(0.0, 0.95) * self.allowed
+        closed = (direct + direct @ direct).clamp(max=0.95)
+        return closed * (1.0 - torch.eye(len(closed)))
+
+    def forward(self, ids: Tensor, mask: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
         """Weights [batch, vocab] and how much of them is expansion [batch]."""
         importance = self.importance()
         own = importance[ids] * mask
-        spread = self.strengths()[ids] * own.unsqueeze(2)
+        spread = nn.functional.pad(strengths, (0, 0, 0, 1))[self.row_of[ids]] * own.unsqueeze(2)
         related = related_weights(spread, own, SHAPE["threshold"], SHAPE["ceiling"])
-        said = torch.zeros(ids.shape[0], len(importance)).scatter_add_(1, ids, mask).clamp(max=1.0) * importance
-        return torch.log1p(torch.maximum(said, related)), related.sum(dim=1)
+        absent = torch.zeros(ids.shape[0], len(importance))
+        said = absent.scatter_add(1, ids, mask).clamp(max=1.0) * importance
+        everywhere = absent.index_add(1, self.associated, related)
+        return torch.log1p(torch.maximum(said, everywhere)), related.sum(dim=1)
 
     def freeze(self) -> SparseEncoder:
         """The deployable model: per token its strongest associations, the weak ones cut."""
         strongest = self.strengths().detach().topk(NEIGHBOURS_PER_TOKEN, dim=1)
         values = torch.where(strongest.values >= _KEPT_STRENGTH, strongest.values, torch.zeros(()))
-        indices = torch.where(values > 0, strongest.indices, torch.zeros((), dtype=torch.long))
-        return SparseEncoder(self.importance().detach(), indices, values, SHAPE)
+        shape = (len(self.idf), NEIGHBOURS_PER_TOKEN)
+        neighbours = torch.zeros(shape, dtype=torch.long)
+        neighbours[self.associated] = self.associated[strongest.indices] * (values > 0)
+        strengths = torch.zeros(shape).index_copy(0, self.associated, values)
+        return SparseEncoder(self.importance().detach(), neighbours, strengths, SHAPE)
 
 
 def sparse_loss(learner: SparseLearner, batch: Batch) -> Tensor:
-    """Tell each query's answer from near misses and other answers, with as little expansion as possible."""
-    queries, query_mass = learner(*batch.queries)
-    documents, document_mass = learner(*batch.documents)
-    scores = queries @ documents.t()
+    """Tell each query's answer from near misses and other answers, with little expansion and short vectors.
+
+    The length term is SPLADE's FLOPS: it presses down the tokens that most documents share.
+    """
+    strengths = learner.strengths()
+    queries, query_expansion = learner(*batch.queries, strengths)
+    documents, document_expansion = learner(*batch.documents, strengths)
+    scores = _SCORE_SCALE * queries @ documents.t()
     ranking = nn.functional.cross_entropy(scores.masked_fill(batch.excluded, -1e4), batch.targets)
-    return ranking + _SPARSITY_COST * (query_mass.mean() + document_mass.mean())
+    expansion = query_expansion.mean() + document_expansion.mean()
+    length = documents.mean(dim=0).square().sum()
+    return ranking + _EXPANSION_COST * expansion + _LENGTH_COST * length

@@ -7,15 +7,19 @@ from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, process
 from tokenizers.models import WordPiece
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_EVERYDAY_WORDS = Path(__file__).with_name("everyday_words.txt")
 MAX_TOKENS = 512
-_SUFFIXES = ("##s", "##es", "##ed", "##d", "##ing", "##er", "##ly")
+WORD_ENDINGS = ("##s", "##es", "##ed", "##d", "##ing", "##er", "##ly")
 
 
 def build_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """A WordPiece tokenizer whose vocabulary is every word of `texts`; common endings keep inflections known."""
-    words = _words(texts)
-    vocabulary = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *sorted(words), *_SUFFIXES))}
-    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106 - a token, not a password
+    """A WordPiece tokenizer that knows every word of `texts`, everyday English words and common endings.
+
+    Everyday words have no learned associations, but texts of other corpora keep most of their own words.
+    """
+    words = _words([*texts, _EVERYDAY_WORDS.read_text(encoding="utf-8")])
+    vocabulary = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *sorted(words), *WORD_ENDINGS))}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()

@@ -1,0 +1,170 @@
+"""Measure BM25 against the demonstration models on a running OpenSearch, over the committed judgements."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+from opensearchpy import OpenSearch, helpers
+
+from demo.judgements import (
+    Judgement,
+    Query,
+    Split,
+    WordingPair,
+    corpus_path,
+    grades_of,
+    judgements_path,
+    load_judgements,
+    load_queries,
+    queries_path,
+)
+from demo.metrics import mean, ndcg_at_k
+from demo.model_server import ML_SETTINGS, MODELS_DIR, deployed, encode_dense, encode_sparse, similarities
+
+Clause = Mapping[str, Any]
+Ranker = Callable[[Query, Sequence[str]], list[str]]
+_DEPTH = 10
+_RERANKED = 50
+_DENSE_DIMENSION = 64
+SYSTEMS = ("BM25", "BM25, English stems", "sparse", "dense", "sparse, re-ranked")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean nDCG@10 of one system: over all documents, and over those that words alone cannot find."""
+
+    corpus: str
+    system: str
+    everything: float
+    held_out_pairs: float
+
+
+@dataclass(frozen=True)
+class Models:
+    """Ids of the three deployed models."""
+
+    sparse: str
+    dense: str
+    cross: str
+
+
+@contextmanager
+def demo_models(client: OpenSearch) -> Iterator[Models]:
+    """Deploy the three models for the time of the block."""
+    client.cluster.put_settings(body={"persistent": ML_SETTINGS})
+    with ExitStack() as stack:
+        yield Models(
+            *(stack.enter_context(deployed(client, MODELS_DIR / kind)) for kind in ("sparse", "dense", "cross"))
+        )
+
+
+def evaluate_corpus(client: OpenSearch, models: Models, corpus: str) -> list[Score]:
+    """Index the committed corpus, run all held-out queries through every system, drop the index again."""
+    index = f"demo-evaluation-{corpus}"
+    queries = load_queries(queries_path(corpus), Split.HELD_OUT)
+    judgements = load_judgements(judgements_path(corpus))
+    try:
+        texts = _index_corpus(client, models, corpus, index)
+        rankers = _rankers(client, models, index, texts, queries)
+        return [_score(corpus, name, ranker, queries, judgements) for name, ranker in rankers.items()]
+    finally:
+        client.indices.delete(index=index, ignore_unavailable=True)
+
+
+def _index_corpus(client: OpenSearch, models: Models, corpus: str, index: str) -> dict[str, str]:
+    """Returns document id -> text."""
+    table = pq.read_table(corpus_path(corpus), columns=["id", "title", "body"])
+    texts = {row["id"]: f"{row['title']}. {row['body']}" for row in table.to_pylist()}
+    sparse = encode_sparse(client, models.sparse, list(texts.values()))
+    dense = encode_dense(client, models.dense, list(texts.values()))
+    client.indices.delete(index=index, ignore_unavailable=True)
+    client.indices.create(index=index, body=_index_body())
+    actions = (
+        {"_index": index, "_id": id_, "text": text, "tokens": tokens, "vector": vector}
+        for (id_, text), tokens, vector in zip(texts.items(), sparse, dense, strict=True)
+    )
+    helpers.bulk(client, actions, refresh=True)
+    return texts
+
+
+def _index_body() -> dict[str, Any]:
+    english = {"type": "text", "analyzer": "english"}
+    return {
+        "settings": {"number_of_shards": 1, "number_of_replicas": 0, "index.knn": True},
+        "mappings": {
+            "properties": {
+                "text": {"type": "text", "fields": {"english": english}},
+                "tokens": {"type": "rank_features"},
+                "vector": {"type": "knn_vector", "dimension": _DENSE_DIMENSION},
+            }
+        },
+    }
+
+
+def _rankers(
+    client: OpenSearch, models: Models, index: str, texts: Mapping[str, str], queries: Sequence[Query]
+) -> dict[str, Ranker]:
+    query_texts = [query.text for query in queries]
+    ids = [query.id for query in queries]
+    tokens = dict(zip(ids, encode_sparse(client, models.sparse, query_texts), strict=True))
+    vectors = dict(zip(ids, encode_dense(client, models.dense, query_texts), strict=True))
+
+    def search(clause: Clause, hidden: Sequence[str], size: int = _DEPTH) -> list[str]:
+        body = {"query": {"bool": {"must": clause, "must_not": {"ids": {"values": list(hidden)}}}}, "size": size}
+        return [hit["_id"] for hit in client.search(index=index, body=body, _source=False)["hits"]["hits"]]
+
+    def reranked(query: Query, hidden: Sequence[str]) -> list[str]:
+        found = search(_neural_sparse(tokens[query.id]), hidden, _RERANKED)
+        scores = similarities(client, models.cross, query.text, [texts[id_] for id_ in found]) if found else []
+        ranked = sorted(zip(found, scores, strict=True), key=lambda pair: -pair[1])
+        return [id_ for id_, _ in ranked[:_DEPTH]]
+
+    rankers: tuple[Ranker, ...] = (
+        lambda query, hidden: search({"match": {"text": query.text}}, hidden),
+        lambda query, hidden: search({"match": {"text.english": query.text}}, hidden),
+        lambda query, hidden: search(_neural_sparse(tokens[query.id]), hidden),
+        lambda query, hidden: search(_exact_cosine(vectors[query.id]), hidden),
+        reranked,
+    )
+    return dict(zip(SYSTEMS, rankers, strict=True))
+
+
+def _neural_sparse(tokens: Mapping[str, float]) -> Clause:
+    return {"neural_sparse": {"tokens": {"query_tokens": dict(tokens)}}} if tokens else {"match_none": {}}
+
+
+def _exact_cosine(vector: Sequence[float]) -> Clause:
+    params = {"field": "vector", "query_value": list(vector), "space_type": "cosinesimil"}
+    script = {"lang": "knn", "source": "knn_score", "params": params}
+    return {"script_score": {"query": {"match_all": {}}, "script": script}}
+
+
+def _score(
+    corpus: str,
+    system: str,
+    ranker: Ranker,
+    queries: Iterable[Query],
+    judgements: Mapping[str, Sequence[Judgement]],
+) -> Score:
+    everything, held_out = [], []
+    for query in queries:
+        judged = judgements[query.id]
+        unseen = [judgement for judgement in judged if judgement.wording is WordingPair.HELD_OUT]
+        hidden = [judgement.document_id for judgement in judged if judgement.wording is not WordingPair.HELD_OUT]
+        everything.append(ndcg_at_k(ranker(query, []), grades_of(judged), _DEPTH))
+        held_out.append(ndcg_at_k(ranker(query, hidden), grades_of(unseen), _DEPTH))
+    return Score(corpus, system, mean(everything), mean(held_out))
+
+
+def table(scores: Sequence[Score]) -> str:
+    """A Markdown table: one row a corpus and view, one column a system."""
+    views = (("all documents", "everything"), ("held-out wordings only", "held_out_pairs"))
+    lines = [f"| corpus | documents ranked | {' | '.join(SYSTEMS)} |", "|---|---|" + "--:|" * len(SYSTEMS)]
+    for corpus in dict.fromkeys(score.corpus for score in scores):
+        of_corpus = {score.system: score for score in scores if score.corpus == corpus}
+        for label, field in views:
+            cells = " | ".join(f"{getattr(of_corpus[system], field):.3f}" for system in SYSTEMS)
+            lines.append(f"| {corpus} | {label} | {cells} |")
+    return "\n".join(lines)

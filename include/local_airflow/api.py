@@ -1,0 +1,80 @@
+"""Airflow's REST API, as far as the demo and the failure tests need it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from local_airflow.settings import Login
+
+READY_TIMEOUT_S = 180.0
+POLL_S = 1.0
+
+
+class AirflowApi:
+    """One logged-in client."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._session = requests.Session()
+
+    def wait_until_ready(self, dag_id: str, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Return when `dag_id` is known; TimeoutError naming what was seen last."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                self._authenticate()
+                self.get(f"/dags/{dag_id}")
+            except requests.RequestException as error:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"Airflow at {self._login.url} does not show {dag_id}: {error}") from error
+                time.sleep(POLL_S)
+            else:
+                return
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("POST", path, json=body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("PATCH", path, json=body)
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run now; gives its id."""
+        self.patch(f"/dags/{dag_id}", {"is_paused": False})
+        run = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        return str(self.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        answer = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=500)
+        instances: list[dict[str, Any]] = answer["task_instances"]
+        return instances
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+        """What the task returned; None when it returned nothing."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        try:
+            return self.get(path, map_index=map_index, deserialize=True)["value"]
+        except requests.HTTPError as error:
+            if error.response is not None and error.response.status_code == requests.codes.not_found:
+                return None
+            raise
+
+    def _authenticate(self) -> None:
+        body = {"username": self._login.username, "password": self._login.password}
+        answer = self._session.post(f"{self._login.url}/auth/token", json=body, timeout=30)
+        answer.raise_for_status()
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        answer = self._session.request(method, f"{self._login.url}/api/v2{path}", timeout=60, **arguments)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None

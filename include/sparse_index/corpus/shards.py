@@ -1,0 +1,81 @@
+"""How a corpus divides into shards, the mapped tasks of `scan`. Reads metadata only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.columns import require_usable
+from sparse_index.corpus.files import CorpusFile, corpus_files, file_addresses, file_version, joint_version
+from sparse_index.errors import CorpusError
+from sparse_index.plan.model import Shard
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """What a shard reads of one file; `row_groups` None: all of them."""
+
+    uri: str
+    version: str
+    row_groups: range | None
+
+
+def plan_shards(config: CorpusConfig, data_date: date | None = None) -> list[Shard]:
+    """Row groups as about `source.max_shards` even shards: a part of a large file, or some small files each.
+
+    `data_date` fills the placeholder in the address of a feed. CorpusError: no, no readable, or no rows; ConfigError:
+    every column that does not fit the configuration.
+    """
+    uri = config.source.address(data_date)
+    files = corpus_files(uri)
+    require_usable(config, files[0].schema)
+    rows = sum(file.rows for file in files)
+    if rows == 0:
+        raise CorpusError(f"The corpus at {uri} has no rows. Nothing is changed; wait for the data.")
+    target = -(-rows // config.source.max_shards)
+    pieces = (piece for together in _together(files, target) for piece in _shards(together, target))
+    return [shard.model_copy(update={"number": number, "corpus": uri}) for number, shard in enumerate(pieces)]
+
+
+def shard_files(shard: Shard) -> list[ShardFile]:
+    """The files of a shard; CorpusError when they are no longer those of the plan."""
+    if shard.files == 1:
+        groups = range(shard.first_row_group, shard.first_row_group + shard.row_groups)
+        return [ShardFile(shard.uri, shard.version, groups)]
+    addresses = file_addresses(shard.corpus)
+    first = addresses.index(shard.uri) if shard.uri in addresses else len(addresses)
+    chosen = [(uri, file_version(uri)) for uri in addresses[first : first + shard.files]]
+    if joint_version(f"{uri} {version}" for uri, version in chosen) != shard.version:
+        raise CorpusError(f"Files at {shard.corpus} changed while the build was running. Trigger a new run.")
+    return [ShardFile(uri, version, None) for uri, version in chosen]
+
+
+def _together(files: Sequence[CorpusFile], target_rows: int) -> Iterator[list[CorpusFile]]:
+    """Neighbouring small files that make a shard together; a file that is large enough comes alone."""
+    group: list[CorpusFile] = []
+    for file in files:
+        if group and (file.rows >= target_rows or sum(each.rows for each in group) >= target_rows):
+            yield group
+            group = []
+        group.append(file)
+    yield group
+
+
+def _shards(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:
+    if len(files) > 1:
+        version = joint_version(f"{file.uri} {file.version}" for file in files)
+        groups, rows = sum(len(file.group_rows) for file in files), sum(file.rows for file in files)
+        yield _shard(files[0].uri, version, 0, groups, rows, len(files))
+        return
+    file, first, rows = files[0], 0, 0
+    for number, group in enumerate(file.group_rows):
+        rows += group
+        if rows >= target_rows or (number == len(file.group_rows) - 1 and rows):
+            yield _shard(file.uri, file.version, first, number - first + 1, rows, 1)
+            first, rows = number + 1, 0
+
+
+def _shard(uri: str, version: str, first: int, groups: int, rows: int, files: int) -> Shard:
+    return Shard(number=0, uri=uri, version=version, first_row_group=first, row_groups=groups, rows=rows, files=files)

@@ -1,0 +1,101 @@
+"""Small corpora and builds on a real cluster, with vectors made up instead of predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from build_plans import corpus_config
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.encode.files import PartFiles
+from sparse_index.encode.vectors import SparseVector
+from sparse_index.index.candidate import prepare_candidate
+from sparse_index.index.gate import gate
+from sparse_index.index.part import index_part
+from sparse_index.index.promote import promote
+from sparse_index.index.reconcile import Books, reconcile
+from sparse_index.pipeline import make_plan
+from sparse_index.plan.model import Mode, Plan, RunRequest
+from sparse_index.store import Store
+
+ROOT = Path(__file__).parents[1]
+MODEL_ZIP = ROOT / "include" / "demo" / "models" / "sparse" / "model.zip"
+SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.string()), ("stock", pa.uint64())])
+
+Row = dict[str, Any]
+
+
+def rows(count: int) -> list[Row]:
+    return [{"id": f"d{n}", "title": f"title {n}", "body": f"body number {n}", "stock": n} for n in range(count)]
+
+
+def write_corpus(config: CorpusConfig, content: list[Row]) -> None:
+    pq.write_table(pa.Table.from_pylist(content, schema=SCHEMA), config.source.uri, row_group_size=40)
+
+
+def real_config(alias: str, folder: Path, **sections: Any) -> CorpusConfig:
+    """A corpus in `folder`; the encoder is the demo model's file, of which only the fingerprint is needed."""
+    model = {"source": "file", "name": "demo-sparse", "version": "1.0.0", "path": str(MODEL_ZIP)}
+    sections["source"] = {"uri": str(folder / "corpus.parquet")} | sections.get("source", {})
+    sections["encoder"] = {"model": model} | sections.get("encoder", {})
+    sections["limits"] = {"max_changed_share": 1, "max_deleted_share": 1, "max_dead_letter_share": 1} | sections.get(
+        "limits", {}
+    )
+    return corpus_config(alias, str(folder / "store"), **sections)
+
+
+def planned(cluster: Cluster, config: CorpusConfig, mode: Mode = Mode.AUTO) -> Plan:
+    request = RunRequest(run_id="test", data_date=datetime.now(UTC).date(), mode=mode)
+    return make_plan(cluster, config, Store(config.store), request)
+
+
+def made_up_vector(text_hash: str) -> SparseVector:
+    """Three tokens whose float32 weights follow from the hash."""
+    weights = sorted((float(np.float32(1 + int(text_hash[n : n + 4], 16) / 70_000)) for n in (0, 4, 8)), reverse=True)
+    return SparseVector(tuple(text_hash[n : n + 4] for n in (12, 16, 20)), tuple(weights))
+
+
+def make_vectors(store: Store, plan: Plan, without: Collection[str] = ()) -> None:
+    """What the encode stage would leave, except for the text hashes in `without`."""
+    for part in plan.encode_parts:
+        hashes = store.read_table(part.path, ["text_hash"]).column("text_hash").to_pylist()
+        files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
+        files.write_chunk({name: made_up_vector(name) for name in hashes if name not in without})
+        files.merge()
+
+
+def indexed(cluster: Cluster, config: CorpusConfig, plan: Plan, without: Collection[str] = ()) -> None:
+    """The plan up to the last bulk request."""
+    store = Store(config.store)
+    make_vectors(store, plan, without)
+    prepare_candidate(cluster, store, plan)
+    for part in plan.index_parts:
+        index_part(cluster, store, plan, part)
+
+
+def built(cluster: Cluster, config: CorpusConfig, plan: Plan, without: Collection[str] = ()) -> Books:
+    """The whole build, promoted."""
+    indexed(cluster, config, plan, without)
+    books = reconcile(cluster, Store(config.store), plan)
+    gate(cluster, Store(config.store), plan)
+    promote(cluster, plan, now=datetime.now(UTC))
+    return books
+
+
+def documents(cluster: Cluster, index: str) -> dict[str, Row]:
+    """Every document of a small index: id -> source."""
+    cluster.post(f"/{index}/_refresh")
+    hits = cluster.get(f"/{index}/_search", {"size": 10_000})["hits"]["hits"]
+    return {hit["_id"]: hit["_source"] for hit in hits}
+
+
+def text_hash_of(store: Store, plan: Plan, document_id: str) -> str:
+    manifest = store.read_table(plan.manifest, ["id", "text_hash"]).to_pylist()
+    return next(row["text_hash"] for row in manifest if row["id"] == document_id)
