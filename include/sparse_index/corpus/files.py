@@ -1,29 +1,25 @@
-"""The files of a corpus: where they are, what their footers say, and how to read them safely."""
+"""The files of a corpus, what their footers say, and how they divide into shards. Reads metadata only."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from sparse_index.corpus.schema import common_schema
-from sparse_index.errors import AccessError, CorpusError, UnavailableError
-
-FOOTERS_AT_ONCE = 8
-# Columns of a row group are read in pieces of this size; else memory would grow with the row group.
-BUFFER_BYTES = 4_000_000
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.columns import require_usable
+from sparse_index.errors import CorpusError
+from sparse_index.plan.model import Shard
 
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """`version` changes with the content; `group_rows` are the rows of each row group; all files have one `schema`."""
+    """`version` changes with the content; `group_rows` are the rows of each row group."""
 
     uri: str
     version: str
@@ -37,71 +33,46 @@ class CorpusFile:
 
 def corpus_files(uri: str) -> list[CorpusFile]:
     """Every file of the corpus, sorted by address; CorpusError for none, unreadable ones or differing schemas."""
-    addresses = file_addresses(uri)
-    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        files = list(pool.map(_footer, addresses))
-    schema = common_schema([(file.uri, file.schema) for file in files])
-    return [replace(file, schema=schema) for file in files]
-
-
-def file_addresses(uri: str) -> list[str]:
-    """Full addresses of the Parquet files at `uri` (a file, a folder or a glob), sorted; CorpusError when there is none."""
-    filesystem, path = _filesystem(uri)
-    with reading(uri):
-        found = _find(filesystem, path)
-    if not found:
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    files = [_footer(filesystem, found) for found in _find(filesystem, path)]
+    if not files:
         raise CorpusError(f"No Parquet file at {uri}. Correct `source.uri`, or wait until the corpus has arrived.")
-    return sorted(
-        name if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(name) for name in found
-    )
+    for file in files[1:]:
+        _require_same_schema(files[0], file)
+    return files
 
 
-def file_version(uri: str) -> str:
-    """What identifies the content of a file: an ETag where there is one, else size, time and inode."""
-    filesystem, path = _filesystem(uri)
-    with reading(uri):
-        info = filesystem.info(path)
-        if isinstance(filesystem, LocalFileSystem):
-            return f"{info['size']}-{info['mtime']}-{info['ino']}"
-        return str(info.get("ETag") or info.get("etag") or filesystem.ukey(path)).strip('"')
-
-
-def joint_version(versions: Iterable[str]) -> str:
-    """One version for several files: 32 hex digits."""
-    return hashlib.blake2b("\n".join(versions).encode(), digest_size=16).hexdigest()
+def plan_shards(config: CorpusConfig) -> list[Shard]:
+    """Contiguous row groups in at most about `source.max_shards` shards (never fewer than there are files)."""
+    files = corpus_files(config.source.uri)
+    require_usable(config, files[0].schema)
+    rows = sum(file.rows for file in files)
+    if rows == 0:
+        raise CorpusError(f"The corpus at {config.source.uri} has no rows. Nothing is changed; wait for the data.")
+    target = max(1, -(-rows // config.source.max_shards))
+    slices = (piece for file in files for piece in _slices(file, target))
+    return [
+        Shard(number=number, uri=file.uri, version=file.version, first_row_group=first, row_groups=count, rows=size)
+        for number, (file, first, count, size) in enumerate(slices)
+    ]
 
 
 @contextmanager
 def open_parquet(uri: str, version: str) -> Iterator[pq.ParquetFile]:
     """The file if it is still the one that was planned; CorpusError when it changed, is gone or is torn."""
-    if file_version(uri) != version:
-        raise CorpusError(f"{uri} changed while the build was running. Trigger a new run.")
-    with _parquet(uri) as parquet:
-        yield parquet
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    if not filesystem.exists(path) or file_version(filesystem, path) != version:
+        raise CorpusError(f"{uri} changed or vanished while the build was running. Trigger a new run.")
+    with filesystem.open(path, "rb") as stream:
+        yield _parquet(stream, uri)
 
 
-@contextmanager
-def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
-    """Errors of the block in our words: what cannot be read, where, and whether trying again may help."""
-    place = uri if row_group is None else f"{uri}, row group {row_group}"
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise CorpusError(
-            f"{place} is gone ({error}). If the corpus was replaced meanwhile, trigger a new run."
-        ) from error
-    except PermissionError as error:
-        raise AccessError(f"{place} cannot be read: no permission ({error}). Give this account read access.") from error
-    except (ConnectionError, TimeoutError) as error:
-        raise UnavailableError(f"{place} cannot be reached for now ({error!r}).") from error
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{place} cannot be read: {error}. The file is torn or no Parquet; replace it.") from error
-
-
-def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    # A cached listing would hide that a file changed under a long-lived process.
-    filesystem, path = fsspec.core.url_to_fs(uri, use_listings_cache=False)
-    return filesystem, str(path)
+def file_version(filesystem: fsspec.AbstractFileSystem, path: str) -> str:
+    """What identifies the content of a file: an ETag where there is one, else size, time and inode."""
+    info = filesystem.info(path)
+    if isinstance(filesystem, LocalFileSystem):
+        return f"{info['size']}-{info['mtime']}-{info['ino']}"
+    return str(info.get("ETag") or filesystem.ukey(path)).strip('"')
 
 
 def _find(filesystem: fsspec.AbstractFileSystem, path: str) -> list[str]:
@@ -111,25 +82,41 @@ def _find(filesystem: fsspec.AbstractFileSystem, path: str) -> list[str]:
         found = [name for name in filesystem.find(path) if name.endswith(".parquet")]
     else:
         found = [path] if filesystem.exists(path) else []
-    return [name for name in found if not name.rsplit("/", 1)[-1].startswith((".", "_"))]
+    return sorted(name for name in found if not name.rsplit("/", 1)[-1].startswith((".", "_")))
 
 
-def _footer(uri: str) -> CorpusFile:
-    version = file_version(uri)
-    with _parquet(uri) as parquet:
+def _footer(filesystem: fsspec.AbstractFileSystem, path: str) -> CorpusFile:
+    uri = path if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(path)
+    version = file_version(filesystem, path)
+    with filesystem.open(path, "rb") as stream:
+        parquet = _parquet(stream, uri)
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         return CorpusFile(uri, version, rows, parquet.schema_arrow.remove_metadata())
 
 
-@contextmanager
-def _parquet(uri: str) -> Iterator[pq.ParquetFile]:
-    filesystem, path = _filesystem(uri)
-    with reading(uri):
-        # Arrow asks for whole buffers itself: a second read-ahead would fetch everything several times.
-        source = path if isinstance(filesystem, LocalFileSystem) else filesystem.open(path, "rb", cache_type="none")
-        parquet = pq.ParquetFile(source, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
+def _parquet(stream: object, uri: str) -> pq.ParquetFile:
     try:
-        yield parquet
-    finally:
-        parquet.close(force=True)
+        return pq.ParquetFile(stream)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CorpusError(f"{uri} is not a complete Parquet file ({error}). Replace or remove it.") from error
+
+
+def _require_same_schema(first: CorpusFile, other: CorpusFile) -> None:
+    here, there = ({field.name: field.type for field in file.schema} for file in (first, other))
+    differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+    if differing:
+        details = "; ".join(
+            f"'{name}': {here.get(name, 'missing')} and {there.get(name, 'missing')}" for name in differing
+        )
+        raise CorpusError(f"The schemas of {first.uri} and {other.uri} differ: {details}. Write both alike.")
+
+
+def _slices(file: CorpusFile, target_rows: int) -> Iterator[tuple[CorpusFile, int, int, int]]:
+    """(file, first row group, how many, rows) with about `target_rows` rows each; files without rows give none."""
+    first, rows = 0, 0
+    for number, group in enumerate(file.group_rows):
+        rows += group
+        if rows >= target_rows or (number == len(file.group_rows) - 1 and rows):
+            yield file, first, number - first + 1, rows
+            first, rows = number + 1, 0
