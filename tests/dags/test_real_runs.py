@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
-from real_day import ROWS, Day, RealDay, delete_everything
 
+from real_day import ROWS, Day, RealDay, delete_everything
 from sparse_index.cluster import Cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
