@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import date
 from string import Formatter
 from typing import Annotated, Literal
 
 import orjson
 from pydantic import Field, field_validator, model_validator
 
+from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
+_DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SourceConfig(Section):
     """A Parquet data set and how a row becomes a document.
 
-    `uri`: a file, folder or glob, any fsspec address. `text_template`: the text to encode, `"{title}. {body}"`.
-    `columns`: those indexed as typed fields (default: every column). Texts are cut at `max_text_chars` characters
-    before encoding: a model reads a few thousand at most.
+    `uri`: a file, folder or glob, any fsspec address; a feed's names the day, `day={data_date}` or
+    `{data_date:%Y/%m/%d}`. `text_template`: the text to encode, `"{title}. {body}"`. `columns`: those indexed as typed
+    fields (default: every column). Texts are cut at `max_text_chars` characters before encoding: a model reads a few
+    thousand at most. Feeds only: a true in `deleted_column` deletes the document, and partitions may come
+    `backfill_horizon_days` late.
     """
 
     uri: str
@@ -30,6 +35,14 @@ class SourceConfig(Section):
     columns: list[str] | None = None
     max_text_chars: Annotated[int, Field(ge=1)] = 20_000
     max_shards: Annotated[int, Field(ge=1, le=256)] = 16
+    deleted_column: str | None = None
+    backfill_horizon_days: Annotated[int, Field(ge=1)] = 30
+
+    def address(self, data_date: date | None) -> str:
+        """`uri` with the day filled in; ValueError when it names one and there is none."""
+        if data_date is None and _DAY.search(self.uri):
+            raise ValueError(f"source.uri {self.uri} needs a data date")
+        return _DAY.sub(lambda match: format(data_date, match["format"] or "%Y-%m-%d"), self.uri)
 
     @property
     def text_columns(self) -> list[str]:
@@ -88,7 +101,7 @@ class CorpusConfig(Section):
     owner: str = "airflow"
     tags: tuple[str, ...] = ()
     schedule: str | None = "@daily"
-    kind: Literal["snapshot"] = "snapshot"
+    kind: Literal["snapshot", "feed"] = "snapshot"
     connection: str = "opensearch_default"
     store: str
     store_is_shared: bool = False
@@ -110,9 +123,10 @@ class CorpusConfig(Section):
         return alias
 
     @model_validator(mode="after")
-    def _vector_field_is_free(self) -> CorpusConfig:
-        if self.index.vector_field in (self.source.columns or []):
-            raise ValueError(f"index.vector_field '{self.index.vector_field}' is also a column of the corpus")
+    def _settings_go_together(self) -> CorpusConfig:
+        problems = clashes(self.model_dump(exclude_unset=True))
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     def document_hash(self) -> str:

@@ -8,18 +8,37 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from sparse_index.config.combinations import clashes
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 _PATHS = (("store",), ("source", "uri"), ("encoder", "model", "path"))
+
+
+@dataclass(frozen=True)
+class BrokenCorpus:
+    """A corpus file that cannot be used; `problems` is all that is wrong with it, for a person."""
+
+    name: str
+    problems: str
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as it was read: its values with variables filled in (empty when unreadable), and what is wrong so far."""
+
+    name: str
+    raw: dict[str, Any]
+    problems: list[str]
 
 
 def corpus_files(folder: Path) -> list[Path]:
@@ -29,27 +48,55 @@ def corpus_files(folder: Path) -> list[Path]:
 
 def load_corpus(path: Path, environment: Mapping[str, str] | None = None) -> CorpusConfig:
     """The configuration in `path`; raises `ConfigError` that lists every problem of the file."""
-    problems: list[str] = []
-    raw = _expanded(_read(path), os.environ if environment is None else environment, problems)
-    _resolve_paths(raw, path.parent)
-    config = _validated(raw, problems)
-    problems += _taken_aliases(path, raw.get("alias"))
-    if problems or config is None:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise ConfigError(f"{path.name} cannot be used:\n{lines}")
-    return config
+    files = [_read(each, environment) for each in {path, *corpus_files(path.parent)}]
+    mine = next(file for file in files if file.name == path.name)
+    found = _checked(mine, files)
+    if isinstance(found, BrokenCorpus):
+        raise ConfigError(found.problems)
+    return found
 
 
-def _read(path: Path) -> dict[str, Any]:
+def load_all(folder: Path, environment: Mapping[str, str] | None = None) -> dict[str, CorpusConfig | BrokenCorpus]:
+    """Every corpus of the folder by its file's stem; each file is read once, and one broken file harms no other."""
+    files = [_read(path, environment) for path in corpus_files(folder)]
+    return {Path(file.name).stem: _checked(file, files) for file in files}
+
+
+def _checked(file: _File, files: list[_File]) -> CorpusConfig | BrokenCorpus:
+    problems = list(file.problems)
+    config = _validated(file.raw, problems) if file.raw else None
+    problems += _taken_alias(file, files)
+    if config is not None and not problems:
+        return config
+    lines = "".join(f"\n  - {problem}" for problem in problems)
+    return BrokenCorpus(Path(file.name).stem, f"{file.name} cannot be used:{lines}")
+
+
+def _read(path: Path, environment: Mapping[str, str] | None) -> _File:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 a subclass of the safe loader
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} cannot be read: {error}") from error
+        return _File(path.name, {}, [f"{path.name} cannot be read: {error}"])
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path.name} cannot be used:\n  - it must hold keys and values (alias: ..., source: ...)")
-    return raw
+        return _File(path.name, {}, [f"{path.name} is not YAML: {' '.join(str(error).split())}"])
+    if not isinstance(raw, dict) or not raw:
+        return _File(path.name, {}, ["it must hold keys and values (alias: ..., source: ...)"])
+    problems: list[str] = []
+    expanded = _expanded(raw, os.environ if environment is None else environment, problems)
+    _resolve_paths(expanded, path.parent)
+    return _File(path.name, expanded, problems)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without tags that run code; a key that is there twice is an error instead of a silent loss."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key.value}' is there twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _expanded(value: Any, environment: Mapping[str, str], problems: list[str]) -> Any:
@@ -79,7 +126,7 @@ def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
 
 
 def _absolute(path: str, folder: Path) -> str:
-    if "://" in path or not path or Path(path).is_absolute():
+    if "://" in path or "::" in path or not path or Path(path).is_absolute():
         return path
     return os.path.normpath(folder.absolute() / path)
 
@@ -88,20 +135,21 @@ def _validated(raw: dict[str, Any], problems: list[str]) -> CorpusConfig | None:
     try:
         return CorpusConfig.model_validate(raw)
     except ValidationError as error:
-        for item in error.errors(include_url=False, include_input=False):
-            where = ".".join(str(part) for part in item["loc"]) or "the file as a whole"
-            problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+        problems += _single_problems(error)
+        # pydantic looks at combinations only when every single value is right; a person wants both at once.
+        problems += clashes(raw)
         return None
 
 
-def _taken_aliases(path: Path, alias: Any) -> list[str]:
-    others = (other for other in corpus_files(path.parent) if other.name != path.name)
-    same = [other.name for other in others if alias is not None and _alias_in(other) == alias]
-    return [f"alias '{alias}' is also used by {', '.join(same)}: two corpora cannot share one index"] if same else []
+def _single_problems(error: ValidationError) -> Iterator[str]:
+    for item in error.errors(include_url=False, include_input=False):
+        if item["loc"]:
+            yield f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
 
 
-def _alias_in(path: Path) -> Any:
-    try:
-        return _read(path).get("alias")
-    except ConfigError:
-        return None
+def _taken_alias(file: _File, files: list[_File]) -> list[str]:
+    alias = file.raw.get("alias")
+    same = sorted(other.name for other in files if other.name != file.name and other.raw.get("alias") == alias)
+    if alias is None or not same:
+        return []
+    return [f"alias '{alias}' is also used by {', '.join(same)}: two corpora cannot share one index"]

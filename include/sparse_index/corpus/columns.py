@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.values import field_mapping, plain_type
+from sparse_index.corpus.values import field_mapping, is_list, is_text
 from sparse_index.errors import ConfigError
 
 
 def indexed_columns(config: CorpusConfig, schema: pa.Schema) -> list[str]:
-    """The columns that become typed fields: those configured, else all."""
-    return list(config.source.columns) if config.source.columns is not None else list(schema.names)
+    """The columns that become typed fields: those configured, else all but the tombstone."""
+    if config.source.columns is not None:
+        return list(config.source.columns)
+    return [name for name in schema.names if name != config.source.deleted_column]
+
+
+def read_columns(config: CorpusConfig, schema: pa.Schema) -> list[str]:
+    """Every column that is needed to make documents."""
+    source = config.source
+    tombstone = [source.deleted_column] if source.deleted_column else []
+    return list(dict.fromkeys([source.id_column, *source.text_columns, *tombstone, *indexed_columns(config, schema)]))
 
 
 def require_usable(config: CorpusConfig, schema: pa.Schema) -> None:
     """ConfigError that names every column which is missing or of a type that cannot be used."""
     problems = list(_problems(config, schema))
     if problems:
-        raise ConfigError(f"The corpus of '{config.alias}' does not fit its configuration: " + "; ".join(problems))
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        raise ConfigError(f"The corpus of '{config.alias}' does not fit its configuration:{lines}")
 
 
 def _problems(config: CorpusConfig, schema: pa.Schema) -> Iterator[str]:
-    source = config.source
-    columns = indexed_columns(config, schema)
-    wanted = list(dict.fromkeys([source.id_column, *source.text_columns, *columns]))
+    wanted = read_columns(config, schema)
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         yield f"missing columns {', '.join(missing)} (there are {', '.join(schema.names)})"
-    if config.index.vector_field in columns:
+    twice = [name for name, times in Counter(schema.names).items() if times > 1]
+    if twice:
+        yield f"columns of the same name: {', '.join(twice)}; rename all but one of each"
+    if config.index.vector_field in indexed_columns(config, schema):
         yield f"column '{config.index.vector_field}' has the name of index.vector_field: rename one"
-    if source.id_column in schema.names and not _is_id(schema.field(source.id_column).type):
-        yield f"id column '{source.id_column}' is {schema.field(source.id_column).type}: it must be text or integer"
-    for name in (name for name in wanted if name in schema.names):
-        yield from _type_problem(name, schema.field(name).type, in_template=name in source.text_columns)
+    for name in wanted:
+        if name in schema.names and name not in twice:
+            yield from _type_problems(config, name, schema.field(name).type)
 
 
-def _is_id(kind: pa.DataType) -> bool:
+def _type_problems(config: CorpusConfig, name: str, kind: pa.DataType) -> Iterator[str]:
+    source = config.source
     plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_integer(plain))
-
-
-def _type_problem(name: str, kind: pa.DataType, *, in_template: bool) -> Iterator[str]:
+    if name == source.id_column and not (is_text(plain) or pa.types.is_integer(plain)):
+        yield f"id column '{name}' is {kind}: it must be text or integer"
+        return
+    if name == source.deleted_column and not pa.types.is_boolean(plain):
+        yield f"source.deleted_column '{name}' is {kind}: it must be bool"
+        return
+    if name in source.text_columns and is_list(plain):
+        yield f"column '{name}' is {kind}: a text template takes single values only"
+        return
     try:
         field_mapping(kind)
     except ConfigError as error:
         yield f"column '{name}': {error.message}"
-        return
-    if in_template and plain_type(kind) != kind and not pa.types.is_dictionary(kind):
-        yield f"column '{name}' is {kind}: a text template takes single values only"

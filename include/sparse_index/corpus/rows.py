@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,14 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import indexed_columns
-from sparse_index.corpus.files import open_parquet
-from sparse_index.corpus.render import hash_row, hash_text, is_blank, render
+from sparse_index.corpus.columns import indexed_columns, read_columns
+from sparse_index.corpus.parquet import open_parquet, reading
+from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.values import column_values
-from sparse_index.errors import CorpusError
 
+# A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
+# of 1 MB that every row repeats is stored once.
 BATCH_BYTES = 8_000_000
-BATCH_ROWS = 2_000
+BATCH_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -47,74 +49,98 @@ class Document:
     fields: dict[str, Any]
 
 
-def documents_of_group(config: CorpusConfig, file: str, version: str, row_group: int) -> Iterator[Document]:
+@dataclass(frozen=True)
+class DocumentBatch:
+    """Some rows of one row group, as columns of one length: the fast form of `Document`.
+
+    `rows` are their numbers within the row group, `deleted` what the tombstone column says.
+    """
+
+    rows: Sequence[int]
+    ids: list[str | None]
+    texts: list[str | None]
+    text_hashes: list[str | None]
+    row_hashes: list[str]
+    chars: list[int]
+    deleted: list[bool]
+    fields: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def batches_of_group(
+    config: CorpusConfig, parquet: pq.ParquetFile, file: str, row_group: int
+) -> Iterator[DocumentBatch]:
     """Every row of one row group, in order; CorpusError naming file and row group when it cannot be read."""
-    with open_parquet(file, version) as parquet:
-        yield from _documents(config, parquet, file, version, row_group, None)
+    for first, batch in _read(config, parquet, file, row_group):
+        yield _documents(config, batch, range(first, first + len(batch)))
 
 
 def documents_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[Document]:
     """The rows at `locations`, which must be sorted by file, row group and row."""
     for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
         with open_parquet(file, version) as parquet:
-            for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
-                rows = [at.row for at in of_group]
-                yield from _documents(config, parquet, file, version, row_group, rows)
+            for _, of_group in groupby(of_file, key=lambda at: at.row_group):
+                yield from _documents_of_group(config, parquet, list(of_group))
 
 
-def _documents(
-    config: CorpusConfig,
-    parquet: pq.ParquetFile,
-    file: str,
-    version: str,
-    row_group: int,
-    wanted: Sequence[int] | None,
+def _documents_of_group(
+    config: CorpusConfig, parquet: pq.ParquetFile, wanted: Sequence[Location]
 ) -> Iterator[Document]:
-    """Documents of the `wanted` rows (None: of all), one batch in memory at a time."""
-    fields = indexed_columns(config, parquet.schema_arrow)
-    first = 0
-    for batch in _batches(config, parquet, file, row_group, fields):
-        rows = range(first, first + len(batch)) if wanted is None else _between(wanted, first, first + len(batch))
-        first += len(batch)
-        if rows:
-            chosen = batch if wanted is None else batch.take(pa.array([row - first + len(batch) for row in rows]))
-            columns = {name: column_values(chosen.column(name)) for name in chosen.schema.names}
-            for position, row in enumerate(rows):
-                values = {name: column[position] for name, column in columns.items()}
-                yield _document(config, Location(file, version, row_group, row), values, fields)
+    rows = [location.row for location in wanted]
+    for first, batch in _read(config, parquet, wanted[0].file, wanted[0].row_group):
+        low, high = bisect_left(rows, first), bisect_left(rows, first + len(batch))
+        if low < high:
+            chosen = batch.take(pa.array([row - first for row in rows[low:high]]))
+            yield from _single(wanted[low:high], _documents(config, chosen, rows[low:high]))
+        if high == len(rows):
+            return
 
 
-def _between(rows: Sequence[int], low: int, high: int) -> list[int]:
-    return [row for row in rows if low <= row < high]
+def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Document]:
+    for at, location in enumerate(locations):
+        yield Document(
+            location=location,
+            id=batch.ids[at],
+            text=batch.texts[at],
+            text_hash=batch.text_hashes[at],
+            row_hash=batch.row_hashes[at],
+            chars=batch.chars[at],
+            fields={name: values[at] for name, values in batch.fields.items()},
+        )
 
 
-def _batches(
-    config: CorpusConfig, parquet: pq.ParquetFile, file: str, row_group: int, fields: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
-    source = config.source
-    columns = list(dict.fromkeys([source.id_column, *source.text_columns, *fields]))
+def _read(
+    config: CorpusConfig, parquet: pq.ParquetFile, file: str, row_group: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """(number of the first row, rows) of one row group, in batches whose size follows the size of a row."""
     group = parquet.metadata.row_group(row_group)
     row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
-    try:
-        yield from parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=columns)
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{file}, row group {row_group} cannot be read ({error}). Replace the file.") from error
+    columns = read_columns(config, parquet.schema_arrow)
+    first = 0
+    with reading(file, row_group):
+        for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=columns):
+            yield first, batch
+            first += len(batch)
 
 
-def _document(config: CorpusConfig, location: Location, row: dict[str, Any], fields: Sequence[str]) -> Document:
+def _documents(config: CorpusConfig, batch: pa.RecordBatch, rows: Sequence[int]) -> DocumentBatch:
     source = config.source
-    raw_id = row[source.id_column]
-    doc_id = None if raw_id is None else str(raw_id)
-    whole = None if is_blank(source, row) else render(source, row)
-    text = None if whole is None else whole[: source.max_text_chars]
-    indexed = {name: row[name] for name in fields}
-    return Document(
-        location=location,
-        id=doc_id,
-        text=text,
-        text_hash=None if text is None else hash_text(text),
-        row_hash=hash_row(doc_id or "", text, indexed),
-        chars=len(whole or ""),
-        fields=indexed,
+    columns = {name: column_values(batch.column(name)) for name in batch.schema.names}
+    ids = [None if value is None else str(value) for value in columns[source.id_column]]
+    whole = render_texts(source, columns)
+    texts = [cut_text(source, text) for text in whole]
+    fields = {name: columns[name] for name in indexed_columns(config, batch.schema)}
+    deleted = columns[source.deleted_column] if source.deleted_column else [False] * len(ids)
+    return DocumentBatch(
+        rows=rows,
+        ids=ids,
+        texts=texts,
+        text_hashes=[None if text is None else hash_text(text) for text in texts],
+        row_hashes=hash_rows(ids, texts, fields),
+        chars=[len(text) for text in whole],
+        deleted=[flag is True for flag in deleted],
+        fields=fields,
     )

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.rows import Document, documents_of_group
+from sparse_index.corpus.files import ShardFile, shard_files
+from sparse_index.corpus.parquet import open_parquet
+from sparse_index.corpus.rows import DocumentBatch, batches_of_group
 from sparse_index.plan.model import Shard, ShardScan
 from sparse_index.progress import ProgressMeter, Report, silent
 from sparse_index.store import Store, manifests_folder
 
 MAX_ID_BYTES = 512
-WRITE_ROWS = 20_000
+WRITE_ROWS = 50_000
+# Raise it when rendering, hashing or the columns of a manifest change: older manifests are then not taken over.
+SCAN_VERSION = 1
 
 MANIFEST_SCHEMA = pa.schema(
     [
@@ -38,43 +40,65 @@ MANIFEST_SCHEMA = pa.schema(
 
 
 def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report = silent) -> ShardScan:
-    """Write the shard's manifest, unless the same content was scanned before under the same configuration."""
+    """Write the shard's manifest, unless the same content was scanned before under the same configuration.
+
+    CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
+    """
+    files = shard_files(shard)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard)}.parquet"
     if not store.exists(path):
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
-            rows = _manifest_rows(config, shard)
-            while batch := list(islice(rows, WRITE_ROWS)):
-                writer.write_table(pa.Table.from_pylist(batch, schema=MANIFEST_SCHEMA))
-                meter.add(len(batch))
+            for table in _tables(_manifest(config, files)):
+                writer.write_table(table)
+                meter.add(len(table))
     return ShardScan(shard=shard, manifest=path, rows=shard.rows)
 
 
 def _digest(config: CorpusConfig, shard: Shard) -> str:
-    identity = [shard.model_dump(exclude={"number"}), config.source.model_dump(exclude={"uri", "max_shards"})]
-    return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    content = shard.model_dump(exclude={"number", "corpus"})
+    source = config.source.model_dump(exclude={"uri", "max_shards"})
+    identity = orjson.dumps([SCAN_VERSION, content, source], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(identity).hexdigest()[:32]
 
 
-def _manifest_rows(config: CorpusConfig, shard: Shard) -> Iterator[dict[str, Any]]:
-    for number in range(shard.first_row_group, shard.first_row_group + shard.row_groups):
-        for document in documents_of_group(config, shard.uri, shard.version, number):
-            yield _manifest_row(document)
+def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The batches as tables of about WRITE_ROWS rows: each becomes a row group."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(len(each) for each in waiting) >= WRITE_ROWS:
+            yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
+            waiting = []
+    yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
 
 
-def _manifest_row(document: Document) -> dict[str, Any]:
-    return {
-        "id": document.id,
-        "file": document.location.file,
-        "file_version": document.location.file_version,
-        "row_group": document.location.row_group,
-        "row": document.location.row,
-        "text_hash": document.text_hash,
-        "row_hash": document.row_hash,
-        "chars": document.chars,
-        "data_date": None,
-        "deleted": False,
-        "problem": id_problem(document.id),
+def _manifest(config: CorpusConfig, files: list[ShardFile]) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        with open_parquet(file.uri, file.version) as parquet:
+            for row_group in file.row_groups or range(parquet.num_row_groups):
+                for documents in batches_of_group(config, parquet, file.uri, row_group):
+                    yield _rows(file, row_group, documents)
+
+
+def _rows(file: ShardFile, row_group: int, documents: DocumentBatch) -> pa.RecordBatch:
+    columns = {
+        "id": documents.ids,
+        "row": documents.rows,
+        "text_hash": documents.text_hashes,
+        "row_hash": documents.row_hashes,
+        "chars": documents.chars,
+        "deleted": documents.deleted,
+        "problem": [id_problem(doc_id) for doc_id in documents.ids],
     }
+    constants = {"file": file.uri, "file_version": file.version, "row_group": row_group, "data_date": None}
+    arrays = [
+        pa.repeat(pa.scalar(constants[field.name], field.type), len(documents))
+        if field.name in constants
+        else pa.array(columns[field.name], field.type)
+        for field in MANIFEST_SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=MANIFEST_SCHEMA)
 
 
 def id_problem(doc_id: str | None) -> str | None:
@@ -83,4 +107,7 @@ def id_problem(doc_id: str | None) -> str | None:
         return "null_id"
     if not doc_id:
         return "empty_id"
+    if "\ufffd" in doc_id:
+        # U+FFFD stands for bytes that could not be decoded: different ids may look the same.
+        return "id_not_unicode"
     return "id_too_long" if len(doc_id.encode()) > MAX_ID_BYTES else None

@@ -4,75 +4,115 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sparse_index.cluster import Json
 from sparse_index.errors import ConfigError
 
 _IsType = Callable[[pa.DataType], bool]
 _TEXT: Json = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
+# scaled_float keeps value x 10**scale in 64 bits; a wider decimal would be clipped there in silence.
+_LONGEST_SCALED = 18
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 _SIMPLE: tuple[tuple[_IsType, Json], ...] = (
-    (lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind), _TEXT),
+    (is_text, _TEXT),
     (pa.types.is_boolean, {"type": "boolean"}),
+    (pa.types.is_uint64, {"type": "unsigned_long"}),
     (pa.types.is_integer, {"type": "long"}),
     (pa.types.is_floating, {"type": "double"}),
     (lambda kind: pa.types.is_date(kind) or pa.types.is_timestamp(kind), {"type": "date"}),
 )
 
 
+def is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """The type of one value: dictionaries decoded, lists opened."""
-    if pa.types.is_dictionary(kind):
-        return plain_type(kind.value_type)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return plain_type(kind.value_type)
-    return kind
+    return plain_type(kind.value_type) if pa.types.is_dictionary(kind) or is_list(kind) else kind
 
 
 def field_mapping(kind: pa.DataType) -> Json:
-    """The OpenSearch field for an arrow type; ConfigError for types that have none (struct, map, binary)."""
+    """The OpenSearch field for an arrow type; ConfigError for types that have none (struct, map, binary, time)."""
     plain = plain_type(kind)
+    if pa.types.is_null(plain):
+        raise ConfigError("it has no value in any file, so its type is unknown: leave it out of `source.columns`")
     if pa.types.is_decimal(plain):
-        return {"type": "scaled_float", "scaling_factor": 10 ** max(plain.scale, 0)}
+        return _decimal_mapping(plain)
     for matches, mapping in _SIMPLE:
         if matches(plain):
             return dict(mapping)
-    raise ConfigError(
-        f"A column of type {kind} cannot become a field: leave it out of `source.columns`, or flatten it."
-    )
+    raise ConfigError(f"the type {kind} cannot become a field: leave it out of `source.columns`, or flatten it")
+
+
+def _decimal_mapping(kind: pa.DataType) -> Json:
+    if kind.precision > _LONGEST_SCALED or kind.scale < 0:
+        return {"type": "double"}
+    return {"type": "scaled_float", "scaling_factor": 10**kind.scale}
 
 
 def column_values(array: pa.Array) -> list[Any]:
-    """JSON-able values of one column: dates in ISO-8601 (UTC), decimals as text, NaN and infinity as null."""
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    values = array.to_pylist()
-    plain = plain_type(array.type)
-    convert = _converter(plain)
-    return values if convert is None else [_each(convert, value) for value in values]
+    """JSON-able values of one column, null as None.
+
+    Dates and instants are ISO-8601 (UTC, without trailing zeros, so that the unit of the file does not matter), decimals
+    are text, NaN and infinity are None, bytes that are no UTF-8 become U+FFFD.
+    """
+    convert = next((convert for matches, convert in _CONVERTERS if matches(array.type)), _plain)
+    return convert(array)
 
 
-def _each(convert: Callable[[Any], Any], value: Any) -> Any:
-    if isinstance(value, list):
-        return [_each(convert, item) for item in value]
-    return None if value is None else convert(value)
+def _plain(array: pa.Array) -> list[Any]:
+    # numpy is several times faster, but has no null but for objects.
+    values: list[Any] = array.to_pylist() if array.null_count else array.to_numpy(zero_copy_only=False).tolist()
+    return values
 
 
-def _converter(plain: pa.DataType) -> Callable[[Any], Any] | None:
-    if pa.types.is_timestamp(plain):
-        return _instant
-    if pa.types.is_date(plain):
-        return lambda value: value.isoformat()
-    if pa.types.is_decimal(plain):
-        return str
-    if pa.types.is_floating(plain):
-        return lambda value: value if math.isfinite(value) else None
-    return None
+def _texts(array: pa.Array) -> list[Any]:
+    try:
+        values: list[Any] = array.to_numpy(zero_copy_only=False).tolist()
+    except (UnicodeDecodeError, pa.ArrowException):
+        raw = array.cast(pa.large_binary()).to_pylist()
+        return [None if value is None else value.decode("utf-8", "replace") for value in raw]
+    return values
 
 
-def _instant(value: datetime) -> str:
-    moment = value if value.tzinfo is None else value.astimezone(UTC)
-    return moment.replace(tzinfo=None).isoformat() + "Z"
+def _finite(array: pa.Array) -> list[Any]:
+    values = array.to_numpy(zero_copy_only=False).tolist()
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def _instants(array: pa.Array) -> list[Any]:
+    unit = array.type.unit
+    # With a zone or without: the number counts from 1970 in UTC.
+    texts = array.cast(pa.int64()).cast(pa.timestamp(unit)).cast(pa.string())
+    if unit != "s":
+        texts = pc.replace_substring_regex(texts, r"\.?0+$", "")
+    return _texts(pc.binary_join_element_wise(pc.replace_substring(texts, " ", "T", max_replacements=1), "Z", ""))
+
+
+def _lists(array: pa.Array) -> list[Any]:
+    offsets = array.offsets.to_pylist()
+    first = offsets[0] if offsets else 0
+    values = column_values(array.values.slice(first, offsets[-1] - first)) if offsets else []
+    bounds = zip(array.is_valid().to_pylist(), offsets, offsets[1:], strict=False)
+    return [values[low - first : high - first] if valid else None for valid, low, high in bounds]
+
+
+_CONVERTERS: tuple[tuple[_IsType, Callable[[pa.Array], list[Any]]], ...] = (
+    (is_text, _texts),
+    (pa.types.is_floating, _finite),
+    (pa.types.is_dictionary, lambda array: column_values(array.dictionary_decode())),
+    (is_list, _lists),
+    (pa.types.is_timestamp, _instants),
+    (pa.types.is_date, lambda array: _texts(array.cast(pa.date32()).cast(pa.string()))),
+    (pa.types.is_decimal, lambda array: _texts(array.cast(pa.string()))),
+)

@@ -47,9 +47,10 @@ class RunRequest(Frozen):
 
 
 class Shard(Frozen):
-    """Contiguous row groups of one corpus file: the unit of one mapped scan task.
+    """Contiguous row groups of one corpus file, or some whole files: the unit of one mapped scan task.
 
-    `version` identifies the file's content (mtime and inode, or an ETag): another value means the file changed.
+    `version` identifies the content (mtime and inode, or an ETag): another value means that the file changed. With
+    `files` > 1, `uri` is the first of so many neighbours in the listing of `corpus`, and `version` covers all.
     """
 
     number: int
@@ -58,6 +59,8 @@ class Shard(Frozen):
     first_row_group: int
     row_groups: int
     rows: int
+    files: int = 1
+    corpus: str = ""
 
 
 class ShardScan(Frozen):

@@ -1,0 +1,103 @@
+"""Settings that are right alone and wrong together: one table, read by the check and by people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Lookup = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Clash:
+    """`settings`: the keys that meet; `when`: whether they clash; `remedy`: what to do."""
+
+    settings: tuple[str, ...]
+    when: Callable[[Lookup], bool]
+    remedy: str
+
+
+def _is_feed(get: Lookup) -> bool:
+    return bool(get("kind") == "feed")
+
+
+def _names_day(get: Lookup) -> bool:
+    return "{data_date" in str(get("source.uri"))
+
+
+def _store_in_corpus(get: Lookup) -> bool:
+    folder, store = str(get("source.uri")).split("*")[0].rstrip("/"), str(get("store"))
+    return bool(folder) and f"{store}/".startswith(f"{folder}/")
+
+
+CLASHES = (
+    Clash(
+        ("kind", "source.uri"),
+        lambda get: _is_feed(get) and not _names_day(get),
+        "a feed reads one partition a run: write {data_date} where the address names the day",
+    ),
+    Clash(
+        ("kind", "source.uri"),
+        lambda get: not _is_feed(get) and _names_day(get),
+        "a snapshot is read whole each time: take {data_date} out, or set kind: feed",
+    ),
+    Clash(
+        ("kind", "source.deleted_column"),
+        lambda get: not _is_feed(get) and get("source.deleted_column") is not None,
+        "a snapshot deletes what it no longer holds: leave deleted_column out, or set kind: feed",
+    ),
+    Clash(
+        ("kind", "source.backfill_horizon_days"),
+        lambda get: not _is_feed(get) and _number(get("source.backfill_horizon_days"), 30) != 30,
+        "a snapshot has no late partitions: leave backfill_horizon_days out, or set kind: feed",
+    ),
+    Clash(
+        ("index.vector_field", "source.columns"),
+        lambda get: (get("index.vector_field") or "text_sparse") in (get("source.columns") or ()),
+        "the vector needs a field of its own: rename it, or leave the column out",
+    ),
+    Clash(
+        ("encoder.chunk_docs", "encoder.docs_per_request"),
+        lambda get: _number(get("encoder.chunk_docs"), 256) < _number(get("encoder.docs_per_request"), 8),
+        "a chunk holds whole requests: make it at least as large as one",
+    ),
+    Clash(
+        ("store", "source.uri"),
+        _store_in_corpus,
+        "the store lies inside the corpus, which would then read our own files: move the store elsewhere",
+    ),
+)
+
+
+def clashes(raw: Mapping[str, Any]) -> list[str]:
+    """A line for each clash, like `kind=snapshot | source.deleted_column=gone | a snapshot ...`.
+
+    `raw`: the configuration as nested mappings, checked or not; a key that is left out is None here.
+    """
+    return [_line(clash, raw) for clash in CLASHES if clash.when(lambda key: _lookup(raw, key))]
+
+
+def clash_table() -> str:
+    """Every combination that is refused, for people: one line each."""
+    return "\n".join(f"{' + '.join(clash.settings):<45}{clash.remedy}" for clash in CLASHES)
+
+
+def _line(clash: Clash, raw: Mapping[str, Any]) -> str:
+    return " | ".join([*_shown(clash, raw), clash.remedy])
+
+
+def _shown(clash: Clash, raw: Mapping[str, Any]) -> Iterator[str]:
+    for key in clash.settings:
+        value = _lookup(raw, key)
+        yield f"{key}={'(default)' if value is None else value}"
+
+
+def _lookup(raw: Any, key: str) -> Any:
+    for name in key.split("."):
+        raw = raw.get(name) if isinstance(raw, Mapping) else None
+    return raw
+
+
+def _number(value: Any, default: int) -> float:
+    return value if isinstance(value, int | float) else default

@@ -1,0 +1,104 @@
+"""Where the Parquet files of a corpus are, and how to open them so that each failure says what it means."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from sparse_index.errors import AccessError, CorpusError, UnavailableError
+
+# Columns of a row group are read in pieces of this size; else memory would grow with the row group.
+BUFFER_BYTES = 4_000_000
+
+
+def file_addresses(uri: str) -> list[str]:
+    """Full addresses of the Parquet files at `uri` (a file, a folder or a glob), sorted; CorpusError when there is none."""
+    filesystem, path = _filesystem(uri)
+    with reading(uri):
+        found = _find(filesystem, path)
+    if not found:
+        raise CorpusError(f"No Parquet file at {uri}. Correct `source.uri`, or wait until the corpus has arrived.")
+    return sorted(
+        name if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(name) for name in found
+    )
+
+
+def file_version(uri: str) -> str:
+    """What identifies the content of a file: an ETag where there is one, else size, time and inode."""
+    filesystem, path = _filesystem(uri)
+    with reading(uri):
+        info = filesystem.info(path)
+        if isinstance(filesystem, LocalFileSystem):
+            return f"{info['size']}-{info['mtime']}-{info['ino']}"
+        return str(info.get("ETag") or info.get("etag") or filesystem.ukey(path)).strip('"')
+
+
+def joint_version(versions: Iterable[str]) -> str:
+    """One version for several files: 32 hex digits."""
+    return hashlib.blake2b("\n".join(versions).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def open_parquet(uri: str, version: str) -> Iterator[pq.ParquetFile]:
+    """The file if it is still the one that was planned; CorpusError when it changed, is gone or is torn."""
+    if file_version(uri) != version:
+        raise CorpusError(_moved(uri))
+    with parquet_file(uri) as parquet:
+        yield parquet
+
+
+@contextmanager
+def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
+    """Errors of the block in our words: what cannot be read, where, and whether trying again may help."""
+    place = uri if row_group is None else f"{uri}, row group {row_group}"
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"{place} is gone ({error}). If the corpus was replaced meanwhile, trigger a new run."
+        ) from error
+    except PermissionError as error:
+        raise AccessError(f"{place} cannot be read: no permission ({error}). Give this account read access.") from error
+    except (ConnectionError, TimeoutError) as error:
+        raise UnavailableError(f"{place} cannot be reached for now ({error!r}).") from error
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"{place} cannot be read: {error}. The file is torn or no Parquet; replace it.") from error
+
+
+def _moved(place: str) -> str:
+    return f"{place} changed or vanished while the build was running. Trigger a new run."
+
+
+def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    # A cached listing would hide that a file changed under a long-lived process.
+    filesystem, path = fsspec.core.url_to_fs(uri, use_listings_cache=False)
+    return filesystem, str(path)
+
+
+def _find(filesystem: fsspec.AbstractFileSystem, path: str) -> list[str]:
+    if any(sign in path for sign in "*?["):
+        found = filesystem.glob(path)
+    elif filesystem.isdir(path):
+        found = [name for name in filesystem.find(path) if name.endswith(".parquet")]
+    else:
+        found = [path] if filesystem.exists(path) else []
+    return [name for name in found if not name.rsplit("/", 1)[-1].startswith((".", "_"))]
+
+
+@contextmanager
+def parquet_file(uri: str) -> Iterator[pq.ParquetFile]:
+    filesystem, path = _filesystem(uri)
+    with reading(uri):
+        # Arrow asks for whole buffers itself: a second read-ahead would fetch everything several times.
+        source = path if isinstance(filesystem, LocalFileSystem) else filesystem.open(path, "rb", cache_type="none")
+        parquet = pq.ParquetFile(source, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
+    try:
+        yield parquet
+    finally:
+        parquet.close(force=True)
