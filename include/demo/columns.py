@@ -103,7 +103,7 @@ def _article(draft: Draft, rng: Random) -> Row:
     }
 
 
-_TAGS = pa.field("tags", pa.list_(pa.string()))
+_TAGS = pa.field("tags", pa.list_(pa.field("element", pa.string())))
 
 
 def _schema(**fields: pa.DataType) -> pa.Schema:

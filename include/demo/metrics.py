@@ -6,7 +6,7 @@ from math import log2
 
 def dcg(grades: Sequence[int]) -> float:
     """Discounted cumulative gain of grades in ranked order."""
-    return sum((2**grade - 1) / log2(rank + 1) for rank, grade in enumerate(grades, start=1))
+    return sum(((1 << grade) - 1) / log2(rank + 1) for rank, grade in enumerate(grades, start=1))
 
 
 def ndcg_at_k(ranked_ids: Sequence[str], grades: Mapping[str, int], k: int = 10) -> float:

@@ -1,6 +1,6 @@
 """Make queries and judge every document of a corpus, from what both were written about."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -50,11 +50,27 @@ def _words(wording: Wording) -> set[str]:
     return set(wording.bare.replace("-", " ").split())
 
 
-def make_questions(scene: Scene, split: Split, drafts: Sequence[Draft], rng: Random) -> list[Question]:
+class DraftIndex:
+    """Drafts by what they are about, so that judging a query does not read the whole corpus."""
+
+    def __init__(self, scene: Scene, drafts: Sequence[Draft]) -> None:
+        self.scene = scene
+        self._by_focus: dict[str, list[Draft]] = {}
+        for draft in drafts:
+            self._by_focus.setdefault(draft.wordings[scene.focus].concept.name, []).append(draft)
+
+    def graded(self, asked: Mapping[str, Wording]) -> Iterator[tuple[Draft, int, WordingPair]]:
+        """Every relevant document with its grade, in corpus order."""
+        for draft in self._by_focus.get(asked[self.scene.focus].concept.name, []):
+            points = grade(asked, draft.wordings, self.scene.focus)
+            yield draft, points, wording_pair(asked, draft.wordings)
+
+
+def make_questions(index: DraftIndex, split: Split, rng: Random) -> list[Question]:
     """Distinct questions of a split, each with enough full answers to rank."""
     questions: dict[str, Question] = {}
-    for question in _endless_questions(scene, split, rng):
-        if question.text not in questions and _full_answers(scene, split, question, drafts) >= _FULL_ANSWERS_NEEDED:
+    for question in _endless_questions(index.scene, split, rng):
+        if question.text not in questions and _full_answers(index, split, question) >= _FULL_ANSWERS_NEEDED:
             questions[question.text] = question
         if len(questions) == QUERIES_PER_SPLIT[split]:
             break
@@ -76,31 +92,22 @@ def _form_for(split: Split, forms: int, rng: Random) -> int:
     return 0 if split is Split.TRAIN else rng.randrange(1, forms)
 
 
-def _full_answers(scene: Scene, split: Split, question: Question, drafts: Iterable[Draft]) -> int:
-    full = [d.wordings for d in drafts if grade(question.asked, d.wordings, scene.focus) == _GRADE_FULL]
-    if split is Split.TRAIN:
-        return len(full)
-    return sum(wording_pair(question.asked, wordings) is WordingPair.HELD_OUT for wordings in full)
-
-
-def judge(scene: Scene, query_id: str, question: Question, drafts: Iterable[Draft]) -> Iterator[Judgement]:
-    """One judgement for every document that is relevant at all."""
-    for draft in drafts:
-        points = grade(question.asked, draft.wordings, scene.focus)
-        if points > 0:
-            yield Judgement(query_id, draft.id, points, wording_pair(question.asked, draft.wordings))
+def _full_answers(index: DraftIndex, split: Split, question: Question) -> int:
+    pairs = [pair for _, points, pair in index.graded(question.asked) if points == _GRADE_FULL]
+    return len(pairs) if split is Split.TRAIN else pairs.count(WordingPair.HELD_OUT)
 
 
 def make_benchmark(corpus: str, rows: int, seed: int) -> tuple[list[Query], list[Judgement]]:
     """Queries and complete judgements for the first `rows` documents of a corpus."""
     scene, rng = load_scene(corpus), Random(f"{corpus}/{seed}/queries")
-    drafts = [write_document(scene, seed, index) for index in range(rows)]
+    index = DraftIndex(scene, [write_document(scene, seed, number) for number in range(rows)])
     queries: list[Query] = []
     judgements: list[Judgement] = []
     for split in Split:
-        for question in make_questions(scene, split, drafts, rng):
+        for question in make_questions(index, split, rng):
             query_id = f"{corpus}-q{len(queries) + 1:03d}"
             wordings = {role: f"{wording.concept.name}: {wording.bare}" for role, wording in question.asked.items()}
             queries.append(Query(query_id, question.text, split, wordings))
-            judgements.extend(judge(scene, query_id, question, drafts))
+            graded = index.graded(question.asked)
+            judgements.extend(Judgement(query_id, draft.id, points, pair) for draft, points, pair in graded)
     return queries, judgements

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from demo.training.batches import Batch, weightless_ids
 from demo.training.examples import Example
-from demo.training.sparse import SparseEncoder, related_weights
+from demo.training.sparse import SparseEncoder
 
 SHAPE = {"threshold": 0.5, "ceiling": 0.9, "min_ratio": 0.12, "max_tokens": 60.0}
 NEIGHBOURS_PER_TOKEN = 24
@@ -111,12 +111,24 @@ class SparseLearner(nn.Module):  # type: ignore[misc]
         """Weights [batch, vocab] and how much of them is expansion [batch]."""
         importance = self.importance()
         own = importance[ids] * mask
-        spread = nn.functional.pad(strengths, (0, 0, 0, 1))[self.row_of[ids]] * own.unsqueeze(2)
-        related = related_weights(spread, own, SHAPE["threshold"], SHAPE["ceiling"])
+        related = self._related(ids, own, nn.functional.pad(strengths, (0, 0, 0, 1)))
         absent = torch.zeros(ids.shape[0], len(importance))
         said = absent.scatter_add(1, ids, mask).clamp(max=1.0) * importance
         everywhere = absent.index_add(1, self.associated, related)
         return torch.log1p(torch.maximum(said, everywhere)), related.sum(dim=1)
+
+    def _related(self, ids: Tensor, own: Tensor, strengths: Tensor) -> Tensor:
+        """What `related_weights` computes, but only in windows that hold an associated token: most hold none."""
+        rows, weights = _windows(self.row_of[ids], len(self.associated)), _windows(own, 0.0)
+        telling = (rows < len(self.associated)).any(dim=2).float()
+        kept = telling.sort(dim=1, descending=True, stable=True).indices[:, : int(telling.sum(dim=1).max())]
+        rows, weights = (x.gather(1, kept.unsqueeze(2).expand(-1, -1, 3)) for x in (rows, weights))
+        evidence = nn.functional.embedding_bag(
+            rows.reshape(-1, 3), strengths, mode="sum", per_sample_weights=weights.reshape(-1, 3)
+        )
+        evidence = evidence.reshape(*kept.shape, -1) - SHAPE["threshold"]
+        ceiling = SHAPE["ceiling"] * weights.amax(dim=2, keepdim=True)
+        return torch.minimum(evidence.clamp(min=0.0), ceiling).amax(dim=1)
 
     def freeze(self) -> SparseEncoder:
         """The deployable model: per token its strongest associations, the weak ones cut."""
@@ -127,6 +139,11 @@ class SparseLearner(nn.Module):  # type: ignore[misc]
         neighbours[self.associated] = self.associated[strongest.indices] * (values > 0)
         strengths = torch.zeros(shape).index_copy(0, self.associated, values)
         return SparseEncoder(self.importance().detach(), neighbours, strengths, SHAPE)
+
+
+def _windows(values: Tensor, outside: float) -> Tensor:
+    """[batch, length] -> [batch, length, 3]: each position with its neighbours."""
+    return nn.functional.pad(values, (1, 1), value=outside).unfold(1, 3, 1)
 
 
 def sparse_loss(learner: SparseLearner, batch: Batch) -> Tensor:
