@@ -6,7 +6,7 @@ export PYTHONPATH := include:plugins
 CORPUS ?= tickets
 Q ?= money back for a cracked screen
 
-.PHONY: help test lint types check servers stop clean
+.PHONY: help demo search test lint types check stop clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -17,6 +17,12 @@ $(VENV)/installed: requirements.lock
 	$(BIN)/pip install --quiet --requirement requirements.lock
 	touch $@
 
+demo: $(VENV)/installed ## The main job: a real Airflow makes a corpus searchable in a real OpenSearch
+	$(BIN)/python -m demo.story up
+
+search: $(VENV)/installed ## Search the demo's tickets, BM25 and sparse side by side: make search Q="..."
+	$(BIN)/python -m demo.story search "$(Q)"
+
 test: $(VENV)/installed ## Run every test, against a real OpenSearch that is started and stopped
 	$(BIN)/python -m pytest
 
@@ -25,12 +31,12 @@ lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/installed ## Check types
-	$(BIN)/mypy include/sparse_index include/local_cluster
+	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo
 
 check: lint types test ## What CI runs
 
 stop: $(VENV)/installed ## Stop the servers that were started here; their data are kept
-	$(BIN)/python -m local_cluster down
+	$(BIN)/python -m demo.story down
 
 clean: stop ## Remove everything that was created here, downloads excepted
 	rm -rf $(VENV) .local

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -44,10 +45,11 @@ class AirflowApi:
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._call("PATCH", path, json=body)
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
-        """Start a run now; gives its id."""
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, logical_date: datetime | None = None) -> str:
+        """Start a run, and unpause the DAG after it: then a run for the schedule's own date replaces the schedule's."""
+        date = logical_date.isoformat() if logical_date else None
+        run = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": date, "conf": dict(conf or {})})
         self.patch(f"/dags/{dag_id}", {"is_paused": False})
-        run = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
         return str(run["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:

@@ -85,5 +85,4 @@ def environment(root: Path, home: Path, opensearch: Mapping[str, object]) -> dic
         "AIRFLOW_CONN_OPENSEARCH_DEFAULT": json.dumps(connection),
         "PYTHONPATH": f"{root / 'include'}{os.pathsep}{root / 'plugins'}",
         "SPARSE_INDEX_STORE": str(home.parent / "store"),
-        "SPARSE_INDEX_DEMO": "1",
     }
