@@ -14,6 +14,7 @@ from typing import Any
 from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.index.final_manifest import final_manifest_path
+from sparse_index.index.meta import read_meta
 from sparse_index.plan.model import Plan
 from sparse_index.plan.sql import connect
 from sparse_index.store import Store
@@ -37,7 +38,7 @@ class GateReport:
 
 def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     """Check the candidate; `BuildError` naming every check that failed."""
-    documents = _count(cluster, plan.candidate)
+    documents = int(cluster.get(f"/{plan.candidate}/_count")["count"])
     tokens = _sampled_tokens(cluster, plan)
     texts = _has_text(store, plan, list(tokens))
     problems = [*_too_few(plan, documents), *sample_problems(tokens, texts)]
@@ -46,7 +47,7 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     sizes = [size for size in tokens.values() if size]
     return GateReport(
         documents=documents,
-        live_documents=_count(cluster, plan.live_index) if plan.live_index else None,
+        live_documents=_live_documents(cluster, plan),
         sampled=len(tokens),
         blank=len(tokens) - len(sizes),
         tokens_min=min(sizes, default=0),
@@ -74,8 +75,10 @@ def _too_few(plan: Plan, documents: int) -> list[str]:
     return [f"{documents} documents, limits.min_documents is {least}"] if documents < least else []
 
 
-def _count(cluster: Cluster, index: str) -> int:
-    return int(cluster.get(f"/{index}/_count")["count"])
+def _live_documents(cluster: Cluster, plan: Plan) -> int | None:
+    """What the live index's own books say; it may be past counting (every request fails when its pipeline is gone)."""
+    meta = read_meta(cluster, plan.live_index) if plan.live_index else None
+    return meta.documents if meta else None
 
 
 def _sampled_tokens(cluster: Cluster, plan: Plan) -> dict[str, int]:

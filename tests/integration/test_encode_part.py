@@ -1,0 +1,219 @@
+"""P3 on the real server: an encode task killed anywhere ends with the vectors of an undisturbed one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from build_plans import make_plan as bare_plan
+from real_builds import ROOT, planned, real_config, rows, write_corpus
+from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.encode.files import PartFiles
+from sparse_index.encode.part import encode_part, encode_report, report_path
+from sparse_index.encode.predict import Predictor
+from sparse_index.encode.vectors import sparse_vector
+from sparse_index.errors import CorpusError, ModelError
+from sparse_index.ml import commons
+from sparse_index.ml.waits import Wait, wait_until
+from sparse_index.plan.model import Plan, save_plan
+from sparse_index.store import Store
+
+pytestmark = pytest.mark.integration
+COUNT = 400
+CHUNK = 64
+
+TASK = """
+import sys
+from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.encode.part import encode_part
+from sparse_index.plan.model import load_plan
+from sparse_index.store import Store
+host, port, root, path, model_id = sys.argv[1:]
+store = Store(root)
+plan = load_plan(store, path)
+cluster = Cluster.connect(ConnectionSettings(host=host, port=int(port), use_ssl=False))
+encode_part(cluster, store, plan, plan.encode_parts[0], model_id, cores=2)
+"""
+
+
+@pytest.fixture(scope="module")
+def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    plain_cluster.put(
+        "/_cluster/settings",
+        {"persistent": {"plugins.ml_commons.allow_registering_model_via_local_file": "true"}},
+    )
+    config = real_config("encode-model", tmp_path_factory.mktemp("model"))
+    group = bare_plan(config).group
+    group_id = commons.create_group(plain_cluster, group, "a test")
+    started = commons.register(plain_cluster, config.encoder, group_id, group)
+    deadline = time.time() + 60
+    found = wait_until(
+        plain_cluster,
+        Wait(kind="register", task_id=started.task_id, model_id=started.model_id, deadline_at=deadline),
+        poll_s=0.1,
+    )
+    task_id = commons.deploy(plain_cluster, found)
+    wait_until(plain_cluster, Wait(kind="deploy", task_id=task_id, model_id=found, deadline_at=deadline), poll_s=0.1)
+    yield found
+    commons.remove_build_models(plain_cluster, group)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> CorpusConfig:
+    config = real_config(f"encode-{uuid4().hex[:8]}", tmp_path, encoder={"chunk_docs": CHUNK})
+    write_corpus(config, rows(COUNT))
+    return config
+
+
+@pytest.fixture
+def store(config: CorpusConfig) -> Store:
+    return Store(config.store)
+
+
+@pytest.fixture
+def plan(plain_cluster: Cluster, config: CorpusConfig) -> Plan:
+    plan = planned(plain_cluster, config)
+    assert [part.items for part in plan.encode_parts] == [COUNT]
+    return plan
+
+
+def files_of(store: Store, plan: Plan) -> PartFiles:
+    return PartFiles(store, plan.fingerprint, plan.build_id, 0)
+
+
+def vectors(store: Store, plan: Plan) -> dict[str, tuple[list[str], list[float]]]:
+    table = store.read_table(files_of(store, plan).merged_path)
+    assert table.num_rows == COUNT
+    return {row["text_hash"]: (row["tokens"], row["weights"]) for row in table.to_pylist()}
+
+
+def test_every_vector_is_the_models_own(plain_cluster: Cluster, store: Store, plan: Plan, model_id: str) -> None:
+    part = plan.encode_parts[0]
+    result = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
+    assert (result.encoded, result.reused, result.dead_letters) == (COUNT, 0, 0)
+    assert result.predict_calls == COUNT / plan.config.encoder.docs_per_request
+    kept = vectors(store, plan)
+    assert files_of(store, plan).chunk_paths() == []
+    manifest = {row["id"]: row["text_hash"] for row in store.read_table(plan.manifest).to_pylist()}
+    answer = Predictor(plain_cluster, model_id, 60)(["title 7. body number 7"])[0]
+    direct = sparse_vector(answer, plan.config.encoder.pruning)
+    tokens, weights = kept[manifest["d7"]]
+    assert tokens == list(direct.tokens)
+    assert weights == pytest.approx(direct.weights, rel=1e-6)
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_a_finished_part_is_not_encoded_again(plain_cluster: Cluster, store: Store, plan: Plan, model_id: str) -> None:
+    part = plan.encode_parts[0]
+    first = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
+    assert encode_part(plain_cluster, store, plan, part, "no-such-model", cores=2) == first
+    # Killed between the merge and the report: everything is there, nothing is predicted.
+    store.delete(report_path(plan, part))
+    again = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
+    assert (again.encoded, again.reused, again.predict_calls) == (0, COUNT, 0)
+
+
+def test_killed_five_times(
+    plain_cluster: Cluster, plain_settings: ConnectionSettings, store: Store, plan: Plan, model_id: str
+) -> None:
+    save_plan(store, plan)
+    texts_kept = 0
+    for kill in range(5):
+        process = start_task(plain_settings, store, plan, model_id)
+        wait_for_chunks(process, store, plan, more_than=len(files_of(store, plan).hashes()))
+        time.sleep(0.05 * kill)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kept_now = len(files_of(store, plan).hashes())
+        assert kept_now >= texts_kept
+        texts_kept = kept_now
+    result = encode_part(plain_cluster, store, plan, plan.encode_parts[0], model_id, cores=2)
+    assert (result.reused, result.encoded) == (texts_kept, COUNT - texts_kept)
+    disturbed = vectors(store, plan)
+    assert undisturbed(plain_cluster, store, plan, model_id) == disturbed
+
+
+def start_task(settings: ConnectionSettings, store: Store, plan: Plan, model_id: str) -> subprocess.Popen[bytes]:
+    arguments = [settings.host, str(settings.port), store.root_uri, f"{plan.folder}/plan.json", model_id]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "include")}
+    return subprocess.Popen([sys.executable, "-c", TASK, *arguments], env=environment)
+
+
+def wait_for_chunks(process: subprocess.Popen[bytes], store: Store, plan: Plan, more_than: int) -> None:
+    """Until the task has committed something new, or ended."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if len(files_of(store, plan).hashes()) > more_than:
+            return
+        time.sleep(0.02)
+
+
+def undisturbed(cluster: Cluster, store: Store, plan: Plan, model_id: str) -> dict[str, tuple[list[str], list[float]]]:
+    """The same part encoded by another build at one go."""
+    other = plan.model_copy(update={"build_id": "20990101T000000-abcdef"})
+    encode_part(cluster, store, other, plan.encode_parts[0], model_id, cores=2)
+    return vectors(store, other)
+
+
+class Killed(BaseException):
+    """Stands for the kill in the one test that counts requests from inside."""
+
+
+def test_a_kill_costs_at_most_one_chunk(plain_cluster: Cluster, store: Store, plan: Plan, model_id: str) -> None:
+    asked: list[int] = []
+
+    class Counting(Cluster):
+        def __init__(self, real: Cluster) -> None:
+            self.real = real
+
+        def request(self, method: str, path: str, body: object = None, **options: object) -> object:
+            if "_predict" in path:
+                asked.append(len(body["text_docs"]))  # type: ignore[index]
+            return self.real.request(method, path, body, **options)  # type: ignore[arg-type]
+
+    class DiesAt:
+        """A store that stops working, as for a killed process: nothing is committed on the way out."""
+
+        def __init__(self, real: Store, writes: int) -> None:
+            self.real, self.writes = real, writes
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.real, name)
+
+        def write_table(self, *arguments: object) -> None:
+            if self.writes == 0:
+                raise Killed
+            self.writes -= 1
+            self.real.write_table(*arguments)  # type: ignore[arg-type]
+
+    part = plan.encode_parts[0]
+    with pytest.raises(Killed):
+        encode_part(Counting(plain_cluster), DiesAt(store, 3), plan, part, model_id, cores=2)  # type: ignore[arg-type]
+    kept = len(files_of(store, plan).hashes())
+    assert 0 < kept <= sum(asked)
+    assert sum(asked) - kept <= CHUNK + plan.config.encoder.docs_per_request
+    encode_part(plain_cluster, store, plan, part, model_id, cores=2)
+    assert len(vectors(store, plan)) == COUNT
+
+
+def test_a_model_that_is_gone_is_said_at_once(plain_cluster: Cluster, store: Store, plan: Plan) -> None:
+    with pytest.raises(ModelError, match="clear|Clear"):
+        encode_part(plain_cluster, store, plan, plan.encode_parts[0], "no-such-model", cores=2)
+    assert encode_report(store, plan, plan.encode_parts[0]) is None
+
+
+def test_a_corpus_that_changed_is_noticed(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store, plan: Plan, model_id: str
+) -> None:
+    write_corpus(config, rows(COUNT + 1))
+    with pytest.raises(CorpusError, match="while the build was running"):
+        encode_part(plain_cluster, store, plan, plan.encode_parts[0], model_id, cores=2)
