@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from opensearchpy import exceptions as client_errors
@@ -15,6 +16,9 @@ from sparse_index.errors import (
 )
 
 _UNAVAILABLE = frozenset({502, 503, 504})
+_PERMISSIONS = re.compile(r"no permissions for \[(?P<names>(?:[^\[\]]|\[[^\]]*\])+)\]")
+# Where OpenSearch hides a missing permission behind something else: text of the answer -> the permission.
+_HIDDEN = {"Failed to get ML node level profile": "cluster:admin/opensearch/ml/profile/nodes"}
 
 
 def translate(error: client_errors.OpenSearchException, what: str) -> SparseIndexError:
@@ -34,16 +38,26 @@ def translate(error: client_errors.OpenSearchException, what: str) -> SparseInde
 
 
 def _from_status(error: client_errors.TransportError, status: int, what: str) -> SparseIndexError:
-    reason = reason_of(error.info) or str(error.error)
+    reason = _unhidden(reason_of(error.info)) or str(error.error)
     if status == 401:
         return AccessError(f"{what}: login or password refused (401).", status, reason)
-    if status == 403 and "cluster_block_exception" not in reason:
-        return AccessError(f"{what}: permission missing (403): {reason}. See docs/security.md.", status, reason)
+    if (status == 403 or permissions_named(reason)) and "cluster_block_exception" not in reason:
+        return AccessError(f"{what}: permission missing ({status}): {reason}. See docs/security.md.", status, reason)
     if status == 429:
         return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
     if status in _UNAVAILABLE:
         return UnavailableError(f"{what}: the cluster is not ready ({status}): {reason}.", status, reason)
     return TerminalError(f"{what}: refused with {status}: {reason}", status, reason)
+
+
+def permissions_named(text: str) -> list[str]:
+    """The permissions that a refusal of the security plugin names, in an error or in the items of a 200."""
+    return [name.strip() for match in _PERMISSIONS.finditer(text) for name in match["names"].split(",")]
+
+
+def _unhidden(reason: str) -> str:
+    hidden = next((permission for text, permission in _HIDDEN.items() if text in reason), None)
+    return f"{reason}: no permissions for [{hidden}]" if hidden else reason
 
 
 def reason_of(info: Any) -> str:

@@ -48,7 +48,12 @@ def write_alias(candidate: str) -> str:
 
 def group_name(alias: str, build_id: str) -> str:
     """The model group of one build: the mark by which teardown, preflight and janitor find its models."""
-    return f"{MARK}--{alias}--b{build_id}"
+    return f"{group_prefix(alias)}{build_id}"
+
+
+def group_prefix(alias: str) -> str:
+    """What the model groups of all builds of `alias` begin with."""
+    return f"{MARK}--{alias}--b"
 
 
 def parse_group(name: str) -> Owner | None:

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.encoder import EncoderConfig, ExistingModel, FileModel
-from sparse_index.errors import ModelError, TerminalError
+from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
+from sparse_index.ml.messages import explain
 from sparse_index.ml.sources import registration_body, upload
 from sparse_index.ml.states import ModelState
 from sparse_index.ml.usage import used_by
-from sparse_index.ml.waits import deployed_nodes
+from sparse_index.ml.waits import holding_nodes
+from sparse_index.names import group_prefix, parse_group
 
 log = logging.getLogger(__name__)
 
 ML = "/_plugins/_ml"
 SECOND_LOOK_S = 2.0
-UNDEPLOY_DEADLINE_S = 120.0
+GONE_DEADLINE_S = 120.0
 POLL_S = 0.5
 PAGE = 100
 
@@ -55,7 +58,20 @@ def create_group(cluster: Cluster, name: str, description: str) -> str:
     if found is not None:
         return found
     body = {"name": name, "description": description}
-    return str(cluster.post(f"{ML}/model_groups/_register", body, retry=False)["model_group_id"])
+    try:
+        return str(cluster.post(f"{ML}/model_groups/_register", body, retry=False)["model_group_id"])
+    except SparseIndexError as error:
+        return _group_made_meanwhile(cluster, name, error)
+
+
+def _group_made_meanwhile(cluster: Cluster, name: str, refusal: SparseIndexError) -> str:
+    """A name that is taken, or a connection that broke after the request: the group may be there all the same."""
+    if isinstance(refusal, AccessError):
+        raise refusal
+    found = find_group(cluster, name)
+    if found is None:
+        raise refusal
+    return found
 
 
 def models_in_group(cluster: Cluster, group_id: str) -> dict[str, Json]:
@@ -80,8 +96,10 @@ def register(cluster: Cluster, encoder: EncoderConfig, group_id: str, group: str
         # A killed upload cannot be continued: its chunks are not known. It makes room for a whole one.
         delete_model(cluster, model_id)
     if isinstance(model, FileModel):
-        return RegisterStarted(None, upload(cluster, model, group_id))
-    answer = cluster.post(f"{ML}/models/_register", registration_body(model, group_id), retry=False)
+        with _explained(f"Model {model.name} was not registered"):
+            return RegisterStarted(None, upload(cluster, model, group_id))
+    with _explained(f"Model {model.name} was not registered"):
+        answer = cluster.post(f"{ML}/models/_register", registration_body(model, group_id), retry=False)
     log.info("Registration of %s in group %s is task %s.", model.name, group, answer["task_id"])
     return RegisterStarted(str(answer["task_id"]), None)
 
@@ -104,7 +122,19 @@ def deploy(cluster: Cluster, model_id: str) -> str | None:
         raise ModelError(f"Model {model_id} does not exist any more. Trigger a new run: finished chunks are kept.")
     if document.get("model_state") in (ModelState.DEPLOYED, ModelState.DEPLOYING):
         return None
-    return str(cluster.post(f"{ML}/models/{model_id}/_deploy", retry=False)["task_id"])
+    with _explained(f"Model {model_id} was not deployed"):
+        return str(cluster.post(f"{ML}/models/{model_id}/_deploy", retry=False)["task_id"])
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """A refusal becomes a ModelError with cause and remedy; missing permissions and outages stay what they are."""
+    try:
+        yield
+    except TerminalError as error:
+        if type(error) is not TerminalError:
+            raise
+        raise ModelError(f"{what}: {explain(error.message)}", error.status, error.reason) from error
 
 
 def undeploy(
@@ -114,33 +144,54 @@ def undeploy(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Free the model's memory on every node and wait until the nodes say so; ModelError when they do not."""
-    deadline = clock() + UNDEPLOY_DEADLINE_S
-    try:
-        cluster.post(f"{ML}/models/{model_id}/_undeploy")
-    except TerminalError as error:
-        if error.status != 404:
-            raise
-    while nodes := deployed_nodes(cluster.get(f"{ML}/profile/models/{model_id}"), model_id):
+    """Free the model's memory on every node and wait until the nodes say so; ModelError when they do not.
+
+    A deployment under way cannot be cancelled. Where its model is deleted meanwhile, the node keeps it in memory for
+    ever and no request reaches it any more (seen on 3.6.0), so this waits for its end and undeploys again.
+    """
+    deadline = clock() + GONE_DEADLINE_S
+    while True:
+        _ignoring_gone(cluster, "POST", f"{ML}/models/{model_id}/_undeploy")
+        busy = _deployments_under_way(cluster, model_id) + _holders(cluster, model_id)
+        if not busy:
+            return
         if clock() >= deadline:
-            raise ModelError(f"Model {model_id} is still deployed on {', '.join(nodes)}. Undeploy it by hand.")
+            raise ModelError(
+                f"Model {model_id} is still held by {', '.join(busy)} after {GONE_DEADLINE_S:.0f} s. Undeploy it by hand "
+                f"(POST {ML}/models/{model_id}/_undeploy) or restart the node; the next preflight deletes it."
+            )
         sleep(POLL_S)
 
 
+def _deployments_under_way(cluster: Cluster, model_id: str) -> list[str]:
+    """From the nodes' own memory: a task document of a node that died says RUNNING for ever."""
+    nodes: Json = cluster.get(f"{ML}/profile/tasks").get("nodes", {})
+    tasks = (task for node in nodes.values() for task in node.get("tasks", {}).values())
+    return [
+        f"deploy task {task.get('task_id')}"
+        for task in tasks
+        if task.get("model_id") == model_id and task.get("task_type") == "DEPLOY_MODEL"
+    ]
+
+
+def _holders(cluster: Cluster, model_id: str) -> list[str]:
+    return [f"node {node}" for node in holding_nodes(cluster.get(f"{ML}/profile/models/{model_id}"), model_id)]
+
+
 def delete_model(cluster: Cluster, model_id: str) -> None:
-    """Delete the model and its task documents. A second delete answers 500, so the model itself is asked."""
+    """Delete the model and its task documents. A second delete may answer 500, so the model itself is asked."""
     try:
         cluster.delete(f"{ML}/models/{model_id}")
     except TerminalError:
         if get_model(cluster, model_id) is not None:
             raise
     for hit in _search(cluster, "tasks", {"term": {"model_id": model_id}}):
-        _ignoring_gone(cluster, f"{ML}/tasks/{hit['_id']}")
+        _ignoring_gone(cluster, "DELETE", f"{ML}/tasks/{hit['_id']}")
 
 
 def undeploy_group(cluster: Cluster, group: str) -> list[str]:
-    """Undeploy every model of the group called `group`; gives their ids."""
-    models = _models_of(cluster, group)
+    """Undeploy every model of the group called `group` that nothing refers to; gives their ids."""
+    models = [model_id for model_id in _models_of(cluster, group) if not _users(cluster, model_id, group)]
     for model_id in models:
         undeploy(cluster, model_id)
     return models
@@ -152,7 +203,7 @@ def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None
     kept: list[str] = []
     for look in range(2):
         for model_id in _models_of(cluster, group):
-            users = used_by(cluster, model_id)
+            users = _users(cluster, model_id, group)
             if users:
                 kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
                 continue
@@ -164,11 +215,26 @@ def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None
     return Removal(tuple(deleted), tuple(dict.fromkeys(kept)))
 
 
-def delete_group(cluster: Cluster, group: str) -> None:
-    """Delete the group called `group` and forget it; a group that still holds a kept model stays."""
-    group_id = find_group(cluster, group)
-    if group_id is not None and not models_in_group(cluster, group_id):
-        _ignoring_gone(cluster, f"{ML}/model_groups/{group_id}")
+def delete_group(
+    cluster: Cluster,
+    group: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Delete the group called `group`; a group that still holds a kept model stays.
+
+    The server counts what a deleted model leaves for a second or two (409), so this asks again until the deadline.
+    """
+    deadline = clock() + GONE_DEADLINE_S
+    while (group_id := find_group(cluster, group)) is not None and not models_in_group(cluster, group_id):
+        try:
+            _ignoring_gone(cluster, "DELETE", f"{ML}/model_groups/{group_id}")
+            return
+        except TerminalError as error:
+            if error.status != 409 or clock() >= deadline:
+                raise
+        sleep(POLL_S)
 
 
 def remove_build_models(cluster: Cluster, group: str) -> Removal:
@@ -176,6 +242,18 @@ def remove_build_models(cluster: Cluster, group: str) -> Removal:
     removal = delete_models(cluster, group)
     delete_group(cluster, group)
     return removal
+
+
+def marked_groups(cluster: Cluster, alias: str) -> list[str]:
+    """The names of all groups that carry the mark of `alias`, whichever build made them."""
+    hits = _search(cluster, "model_groups", {"prefix": {"name.keyword": group_prefix(alias)}})
+    names = (str(hit["_source"].get("name", "")) for hit in hits)
+    return sorted(name for name in names if (owner := parse_group(name)) is not None and owner.alias == alias)
+
+
+def _users(cluster: Cluster, model_id: str, group: str) -> list[str]:
+    owner = parse_group(group)
+    return used_by(cluster, model_id, owner.alias if owner else None)
 
 
 def _models_of(cluster: Cluster, group: str) -> list[str]:
@@ -194,9 +272,9 @@ def _search(cluster: Cluster, kind: str, query: Json) -> list[Json]:
     return hits
 
 
-def _ignoring_gone(cluster: Cluster, path: str) -> None:
+def _ignoring_gone(cluster: Cluster, method: str, path: str) -> None:
     try:
-        cluster.delete(path)
+        cluster.request(method, path)
     except TerminalError as error:
         if error.status != 404:
             raise

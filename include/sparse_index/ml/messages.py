@@ -4,29 +4,76 @@ from __future__ import annotations
 
 import re
 
+import orjson
+
+_NODE_ID = re.compile(r"^[\w-]{20,}$")
+
+# Order matters: the first that matches wins, so what is certain comes before what is general.
 _CAUSES: tuple[tuple[str, str], ...] = (
     (
-        r"model content changed|hash",
+        r"no permissions for|User doesn't have privilege",
+        "the user of the connection lacks this permission: see docs/security.md",
+    ),
+    (
+        r"model content changed|[Hh]ash value|content hash",
         "the file's sha256 is not the configured one (or memory ran out): check `encoder.model.sha256`",
     ),
-    (r"Connection refused|UnknownHost|connect timed out|No route", "the cluster cannot reach the model's address"),
-    (
-        r"^[\w-]+(\.[\w-]+)+$",
-        "the cluster cannot look up this host: without a way out use `source: file` or `url`",
-    ),
     (r"Exceed max local model", "the ML nodes hold as many models as they may: undeploy one, or add a node"),
-    (r"[Mm]emory [Cc]ircuit [Bb]reaker|memory_threshold", "the memory breaker is open: free memory on the ML nodes"),
-    (r"no permissions for", "the user of the connection lacks this permission: see docs/security.md"),
-    (r"tokenizer", "the zip has no usable tokenizer.json beside the model file"),
-    (r"Name or service not known|not known", "the cluster cannot look up the model's host"),
-    (r'^\{"[\w-]{20,}":\s*"[^"]*"\}$', "the node could not load PyTorch's native libraries; its log says more"),
+    (
+        r"[Cc]ircuit [Bb]reaker|memory_threshold",
+        "a breaker is open: free memory (or disk, if it says so) on the ML nodes, then run again",
+    ),
+    (r"[Tt]okenizer", "the zip has no usable tokenizer.json at its top level: pack it anew"),
+    (
+        r"file not found in|not a ZIP archive|PytorchStreamReader|[Ff]ind model file|multiple model file",
+        "the file is not a zip with one model (.pt or .onnx) and tokenizer.json at its top level: pack it anew",
+    ),
+    (
+        r"Connection refused|UnknownHost|[Cc]onnect timed out|No route|FileNotFoundException|Server returned HTTP",
+        "the cluster cannot fetch the model from its address: open the address from an ML node, or use `source: file`",
+    ),
+    (
+        r"Name or service not known|not known|^[\w-]+(\.[\w-]+)+$",
+        "the cluster cannot look up this host: give it a way out, or use `source: file` (or `url` with a mirror)",
+    ),
+    (
+        r"[Nn]o eligible node",
+        "no node may run models: add a node with the role ml, or set plugins.ml_commons.only_run_on_ml_node: false",
+    ),
+    (
+        r"libtorch|libdjl|PyTorch|\.pytorch\.|UnsatisfiedLink|djl",
+        "the node could not load PyTorch's native libraries: put them into its ml_cache; its log says more",
+    ),
+)
+
+
+_HOST = re.compile(r"^[\w-]+(\.[\w-]+)+$")
+_NO_NATIVES = (
+    "this host could not be reached by a node that has no PyTorch libraries yet: put them into the node's ml_cache, or "
+    "give the node a way out"
 )
 
 
 def explain(raw: object) -> str:
-    """`raw` as the server gave it, and, where we know it, what it means and what to do."""
-    text = str(raw or "no reason given").strip()
+    """`raw` as the server gave it, without the node ids around it, and, where we know it, what it means and what to do."""
+    given = str(raw or "no reason given").strip()
+    reasons = _reasons_of_nodes(given)
+    text = " | ".join(dict.fromkeys(reasons)) or given
+    # A node that loads a model has the model already: the host it names is the one it wants its libraries from.
+    if reasons and all(_HOST.match(reason) for reason in reasons):
+        return f"{text} -> {_NO_NATIVES}"
     for pattern, cause in _CAUSES:
         if re.search(pattern, text):
             return f"{text} -> {cause}"
     return text
+
+
+def _reasons_of_nodes(text: str) -> list[str]:
+    """A deployment's error is JSON, node id -> reason; any other text gives none."""
+    try:
+        reasons = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return []
+    if isinstance(reasons, dict) and all(_NODE_ID.match(node) for node in reasons):
+        return [str(reason) for reason in reasons.values()]
+    return []

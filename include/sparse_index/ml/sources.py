@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,6 +76,26 @@ def local_zip(path: str) -> LocalZip:
     if size == 0:
         raise ConfigError(f"The model file {path} is empty. Correct `encoder.model.path`.")
     return LocalZip(path, size, digest.hexdigest())
+
+
+def require_usable_zip(model: FileModel) -> None:
+    """ConfigError unless the file is a zip with one model and a `tokenizer.json` at its top level.
+
+    ML Commons registers anything and finds out when it deploys.
+    """
+    suffix = ".onnx" if model.model_format == "ONNX" else ".pt"
+    try:
+        with fsspec.open(model.path, "rb") as file, zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except FileNotFoundError as error:
+        raise ConfigError(f"The model file {model.path} does not exist. Correct `encoder.model.path`.") from error
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"The model file {model.path} cannot be read as a zip ({error}).") from error
+    models = [name for name in names if name.endswith(suffix)]
+    wanted = [f"exactly one {suffix} file, not {len(models)}"] if len(models) != 1 else []
+    wanted += ["tokenizer.json"] if "tokenizer.json" not in names else []
+    if wanted:
+        raise ConfigError(f"The model file {model.path} needs {' and '.join(wanted)} at its top level. Pack it anew.")
 
 
 def upload(cluster: Cluster, model: FileModel, group_id: str) -> str:

@@ -16,6 +16,9 @@ class TaskState(StrEnum):
     COMPLETED_WITH_ERROR = "COMPLETED_WITH_ERROR"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    CANCELLING = "CANCELLING"
+    EXPIRED = "EXPIRED"
+    UNREACHABLE = "UNREACHABLE"
 
 
 class ModelState(StrEnum):
@@ -31,7 +34,7 @@ class ModelState(StrEnum):
 
 
 TASK_PENDING = frozenset({TaskState.CREATED, TaskState.RUNNING})
-TASK_FAILED = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.COMPLETED_WITH_ERROR})
+TASK_FAILED = frozenset(TaskState) - TASK_PENDING - {TaskState.COMPLETED}
 MODEL_REGISTERED = frozenset(ModelState) - {ModelState.REGISTERING}
 MODEL_DEPLOY_PENDING = frozenset({ModelState.REGISTERED, ModelState.DEPLOYING, ModelState.UNDEPLOYED})
 MODEL_DEPLOY_FAILED = frozenset({ModelState.DEPLOY_FAILED, ModelState.PARTIALLY_DEPLOYED})

@@ -6,21 +6,26 @@ import orjson
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import AccessError, TerminalError
+from sparse_index.names import candidate_pattern
 
 
-def used_by(cluster: Cluster, model_id: str) -> list[str]:
-    """Search and ingest pipelines that name the model, as "search pipeline 'x'".
+def used_by(cluster: Cluster, model_id: str, alias: str | None = None) -> list[str]:
+    """What names the model: search and ingest pipelines, and mapping or settings of the indices of `alias`.
 
-    A user who may not read search pipelines cannot prove anything: AccessError. Ingest pipelines are read if allowed.
+    Each as "search pipeline 'x'". A user who may not read search pipelines or the alias's own indices cannot prove
+    anything: AccessError. Ingest pipelines are read if allowed.
     """
-    found = _naming(_pipelines(cluster, "/_search/pipeline"), "search pipeline", model_id)
+    found = _naming(_answer(cluster, "/_search/pipeline"), "search pipeline", model_id)
+    if alias is not None:
+        # `GET /<pattern>` gives mapping and settings in one answer: a semantic field or a default pipeline names models.
+        found += _naming(_answer(cluster, f"/{candidate_pattern(alias)}"), "index", model_id)
     try:
-        return found + _naming(_pipelines(cluster, "/_ingest/pipeline"), "ingest pipeline", model_id)
+        return found + _naming(_answer(cluster, "/_ingest/pipeline"), "ingest pipeline", model_id)
     except AccessError:
         return found
 
 
-def _pipelines(cluster: Cluster, path: str) -> Json:
+def _answer(cluster: Cluster, path: str) -> Json:
     try:
         answer: Json = cluster.get(path)
     except TerminalError as error:
@@ -30,6 +35,6 @@ def _pipelines(cluster: Cluster, path: str) -> Json:
     return answer
 
 
-def _naming(pipelines: Json, kind: str, model_id: str) -> list[str]:
+def _naming(things: Json, kind: str, model_id: str) -> list[str]:
     needle = model_id.encode()
-    return [f"{kind} '{name}'" for name, body in pipelines.items() if needle in orjson.dumps(body)]
+    return [f"{kind} '{name}'" for name, body in things.items() if needle in orjson.dumps(body)]

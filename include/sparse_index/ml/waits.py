@@ -69,9 +69,10 @@ def check(wait: Wait, answers: Sequence[Json | None], memory: Memory | None, now
 def _with_patience(wait: Wait, state: str, memory: Memory | None, now: float) -> Verdict:
     seen = memory if memory is not None and memory.state == state else Memory(state=state, since=now)
     if now >= wait.deadline_at:
-        return Verdict(state="failed", detail=f"the deadline is over; last state: {state}", memory=seen)
+        detail = f"the deadline is over; last state: {state}, for {now - seen.since:.0f} s"
+        return Verdict(state="failed", detail=detail, memory=seen)
     if now - seen.since >= wait.standstill_s:
-        detail = f"nothing has moved for {now - seen.since:.0f} s; last state: {state}. Look at the ML nodes' logs."
+        detail = f"nothing has moved for {now - seen.since:.0f} s; last state: {state}. Look at the ML nodes' logs"
         return Verdict(state="failed", detail=detail, memory=seen)
     return Verdict(state="waiting", detail=state, memory=seen)
 
@@ -116,10 +117,19 @@ def _deploy_verdict(wait: Wait, answers: Sequence[Json | None]) -> Verdict:
 
 
 def deployed_nodes(profile: Json, model_id: str) -> list[str]:
-    """The ids of the nodes whose own profile says that the model is in their memory."""
+    """The ids of the nodes whose own profile says that the model works there."""
+    return [node for node, state in _node_states(profile, model_id).items() if state == ModelState.DEPLOYED]
+
+
+def holding_nodes(profile: Json, model_id: str) -> list[str]:
+    """The ids of the nodes that have the model in memory, or are loading it."""
+    held = (ModelState.DEPLOYED, ModelState.DEPLOYING)
+    return [node for node, state in _node_states(profile, model_id).items() if state in held]
+
+
+def _node_states(profile: Json, model_id: str) -> dict[str, object]:
     nodes: Json = profile.get("nodes", {})
-    states = {node: body.get("models", {}).get(model_id, {}).get("model_state") for node, body in nodes.items()}
-    return [node for node, state in states.items() if state == ModelState.DEPLOYED]
+    return {node: body.get("models", {}).get(model_id, {}).get("model_state") for node, body in nodes.items()}
 
 
 def wait_until(

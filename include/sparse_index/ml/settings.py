@@ -1,0 +1,95 @@
+"""The cluster settings of ML Commons that a corpus needs. They are the cluster's: runs never flip them back.
+
+Memory thresholds are not among them: raising one hides that a node is full, until it dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import ExistingModel, FileModel, UrlModel
+from sparse_index.errors import ConfigError
+
+SECTION = "plugins.ml_commons"
+ML_NODES_ONLY = f"{SECTION}.only_run_on_ml_node"
+FROM_URL = f"{SECTION}.allow_registering_model_via_url"
+FROM_FILE = f"{SECTION}.allow_registering_model_via_local_file"
+
+Former = dict[str, str | None]
+
+
+def required_settings(config: CorpusConfig, *, has_ml_node: bool) -> dict[str, str]:
+    """Setting -> value without which the encoder of `config` cannot be registered or deployed."""
+    model = config.encoder.model
+    required: dict[str, str] = {}
+    if not has_ml_node and not isinstance(model, ExistingModel):
+        required[ML_NODES_ONLY] = "false"
+    if isinstance(model, UrlModel):
+        required[FROM_URL] = "true"
+    if isinstance(model, FileModel):
+        required[FROM_FILE] = "true"
+    return required
+
+
+def missing_settings(cluster: Cluster, config: CorpusConfig) -> dict[str, str]:
+    """The required settings that have another value now."""
+    now = effective_settings(cluster, SECTION)
+    required = required_settings(config, has_ml_node=has_ml_node(cluster))
+    return {name: value for name, value in required.items() if now.get(name) != value}
+
+
+def ensure_settings(cluster: Cluster, config: CorpusConfig) -> Former:
+    """Set what is missing; gives the former persistent values of what was changed (None: the default applied)."""
+    missing = missing_settings(cluster, config)
+    if not missing:
+        return {}
+    persistent = _flat(cluster.get("/_cluster/settings").get("persistent", {}))
+    cluster.put("/_cluster/settings", {"persistent": missing})
+    still = missing_settings(cluster, config)
+    if still:
+        raise ConfigError(
+            f"{', '.join(still)} was set, but has another value all the same: a transient setting overrides it. "
+            f"Remove that one: PUT /_cluster/settings {_json({'transient': dict.fromkeys(still)})}"
+        )
+    return {name: persistent.get(name) for name in missing}
+
+
+def restore_settings(cluster: Cluster, former: Former) -> None:
+    """Give the settings back the values that `ensure_settings` found; by hand only, another corpus may need them."""
+    if former:
+        cluster.put("/_cluster/settings", {"persistent": former})
+
+
+def put_request(settings: Mapping[str, Any]) -> str:
+    """The request that sets `settings`, as a person types it."""
+    return f"PUT /_cluster/settings {_json({'persistent': dict(settings)})}"
+
+
+def effective_settings(cluster: Cluster, section: str) -> dict[str, str]:
+    """Full name -> value that applies, of everything below `section`; transient wins over persistent over default."""
+    # Not with `flat_settings`: then `filter_path` matches nothing and the answer is empty.
+    answer: Json = cluster.get("/_cluster/settings", include_defaults="true", filter_path=f"*.{section}")
+    levels = (_flat(answer.get(level, {})) for level in ("defaults", "persistent", "transient"))
+    return {name: value for level in levels for name, value in level.items()}
+
+
+def has_ml_node(cluster: Cluster) -> bool:
+    nodes: Json = cluster.get("/_nodes/os", filter_path="nodes.*.roles").get("nodes", {})
+    return any("ml" in node.get("roles", []) for node in nodes.values())
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
+    return flat
+
+
+def _json(body: Json) -> str:
+    return orjson.dumps(body).decode()

@@ -1,0 +1,101 @@
+"""Everything that would make a build fail later, named at once, before anything is made."""
+
+from __future__ import annotations
+
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import ExistingModel
+from sparse_index.errors import SparseIndexError
+from sparse_index.index.alias import observe_alias
+from sparse_index.ml.settings import Former
+from sparse_index.preflight.capacity import check_disk, check_model_places
+from sparse_index.preflight.connection import (
+    ML_PLUGIN,
+    SECURITY,
+    check_permissions,
+    check_plugins,
+    check_version,
+    installed_plugins,
+)
+from sparse_index.preflight.encoder import check_model, check_settings
+from sparse_index.preflight.leftovers import IsLive, sweep
+from sparse_index.preflight.report import Findings, PreflightReport, Problem
+from sparse_index.preflight.storage import check_store
+from sparse_index.store import Store
+
+__all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
+
+
+def preflight(
+    cluster: Cluster,
+    config: CorpusConfig,
+    store: Store,
+    *,
+    is_live: IsLive | None = None,
+    workers_share_files: bool = True,
+) -> PreflightReport:
+    """`examine`, and one error that names every problem when there is any."""
+    report = examine(cluster, config, store, is_live=is_live, workers_share_files=workers_share_files)
+    return report.require_ready()
+
+
+def examine(
+    cluster: Cluster,
+    config: CorpusConfig,
+    store: Store,
+    *,
+    is_live: IsLive | None = None,
+    workers_share_files: bool = True,
+) -> PreflightReport:
+    """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
+
+    `is_live`: whether a build id has a run still; what others have left is removed then. `workers_share_files`: False
+    where tasks run on several machines, which do not see each other's folders.
+    """
+    findings = Findings()
+    check_store(findings, config, store, workers_share_files=workers_share_files)
+    about, former, swept = "", {}, []
+    try:
+        about = check_version(findings, cluster.get("/"))
+    except SparseIndexError as error:
+        # Whoever does not answer or does not let us in says the same to every further question.
+        findings.problem(error.message, type(error))
+    else:
+        former = _check_cluster(findings, cluster, config)
+        swept = _sweep(findings, cluster, config.alias, is_live)
+    return PreflightReport(
+        config.alias, about, tuple(findings.problems), tuple(findings.warnings), tuple(swept), former
+    )
+
+
+def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
+    plugins: dict[str, set[str]] = {}
+    with findings.checking():
+        plugins = installed_plugins(cluster)
+        check_plugins(findings, plugins)
+    if not plugins or SECURITY in plugins:
+        with findings.checking():
+            check_permissions(findings, cluster, config)
+    with findings.checking():
+        observe_alias(cluster, config.alias).require_sound()
+    with findings.checking():
+        check_disk(findings, cluster)
+    return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+
+
+def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
+    former: Former = {}
+    with findings.checking():
+        former = check_settings(findings, cluster, config)
+    with findings.checking():
+        check_model(findings, cluster, config)
+    if not isinstance(config.encoder.model, ExistingModel):
+        with findings.checking():
+            check_model_places(findings, cluster)
+    return former
+
+
+def _sweep(findings: Findings, cluster: Cluster, alias: str, is_live: IsLive | None) -> list[str]:
+    with findings.checking():
+        return sweep(findings, cluster, alias, is_live)
+    return []

@@ -1,0 +1,100 @@
+"""Whether there is room: disk for a new index, a free place for a model on every node that would hold it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.ml.settings import ML_NODES_ONLY, SECTION, effective_settings
+from sparse_index.preflight.report import Findings
+
+_DISK = "cluster.routing.allocation.disk"
+_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
+_HOLDING = frozenset({"DEPLOYED", "DEPLOYING", "PARTIALLY_DEPLOYED"})
+
+
+@dataclass(frozen=True)
+class NodeDisk:
+    """Bytes of one data node's disk."""
+
+    name: str
+    total: int
+    available: int
+
+    @property
+    def used_percent(self) -> float:
+        return 100 * (1 - self.available / self.total)
+
+
+def check_disk(findings: Findings, cluster: Cluster) -> None:
+    settings = effective_settings(cluster, _DISK)
+    if settings.get(f"{_DISK}.threshold_enabled") == "false":
+        return
+    low, high = (settings.get(f"{_DISK}.watermark.{level}", "") for level in ("low", "high"))
+    disks = data_disks(cluster)
+    full = [disk for disk in disks if disk.available < needed_bytes(high, disk.total)]
+    if disks and len(full) == len(disks):
+        findings.problem(
+            f"Every data node is over the high disk watermark ({high}): {_usage(full)}. No new shard can be placed. "
+            "Free disk space or add a node."
+        )
+        return
+    nearly = [disk for disk in disks if disk.available < needed_bytes(low, disk.total)]
+    if nearly:
+        findings.warning(f"Over the low disk watermark ({low}), so no replica goes there: {_usage(nearly)}.")
+
+
+def data_disks(cluster: Cluster) -> list[NodeDisk]:
+    answer: Json = cluster.get("/_nodes/stats/fs", filter_path="nodes.*.name,nodes.*.roles,nodes.*.fs.total")
+    return [
+        NodeDisk(node["name"], node["fs"]["total"]["total_in_bytes"], node["fs"]["total"]["available_in_bytes"])
+        for node in answer.get("nodes", {}).values()
+        if "data" in node.get("roles", []) and node.get("fs", {}).get("total", {}).get("total_in_bytes")
+    ]
+
+
+def needed_bytes(watermark: str, total: int) -> float:
+    """The bytes that must stay free under a watermark: "85%" of `total` used, 0.85, or free bytes such as "500mb"."""
+    text = watermark.strip().lower()
+    if match := re.fullmatch(r"([\d.]+)(%?)", text):
+        used = float(match[1]) / 100 if match[2] else float(match[1])
+        return total * (1 - used)
+    if match := re.fullmatch(r"([\d.]+)(b|kb|mb|gb|tb|pb)", text):
+        return float(match[1]) * _UNITS[match[2]]
+    return 0.0
+
+
+def _usage(disks: list[NodeDisk]) -> str:
+    return ", ".join(f"{disk.name} {disk.used_percent:.1f}% used" for disk in disks)
+
+
+def check_model_places(findings: Findings, cluster: Cluster) -> None:
+    """A deployment goes to every eligible node: one full node is enough to make it fail."""
+    settings = effective_settings(cluster, SECTION)
+    limit = int(settings.get(f"{SECTION}.max_model_on_node", "10"))
+    eligible = eligible_nodes(cluster, ml_nodes_only=settings.get(ML_NODES_ONLY) != "false")
+    held = models_held(cluster)
+    full = [f"{name} ({held[node]})" for node, name in eligible.items() if held.get(node, 0) >= limit]
+    if full:
+        findings.problem(
+            f"No room for another model on {', '.join(full)}: plugins.ml_commons.max_model_on_node is {limit}. Undeploy what "
+            "nobody uses (GET /_plugins/_ml/profile/models lists them), or add an ML node."
+        )
+
+
+def eligible_nodes(cluster: Cluster, *, ml_nodes_only: bool) -> dict[str, str]:
+    """Node id -> name of the nodes that local models are deployed to."""
+    answer: Json = cluster.get("/_nodes/os", filter_path="nodes.*.name,nodes.*.roles")
+    roles = {"ml"} if ml_nodes_only else {"ml", "data"}
+    nodes = answer.get("nodes", {}).items()
+    return {node: str(body.get("name", node)) for node, body in nodes if roles & set(body.get("roles", []))}
+
+
+def models_held(cluster: Cluster) -> dict[str, int]:
+    """Node id -> how many models it has in memory or is loading."""
+    nodes: Json = cluster.get("/_plugins/_ml/profile/models").get("nodes", {})
+    return {
+        node: sum(model.get("model_state") in _HOLDING for model in body.get("models", {}).values())
+        for node, body in nodes.items()
+    }

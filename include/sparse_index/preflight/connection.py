@@ -1,0 +1,67 @@
+"""What answers: is it an OpenSearch, recent enough, with the plugins that are needed, and may we use it."""
+
+from __future__ import annotations
+
+import re
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import AccessError
+from sparse_index.preflight.permissions import missing_permissions
+from sparse_index.preflight.report import Findings
+
+OLDEST = (2, 19, 0)
+SECURITY = "opensearch-security"
+ML_PLUGIN = "opensearch-ml"
+QUERY_PLUGIN = "opensearch-neural-search"
+
+
+def check_version(findings: Findings, root: Json) -> str:
+    """One line about the cluster, from the answer to `GET /`."""
+    version = root.get("version", {})
+    number, distribution = str(version.get("number", "?")), str(version.get("distribution", "unknown"))
+    if distribution != "opensearch":
+        findings.problem(
+            f"'{root.get('cluster_name')}' is no OpenSearch (distribution {distribution}, version {number}). "
+            "Correct host and port of the connection."
+        )
+    elif parse_version(number) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        findings.problem(f"OpenSearch {number} is too old: {oldest} or later is needed. Upgrade the cluster.")
+    return f"'{root.get('cluster_name')}', {distribution} {number}"
+
+
+def parse_version(number: str) -> tuple[int, ...]:
+    """(2, 19, 1) for "2.19.1" and for "2.19.1-SNAPSHOT"."""
+    return tuple(int(part) for part in re.findall(r"\d+", number.partition("-")[0]))
+
+
+def installed_plugins(cluster: Cluster) -> dict[str, set[str]]:
+    """Plugin -> names of the nodes that have it."""
+    plugins: dict[str, set[str]] = {}
+    for row in cluster.get("/_cat/plugins", format="json"):
+        plugins.setdefault(str(row["component"]), set()).add(str(row["name"]))
+    return plugins
+
+
+def check_plugins(findings: Findings, plugins: dict[str, set[str]]) -> None:
+    if ML_PLUGIN not in plugins:
+        findings.problem(
+            f"The plugin {ML_PLUGIN} is not installed on any node, so no model can run in this cluster. "
+            f"Install it on every node (bin/opensearch-plugin install {ML_PLUGIN}) and restart them."
+        )
+    if QUERY_PLUGIN not in plugins:
+        findings.warning(
+            f"The plugin {QUERY_PLUGIN} is not installed: building works, but `neural_sparse` queries will not."
+        )
+
+
+def check_permissions(findings: Findings, cluster: Cluster, config: CorpusConfig) -> None:
+    missing = missing_permissions(cluster, config.alias, config.encoder.model)
+    findings.permissions_named = frozenset(missing)
+    if missing:
+        findings.problem(
+            f"The user of connection '{config.connection}' lacks {len(missing)} permission(s): {', '.join(missing)}. Give it "
+            f"the role sparse_index_build for '{config.alias}' (include/sparse_index/roles/build.yaml, docs/security.md).",
+            AccessError,
+        )

@@ -1,0 +1,40 @@
+"""What runs that died have left in the cluster: found by our marks, removed when their run is proven dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sparse_index.cluster import Cluster
+from sparse_index.index.generations import own_indices, remove_candidate
+from sparse_index.ml.commons import marked_groups, remove_build_models
+from sparse_index.names import parse_group
+from sparse_index.preflight.report import Findings
+
+IsLive = Callable[[str], bool]
+
+
+def sweep(findings: Findings, cluster: Cluster, alias: str, is_live: IsLive | None) -> list[str]:
+    """Remove the models and candidates of dead builds; gives what was removed.
+
+    `is_live` tells whether a build (by its id) still has a run; without it nothing is removed, only named. Of the
+    candidates that never went live the newest stays for inspection.
+    """
+    groups = {group: owner.build_id for group in marked_groups(cluster, alias) if (owner := parse_group(group))}
+    never_live = [index for index in own_indices(cluster, alias) if index.is_failed_candidate]
+    candidates = {index.name: index.meta.build_id for index in never_live[1:]}
+    if is_live is None:
+        for name in [*groups, *candidates]:
+            findings.warning(f"{name} is there: of a build that runs now, or left over by one that died.")
+        return []
+    swept = [
+        group for group, build in groups.items() if not is_live(build) and _remove_models(findings, cluster, group)
+    ]
+    dead = [index for index, build in candidates.items() if not is_live(build)]
+    return swept + [index for index in dead if remove_candidate(cluster, alias, index)]
+
+
+def _remove_models(findings: Findings, cluster: Cluster, group: str) -> bool:
+    removal = remove_build_models(cluster, group)
+    for reason in removal.kept:
+        findings.warning(f"{reason} ({group}).")
+    return not removal.kept
