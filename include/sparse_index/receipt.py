@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sparse_index.encode.part import encode_report
+from sparse_index.index.gate import GateReport, gate_report
 from sparse_index.index.part import index_report
-from sparse_index.index.reconcile import Books
+from sparse_index.index.reconcile import Books, books_report
 from sparse_index.plan.model import Plan
 from sparse_index.store import Store
 
@@ -29,8 +30,6 @@ class Ending:
     failures: Mapping[str, str] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     former_settings: Mapping[str, Any] = field(default_factory=dict)
-    checks: Mapping[str, Any] = field(default_factory=dict)
-    books: Books | None = None
 
 
 def receipt_path(plan: Plan) -> str:
@@ -78,13 +77,18 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "created_at": plan.created_at.isoformat(),
         "ended_at": ending.at.isoformat(),
         "planned": plan.counts.model_dump(),
-        "books": asdict(ending.books) if ending.books else None,
+        "books": _content(books_report(store, plan)),
+        "gate": _content(gate_report(store, plan)),
         "encode": _summed([encode_report(store, plan, part) for part in plan.encode_parts]),
         "index": _summed([index_report(store, plan, part) for part in plan.index_parts]),
         "stage_seconds": dict(ending.stage_seconds),
-        "checks": dict(ending.checks),
         "former_settings": dict(ending.former_settings),
     }
+
+
+def _content(report: Books | GateReport | None) -> dict[str, Any] | None:
+    """None where the build did not come that far."""
+    return asdict(report) if report is not None else None
 
 
 def _summed(reports: Sequence[Any]) -> dict[str, Any]:

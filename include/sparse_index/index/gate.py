@@ -7,7 +7,7 @@ where there is a text). rank_features fields answer no `exists` query, so vector
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
@@ -37,7 +37,7 @@ class GateReport:
 
 
 def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
-    """Check the candidate; `BuildError` naming every check that failed."""
+    """Check the candidate and keep the report in the store; `BuildError` naming every check that failed."""
     documents = int(cluster.get(f"/{plan.candidate}/_count")["count"])
     tokens = _sampled_tokens(cluster, plan)
     texts = _has_text(store, plan, list(tokens))
@@ -45,7 +45,7 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     if problems:
         raise BuildError(f"The gate refuses {plan.candidate}: {'; '.join(problems)}. The live index stays as it is.")
     sizes = [size for size in tokens.values() if size]
-    return GateReport(
+    report = GateReport(
         documents=documents,
         live_documents=_live_documents(cluster, plan),
         sampled=len(tokens),
@@ -54,6 +54,18 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
         tokens_median=float(median(sizes)) if sizes else 0.0,
         tokens_max=max(sizes, default=0),
     )
+    store.write_json(_report_path(plan), asdict(report))
+    return report
+
+
+def gate_report(store: Store, plan: Plan) -> GateReport | None:
+    """What the gate saw when it let the candidate through; None while it has not."""
+    path = _report_path(plan)
+    return GateReport(**store.read_json(path)) if store.exists(path) else None
+
+
+def _report_path(plan: Plan) -> str:
+    return f"{plan.folder}/reports/gate.json"
 
 
 def sample_problems(tokens: Mapping[str, int], has_text: Mapping[str, bool]) -> list[str]:

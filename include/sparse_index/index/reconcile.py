@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sparse_index.cluster import Cluster
 from sparse_index.dead_letters import letters_files
@@ -66,7 +66,19 @@ def reconcile(
     write_final_manifest(store, plan, letters_files(store, plan, ["index"]))
     health = settle_candidate(cluster, plan, deadline_s=REPLICAS_DEADLINE_S, clock=clock, sleep=sleep)
     _mark_complete(cluster, plan, books.documents)
-    return Books(**asdict(books) | {"health": health})
+    books = replace(books, health=health)
+    store.write_json(_report_path(plan), asdict(books))
+    return books
+
+
+def books_report(store: Store, plan: Plan) -> Books | None:
+    """The books that reconcile closed; None while it has not."""
+    path = _report_path(plan)
+    return Books(**store.read_json(path)) if store.exists(path) else None
+
+
+def _report_path(plan: Plan) -> str:
+    return f"{plan.folder}/reports/books.json"
 
 
 def _all_results(store: Store, plan: Plan) -> list[IndexResult]:

@@ -89,21 +89,18 @@ def _live_sentence(corpus: Corpus) -> str:
 
 def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
     from sparse_index.index.alias import observe_alias
-    from sparse_index.index.reconcile import Books
     from sparse_index.receipt import Ending
 
     live = observe_alias(corpus.cluster, plan.alias).index
-    books, checks, settings = context["ti"].xcom_pull(task_ids=["reconcile", "gate", "preflight"])
+    passed, settings = context["ti"].xcom_pull(task_ids=["gate", "preflight"])
     return Ending(
-        outcome=outcome_of(plan, live, gate_passed=checks is not None),
+        outcome=outcome_of(plan, live, gate_passed=passed is not None),
         live=live,
         at=datetime.now(UTC),
         untidy=_untidy(corpus, plan),
         failures=failures(context),
         stage_seconds=stage_seconds(ended_tasks(context)),
         former_settings=(settings or {}).get("former_settings", {}),
-        checks=checks or {},
-        books=Books(**books) if books else None,
     )
 
 
