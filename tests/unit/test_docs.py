@@ -111,7 +111,7 @@ def test_the_example_is_a_valid_configuration():
 @pytest.mark.parametrize("name", NAMES)
 def test_make_targets_exist(name):
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", code_of(ROOT / name)))
+    named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", code_of(ROOT / name), re.MULTILINE))
     assert named <= targets
 
 
