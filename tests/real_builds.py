@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ MODEL_ZIP = ROOT / "include" / "demo" / "models" / "sparse" / "model.zip"
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.string()), ("stock", pa.uint64())])
 
 Row = dict[str, Any]
+MakeVector = Callable[[str], SparseVector]
 
 
 def rows(count: int) -> list[Row]:
@@ -62,27 +63,39 @@ def made_up_vector(text_hash: str) -> SparseVector:
     return SparseVector(tuple(text_hash[n : n + 4] for n in (12, 16, 20)), tuple(weights))
 
 
-def make_vectors(store: Store, plan: Plan, without: Collection[str] = ()) -> None:
+def make_vectors(store: Store, plan: Plan, without: Collection[str] = (), vector: MakeVector = made_up_vector) -> None:
     """What the encode stage would leave, except for the text hashes in `without`."""
     for part in plan.encode_parts:
         hashes = store.read_table(part.path, ["text_hash"]).column("text_hash").to_pylist()
         files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
-        files.write_chunk({name: made_up_vector(name) for name in hashes if name not in without})
+        files.write_chunk({name: vector(name) for name in hashes if name not in without})
         files.merge()
 
 
-def indexed(cluster: Cluster, config: CorpusConfig, plan: Plan, without: Collection[str] = ()) -> None:
+def indexed(
+    cluster: Cluster,
+    config: CorpusConfig,
+    plan: Plan,
+    without: Collection[str] = (),
+    vector: MakeVector = made_up_vector,
+) -> None:
     """The plan up to the last bulk request."""
     store = Store(config.store)
-    make_vectors(store, plan, without)
+    make_vectors(store, plan, without, vector)
     prepare_candidate(cluster, store, plan)
     for part in plan.index_parts:
         index_part(cluster, store, plan, part)
 
 
-def built(cluster: Cluster, config: CorpusConfig, plan: Plan, without: Collection[str] = ()) -> Books:
+def built(
+    cluster: Cluster,
+    config: CorpusConfig,
+    plan: Plan,
+    without: Collection[str] = (),
+    vector: MakeVector = made_up_vector,
+) -> Books:
     """The whole build, promoted."""
-    indexed(cluster, config, plan, without)
+    indexed(cluster, config, plan, without, vector)
     books = reconcile(cluster, Store(config.store), plan)
     gate(cluster, Store(config.store), plan)
     promote(cluster, plan, now=datetime.now(UTC))
