@@ -2,92 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from plan_help import GIB, add_vectors, config_at, live_cluster, operations, part_rows, planned, row, write
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import plan_shards
-from sparse_index.corpus.scan import scan_shard
-from sparse_index.errors import BuildError, ConfigError, CorpusError, TerminalError
-from sparse_index.plan.changes import plan_changes
-from sparse_index.plan.model import BuildKind, Plan, RunRequest, load_plan, plan_path
+from sparse_index.dead_letters import read_letters
+from sparse_index.errors import BuildError
+from sparse_index.plan.model import BuildKind, load_plan, plan_path
 from sparse_index.plan.report import plan_report
 from sparse_index.store import Store
 
-
-class FakeCluster:
-    """An alias and the `_meta` of the index behind it: all that planning asks for."""
-
-    def __init__(self, alias: str, live: str | None = None, meta: dict[str, Any] | None = None) -> None:
-        self._alias, self._live, self._meta = alias, live, meta
-
-    def get(self, path: str, **_: object) -> dict[str, Any]:
-        if path == f"/{self._alias}/_alias" and self._live:
-            return {self._live: {"aliases": {self._alias: {}}}}
-        if path == f"/{self._live}/_mapping":
-            return {self._live: {"mappings": {"_meta": {"sparse_index": self._meta}}}}
-        raise TerminalError(f"GET {path}: 404", 404)
-
-
-def row(number: int, body: str | None = "some words", price: int = 1) -> dict[str, Any]:
-    return {"id": f"d{number}", "title": f"title {number}", "body": body, "price": price}
+GENEROUS = {"max_dead_letter_share": 1.0, "max_changed_share": 1.0, "max_deleted_share": 1.0}
 
 
 @pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    (tmp_path / "corpus").mkdir()
-    return tmp_path / "corpus"
+def config(tmp_path: Path) -> CorpusConfig:
+    return config_at(tmp_path)
 
 
 @pytest.fixture
-def config(tmp_path: Path, corpus: Path) -> CorpusConfig:
-    model = tmp_path / "model.zip"
-    model.write_bytes(b"not empty")
-    return CorpusConfig.model_validate(
-        {
-            "alias": "things",
-            "store": str(tmp_path / "store"),
-            "source": {"uri": str(corpus), "id_column": "id", "text_template": "{title}. {body}"},
-            "encoder": {"model": {"source": "file", "name": "m", "version": "1", "path": str(model)}},
-        }
-    )
-
-
-def write(folder: Path, rows: list[dict[str, Any]], name: str = "a.parquet", group_rows: int = 2) -> None:
-    pq.write_table(pa.Table.from_pylist(rows), folder / name, row_group_size=group_rows)
-
-
-def planned(config: CorpusConfig, live: Plan | None = None, **request: Any) -> Plan:
-    store = Store(config.store)
-    scans = [scan_shard(config, store, shard) for shard in plan_shards(config)]
-    cluster = FakeCluster(config.alias)
-    if live is not None:
-        meta = {
-            "alias": config.alias,
-            "build_id": live.build_id,
-            "state": "complete",
-            "data_date": live.request.data_date.isoformat(),
-            "fingerprint": live.fingerprint,
-            "document_hash": live.config.document_hash(),
-            "store": config.store,
-            "manifest": live.manifest,
-            "receipt": "",
-        }
-        cluster = FakeCluster(config.alias, live.candidate, meta)
-    wanted = RunRequest(**({"run_id": "test", "data_date": date(2026, 1, 2)} | request))
-    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    return plan_changes(cluster, config, store, scans, wanted, now=now, token="abcdef00")  # type: ignore[arg-type]
-
-
-def operations(config: CorpusConfig, plan: Plan) -> list[tuple[str, str]]:
-    store = Store(config.store)
-    rows = [item for part in plan.index_parts for item in store.read_table(part.path).to_pylist()]
-    return sorted((item["op"], item["id"]) for item in rows)
+def corpus(config: CorpusConfig) -> Path:
+    return Path(config.source.uri)
 
 
 def test_the_first_build_is_full_and_writes_every_document(config: CorpusConfig, corpus: Path) -> None:
@@ -108,21 +48,36 @@ def test_a_text_many_documents_share_is_encoded_once(config: CorpusConfig, corpu
     assert (plan.counts.texts_to_encode, plan.counts.encoded) == (1, 4)
 
 
-def test_every_row_is_in_one_line_of_the_books(config: CorpusConfig, corpus: Path) -> None:
+def test_every_row_is_in_one_line_of_the_books(tmp_path: Path) -> None:
+    config = config_at(tmp_path, limits=GENEROUS)
     blank = {"id": "blank", "title": None, "body": " \n", "price": 1}
     bad = [{**row(7), "id": None}, {**row(8), "id": ""}, {**row(9), "id": "é" * 300}]
-    write(corpus, [row(1), row(2), {**row(1), "price": 9}, blank, *bad])
-    counts = planned(config).counts
-    assert (counts.rows_read, counts.encoded, counts.blank, counts.duplicate_ids, counts.dead_letters) == (
-        7,
-        2,
-        1,
-        1,
-        3,
-    )
-    assert counts.documents == 3
-    letters = Store(config.store).read_table(f"things/builds/{planned(config).build_id}/dead_letters/scan.parquet")
-    assert sorted(letters["error_class"].to_pylist()) == ["empty_id", "id_too_long", "null_id"]
+    write(tmp_path / "corpus", [row(1), row(2), {**row(1), "price": 9}, blank, *bad])
+    plan = planned(config)
+    counts = plan.counts
+    lines = (counts.encoded, counts.blank, counts.duplicate_ids, counts.dead_letters)
+    assert (counts.rows_read, counts.documents, lines) == (7, 3, (2, 1, 1, 3))
+    duplicates = Store(config.store).read_table(f"{plan.folder}/duplicates.parquet").to_pylist()
+    assert [(item["id"], item["row_group"], item["row"]) for item in duplicates] == [("d1", 1, 0)]
+
+
+def test_a_dead_letter_has_the_row_and_the_reason(tmp_path: Path) -> None:
+    config = config_at(tmp_path, limits=GENEROUS)
+    write(tmp_path / "corpus", [row(1), {**row(8), "id": "é" * 300}])
+    plan = planned(config)
+    (letter,) = read_letters(Store(config.store), f"{plan.folder}/dead_letters/scan.parquet")
+    assert (letter.error_class, letter.place.row_group, letter.place.row) == ("id_too_long", 0, 1)
+    assert '"title":"title 8"' in letter.source
+    assert "512 bytes" in letter.reason
+
+
+def test_too_many_unusable_rows_stop_the_plan_and_are_kept_to_look_at(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1), {**row(2), "id": None}])
+    with pytest.raises(BuildError, match=r"1 of 2 rows .* cannot be documents.*dead_letters/scan\.parquet"):
+        planned(config)
+    (letters,) = Store(config.store).files("things", "dead_letters/scan.parquet")
+    assert [letter.error_class for letter in read_letters(Store(config.store), letters)] == ["null_id"]
+    assert planned(config, mode="plan_only").counts.dead_letters == 1
 
 
 def test_only_the_difference_is_planned_after_that(config: CorpusConfig, corpus: Path) -> None:
@@ -178,45 +133,151 @@ def test_parts_are_even_and_hold_every_item_once(
     assert len(operations(config, plan)) == 10
 
 
+def test_a_mass_change_stops_the_plan_and_names_examples(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(10)])
+    first = planned(config)
+    write(corpus, [row(number, price=2) for number in range(6)] + [row(number) for number in range(6, 10)])
+    with pytest.raises(BuildError, match=r"6 of 10 documents .* would change \(d0, d1"):
+        planned(config, live=first)
+    assert planned(config, live=first, accept_mass_change=True).counts.fields_changed == 6
+
+
+def test_an_empty_new_state_is_refused(tmp_path: Path) -> None:
+    config = config_at(tmp_path, limits={"min_documents": 3})
+    write(tmp_path / "corpus", [row(1), row(2)])
+    with pytest.raises(BuildError, match=r"has 2 documents, fewer than limits\.min_documents \(3\)"):
+        planned(config)
+    assert planned(config, row_limit=1).counts.documents == 1
+
+
+def test_vectors_in_the_store_are_used_again(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    add_vectors(config, first)
+    write(corpus, [row(number) for number in range(5)])
+    again = planned(config, live=first, mode="full")
+    counts = again.counts
+    assert again.reasons == ["full mode was asked for"]
+    assert (counts.encoded, counts.reused, counts.unchanged, counts.texts_to_encode) == (1, 4, 0, 1)
+    assert [item["row"] for item in part_rows(config, again, "encode")] == [0]
+    assert len(operations(config, again)) == 5
+
+
+def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    add_vectors(config, first)
+    write(corpus, [row(0, price=7), *(row(number) for number in range(1, 4))])
+    plan = planned(config, live=first)
+    assert (plan.kind, plan.encode_parts, operations(config, plan)) == (BuildKind.DELTA, [], [("index", "d0")])
+    assert (plan.counts.reused, plan.counts.unchanged) == (1, 3)
+
+
 @pytest.mark.parametrize(
-    ("data", "message"),
-    [(b"not parquet at all", r"a\.parquet cannot be read: .* torn or no Parquet"), (None, "No Parquet file")],
+    ("meta", "made_by", "reason"),
+    [
+        ({"fingerprint": "other"}, "3.6.0", "the encoder changed"),
+        ({"document_hash": "other"}, "3.6.0", "mapping, text template or shard count changed"),
+        ({"manifest": "gone.parquet"}, "3.6.0", "the live build's manifest is gone"),
+        ({"store": "elsewhere"}, "3.6.0", "the live build's manifest is gone"),
+        ({"state": "building"}, "3.6.0", "the live index was never completed"),
+        ({"delta_builds": 60}, "3.6.0", "60 delta builds since the last full one"),
+        ({}, "2.19.1", "the live index was made by OpenSearch 2.19.1, the cluster is 3.6.0"),
+    ],
 )
-def test_no_or_no_parquet_file_is_said(config: CorpusConfig, corpus: Path, data: bytes | None, message: str) -> None:
-    if data is not None:
-        (corpus / "a.parquet").write_bytes(data)
-    with pytest.raises(CorpusError, match=message):
-        plan_shards(config)
+def test_a_full_build_says_why(
+    config: CorpusConfig, corpus: Path, meta: dict[str, str], made_by: str, reason: str
+) -> None:
+    write(corpus, [row(1)])
+    first = planned(config)
+    plan = planned(config, cluster=live_cluster(config, first, meta=meta, made_by=made_by))
+    assert (plan.kind, plan.reasons) == (BuildKind.FULL, [reason])
+    assert operations(config, plan) == [("index", "d1")]
 
 
-def test_a_torn_row_group_names_file_and_group(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(number, body="words " * 50 + str(number)) for number in range(200)], group_rows=100)
-    path = corpus / "a.parquet"
-    whole = bytearray(path.read_bytes())
-    whole[4:400] = b"\xff" * 396
-    path.write_bytes(whole)
+def test_an_index_that_is_not_ours_is_replaced_by_a_full_build(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    cluster = live_cluster(config, planned(config))
+    cluster.meta.clear()
+    assert planned(config, cluster=cluster).reasons == [f"{cluster.live} does not say what it was built from"]
+
+
+def test_a_new_column_needs_a_new_mapping(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    first = planned(config)
+    cluster = live_cluster(config, first)
+    write(corpus, [{**row(1), "colour": "red"}])
+    plan = planned(config, cluster=cluster, accept_mass_change=True)
+    assert (plan.kind, plan.reasons) == (BuildKind.FULL, ["the live index has no such field: colour"])
+
+
+def test_plan_only_says_all_and_builds_nothing(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    plan = planned(config, mode="plan_only")
+    assert (plan.builds, plan.index_parts, plan.counts.texts_to_encode) == (False, [], 1)
+    assert "only a plan was asked for" in plan_report(plan)
+
+
+def test_too_little_disk_stops_the_plan(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    write(corpus, [row(number) for number in range(5)])
+    tight = live_cluster(config, first, index_bytes=10 * GIB, free_bytes=30 * GIB)
+    with pytest.raises(BuildError, match=r"may need 27 GB .* have 21 GB left"):
+        planned(config, cluster=tight)
+    roomy = live_cluster(config, first, index_bytes=10 * GIB, free_bytes=60 * GIB)
+    assert planned(config, cluster=roomy).disk_bytes == int(10 * GIB * 5 / 4) * 2
+
+
+def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    assert "unknown" in plan_report(first)
+    receipt = {
+        "fingerprint": first.fingerprint,
+        "encode": {"encoded": 4, "seconds": 8.0},
+        "index": {"indexed": 4, "deleted": 0, "seconds": 2.0},
+    }
+    Store(config.store).write_json(f"{first.folder}/receipt.json", receipt)
+    write(corpus, [row(number) for number in range(10)])
+    plan = planned(config, live=first)
+    # 10 texts (no vector is in the store) at 2 s by 2 tasks; 6 documents at 0.5 s.
+    assert (plan.counts.texts_to_encode, plan.seconds) == (6, 6 * 2.0 / 2 + 6 * 0.5)
+    assert "0 min 09 s" in plan_report(plan)
+    other = planned(config_at(corpus.parent, encoder={"max_tokens": 9}), live=first)
+    assert other.seconds is None
+
+
+def test_large_shards_are_noted(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    cluster = live_cluster(config, planned(config), index_bytes=60 * GIB)
+    plan = planned(config, cluster=cluster)
+    assert "note: shards hold 64 GB each" in plan_report(plan)
+
+
+def test_a_first_day_and_an_idle_day_read_well(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    report = plan_report(planned(config, live=first))
+    assert "nothing changed: the live index stays as it is" in report
+    assert "unchanged                                        4   100.0%" in report
+
+
+def test_a_part_file_holds_what_its_stage_needs(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(3)])
+    first = planned(config)
+    write(corpus, [row(0, body="new"), row(1), row(3)])
+    plan = planned(config, live=first, accept_mass_change=True)
     store = Store(config.store)
-    with pytest.raises(CorpusError, match=r"a\.parquet, row group 0 cannot be read"):
-        scan_shard(config, store, plan_shards(config)[0])
-    assert store.files("things/manifests") == []
+    names = ["text_hash", "file", "file_version", "row_group", "row"]
+    assert store.read_table(plan.encode_parts[0].path).column_names == names
+    table = store.read_table(plan.index_parts[0].path)
+    assert table.column_names == ["op", "id", *names[1:], "text_hash", "row_hash"]
+    assert table.filter(pa_op(table, "delete")).to_pylist()[0]["file"] is None
+    manifest = pq.read_table(store.full(plan.manifest))
+    assert manifest.column_names[:3] == ["id", "file", "file_version"]
+    assert manifest["id"].to_pylist() == ["d0", "d1", "d3"]
 
 
-def test_a_file_that_changes_under_the_run_is_noticed(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(1)])
-    shard = plan_shards(config)[0]
-    write(corpus, [row(2)])
-    with pytest.raises(CorpusError, match="changed or vanished while the build was running"):
-        scan_shard(config, Store(config.store), shard)
-
-
-def test_differing_schemas_name_both_files(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(1)])
-    write(corpus, [{**row(2), "price": "dear"}], name="b.parquet")
-    with pytest.raises(CorpusError, match=r"'price': int64 and string"):
-        plan_shards(config)
-
-
-def test_all_column_problems_come_in_one_message(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [{"id": 1.5, "title": "t", "extra": {"nested": 1}}])
-    with pytest.raises(ConfigError, match=r"(?s)missing columns body.*must be text or integer.*'extra'.*flatten it"):
-        plan_shards(config)
+def pa_op(table: Any, op: str) -> Any:
+    return [value == op for value in table["op"].to_pylist()]

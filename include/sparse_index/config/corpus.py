@@ -65,7 +65,10 @@ class SourceConfig(Section):
 
 
 class IndexConfig(Section):
-    """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can."""
+    """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can.
+
+    After `max_delta_builds` clones in a row the index is built anew, from the vectors in the store.
+    """
 
     shards: Annotated[int, Field(ge=1)] = 1
     replicas: Annotated[int, Field(ge=0)] = 1
@@ -74,6 +77,7 @@ class IndexConfig(Section):
     deletes_pct_allowed: Annotated[int, Field(ge=5, le=50)] = 20
     bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
     bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
+    max_delta_builds: Annotated[int, Field(ge=0)] = 60
 
 
 class LimitsConfig(Section):

@@ -89,4 +89,4 @@ def _put_index(cluster: Cluster, index: str, body: Json) -> Json:
 
 def corpus_schema(plan: Plan) -> pa.Schema:
     """The arrow schema of the corpus; all its files have the same."""
-    return corpus_files(plan.config.source.uri)[0].schema
+    return corpus_files(plan.corpus_uri)[0].schema

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.files import corpus_files
+from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.meta import Meta, read_meta
 from sparse_index.ml.sources import resolve_fingerprint
 from sparse_index.names import new_build_id
-from sparse_index.plan.difference import Difference
-from sparse_index.plan.guards import require_expected_change, require_forward_date
-from sparse_index.plan.model import BuildKind, Counts, Mode, Part, Plan, RunRequest, ShardScan, save_plan
+from sparse_index.plan import disk, guards
+from sparse_index.plan.difference import Difference, Inputs
+from sparse_index.plan.estimate import expected_seconds
+from sparse_index.plan.live import Live, observe_live, reasons_for_full, require_continuable
+from sparse_index.plan.model import BuildKind, Counts, Part, Plan, RunRequest, ShardScan, save_plan
 from sparse_index.plan.sql import connect, copy_to
 from sparse_index.store import Store, build_folder, vectors_folder
 
 PART_ITEMS = 2_000
+_REASONS = {
+    "null_id": "the row has no id",
+    "empty_id": "the id is empty",
+    "id_not_unicode": "the id holds bytes that are no UTF-8 (or U+FFFD, which stands for such)",
+    "id_too_long": "the id is longer than 512 bytes of UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What one planning attempt works with."""
+
+    cluster: Cluster
+    config: CorpusConfig
+    store: Store
+    request: RunRequest
+    build_id: str
+    now: datetime
 
 
 def plan_changes(
@@ -34,43 +55,61 @@ def plan_changes(
     token: str,
 ) -> Plan:
     """Compare, decide, freeze. Nothing is written to the cluster; BuildError when a guard says no."""
-    live = observe_alias(cluster, config.alias).require_sound().index
-    meta = read_meta(cluster, live) if live else None
-    require_forward_date(request, meta)
+    attempt = _Attempt(cluster, config, store, request, new_build_id(now, token), now)
+    live = observe_live(cluster, config, store)
+    guards.require_forward_date(config, request, live.meta)
+    require_continuable(config, store, live)
     fingerprint = resolve_fingerprint(cluster, config.encoder)
-    reasons = _reasons_for_full(config, store, request, live, meta, fingerprint)
-    build_id = new_build_id(now, token)
+    schema = corpus_files(config.source.address(request.data_date))[0].schema
+    reasons = reasons_for_full(cluster, config, request, live, fingerprint, schema)
+    inputs = Inputs(
+        scans=[scan.manifest for scan in scans],
+        live_manifest=live.manifest,
+        vectors=store.files(vectors_folder(fingerprint), ".parquet"),
+        full=bool(reasons),
+        row_limit=request.row_limit,
+        data_date=request.data_date if config.kind == "feed" else None,
+    )
     with connect(store) as con:
-        difference = Difference(con, store, config)
-        difference.load(
-            [scan.manifest for scan in scans],
-            live_manifest=meta.manifest if meta is not None and store.exists(meta.manifest) else None,
-            vectors=store.files(vectors_folder(fingerprint), ".parquet"),
-            full=bool(reasons),
-            row_limit=request.row_limit,
-        )
-        counts = difference.counts()
-        require_closed(counts)
-        require_expected_change(config, request, counts, difference.deleted_examples())
-        kind = _kind(reasons, counts)
-        plan = Plan(
-            build_id=build_id,
-            request=request,
-            config=config,
-            kind=kind,
-            reasons=reasons or ["only what changed"],
-            created_at=now,
-            fingerprint=fingerprint,
-            live_index=live,
-            live_build_id=meta.build_id if meta else None,
-            counts=counts,
-            manifest=f"{build_folder(config.alias, build_id)}/manifest.parquet",
-            encode_parts=[],
-            index_parts=[],
-            promotes=request.row_limit is None,
-        )
+        difference = Difference(con, store, config, inputs)
+        difference.load()
+        plan = _decided(attempt, live, fingerprint, reasons, difference)
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
+    return plan
+
+
+def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str], difference: Difference) -> Plan:
+    """The plan without its files; only what the guards let pass."""
+    config, request, counts = attempt.config, attempt.request, difference.counts()
+    require_closed(counts)
+    live_bytes = disk.index_bytes(attempt.cluster, live.index) if live.index else 0
+    plan = Plan(
+        build_id=attempt.build_id,
+        request=request,
+        config=config,
+        kind=_kind(reasons, difference),
+        reasons=reasons or ["only what changed"],
+        created_at=attempt.now,
+        fingerprint=fingerprint,
+        live_index=live.index,
+        live_build_id=live.meta.build_id if live.meta else None,
+        counts=counts,
+        manifest=f"{build_folder(config.alias, attempt.build_id)}/manifest.parquet",
+        encode_parts=[],
+        index_parts=[],
+        promotes=request.row_limit is None,
+        notes=disk.large_shard_note(config, live_bytes),
+        disk_bytes=disk.candidate_bytes(config, counts, live_bytes) if live.index else None,
+        seconds=expected_seconds(attempt.store, config, fingerprint, counts, difference.operations()),
+    )
+    _keep_dead_letters(attempt.store, plan, difference)
+    if config.kind == "feed":
+        guards.require_within_horizon(config, request, difference.newest_date())
+    guards.require_expected_change(config, request, counts, difference)
+    guards.require_few_dead_letters(config, request, counts, letters_path(plan, "scan"))
+    if plan.builds and plan.disk_bytes is not None:
+        disk.require_disk(attempt.cluster, config, plan.disk_bytes)
     return plan
 
 
@@ -83,36 +122,36 @@ def require_closed(counts: Counts) -> None:
         counts.blank,
         counts.duplicate_ids,
         counts.superseded,
+        counts.tombstones,
         counts.dead_letters,
     )
     if sum(lines) != counts.rows_read:
         raise BuildError(
-            f"The plan's books do not close: {counts.rows_read} rows read, {sum(lines)} accounted for: {counts}."
+            f"The plan's books do not close: {counts.rows_read} rows read, {sum(lines)} accounted for: {counts}. "
+            "Nothing was changed; report this as a defect."
         )
 
 
-def _reasons_for_full(
-    config: CorpusConfig, store: Store, request: RunRequest, live: str | None, meta: Meta | None, fingerprint: str
-) -> list[str]:
-    if live is None:
-        return [f"alias '{config.alias}' has no index yet"]
-    if meta is None:
-        return [f"{live} does not say what it was built from"]
-    causes = {
-        "full mode was asked for": request.mode is Mode.FULL,
-        "a row limit was asked for": request.row_limit is not None,
-        "the encoder changed": meta.fingerprint != fingerprint,
-        "mapping, text template or shard count changed": meta.document_hash != config.document_hash(),
-        "the live build's manifest is gone": meta.store != config.store or not store.exists(meta.manifest),
-    }
-    return [cause for cause, applies in causes.items() if applies]
-
-
-def _kind(reasons: list[str], counts: Counts) -> BuildKind:
+def _kind(reasons: list[str], difference: Difference) -> BuildKind:
     if reasons:
         return BuildKind.FULL
-    changes = counts.new + counts.text_changed + counts.fields_changed + counts.deleted
-    return BuildKind.DELTA if changes else BuildKind.NOTHING
+    return BuildKind.DELTA if difference.changes_manifest() else BuildKind.NOTHING
+
+
+def _keep_dead_letters(store: Store, plan: Plan, difference: Difference) -> None:
+    """One letter a row that cannot be a document; one more than the limit is enough to refuse the build."""
+    if plan.counts.dead_letters:
+        letters = list(_letters(plan, difference))
+        write_letters(store, letters_path(plan, "scan"), with_sources(plan.config, letters))
+
+
+def _letters(plan: Plan, difference: Difference) -> Iterator[DeadLetter]:
+    for row in difference.unusable_rows(plan.config.limits.max_dead_letters + 1):
+        place = Place(row["file"], row["file_version"], row["row_group"], row["row"], row["text_hash"])
+        problem = row["problem"]
+        yield DeadLetter(
+            row["id"], "scan", problem, _REASONS.get(problem, problem), 1, plan.build_id, plan.created_at, place
+        )
 
 
 def _with_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Difference, plan: Plan) -> Plan:
@@ -120,30 +159,28 @@ def _with_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     copy_to(con, store, difference.manifest_query(), plan.manifest)
     if plan.counts.duplicate_ids:
         copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/duplicates.parquet")
-    if plan.counts.dead_letters:
-        letters = difference.dead_letters_query(plan.build_id, plan.created_at)
-        copy_to(con, store, letters, f"{plan.folder}/dead_letters/scan.parquet")
     if not plan.builds:
         return plan
     return plan.model_copy(
         update={
-            "encode_parts": _write_parts(con, store, plan, "encode", difference.encode_table()),
-            "index_parts": _write_parts(con, store, plan, "index", difference.index_table()),
+            "encode_parts": _write_parts(con, store, plan, "encode", plan.counts.texts_to_encode, least=0),
+            # A feed's day may change nothing but dates; the candidate is made and counted all the same.
+            "index_parts": _write_parts(con, store, plan, "index", difference.operations(), least=1),
         }
     )
 
 
-def _write_parts(con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, stage: str, table: str) -> list[Part]:
-    """Even, contiguous shares of `table` (ordered by its column `position`, from 0) as files."""
-    items = int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-    count = min(-(-items // PART_ITEMS), plan.config.source.max_shards)
+def _write_parts(
+    con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, stage: str, items: int, *, least: int
+) -> list[Part]:
+    """Even, contiguous shares of the stage's table (its column `position` counts from 0) as files."""
+    table = {"encode": "encode", "index": "operations"}[stage]
+    count = max(least, min(-(-items // PART_ITEMS), plan.config.source.max_shards))
     parts = []
     for number in range(count):
         low, high = number * items // count, (number + 1) * items // count
         path = f"{plan.folder}/parts/{stage}-{number:05d}.parquet"
-        rows = (
-            f"SELECT * EXCLUDE (position) FROM {table} WHERE position >= {low} AND position < {high} ORDER BY position"
-        )
-        copy_to(con, store, rows, path)
+        chosen = f"position >= {low} AND position < {high}"
+        copy_to(con, store, f"SELECT * EXCLUDE (position) FROM {table} WHERE {chosen} ORDER BY position", path)
         parts.append(Part(number=number, path=path, items=high - low))
     return parts

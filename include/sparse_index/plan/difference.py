@@ -1,9 +1,21 @@
-"""The change set in SQL: temporary tables over the manifests, and the queries that become the plan's files."""
+"""The change set in SQL: temporary tables over the manifests, and the queries that become the plan's files.
+
+Tables, in the order in which they are made:
+
+    scanned     every row that was read           usable     those that can be documents
+    losers      rows whose id came earlier        candidates the usable rows without them
+    live        the live build's manifest
+    state       one row a document of the new state (a feed's also: a tombstone), with its `change`
+    written     documents of it to index          gone       documents to delete
+    encode      one row a text without a vector   operations what the candidate gets
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 
 import duckdb
 
@@ -13,134 +25,205 @@ from sparse_index.plan.model import Counts
 from sparse_index.plan.sql import literal, parquet
 from sparse_index.store import Store
 
-_MANIFEST_COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem")
+_COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem")
 _PLACE = "file, row_group, row"
+_NO_ROWS = f"SELECT {_COLUMNS} FROM usable WHERE false"
 
-# One row a document of the new state. `change` against the live build; `written`: an operation of this build.
-_STATE = """
+# Only ids that come twice are sorted: a window over all rows would need memory for all of them.
+_LOSERS = f"""
+CREATE TEMP TABLE losers AS
+SELECT {_PLACE} FROM (
+    SELECT {_PLACE}, row_number() OVER (PARTITION BY id ORDER BY {_PLACE}) AS copy
+    FROM usable SEMI JOIN (SELECT id FROM usable GROUP BY id HAVING count(*) > 1) repeated USING (id))
+WHERE copy > 1
+"""
+# A row wins against the live one if it is not older; a snapshot's rows have no date.
+_NEWER = "l.data_date IS NULL OR m.data_date IS NULL OR l.data_date <= m.data_date"
+_STATE = f"""
 CREATE TEMP TABLE state AS
-SELECT m.*, CASE
-        WHEN l.id IS NULL THEN 'new'
+SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, CASE
+        WHEN m.deleted THEN CASE WHEN l.id IS NULL OR l.deleted THEN 'tombstone' ELSE 'deleted' END
+        WHEN l.id IS NULL OR l.deleted THEN 'new'
         WHEN m.text_hash IS DISTINCT FROM l.text_hash THEN 'text_changed'
         WHEN m.row_hash <> l.row_hash THEN 'fields_changed'
-        ELSE 'unchanged' END AS change,
-    {full} OR l.id IS NULL OR m.row_hash <> l.row_hash AS written
-FROM copies m LEFT JOIN live l USING (id) WHERE m.copy = 1
+        ELSE 'unchanged' END AS change
+FROM candidates m LEFT JOIN live l USING (id)
+WHERE {_NEWER}
+"""
+_KEEP = f"""
+INSERT INTO state
+SELECT {_COLUMNS}, false, 'kept' FROM live ANTI JOIN state USING (id)
+WHERE NOT (deleted AND data_date < {{oldest}})
+"""
+_WRITTEN = """
+CREATE TEMP VIEW written AS
+SELECT * FROM state WHERE NOT deleted AND ({full} OR change IN ('new', 'text_changed', 'fields_changed'))
 """
 # A text is encoded once, where it comes first, however many documents share it.
 _ENCODE = f"""
 CREATE TEMP TABLE encode AS
 SELECT text_hash, file, file_version, row_group, row, row_number() OVER (ORDER BY {_PLACE}) - 1 AS position
-FROM (SELECT *, row_number() OVER (PARTITION BY text_hash ORDER BY {_PLACE}) AS copy_of_text
-      FROM state WHERE written AND text_hash IS NOT NULL AND text_hash NOT IN (SELECT text_hash FROM known))
-WHERE copy_of_text = 1
+FROM (SELECT *, row_number() OVER (PARTITION BY text_hash ORDER BY {_PLACE}) AS copy
+      FROM (SELECT * FROM written ANTI JOIN known USING (text_hash)) WHERE text_hash IS NOT NULL)
+WHERE copy = 1
 """
 # Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
-_INDEX = f"""
+_OPERATIONS = f"""
 CREATE TEMP TABLE operations AS
-SELECT *, row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
+SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
     SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, row_hash,
         (row_number() OVER (ORDER BY {_PLACE}) - 1) * {{shares}} // greatest(count(*) OVER (), 1) AS share
-    FROM state WHERE written
+    FROM written
     UNION ALL
-    SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {{shares}} FROM deleted)
+    SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {{shares}} FROM gone WHERE NOT {{full}})
 """
 _SHARES = 1024
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is compared. Paths are in the store; `data_date` is a feed's day, None for a snapshot.
+
+    `full`: every document is written; the change is counted all the same. `row_limit`: only the first rows count.
+    """
+
+    scans: Sequence[str]
+    live_manifest: str | None
+    vectors: Sequence[str]
+    full: bool
+    row_limit: int | None = None
+    data_date: date | None = None
 
 
 class Difference:
     """The scanned corpus against the live build, held in temporary tables of one DuckDB connection."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, store: Store, config: CorpusConfig) -> None:
-        self._con, self._store, self._config = con, store, config
+    def __init__(self, con: duckdb.DuckDBPyConnection, store: Store, config: CorpusConfig, inputs: Inputs) -> None:
+        self._con, self._store, self._config, self._inputs = con, store, config, inputs
+        self._full = str(inputs.full).lower()
 
-    def load(
-        self,
-        scans: Sequence[str],
-        *,
-        live_manifest: str | None,
-        vectors: Sequence[str],
-        full: bool,
-        row_limit: int | None,
-    ) -> None:
-        """Build the tables. `full`: every document is written; the change is counted all the same."""
-        limit = "" if row_limit is None else f"ORDER BY {_PLACE} LIMIT {int(row_limit)}"
-        self._con.execute(f"CREATE TEMP TABLE scanned AS SELECT * FROM {parquet(self._store, scans)} {limit}")
-        self._con.execute(
-            f"""CREATE TEMP TABLE copies AS
-                SELECT * EXCLUDE (problem), row_number() OVER (PARTITION BY id ORDER BY {_PLACE}) AS copy
-                FROM scanned WHERE problem IS NULL"""
-        )
-        self._con.execute(f"CREATE TEMP VIEW live AS {self._live(live_manifest)}")
-        self._con.execute(f"CREATE TEMP VIEW known AS {self._known(vectors)}")
-        self._con.execute(_STATE.format(full=str(full).lower()))
-        self._con.execute("CREATE TEMP VIEW gone AS SELECT id FROM live WHERE id NOT IN (SELECT id FROM state)")
-        self._con.execute(f"CREATE TEMP VIEW deleted AS SELECT id FROM gone WHERE {str(not full).lower()}")
+    def load(self) -> None:
+        """Build the tables."""
+        self._load_rows()
+        self._con.execute(_LOSERS)
+        self._con.execute(f"CREATE TEMP VIEW candidates AS SELECT * FROM usable ANTI JOIN losers USING ({_PLACE})")
+        self._con.execute(_STATE)
+        if self._inputs.data_date is not None and self._inputs.row_limit is None:
+            self._con.execute(_KEEP.format(oldest=_date(self._oldest_tombstone())))
+        self._con.execute(f"CREATE TEMP VIEW gone AS {self._gone()}")
+        self._con.execute(_WRITTEN.format(full=self._full))
+        self._load_known()
         self._con.execute(_ENCODE)
-        self._con.execute(_INDEX.format(shares=_SHARES))
-        self._full = full
+        self._con.execute(_OPERATIONS.format(full=self._full, shares=_SHARES))
+
+    def newest_date(self) -> date | None:
+        """The highest data date among the live build's rows (of a feed); None when there is none."""
+        newest: date | None = self._one("SELECT max(data_date) FROM live")
+        return newest
 
     def counts(self) -> Counts:
-        row = self._con.execute(
-            f"""SELECT
-                count(*) FILTER (change = 'new'), count(*) FILTER (change = 'text_changed'),
-                count(*) FILTER (change = 'fields_changed'), count(*) FILTER (NOT written),
-                count(*) FILTER (written AND text_hash IS NULL),
-                count(*) FILTER (written AND text_hash IN (SELECT text_hash FROM encode)),
-                count(*) FILTER (chars > {int(self._config.source.max_text_chars)}), count(*)
-            FROM state"""
-        ).fetchall()[0]
-        new, text_changed, fields_changed, unchanged, blank, encoded, over_long, documents = row
+        """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
+        changes = dict(self._con.execute("SELECT change, count(*) FROM state GROUP BY change").fetchall())
         return Counts(
-            rows_read=self._count("scanned"),
-            new=new,
-            text_changed=text_changed,
-            fields_changed=fields_changed,
-            unchanged=unchanged,
+            rows_read=self._count("scanned") + self._count("written WHERE NOT read"),
+            new=changes.get("new", 0),
+            text_changed=changes.get("text_changed", 0),
+            fields_changed=changes.get("fields_changed", 0),
+            unchanged=0 if self._inputs.full else changes.get("unchanged", 0),
             deleted=self._count("gone"),
-            encoded=encoded,
-            reused=documents - unchanged - blank - encoded,
-            blank=blank,
-            duplicate_ids=self._count("copies WHERE copy > 1"),
+            encoded=self._count("written SEMI JOIN encode USING (text_hash)"),
+            reused=self._count("written ANTI JOIN encode USING (text_hash) WHERE text_hash IS NOT NULL"),
+            blank=self._count("written WHERE text_hash IS NULL"),
+            duplicate_ids=self._count("losers"),
+            superseded=self._count(f"candidates m JOIN live l USING (id) WHERE NOT ({_NEWER})"),
+            tombstones=changes.get("tombstone", 0) + changes.get("deleted", 0),
             dead_letters=self._count("scanned WHERE problem IS NOT NULL"),
-            over_long=over_long,
+            over_long=self._count(f"state WHERE NOT deleted AND chars > {int(self._config.source.max_text_chars)}"),
             texts_to_encode=self._count("encode"),
-            documents=documents,
+            documents=self._count("state WHERE NOT deleted"),
         )
 
+    def changes_manifest(self) -> bool:
+        """Whether the new state differs from the live one at all.
+
+        In a feed also by a date: a row that came again unchanged, or a tombstone of an unknown id, still holds off older
+        partitions.
+        """
+        if self.operations() > 0:
+            return True
+        other = "l.id IS NULL OR l.data_date IS DISTINCT FROM s.data_date OR l.deleted <> s.deleted"
+        dated = self._inputs.data_date is not None
+        return dated and self._count(f"state s LEFT JOIN live l USING (id) WHERE s.read AND ({other})") > 0
+
+    def operations(self) -> int:
+        """How many documents are written to or deleted from the candidate."""
+        return self._count("operations")
+
     def deleted_examples(self, most: int = 5) -> list[str]:
-        return [row[0] for row in self._con.execute(f"SELECT id FROM gone ORDER BY id LIMIT {int(most)}").fetchall()]
+        return self._ids(f"SELECT id FROM gone ORDER BY id LIMIT {int(most)}")
+
+    def changed_examples(self, most: int = 5) -> list[str]:
+        changed = "change IN ('text_changed', 'fields_changed')"
+        return self._ids(f"SELECT id FROM state WHERE {changed} ORDER BY id LIMIT {int(most)}")
+
+    def unusable_rows(self, most: int) -> list[dict[str, Any]]:
+        """The first rows that cannot be documents: where they are and the reason in `problem`."""
+        columns = ["id", "file", "file_version", "row_group", "row", "text_hash", "problem"]
+        query = (
+            f"SELECT {', '.join(columns)} FROM scanned WHERE problem IS NOT NULL ORDER BY {_PLACE} LIMIT {int(most)}"
+        )
+        return [dict(zip(columns, row, strict=True)) for row in self._con.execute(query).fetchall()]
 
     def manifest_query(self) -> str:
-        return f"SELECT {_MANIFEST_COLUMNS} FROM state ORDER BY {_PLACE}"
+        return f"SELECT {_COLUMNS} FROM state ORDER BY {_PLACE}"
 
     def duplicates_query(self) -> str:
-        return f"SELECT id, {_PLACE}, row_hash FROM copies WHERE copy > 1 ORDER BY {_PLACE}"
+        return f"SELECT id, {_PLACE}, row_hash FROM usable SEMI JOIN losers USING ({_PLACE}) ORDER BY {_PLACE}"
 
-    def dead_letters_query(self, build_id: str, at: datetime) -> str:
-        moment = literal(at.isoformat())
-        return f"""SELECT id, 'scan' AS stage, problem AS error_class,
-                'the id of the row cannot be a document id: ' || problem AS reason, 1::INTEGER AS attempt,
-                {literal(build_id)} AS build_id, {moment}::TIMESTAMPTZ AS at, file, file_version, row_group, row,
-                json_object('id', id)::VARCHAR AS source, text_hash
-            FROM scanned WHERE problem IS NOT NULL ORDER BY {_PLACE}"""
+    def _load_rows(self) -> None:
+        inputs = self._inputs
+        day = "" if inputs.data_date is None else f"REPLACE ({_date(inputs.data_date)} AS data_date)"
+        rows = f"SELECT * {day} FROM {parquet(self._store, inputs.scans)}"
+        if inputs.row_limit is None:
+            self._con.execute(f"CREATE TEMP VIEW scanned AS {rows}")
+        else:
+            limit = f"ORDER BY {_PLACE} LIMIT {int(inputs.row_limit)}"
+            self._con.execute(f"CREATE TEMP TABLE scanned AS {rows} {limit}")
+        self._con.execute(f"CREATE TEMP VIEW usable AS SELECT {_COLUMNS} FROM scanned WHERE problem IS NULL")
+        live = inputs.live_manifest
+        former = _NO_ROWS if live is None else f"SELECT {_COLUMNS} FROM {parquet(self._store, [live])}"
+        self._con.execute(f"CREATE TEMP VIEW live AS {former}")
 
-    def encode_table(self) -> str:
-        return "encode"
+    def _load_known(self) -> None:
+        """Table `known`: text hashes of this build whose vectors are in the store."""
+        vectors = self._inputs.vectors
+        stored = f"SELECT text_hash FROM {parquet(self._store, vectors)}" if vectors else "SELECT NULL WHERE false"
+        self._con.execute(
+            f"""CREATE TEMP TABLE known AS
+                SELECT DISTINCT text_hash::VARCHAR AS text_hash FROM ({stored}) stored(text_hash)
+                WHERE text_hash IN (SELECT text_hash FROM written)"""
+        )
 
-    def index_table(self) -> str:
-        return "operations"
+    def _gone(self) -> str:
+        """Documents of the live index that the new state no longer has."""
+        if self._inputs.data_date is not None:
+            return "SELECT id FROM state WHERE change = 'deleted'"
+        return "SELECT id FROM live ANTI JOIN state USING (id) WHERE NOT deleted"
+
+    def _oldest_tombstone(self) -> date:
+        """Tombstones before this day are dropped: nothing that is older than they are may come any more."""
+        newest = max(day for day in (self.newest_date(), self._inputs.data_date) if day is not None)
+        return newest - timedelta(days=self._config.source.backfill_horizon_days)
+
+    def _ids(self, query: str) -> list[str]:
+        return [row[0] for row in self._con.execute(query).fetchall()]
 
     def _count(self, table: str) -> int:
-        return int(self._con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+        return int(self._one(f"SELECT count(*) FROM {table}"))
 
-    def _live(self, manifest: str | None) -> str:
-        columns = "id, text_hash, row_hash"
-        if manifest is None:
-            return "SELECT NULL::VARCHAR AS id, NULL::VARCHAR AS text_hash, NULL::VARCHAR AS row_hash WHERE false"
-        return f"SELECT {columns} FROM {parquet(self._store, [manifest])}"
+    def _one(self, query: str) -> Any:
+        return self._con.execute(query).fetchall()[0][0]
 
-    def _known(self, vectors: Sequence[str]) -> str:
-        if not vectors:
-            return "SELECT NULL::VARCHAR AS text_hash WHERE false"
-        return f"SELECT DISTINCT text_hash FROM {parquet(self._store, vectors)}"
+
+def _date(day: date) -> str:
+    return f"{literal(day.isoformat())}::DATE"

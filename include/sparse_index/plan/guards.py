@@ -1,45 +1,86 @@
-"""What a plan must not do unasked: go back in time, or change most of the index overnight."""
+"""What a plan must not do unasked: go back in time, change most of the index overnight, or lose many rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import date, timedelta
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.index.meta import Meta
-from sparse_index.plan.model import Counts, RunRequest
+from sparse_index.plan.difference import Difference
+from sparse_index.plan.model import Counts, Mode, RunRequest
 
 
-def require_forward_date(request: RunRequest, live: Meta | None) -> None:
-    """P4: an older snapshot never replaces a newer one, unless forced."""
-    if live is not None and request.data_date < live.data_date and not request.force_older_date:
+def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta | None) -> None:
+    """P4: an older snapshot never replaces a newer one, unless forced. A feed decides for each document."""
+    if config.kind == "feed" or live is None or request.force_older_date:
+        return
+    if request.data_date < live.data_date:
         raise BuildError(
             f"The live index of '{live.alias}' holds the data of {live.data_date}; this run is for the older "
             f"{request.data_date}. Nothing to do, or set `force_older_date` to go back on purpose."
         )
 
 
-def require_expected_change(
-    config: CorpusConfig, request: RunRequest, counts: Counts, deleted_examples: Sequence[str]
-) -> None:
+def require_within_horizon(config: CorpusConfig, request: RunRequest, newest: date | None) -> None:
+    """A partition older than every tombstone that is kept could bring deleted documents back."""
+    if newest is None or request.force_older_date:
+        return
+    oldest = newest - timedelta(days=config.source.backfill_horizon_days)
+    if request.data_date < oldest:
+        raise BuildError(
+            f"The partition {request.data_date} of '{config.alias}' is older than {oldest}: deletions from before that day "
+            f"are forgotten (source.backfill_horizon_days is {config.source.backfill_horizon_days}, the newest data is of "
+            f"{newest}), so that it could bring deleted documents back. Set `force_older_date` to take it all the same."
+        )
+
+
+def require_expected_change(config: CorpusConfig, request: RunRequest, counts: Counts, difference: Difference) -> None:
     """Stop when more vanishes or changes than `limits` allows, unless acknowledged; and when too little is left."""
-    if counts.documents < config.limits.min_documents and request.row_limit is None:
+    if request.row_limit is not None:
+        return
+    _require_documents(config, counts)
+    if not request.accept_mass_change:
+        before = counts.documents - counts.new + counts.deleted
+        _require_few_deleted(config, counts, before, difference)
+        _require_few_changed(config, counts, before, difference)
+
+
+def _require_documents(config: CorpusConfig, counts: Counts) -> None:
+    if counts.documents < config.limits.min_documents:
         raise BuildError(
             f"The new state of '{config.alias}' has {counts.documents} documents, fewer than limits.min_documents "
             f"({config.limits.min_documents}). Look at the corpus at {config.source.uri}."
         )
-    before = counts.documents - counts.new + counts.deleted
-    if before == 0 or request.accept_mass_change or request.row_limit is not None:
-        return
-    changed = counts.text_changed + counts.fields_changed
+
+
+def _require_few_deleted(config: CorpusConfig, counts: Counts, before: int, difference: Difference) -> None:
     if counts.deleted > config.limits.max_deleted_share * before:
         raise BuildError(
             f"{counts.deleted} of {before} documents of '{config.alias}' would vanish "
-            f"({', '.join(deleted_examples)}, ...), more than "
+            f"({', '.join(difference.deleted_examples())}, ...), more than "
             "limits.max_deleted_share. Check the corpus, or set `accept_mass_change`."
         )
+
+
+def _require_few_changed(config: CorpusConfig, counts: Counts, before: int, difference: Difference) -> None:
+    changed = counts.text_changed + counts.fields_changed
     if changed > config.limits.max_changed_share * before:
         raise BuildError(
-            f"{changed} of {before} documents of '{config.alias}' would change, more than limits.max_changed_share. "
-            "Check the corpus, or set `accept_mass_change`."
+            f"{changed} of {before} documents of '{config.alias}' would change "
+            f"({', '.join(difference.changed_examples())}, ...), more than "
+            "limits.max_changed_share. Check the corpus, or set `accept_mass_change`."
         )
+
+
+def require_few_dead_letters(config: CorpusConfig, request: RunRequest, counts: Counts, letters: str) -> None:
+    """With so many unusable rows reconcile would refuse the build at its end; `letters` is the file that lists them."""
+    limits, rows = config.limits, max(counts.rows_read, 1)
+    too_many = counts.dead_letters > limits.max_dead_letters
+    if request.mode is Mode.PLAN_ONLY or not (too_many or counts.dead_letters > limits.max_dead_letter_share * rows):
+        return
+    raise BuildError(
+        f"{counts.dead_letters} of {counts.rows_read} rows of '{config.alias}' cannot be documents; allowed are "
+        f"{limits.max_dead_letters} and {limits.max_dead_letter_share:.2%} (limits.max_dead_letters, "
+        f"limits.max_dead_letter_share). Rows and reasons: {letters} in the store. Correct the corpus, or raise the limits."
+    )

@@ -83,7 +83,8 @@ class Counts(Frozen):
     """The change set in numbers of rows; `rows_read` is the sum of the lines that P1 names.
 
     `encoded`: documents whose vector this build makes; `reused`: whose vector is in the store already (also documents
-    whose fields alone changed); `texts_to_encode` counts distinct texts.
+    whose fields alone changed); `tombstones`: rows of a feed that delete; `texts_to_encode` counts distinct texts. A full
+    build of a feed reads the kept documents of earlier days again: they are in `rows_read`.
     """
 
     rows_read: int = 0
@@ -97,6 +98,7 @@ class Counts(Frozen):
     blank: int = 0
     duplicate_ids: int = 0
     superseded: int = 0
+    tombstones: int = 0
     dead_letters: int = 0
     over_long: int = 0
     texts_to_encode: int = 0
@@ -107,7 +109,8 @@ class Plan(Frozen):
     """One planning attempt for one alias.
 
     `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
-    candidate must reach when no further document is rejected, `promotes` False for limited runs.
+    candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
+    should know beside the numbers. `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
     """
 
     build_id: str
@@ -124,6 +127,14 @@ class Plan(Frozen):
     encode_parts: list[Part]
     index_parts: list[Part]
     promotes: bool
+    notes: list[str] = []
+    disk_bytes: int | None = None
+    seconds: float | None = None
+
+    @property
+    def corpus_uri(self) -> str:
+        """Where this build's corpus is: a feed's address names the day."""
+        return self.config.source.address(self.request.data_date)
 
     @property
     def alias(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from sparse_index.plan.disk import readable_bytes
 from sparse_index.plan.model import Plan
 
 _LINES = (
@@ -14,21 +17,51 @@ _LINES = (
     ("deleted", "deleted"),
     ("blank text (indexed without vector)", "blank"),
     ("duplicate ids (first one wins)", "duplicate_ids"),
+    ("superseded by a newer day", "superseded"),
+    ("tombstones", "tombstones"),
     ("dead letters", "dead_letters"),
     ("cut at max_text_chars", "over_long"),
     ("vectors reused (documents)", "reused"),
     ("texts to encode", "texts_to_encode"),
 )
+_FEEDS_ONLY = {"superseded", "tombstones"}
 
 
 def plan_report(plan: Plan) -> str:
-    """Several lines: what kind of build, why, and the numbers."""
+    """Several lines: what kind of build, why, the numbers (also as a share of the rows read), time and disk."""
     head = [
         f"Build {plan.build_id} of '{plan.alias}': {plan.kind} ({'; '.join(plan.reasons)})",
         f"  live now: {plan.live_index or 'nothing'}; data date {plan.request.data_date}",
     ]
+    return "\n".join([*head, *_numbers(plan), *_outlook(plan)])
+
+
+def _numbers(plan: Plan) -> Iterator[str]:
     counts = plan.counts.model_dump()
     total = max(plan.counts.rows_read, 1)
-    body = [f"  {label:<38}{counts[name]:>12,}  {counts[name] / total:>7.1%}" for label, name in _LINES]
-    tail = [f"  parts: {len(plan.encode_parts)} to encode, {len(plan.index_parts)} to index"]
-    return "\n".join([*head, *body, *tail])
+    for label, name in _LINES:
+        if name not in _FEEDS_ONLY or plan.config.kind == "feed":
+            yield f"  {label:<38}{counts[name]:>12,}  {counts[name] / total:>7.1%}"
+
+
+def _outlook(plan: Plan) -> Iterator[str]:
+    if plan.builds:
+        yield f"  parts: {len(plan.encode_parts)} to encode, {len(plan.index_parts)} to index"
+    elif plan.outcome_when_idle == "plan_only":
+        yield "  only a plan was asked for: nothing is built"
+    else:
+        yield "  nothing changed: the live index stays as it is"
+    yield f"  expected time of encoding and indexing: {_duration(plan.seconds)}"
+    size = "unknown before the first build" if plan.disk_bytes is None else f"up to {readable_bytes(plan.disk_bytes)}"
+    yield f"  disk for the candidate: {size}"
+    if not plan.promotes:
+        yield f"  limited to {plan.request.row_limit} rows: this build never goes live"
+    yield from (f"  note: {note}" for note in plan.notes)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown (no former build has done this work)"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -1,0 +1,100 @@
+"""What is live now, and whether a delta build can start from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.config.corpus import CorpusConfig, SourceConfig
+from sparse_index.errors import BuildError
+from sparse_index.index.alias import observe_alias
+from sparse_index.index.mapping import index_mapping
+from sparse_index.index.meta import Meta, read_meta
+from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
+from sparse_index.store import Store
+
+# What decides how a row becomes a document: rows of earlier days of a feed cannot be made anew when it changes.
+_ROW_SHAPE = {"id_column", "text_template", "columns", "max_text_chars", "deleted_column"}
+
+
+@dataclass(frozen=True)
+class Live:
+    """The index behind the alias (None: no alias yet), what it says of itself, and its manifest if it is still there."""
+
+    index: str | None
+    meta: Meta | None
+    manifest: str | None
+
+
+def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
+    index = observe_alias(cluster, config.alias).require_sound().index
+    meta = read_meta(cluster, index) if index else None
+    kept = meta is not None and meta.store == config.store and store.exists(meta.manifest)
+    return Live(index, meta, meta.manifest if meta is not None and kept else None)
+
+
+def reasons_for_full(
+    cluster: Cluster, config: CorpusConfig, request: RunRequest, live: Live, fingerprint: str, schema: pa.Schema
+) -> list[str]:
+    """Why a new index is built instead of a clone with the difference; empty when a clone will do."""
+    if live.index is None:
+        return [f"alias '{config.alias}' has no index yet"]
+    if live.meta is None:
+        return [f"{live.index} does not say what it was built from"]
+    causes = {
+        "full mode was asked for": request.mode is Mode.FULL,
+        "a row limit was asked for": request.row_limit is not None,
+        "the live index was never completed": live.meta.state != "complete",
+        "the encoder changed": live.meta.fingerprint != fingerprint,
+        "mapping, text template or shard count changed": live.meta.document_hash != config.document_hash(),
+        "the live build's manifest is gone": live.manifest is None,
+        f"{live.meta.delta_builds} delta builds since the last full one": (
+            live.meta.delta_builds >= config.index.max_delta_builds
+        ),
+    }
+    reasons = [cause for cause, applies in causes.items() if applies]
+    return reasons or [*_new_fields(cluster, config, live.index, schema), *_older_version(cluster, live.index)]
+
+
+def _new_fields(cluster: Cluster, config: CorpusConfig, index: str, schema: pa.Schema) -> list[str]:
+    """The mapping is strict: with a column that it does not know every document would be refused."""
+    answer: Json = cluster.get(f"/{index}/_mapping")
+    there = {name: field.get("type") for name, field in answer[index]["mappings"].get("properties", {}).items()}
+    wanted = {name: field["type"] for name, field in index_mapping(config, schema)["properties"].items()}
+    differing = sorted(name for name, kind in wanted.items() if there.get(name) != kind)
+    return [f"the live index has no such field: {', '.join(differing)}"] if differing else []
+
+
+def _older_version(cluster: Cluster, index: str) -> list[str]:
+    """A clone inherits the version that made its source; two major versions later it could not be opened."""
+    settings: Json = cluster.get(f"/{index}/_settings", human="true", flat_settings="true")
+    made_by = str(settings[index]["settings"].get("index.version.created_string", ""))
+    number = str(cluster.get("/")["version"]["number"])
+    if made_by and made_by.split(".", maxsplit=1)[0] != number.split(".", maxsplit=1)[0]:
+        return [f"the live index was made by OpenSearch {made_by}, the cluster is {number}"]
+    return []
+
+
+def require_continuable(config: CorpusConfig, store: Store, live: Live) -> None:
+    """A feed's partition is not the whole corpus: without the live manifest, or with rows made otherwise, stop."""
+    if config.kind != "feed" or live.index is None:
+        return
+    remedy = "Undo the change, or give the corpus a new alias and run its partitions again."
+    if live.manifest is None or live.meta is None:
+        raise BuildError(
+            f"The manifest of {live.index} is not in the store {config.store}; one partition of the feed '{config.alias}' "
+            f"cannot replace it. Restore it from a backup. {remedy}"
+        )
+    path = plan_path(config.alias, live.meta.build_id)
+    former = load_plan(store, path).config.source if store.exists(path) else None
+    if former is None or _row_shape(former) != _row_shape(config.source):
+        raise BuildError(
+            f"The feed '{config.alias}' now makes documents in another way than {live.index} (id column, text template, "
+            f"columns or text length); its earlier partitions would have to be read again. {remedy}"
+        )
+
+
+def _row_shape(source: SourceConfig) -> Json:
+    return source.model_dump(include=_ROW_SHAPE)
