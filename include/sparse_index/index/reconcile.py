@@ -23,7 +23,8 @@ REPLICAS_DEADLINE_S = 3_600.0
 class Books:
     """The lines of promise P1 after the build, in rows of the corpus, and what the candidate holds.
 
-    `rows_read` = `unchanged` + `encoded` + `reused` + `blank` + `duplicate_ids` + `superseded` + `dead_letters`.
+    `rows_read` = `unchanged` + `encoded` + `reused` + `blank` + `duplicate_ids` + `superseded` + `tombstones` +
+    `dead_letters`; superseded rows and tombstones are a feed's.
     """
 
     rows_read: int
@@ -33,6 +34,7 @@ class Books:
     blank: int
     duplicate_ids: int
     superseded: int
+    tombstones: int
     dead_letters: int
     deleted: int
     documents: int
@@ -41,7 +43,7 @@ class Books:
     @property
     def explained(self) -> int:
         lines = (self.unchanged, self.encoded, self.reused, self.blank, self.duplicate_ids, self.superseded)
-        return sum(lines) + self.dead_letters
+        return sum(lines) + self.tombstones + self.dead_letters
 
 
 def reconcile(
@@ -113,6 +115,7 @@ def _books(plan: Plan, rejected: Counts, results: list[IndexResult]) -> Books:
         blank=counts.blank - rejected.blank,
         duplicate_ids=counts.duplicate_ids,
         superseded=counts.superseded,
+        tombstones=counts.tombstones,
         dead_letters=counts.dead_letters + lost,
         deleted=sum(result.deleted for result in results),
         documents=counts.documents - lost,
