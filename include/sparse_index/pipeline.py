@@ -27,6 +27,7 @@ from sparse_index.ml.cores import ml_cores
 from sparse_index.ml.waits import Wait, wait_until
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.model import Plan, RunRequest
+from sparse_index.preflight import preflight
 from sparse_index.progress import Report, silent
 from sparse_index.receipt import Ending, Outcome, write_receipt
 from sparse_index.store import Store
@@ -68,6 +69,8 @@ def make_plan(
 def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent) -> Run:
     """From corpus to promoted index. Whatever happens, the model is removed and a receipt is written."""
     stages = Stages()
+    with stages.timed("preflight"):
+        checked = preflight(cluster, config, store)
     with stages.timed("plan"):
         plan = make_plan(cluster, config, store, request, report)
     outcome: Outcome = "failed"
@@ -79,7 +82,9 @@ def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunReques
             outcome = plan.outcome_when_idle
     finally:
         live = observe_alias(cluster, config.alias).index
-        ending = Ending(outcome, live, datetime.now(UTC), stage_seconds=stages.seconds)
+        ending = Ending(
+            outcome, live, datetime.now(UTC), stage_seconds=stages.seconds, former_settings=checked.former_settings
+        )
         receipt = write_receipt(store, plan, ending)
     return Run(plan, receipt)
 
@@ -89,7 +94,7 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: 
         return
     try:
         with stages.timed("deploy"):
-            model_id = _deployed_model(cluster, plan)
+            model_id = deployed_model(cluster, plan)
         with stages.timed("encode"):
             cores = ml_cores(cluster)
             for part in plan.encode_parts:
@@ -98,7 +103,8 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: 
         commons.remove_build_models(cluster, plan.group)
 
 
-def _deployed_model(cluster: Cluster, plan: Plan) -> str:
+def deployed_model(cluster: Cluster, plan: Plan) -> str:
+    """Register and deploy the plan's encoder and wait for both; gives the model id."""
     encoder = plan.config.encoder
     if isinstance(encoder.model, ExistingModel):
         return encoder.model.model_id

@@ -1,0 +1,144 @@
+"""Time and peak memory of a plan over N rows: `python bench/plan_memory.py 100000 1000000`.
+
+For each N a child process plans twice over synthetic manifests: a first full build, then a day on which 1 % of the
+texts and 1 % of the other fields changed, 1 % of the documents vanished and 1 % are new, the vectors of all others
+being in the store. It prints seconds, peak resident memory of the child (Linux: VmHWM) and the plan's numbers.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "include"))
+
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import TerminalError
+from sparse_index.plan.changes import plan_changes
+from sparse_index.plan.model import Plan, RunRequest, Shard, ShardScan
+from sparse_index.store import Store
+
+_MANIFEST = """
+COPY (SELECT 'doc-' || i AS id, 's3://bucket/corpus/part-' || lpad((i // 500000)::VARCHAR, 4, '0') || '.parquet' AS file,
+        'version' AS file_version, ((i % 500000) // 50000)::INT AS row_group, (i % 50000)::INT AS row,
+        md5('t' || i || CASE WHEN i % 100 = 1 THEN '{day}' ELSE '' END) AS text_hash,
+        md5('r' || i || CASE WHEN i % 100 < 3 AND i % 100 > 0 THEN '{day}' ELSE '' END) AS row_hash,
+        200::INT AS chars, NULL::DATE AS data_date, false AS deleted, NULL::VARCHAR AS problem
+      FROM range({first}, {last}) numbers(i)) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
+"""
+
+
+class OneIndex:
+    """Answers what planning asks: the alias and the `_meta` of the index behind it."""
+
+    def __init__(self, live: Plan | None, store: str) -> None:
+        self._live, self._store = live, store
+
+    def get(self, path: str, **_: object) -> dict[str, Any]:
+        live = self._live
+        if live is not None and path == "/things/_alias":
+            return {live.candidate: {"aliases": {"things": {}}}}
+        if live is not None and path == f"/{live.candidate}/_mapping":
+            meta = {
+                "alias": "things",
+                "build_id": live.build_id,
+                "state": "complete",
+                "data_date": "2026-01-01",
+                "fingerprint": live.fingerprint,
+                "document_hash": live.config.document_hash(),
+                "store": self._store,
+                "manifest": live.manifest,
+                "receipt": "",
+            }
+            return {live.candidate: {"mappings": {"_meta": {"sparse_index": meta}}}}
+        raise TerminalError(f"GET {path}: 404", 404)
+
+
+def scans(store: Store, rows: int, day: int) -> list[ShardScan]:
+    """The manifest of day 1 holds documents 0..rows; that of day 2 leaves out the first 1 % and adds 1 %."""
+    first = 0 if day == 1 else rows // 100
+    path = f"things/manifests/day{day}.parquet"
+    with store.writing(path) as local:
+        duckdb.sql(_MANIFEST.format(day=day, first=first, last=first + rows, path=local))
+    shard = Shard(number=0, uri="s3://bucket/corpus", version="v", first_row_group=0, row_groups=1, rows=rows)
+    return [ShardScan(shard=shard, manifest=path, rows=rows)]
+
+
+def add_vectors(store: Store, live: Plan) -> None:
+    with store.writing(f"vectors/{live.fingerprint}/{live.build_id}-p00000.parquet") as local:
+        source = store.full(live.manifest)
+        duckdb.sql(
+            f"COPY (SELECT text_hash, ['a'] AS tokens, [1.0::FLOAT] AS weights FROM read_parquet('{source}')) "
+            f"TO '{local}' (FORMAT parquet)"
+        )
+
+
+def config_for(store: str) -> CorpusConfig:
+    return CorpusConfig.model_validate(
+        {
+            "alias": "things",
+            "store": store,
+            "source": {"uri": "s3://bucket/corpus", "id_column": "id", "text_template": "{title}"},
+            "encoder": {"model": {"source": "pretrained", "name": "m", "version": "1"}},
+        }
+    )
+
+
+def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[ShardScan], day: int) -> Plan:
+    started = time.monotonic()
+    plan = plan_changes(
+        OneIndex(live, config.store),  # type: ignore[arg-type]
+        config,
+        store,
+        found,
+        RunRequest(run_id="bench", data_date=date(2026, 1, day)),
+        now=datetime(2026, 1, day, tzinfo=UTC),
+        token=f"00000{day}",
+    )
+    counts = plan.counts
+    print(
+        f"  {plan.kind:<6}{time.monotonic() - started:8.1f} s  encode {counts.texts_to_encode:,}, "
+        f"write {sum(part.items for part in plan.index_parts):,}, unchanged {counts.unchanged:,}",
+        flush=True,
+    )
+    return plan
+
+
+def child(rows: int, folder: str, day: int) -> None:
+    """Plan one day; the next child takes over from the plan in the store, so that each has a peak of its own."""
+    config, store = config_for(folder), Store(folder)
+    plans = store.files("things/builds", "plan.json")
+    live = Plan.model_validate_json(store.read_bytes(plans[-1])) if plans else None
+    found = [ShardScan.model_validate(store.read_json(f"day{day}.json"))]
+    plan = planned(config, store, live, found, day)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    print(f"         peak memory {int(peak) // 1024} MB, build {plan.build_id}, {rows:,} rows", flush=True)
+
+
+def measure(rows: int) -> None:
+    print(f"{rows:,} rows", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        for day in (1, 2):
+            store.write_json(f"day{day}.json", scans(store, rows, day)[0].model_dump(mode="json"))
+            subprocess.run([sys.executable, __file__, "--child", str(rows), folder, str(day)], check=True)
+            if day == 1:
+                add_vectors(
+                    store, Plan.model_validate_json(store.read_bytes(store.files("things/builds", "plan.json")[0]))
+                )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    else:
+        for size in sys.argv[1:] or ["100000", "1000000"]:
+            measure(int(size))

@@ -1,0 +1,82 @@
+"""The command line's words, and what they mean to the core."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sparse_index.cluster import ConnectionSettings
+from sparse_index.errors import ConfigError
+from sparse_index.plan.model import Mode, RunRequest
+
+PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(
+        prog="python -m sparse_index",
+        description="Build and search the index of one corpus without Airflow.",
+        epilog=f"The password is read from the environment variable {PASSWORD_VARIABLE}.",
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    doctor = _command(commands, "doctor", "say everything that would make a build fail")
+    settings = doctor.add_mutually_exclusive_group()
+    settings.add_argument("--apply", action="store_true", help="set the cluster settings that are missing")
+    settings.add_argument("--restore", type=Path, metavar="FILE", help="give settings back as FILE holds them")
+    for name, text in (("plan", "say what a build would do"), ("run", "build, check and promote")):
+        _request_arguments(_command(commands, name, text))
+    search = _command(commands, "search", "BM25 and sparse side by side")
+    search.add_argument("query")
+    search.add_argument("--size", type=int, default=5, help="hits of each kind (default 5)")
+    search.add_argument("--model-id", help="a deployed model that encodes the query")
+    return root
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("corpus", type=Path, help="the corpus file, include/corpora/<name>.yaml")
+    command.add_argument("--url", default="https://localhost:9200", help="default https://localhost:9200")
+    command.add_argument("--user", help="user name")
+    command.add_argument("--ca-certs", help="CA file that the cluster's certificate is checked with")
+    return command
+
+
+def _request_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--mode", choices=[Mode.AUTO.value, Mode.FULL.value], default=Mode.AUTO.value)
+    command.add_argument("--data-date", type=date.fromisoformat, help="yyyy-mm-dd (default today, UTC)")
+    command.add_argument("--row-limit", type=int, help="only the first rows; never promoted")
+    command.add_argument("--force-older-date", action="store_true", help="replace a newer live index")
+    command.add_argument("--accept-mass-change", action="store_true", help="pass the guards")
+
+
+def connection(options: argparse.Namespace) -> ConnectionSettings:
+    """Where to connect; ConfigError for an address that is none. Plain http only when the address says so."""
+    address = urlsplit(options.url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise ConfigError(f"--url {options.url} is no address; write it like https://localhost:9200.")
+    return ConnectionSettings(
+        host=address.hostname,
+        port=address.port or 9200,
+        use_ssl=address.scheme == "https",
+        username=options.user,
+        password=os.environ.get(PASSWORD_VARIABLE),
+        ca_certs=options.ca_certs,
+    )
+
+
+def request(options: argparse.Namespace) -> RunRequest:
+    now = datetime.now(UTC)
+    return RunRequest(
+        run_id=f"cli__{now.isoformat(timespec='seconds')}",
+        data_date=options.data_date or now.date(),
+        mode=Mode.PLAN_ONLY if options.command == "plan" else Mode(options.mode),
+        row_limit=options.row_limit,
+        force_older_date=options.force_older_date,
+        accept_mass_change=options.accept_mass_change,
+    )

@@ -1,0 +1,71 @@
+"""One command each: check, plan, build, search."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from sparse_index.cli.arguments import connection, parser, request
+from sparse_index.cli.bars import Bars
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.load import load_corpus
+from sparse_index.errors import SparseIndexError
+from sparse_index.ml.settings import ensure_settings, put_request, restore_settings
+from sparse_index.pipeline import make_plan, run
+from sparse_index.plan.report import plan_report
+from sparse_index.preflight import preflight
+from sparse_index.search import search
+from sparse_index.search_table import side_by_side
+from sparse_index.store import Store
+
+Command = Callable[[argparse.Namespace, Cluster, CorpusConfig], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 an error that was said on stderr, 2 wrong words on the command line."""
+    options = parser().parse_args(arguments)
+    commands: dict[str, Command] = {"doctor": _doctor, "plan": _plan, "run": _run, "search": _search}
+    try:
+        config = load_corpus(options.corpus)
+        cluster = Cluster.connect(connection(options))
+        try:
+            commands[options.command](options, cluster, config)
+        finally:
+            cluster.close()
+    except SparseIndexError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    if options.restore is not None:
+        restore_settings(cluster, json.loads(options.restore.read_text(encoding="utf-8")))
+        print("Settings restored.")
+        return
+    if options.apply:
+        former = ensure_settings(cluster, config)
+        print(f"Settings before (keep this for --restore): {json.dumps(former)}")
+        print(f"To undo by hand: {put_request(former)}")
+    print(preflight(cluster, config, Store(config.store)))
+
+
+def _plan(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    with Bars() as bars:
+        plan = make_plan(cluster, config, Store(config.store), request(options), bars)
+    print(plan_report(plan))
+
+
+def _run(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    with Bars() as bars:
+        done = run(cluster, config, Store(config.store), request(options), bars)
+    print(plan_report(done.plan))
+    print(done.receipt["summary"])
+
+
+def _search(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    results = search(cluster, config, options.query, size=options.size, model_id=options.model_id)
+    print("\n".join(side_by_side(results)))
