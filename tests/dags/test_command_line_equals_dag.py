@@ -1,0 +1,46 @@
+"""The core alone builds the very index that the DAG builds."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from real_day import ROWS, RealDay, delete_everything
+
+from sparse_index.cli.main import main
+from sparse_index.cluster import Cluster
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
+
+
+@pytest.fixture
+def day(tmp_path, plain_server, plain_cluster, monkeypatch) -> Iterator[RealDay]:
+    connection = {"conn_type": "opensearch", "host": plain_server.host, "port": plain_server.port}
+    monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(connection | {"extra": {"use_ssl": False}}))
+    alias = f"both-{uuid.uuid4().hex[:6]}"
+    yield RealDay(tmp_path / "day", plain_cluster, alias, monkeypatch)
+    delete_everything(plain_cluster, alias, tmp_path / "day")
+
+
+def documents(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
+    hits = cluster.post(f"/{alias}/_search", {"size": 1000, "query": {"match_all": {}}})["hits"]["hits"]
+    return {hit["_id"]: hit["_source"] for hit in hits}
+
+
+def test_dag_and_command_line_build_the_same_documents(day: RealDay, plain_server, tmp_path: Path) -> None:
+    assert day.run().state == "success"
+    alone = day.config | {"alias": f"{day.alias}-cli", "store": str(tmp_path / "another-store")}
+    file = tmp_path / "alone.yaml"
+    file.write_text(yaml.safe_dump(alone))
+    try:
+        assert main(["run", str(file), "--url", plain_server.url]) == 0
+        by_dag, by_hand = (documents(day.cluster, alias) for alias in (day.alias, alone["alias"]))
+        assert len(by_dag) == ROWS
+        assert by_dag == by_hand
+    finally:
+        delete_everything(day.cluster, alone["alias"], tmp_path / "another")

@@ -1,0 +1,107 @@
+"""python -m sparse_index, as a newcomer uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from sparse_index.cluster import Cluster
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+ROWS = [
+    {"id": f"t{number}", "title": title, "body": body}
+    for number, (title, body) in enumerate(
+        [("Cracked", "the screen is cracked"), ("Login", "cannot log in"), ("Late", "my parcel is late")] * 3
+    )
+]
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def corpus_file(tmp_path: Path, demo_models: Path, plain_cluster: Cluster) -> Iterator[Path]:
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "corpus.parquet")
+    model = {"source": "file", "name": "demo", "version": "1", "path": str(demo_models / "sparse" / "model.zip")}
+    config = {
+        "alias": "by-hand",
+        "store": str(tmp_path / "store"),
+        "source": {"uri": str(tmp_path / "corpus.parquet"), "id_column": "id", "text_template": "{title}. {body}"},
+        "encoder": {"model": model},
+        "index": {"replicas": 0},
+    }
+    file = tmp_path / "by-hand.yaml"
+    file.write_text(yaml.safe_dump(config))
+    yield file
+    plain_cluster.delete("/by-hand--b*")
+
+
+@pytest.fixture
+def call(plain_server) -> Call:
+    def run(command: str, file: Path, *more: str, url: str = plain_server.url) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "sparse_index", command, str(file), *more, "--url", url]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "include")}
+        return subprocess.run(words, capture_output=True, text=True, env=environment, check=False, timeout=120)
+
+    return run
+
+
+def test_plan_says_what_run_then_does_and_search_finds(corpus_file: Path, call: Call, plain_cluster: Cluster) -> None:
+    planned = call("plan", corpus_file)
+    assert planned.returncode == 0, planned.stderr
+    assert "texts to encode" in planned.stdout
+    assert not plain_cluster.exists("/by-hand")
+
+    done = call("run", corpus_file)
+    assert done.returncode == 0, done.stderr
+    assert "this build was promoted. Nothing is untidy." in done.stdout
+    assert "encode part 0: 3 of 3" in done.stderr
+
+    found = call("search", corpus_file, "cracked screen")
+    assert found.returncode == 0, found.stderr
+    assert "BM25" in found.stdout
+    assert "the screen is cracked" in found.stdout
+
+
+def test_doctor_tells_a_ready_cluster_from_a_missing_one(corpus_file: Path, call: Call) -> None:
+    ready = call("doctor", corpus_file)
+    assert ready.returncode == 0, ready.stderr
+    gone = call("doctor", corpus_file, url="http://127.0.0.1:9")
+    assert gone.returncode == 1
+    assert "no answer from the cluster" in gone.stderr
+    assert "Traceback" not in gone.stderr
+
+
+def test_doctor_applies_missing_settings_and_restores_them(
+    corpus_file: Path, call: Call, plain_cluster: Cluster, tmp_path: Path
+) -> None:
+    name = "plugins.ml_commons.allow_registering_model_via_local_file"
+    plain_cluster.put("/_cluster/settings", {"persistent": {name: "false"}})
+    try:
+        refused = call("doctor", corpus_file)
+        assert (refused.returncode, name in refused.stderr) == (1, True)
+        applied = call("doctor", corpus_file, "--apply")
+        assert applied.returncode == 0, applied.stderr
+        former = tmp_path / "former.json"
+        former.write_text(json.dumps({name: "false"}))
+        assert call("doctor", corpus_file, "--restore", str(former)).returncode == 0
+        assert call("doctor", corpus_file).returncode == 1
+    finally:
+        plain_cluster.put("/_cluster/settings", {"persistent": {name: "true"}})
+
+
+def test_a_broken_file_and_a_broken_address_are_said_in_one_line(corpus_file: Path, call: Call, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("alias: [unclosed")
+    for result in (call("plan", broken), call("plan", corpus_file, url="not an address")):
+        assert result.returncode == 1
+        assert result.stderr.startswith("ConfigError: ")
