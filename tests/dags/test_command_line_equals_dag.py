@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from real_day import ROWS, RealDay, delete_everything
 
+from real_day import ROWS, RealDay, delete_everything
 from sparse_index.cli.main import main
 from sparse_index.cluster import Cluster
 
