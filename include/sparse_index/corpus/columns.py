@@ -51,14 +51,13 @@ def _problems(config: CorpusConfig, schema: pa.Schema) -> Iterator[str]:
 
 def _type_problems(config: CorpusConfig, name: str, kind: pa.DataType) -> Iterator[str]:
     source = config.source
-    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if name == source.id_column and not (is_text(plain) or pa.types.is_integer(plain)):
+    if name == source.id_column and not (is_text(kind) or pa.types.is_integer(kind)):
         yield f"id column '{name}' is {kind}: it must be text or integer"
         return
-    if name == source.deleted_column and not pa.types.is_boolean(plain):
+    if name == source.deleted_column and not pa.types.is_boolean(kind):
         yield f"source.deleted_column '{name}' is {kind}: it must be bool"
         return
-    if name in source.text_columns and is_list(plain):
+    if name in source.text_columns and is_list(kind):
         yield f"column '{name}' is {kind}: a text template takes single values only"
         return
     try:

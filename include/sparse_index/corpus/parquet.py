@@ -48,7 +48,7 @@ def joint_version(versions: Iterable[str]) -> str:
 def open_parquet(uri: str, version: str) -> Iterator[pq.ParquetFile]:
     """The file if it is still the one that was planned; CorpusError when it changed, is gone or is torn."""
     if file_version(uri) != version:
-        raise CorpusError(_moved(uri))
+        raise CorpusError(f"{uri} changed while the build was running. Trigger a new run.")
     with parquet_file(uri) as parquet:
         yield parquet
 
@@ -71,10 +71,6 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
         raise CorpusError(f"{place} cannot be read: {error}. The file is torn or no Parquet; replace it.") from error
 
 
-def _moved(place: str) -> str:
-    return f"{place} changed or vanished while the build was running. Trigger a new run."
-
-
 def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     # A cached listing would hide that a file changed under a long-lived process.
     filesystem, path = fsspec.core.url_to_fs(uri, use_listings_cache=False)
@@ -85,6 +81,7 @@ def _find(filesystem: fsspec.AbstractFileSystem, path: str) -> list[str]:
     if any(sign in path for sign in "*?["):
         found = filesystem.glob(path)
     elif filesystem.isdir(path):
+        filesystem.ls(path)  # find() passes over folders that it may not read: an empty answer would be a lie
         found = [name for name in filesystem.find(path) if name.endswith(".parquet")]
     else:
         found = [path] if filesystem.exists(path) else []

@@ -15,6 +15,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import indexed_columns, read_columns
 from sparse_index.corpus.parquet import open_parquet, reading
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
+from sparse_index.corpus.schema import decoded
 from sparse_index.corpus.values import column_values
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
@@ -122,7 +123,7 @@ def _read(
     first = 0
     with reading(file, row_group):
         for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=columns):
-            yield first, batch
+            yield first, decoded(batch)
             first += len(batch)
 
 

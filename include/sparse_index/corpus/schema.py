@@ -6,26 +6,40 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from sparse_index.corpus.values import is_text
+from sparse_index.corpus.values import is_list, is_text
 from sparse_index.errors import CorpusError
 
 
 def common_schema(files: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
     """The schema of all files, given as (address, schema); CorpusError naming two files and each differing column.
 
-    The order of columns, dictionary encoding and the width of string offsets do not count; a column without any
+    The order of columns, dictionary encoding and the width of offsets do not count; a column without any
     value in one file has the type that it has in the others.
     """
     first, schema = files[0]
-    kinds = {field.name: _logical(field.type) for field in schema}
+    kinds = {field.name: logical_type(field.type) for field in schema}
     origin = dict.fromkeys(kinds, first)
     for uri, other in files[1:]:
-        theirs = {field.name: _logical(field.type) for field in other}
+        theirs = {field.name: logical_type(field.type) for field in other}
         _require_same(kinds, theirs, origin, uri)
         typed = {name: kind for name, kind in theirs.items() if pa.types.is_null(kinds[name])}
         kinds |= typed
         origin |= dict.fromkeys(typed, uri)
     return pa.schema([(field.name, kinds[field.name]) for field in schema])
+
+
+def logical_type(kind: pa.DataType) -> pa.DataType:
+    """The type without its storage: dictionaries decoded, strings and lists of one kind each."""
+    if pa.types.is_dictionary(kind):
+        return logical_type(kind.value_type)
+    if is_list(kind):
+        return pa.list_(logical_type(kind.value_type))
+    return pa.string() if is_text(kind) else kind
+
+
+def decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows with logical types only; Arrow can do less with dictionaries and views."""
+    return batch.cast(pa.schema([(field.name, logical_type(field.type)) for field in batch.schema]))
 
 
 def _require_same(
@@ -44,9 +58,3 @@ def _same(one: pa.DataType | None, other: pa.DataType | None) -> bool:
     if one is None or other is None:
         return False
     return bool(one == other or pa.types.is_null(one) or pa.types.is_null(other))
-
-
-def _logical(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        return _logical(kind.value_type)
-    return pa.string() if is_text(kind) else kind

@@ -37,12 +37,12 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type of one value: dictionaries decoded, lists opened."""
-    return plain_type(kind.value_type) if pa.types.is_dictionary(kind) or is_list(kind) else kind
+    """The type of one value: lists opened."""
+    return plain_type(kind.value_type) if is_list(kind) else kind
 
 
 def field_mapping(kind: pa.DataType) -> Json:
-    """The OpenSearch field for an arrow type; ConfigError for types that have none (struct, map, binary, time)."""
+    """The OpenSearch field for a logical arrow type; ConfigError for types that have none (struct, map, binary, time)."""
     plain = plain_type(kind)
     if pa.types.is_null(plain):
         raise ConfigError("it has no value in any file, so its type is unknown: leave it out of `source.columns`")
@@ -61,7 +61,7 @@ def _decimal_mapping(kind: pa.DataType) -> Json:
 
 
 def column_values(array: pa.Array) -> list[Any]:
-    """JSON-able values of one column, null as None.
+    """JSON-able values of one column of a logical type, null as None.
 
     Dates and instants are ISO-8601 (UTC, without trailing zeros, so that the unit of the file does not matter), decimals
     are text, NaN and infinity are None, bytes that are no UTF-8 become U+FFFD.
@@ -110,7 +110,6 @@ def _lists(array: pa.Array) -> list[Any]:
 _CONVERTERS: tuple[tuple[_IsType, Callable[[pa.Array], list[Any]]], ...] = (
     (is_text, _texts),
     (pa.types.is_floating, _finite),
-    (pa.types.is_dictionary, lambda array: column_values(array.dictionary_decode())),
     (is_list, _lists),
     (pa.types.is_timestamp, _instants),
     (pa.types.is_date, lambda array: _texts(array.cast(pa.date32()).cast(pa.string()))),
