@@ -27,7 +27,15 @@ from sparse_index.store import Store
 
 ROOT = Path(__file__).parents[1]
 MODEL_ZIP = ROOT / "include" / "demo" / "models" / "sparse" / "model.zip"
-SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.string()), ("stock", pa.uint64())])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("title", pa.string()),
+        ("body", pa.string()),
+        ("stock", pa.uint64()),
+        ("seen", pa.timestamp("s")),
+    ]
+)
 
 Row = dict[str, Any]
 MakeVector = Callable[[str], SparseVector]

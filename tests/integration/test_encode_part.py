@@ -1,11 +1,7 @@
-"""P3 on the real server: an encode task killed anywhere ends with the vectors of an undisturbed one."""
+"""P3 on the real server: an encode task commits in chunks and goes on from them. (tests/chaos kills whole processes.)"""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from build_plans import make_plan as bare_plan
-from real_builds import ROOT, planned, real_config, rows, write_corpus
-from sparse_index.cluster import Cluster, ConnectionSettings
+from real_builds import planned, real_config, rows, write_corpus
+from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.files import PartFiles
 from sparse_index.encode.part import encode_part, encode_report, report_path
@@ -24,25 +20,12 @@ from sparse_index.encode.vectors import sparse_vector
 from sparse_index.errors import CorpusError, ModelError
 from sparse_index.ml import commons
 from sparse_index.ml.waits import Wait, wait_until
-from sparse_index.plan.model import Plan, save_plan
+from sparse_index.plan.model import Plan
 from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
 COUNT = 400
 CHUNK = 64
-
-TASK = """
-import sys
-from sparse_index.cluster import Cluster, ConnectionSettings
-from sparse_index.encode.part import encode_part
-from sparse_index.plan.model import load_plan
-from sparse_index.store import Store
-host, port, root, path, model_id = sys.argv[1:]
-store = Store(root)
-plan = load_plan(store, path)
-cluster = Cluster.connect(ConnectionSettings(host=host, port=int(port), use_ssl=False))
-encode_part(cluster, store, plan, plan.encode_parts[0], model_id, cores=2)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -120,48 +103,6 @@ def test_a_finished_part_is_not_encoded_again(plain_cluster: Cluster, store: Sto
     store.delete(report_path(plan, part))
     again = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
     assert (again.encoded, again.reused, again.predict_calls) == (0, COUNT, 0)
-
-
-def test_killed_five_times(
-    plain_cluster: Cluster, plain_settings: ConnectionSettings, store: Store, plan: Plan, model_id: str
-) -> None:
-    save_plan(store, plan)
-    texts_kept = 0
-    for kill in range(5):
-        process = start_task(plain_settings, store, plan, model_id)
-        wait_for_chunks(process, store, plan, more_than=len(files_of(store, plan).hashes()))
-        time.sleep(0.05 * kill)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kept_now = len(files_of(store, plan).hashes())
-        assert kept_now >= texts_kept
-        texts_kept = kept_now
-    result = encode_part(plain_cluster, store, plan, plan.encode_parts[0], model_id, cores=2)
-    assert (result.reused, result.encoded) == (texts_kept, COUNT - texts_kept)
-    disturbed = vectors(store, plan)
-    assert undisturbed(plain_cluster, store, plan, model_id) == disturbed
-
-
-def start_task(settings: ConnectionSettings, store: Store, plan: Plan, model_id: str) -> subprocess.Popen[bytes]:
-    arguments = [settings.host, str(settings.port), store.root_uri, f"{plan.folder}/plan.json", model_id]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "include")}
-    return subprocess.Popen([sys.executable, "-c", TASK, *arguments], env=environment)
-
-
-def wait_for_chunks(process: subprocess.Popen[bytes], store: Store, plan: Plan, more_than: int) -> None:
-    """Until the task has committed something new, or ended."""
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        if len(files_of(store, plan).hashes()) > more_than:
-            return
-        time.sleep(0.02)
-
-
-def undisturbed(cluster: Cluster, store: Store, plan: Plan, model_id: str) -> dict[str, tuple[list[str], list[float]]]:
-    """The same part encoded by another build at one go."""
-    other = plan.model_copy(update={"build_id": "20990101T000000-abcdef"})
-    encode_part(cluster, store, other, plan.encode_parts[0], model_id, cores=2)
-    return vectors(store, other)
 
 
 class Killed(BaseException):

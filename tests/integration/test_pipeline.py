@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -96,7 +97,9 @@ def test_a_model_that_cannot_be_used_leaves_nothing_behind(
     plain_cluster: Cluster, config: CorpusConfig, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.zip"
-    broken.write_bytes(b"this is no zip")
+    with ZipFile(broken, "w") as archive:
+        archive.writestr("model.pt", b"this is no TorchScript")
+        archive.writestr("tokenizer.json", b"{}")
     model = config.encoder.model.model_copy(update={"path": str(broken)})
     config = config.model_copy(update={"encoder": config.encoder.model_copy(update={"model": model})})
     before = models(plain_cluster)

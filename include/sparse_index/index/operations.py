@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import orjson
 
 from sparse_index.corpus.rows import Document, Location, documents_at
 from sparse_index.dead_letters import DeadLetter, Place, letters_files
 from sparse_index.errors import CorpusError
 from sparse_index.index.bulk import Operation
-from sparse_index.index.joined import joined_rows, part_locations
+from sparse_index.index.joined import joined_rows, part_rows
 from sparse_index.plan.model import BuildKind, Part, Plan
 from sparse_index.store import Store
 
@@ -47,9 +46,8 @@ class PartOperations:
     def _document(self, row: Document, joined: Mapping[str, Any]) -> bytes:
         fields = {name: value for name, value in row.fields.items() if value is not None}
         if joined["tokens"]:
-            # numpy's float32 is written with its own few digits; a Python float would add nine meaningless ones.
-            weights = np.asarray(joined["weights"], dtype=np.float32)
-            fields[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], weights, strict=True))
+            # The weights are numpy's float32: written with their own few digits, where a Python float adds nine more.
+            fields[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
         return orjson.dumps(fields, option=_JSON)
 
     def _without_vector(self, document_id: str, place: Place) -> Iterator[Operation]:
@@ -83,8 +81,8 @@ class _Refusals:
 
 def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
     """The corpus rows of the part's `index` operations, in the part's order."""
-    locations = (Location(**{name: row[name] for name in _LOCATION}) for row in part_locations(store, part))
-    return documents_at(plan.config, locations)
+    rows = (row for row in part_rows(store, part) if row["op"] == "index")
+    return documents_at(plan.config, (Location(**{name: row[name] for name in _LOCATION}) for row in rows))
 
 
 def _place(joined: Mapping[str, Any]) -> Place:

@@ -19,26 +19,30 @@ THREADS = 2
 @contextmanager
 def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads `store.full(path)` addresses and spills to disk beyond 200 MB."""
-    spill = _spill_folder(store)
-    con = duckdb.connect(":memory:")
+    with spill_folder(store) as spill:
+        con = duckdb.connect(":memory:")
+        try:
+            con.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET threads={THREADS}; SET preserve_insertion_order=false")
+            con.execute(f"SET temp_directory={literal(str(spill))}")
+            if not store.is_local:
+                con.register_filesystem(store.filesystem)
+            yield con
+        finally:
+            con.close()
+
+
+@contextmanager
+def spill_folder(store: Store) -> Iterator[Path]:
+    """A folder for what does not fit into memory, removed at the end; on the store's disk where it is local (/tmp may
+    be small, or memory)."""
+    root = Path(store.full("")) if store.is_local else None
+    if root is not None:
+        root.mkdir(parents=True, exist_ok=True)
+    spill = Path(tempfile.mkdtemp(prefix=".spill-", suffix=".tmp", dir=root))
     try:
-        con.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET threads={THREADS}; SET preserve_insertion_order=false")
-        con.execute(f"SET temp_directory={literal(str(spill))}")
-        if not store.is_local:
-            con.register_filesystem(store.filesystem)
-        yield con
+        yield spill
     finally:
-        con.close()
         shutil.rmtree(spill, ignore_errors=True)
-
-
-def _spill_folder(store: Store) -> Path:
-    """On the store's disk where it is local: /tmp may be small, or memory."""
-    if not store.is_local:
-        return Path(tempfile.mkdtemp(prefix="sparse-index-"))
-    root = Path(store.full(""))
-    root.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=".spill-", suffix=".tmp", dir=root))
 
 
 def literal(text: str) -> str:
