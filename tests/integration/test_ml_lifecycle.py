@@ -5,102 +5,79 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from uuid import uuid4
 
 import pytest
 
+from misbehaving_servers import file_server
+from ml_verbs import deployed, file_encoder, in_memory, registered, tasks_of, url_encoder
 from sparse_index.cluster import Cluster
 from sparse_index.config.encoder import EncoderConfig
-from sparse_index.errors import ModelError
 from sparse_index.ml import commons
 from sparse_index.ml.cores import ml_cores
+from sparse_index.ml.sources import UPLOAD_CHUNK_BYTES, content_sha256, local_zip, resolve_fingerprint
 from sparse_index.ml.usage import used_by
-from sparse_index.ml.waits import Wait, wait_until
+from sparse_index.names import group_name
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def model_url(demo_models: Path) -> Iterator[str]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(demo_models / "sparse")))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/model.zip"
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.fixture
-def group(plain_cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = f"sparse-index--test--b20260101T000000-{abs(hash(request.node.name)) % 0xFFFFFF:06x}"
+def group(plain_cluster: Cluster) -> Iterator[str]:
+    name = group_name("lifecycle", f"20260101T000000-{uuid4().hex[:6]}")
     yield name
     commons.remove_build_models(plain_cluster, name)
     assert commons.find_group(plain_cluster, name) is None
 
 
-def file_encoder(path: Path) -> EncoderConfig:
-    return EncoderConfig.model_validate(
-        {"model": {"source": "file", "name": "demo-sparse", "version": "1.0.0", "path": str(path)}}
-    )
+@pytest.fixture
+def model_zip(demo_models: Path) -> Path:
+    return demo_models / "sparse" / "model.zip"
 
 
-def url_encoder(url: str, sha256: str) -> EncoderConfig:
-    return EncoderConfig.model_validate(
-        {"model": {"source": "url", "name": "demo-sparse", "version": "1.0.0", "url": url, "sha256": sha256}}
-    )
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def registered(cluster: Cluster, encoder: EncoderConfig, group: str) -> str:
-    group_id = commons.create_group(cluster, group, "a test")
-    started = commons.register(cluster, encoder, group_id, group)
-    wait = Wait(kind="register", task_id=started.task_id, model_id=started.model_id, deadline_at=time.time() + 60)
-    return wait_until(cluster, wait, poll_s=0.1)
-
-
-def deployed(cluster: Cluster, model_id: str) -> str:
-    task_id = commons.deploy(cluster, model_id)
-    return wait_until(
-        cluster,
-        Wait(kind="deploy", task_id=task_id, model_id=model_id, deadline_at=time.time() + 60),
-        poll_s=0.1,
-    )
-
-
-def tasks_of(cluster: Cluster, model_id: str) -> int:
-    return int(
-        cluster.post("/_plugins/_ml/tasks/_search", {"query": {"term": {"model_id": model_id}}})["hits"]["total"][
-            "value"
-        ]
-    )
-
-
-def test_a_file_is_uploaded_deployed_used_and_removed(plain_cluster: Cluster, demo_models: Path, group: str) -> None:
-    model_id = registered(plain_cluster, file_encoder(demo_models / "sparse" / "model.zip"), group)
-    deployed(plain_cluster, model_id)
+def test_a_file_is_uploaded_deployed_used_and_removed(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
+    model_id = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
     answer = plain_cluster.post(
         f"/_plugins/_ml/_predict/sparse_encoding/{model_id}", {"text_docs": ["the screen is cracked"]}
     )
     vector = answer["inference_results"][0]["output"][0]["dataAsMap"]["response"][0]
     assert {"screen", "cracked"} <= set(vector)
     removal = commons.remove_build_models(plain_cluster, group)
-    assert removal.deleted == (model_id,)
+    assert removal == commons.Removal((model_id,), ())
     assert commons.get_model(plain_cluster, model_id) is None
     assert commons.find_group(plain_cluster, group) is None
     assert tasks_of(plain_cluster, model_id) == 0
+    assert model_id not in in_memory(plain_cluster)
+
+
+def test_a_file_of_several_chunks_arrives_whole(
+    plain_cluster: Cluster, model_zip: Path, group: str, tmp_path: Path
+) -> None:
+    # Zip readers look from the end, so bytes in front make a bigger file that is the same archive.
+    big = tmp_path / "big.zip"
+    big.write_bytes(b"\0" * (UPLOAD_CHUNK_BYTES * 2) + model_zip.read_bytes())
+    assert local_zip(str(big)).chunks == 3
+    model_id = registered(plain_cluster, file_encoder(big), group)
+    document = commons.get_model(plain_cluster, model_id)
+    assert document is not None
+    assert (document["total_chunks"], document["model_content_size_in_bytes"]) == (3, big.stat().st_size)
+    group_id = commons.find_group(plain_cluster, group)
+    assert group_id is not None
+    assert list(commons.models_in_group(plain_cluster, group_id)) == [model_id]
 
 
 def test_a_url_is_registered_once_however_often_it_is_asked_for(
-    plain_cluster: Cluster, demo_models: Path, model_url: str, group: str
+    plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
-    sha256 = hashlib.sha256((demo_models / "sparse" / "model.zip").read_bytes()).hexdigest()
-    first = registered(plain_cluster, url_encoder(model_url, sha256), group)
-    assert registered(plain_cluster, url_encoder(model_url, sha256), group) == first
+    with file_server(model_zip.read_bytes()) as url:
+        encoder = url_encoder(url, sha256_of(model_zip))
+        first = registered(plain_cluster, encoder, group)
+        assert registered(plain_cluster, encoder, group) == first
     deployed(plain_cluster, first)
     assert commons.deploy(plain_cluster, first) is None
     commons.undeploy(plain_cluster, first)
@@ -109,44 +86,124 @@ def test_a_url_is_registered_once_however_often_it_is_asked_for(
     commons.delete_model(plain_cluster, first)
 
 
-def test_a_wrong_hash_says_which_setting_to_look_at(plain_cluster: Cluster, model_url: str, group: str) -> None:
-    with pytest.raises(ModelError, match=r"FAILED.*sha256 is not the configured one"):
-        registered(plain_cluster, url_encoder(model_url, "0" * 64), group)
+def test_a_register_killed_before_it_was_recorded_is_adopted(
+    plain_cluster: Cluster, model_zip: Path, group: str
+) -> None:
+    with file_server(model_zip.read_bytes(), seconds=3) as url:
+        encoder = url_encoder(url, sha256_of(model_zip))
+        group_id = commons.create_group(plain_cluster, group, "a test")
+        commons.register(plain_cluster, encoder, group_id, group)
+        until(lambda: bool(commons.models_in_group(plain_cluster, group_id)))
+        model_id = registered(plain_cluster, encoder, group)
+    assert list(commons.models_in_group(plain_cluster, group_id)) == [model_id]
 
 
-def test_an_unreachable_url_is_said(plain_cluster: Cluster, group: str) -> None:
-    with pytest.raises(ModelError, match="cannot reach the model's address"):
-        registered(plain_cluster, url_encoder("http://127.0.0.1:9/model.zip", "0" * 64), group)
-
-
-def test_an_unreachable_catalogue_is_said(plain_cluster: Cluster, group: str) -> None:
-    encoder = EncoderConfig.model_validate(
+def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
+    plain_cluster: Cluster, model_zip: Path, group: str
+) -> None:
+    group_id = commons.create_group(plain_cluster, group, "a test")
+    source = local_zip(str(model_zip))
+    half = plain_cluster.post(
+        "/_plugins/_ml/models/_register_meta",
         {
-            "model": {
-                "source": "pretrained",
-                "name": "amazon/neural-sparse/opensearch-neural-sparse-encoding-v2-distill",
-                "version": "1.0.0",
-            }
-        }
-    )
-    with pytest.raises(ModelError, match="cannot look up this host"):
-        registered(plain_cluster, encoder, group)
+            "name": "demo-sparse",
+            "version": "1.0.0",
+            "model_format": "TORCH_SCRIPT",
+            "function_name": "SPARSE_ENCODING",
+            "model_group_id": group_id,
+            "model_content_hash_value": source.sha256,
+            "model_content_size_in_bytes": source.size,
+            "total_chunks": 2,
+        },
+    )["model_id"]
+    whole = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
+    assert list(commons.models_in_group(plain_cluster, group_id)) == [whole]
+    assert whole != half
 
 
-def test_a_model_that_a_search_pipeline_names_is_kept(plain_cluster: Cluster, demo_models: Path, group: str) -> None:
-    model_id = registered(plain_cluster, file_encoder(demo_models / "sparse" / "model.zip"), group)
+def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
+    with file_server(model_zip.read_bytes(), seconds=4) as url:
+        group_id = commons.create_group(plain_cluster, group, "a test")
+        started = commons.register(plain_cluster, url_encoder(url, sha256_of(model_zip)), group_id, group)
+        removal = commons.remove_build_models(plain_cluster, group)
+        assert len(removal.deleted) == 1
+        task = f"/_plugins/_ml/tasks/{started.task_id}"
+        until(lambda: plain_cluster.get(task)["state"] == "FAILED")
+    query = {"query": {"term": {"model_group_id": group_id}}}
+    assert plain_cluster.post("/_plugins/_ml/models/_search", query)["hits"]["hits"] == []
+    assert commons.get_model(plain_cluster, removal.deleted[0]) is None
+
+
+def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
+    plain_cluster: Cluster, model_zip: Path, group: str
+) -> None:
+    for _ in range(3):
+        model_id = registered(plain_cluster, file_encoder(model_zip), group)
+        commons.deploy(plain_cluster, model_id)
+        commons.remove_build_models(plain_cluster, group)
+        assert commons.get_model(plain_cluster, model_id) is None
+        assert tasks_of(plain_cluster, model_id) == 0
+        time.sleep(1.5)  # where the deployment survived its model, it has ended by now
+        assert model_id not in in_memory(plain_cluster)
+
+
+def test_a_model_that_a_search_pipeline_names_is_kept_and_stays_deployed(
+    plain_cluster: Cluster, model_zip: Path, group: str
+) -> None:
+    model_id = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
     enricher = {"neural_query_enricher": {"default_model_id": model_id}}
     plain_cluster.put("/_search/pipeline/needs-it", {"request_processors": [enricher]})
     try:
+        assert commons.undeploy_group(plain_cluster, group) == []
         removal = commons.remove_build_models(plain_cluster, group)
         assert removal.deleted == ()
         assert "search pipeline 'needs-it'" in removal.kept[0]
-        assert commons.get_model(plain_cluster, model_id) is not None
+        assert model_id in in_memory(plain_cluster)
     finally:
         plain_cluster.delete("/_search/pipeline/needs-it")
     assert used_by(plain_cluster, model_id) == []
 
 
+def test_a_model_that_an_index_of_the_alias_names_is_found(plain_cluster: Cluster) -> None:
+    index = "lifecycle--b20260101t000000-abcdef"
+    plain_cluster.put(f"/{index}", {"mappings": {"_meta": {"query_model": "some-model-id"}}})
+    try:
+        assert used_by(plain_cluster, "some-model-id", "lifecycle") == [f"index '{index}'"]
+        assert used_by(plain_cluster, "another-model-id", "lifecycle") == []
+    finally:
+        plain_cluster.delete(f"/{index}")
+
+
+def test_a_registered_model_is_used_as_it_is_and_never_deleted(
+    plain_cluster: Cluster, model_zip: Path, group: str
+) -> None:
+    theirs = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
+    encoder = EncoderConfig.model_validate({"model": {"source": "model_id", "model_id": theirs}})
+    ours = group_name("lifecycle-other", "20260101T000000-abcdef")
+    group_id = commons.create_group(plain_cluster, ours, "a test")
+    assert commons.register(plain_cluster, encoder, group_id, ours) == commons.RegisterStarted(None, theirs)
+    assert registered(plain_cluster, encoder, ours) == theirs
+    assert content_sha256(plain_cluster, encoder) == sha256_of(model_zip)
+    assert commons.remove_build_models(plain_cluster, ours) == commons.Removal((), ())
+    assert theirs in in_memory(plain_cluster)
+
+
+def test_the_fingerprint_of_a_file_follows_its_content(plain_cluster: Cluster, model_zip: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.zip"
+    copy.write_bytes(model_zip.read_bytes())
+    before = resolve_fingerprint(plain_cluster, file_encoder(copy))
+    assert before == resolve_fingerprint(plain_cluster, file_encoder(model_zip))
+    copy.write_bytes(model_zip.read_bytes() + b"-")
+    assert resolve_fingerprint(plain_cluster, file_encoder(copy)) != before
+
+
 def test_cores_are_those_of_the_only_node(plain_cluster: Cluster) -> None:
     nodes = plain_cluster.get("/_nodes/os")["nodes"]
     assert ml_cores(plain_cluster) == next(iter(nodes.values()))["os"]["allocated_processors"]
+
+
+def until(condition: object, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.1)
