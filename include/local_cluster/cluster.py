@@ -93,23 +93,37 @@ class LocalCluster:
         launch = home.launch()
         if launch is None:
             raise ServerStartError(f"{self.home} was discarded and cannot be restarted. Use start().")
-        return start(self.home, launch.profile, heap=launch.heap, port=launch.port, settings=launch.settings)
+        return start(
+            self.home,
+            launch.profile,
+            heap=launch.heap,
+            port=launch.port,
+            settings=launch.settings,
+            quick_start=launch.quick_start,
+        )
 
 
 def start(
-    home: Path, profile: str = "plain", *, heap: str = "1g", port: int = 0, settings: Mapping[str, str] = NO_SETTINGS
+    home: Path,
+    profile: str = "plain",
+    *,
+    heap: str = "1g",
+    port: int = 0,
+    settings: Mapping[str, str] = NO_SETTINGS,
+    quick_start: bool = False,
 ) -> LocalCluster:
     """Start the instance of that folder, or adopt it if it runs; returns when it is ready for work.
 
     heap as Java writes it (`1g`, `512m`); port 0 is the former port or a free one; settings are further lines of
-    opensearch.yml. Raises LocalClusterError (see errors.py) with what to do next.
+    opensearch.yml; quick_start halves the processor time of a start and makes Java code slower in long loads (tests want
+    that, measurements do not). Raises LocalClusterError (see errors.py) with what to do next.
     """
     place = Home(Path(home).absolute())
     wanted = profile_named(profile)
     with exclusive(place.lock_file):
         pid = running_pid(place)
         if pid is None:
-            launch = _launch(place, wanted, heap, port, settings)
+            launch = replace(_launch(place, wanted, heap, port, settings), quick_start=quick_start)
             pid = _spawn(place, wanted, launch)
         else:
             launch = _adopted_launch(place, wanted, settings)
@@ -203,7 +217,7 @@ def _spawn(home: Home, profile: Profile, launch: Launch) -> int:
         write_security_files(home, tree, launch.password)
     provide_natives(home, profile, tree)
     home.console_log.unlink(missing_ok=True)
-    pid = spawn(java_command(java, home, profile, tree, launch.heap), home.console_log, environment(home))
+    pid = spawn(java_command(java, home, profile, tree, launch), home.console_log, environment(home))
     home.pid_file.write_text(f"{pid}\n", encoding="ascii")
     return pid
 

@@ -22,6 +22,7 @@ class Launch:
     transport_port: int
     settings: Mapping[str, str] = field(default_factory=dict)
     password: str | None = None
+    quick_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ class Home:
 
     def discard(self) -> None:
         """Remove what an instance makes, and nothing else: the folder was named by a person."""
-        ours = self._launch_file.exists()
-        for folder in (self.config, self.data, self.logs, self.temporary) if ours else ():
+        folders = (self.config, self.data, self.logs, self.temporary) if self._launch_file.exists() else ()
+        for folder in filter(Path.exists, folders):
             shutil.rmtree(folder)
         for file in (self._connection_file, self._launch_file, self.pid_file, self.lock_file):
             file.unlink(missing_ok=True)
