@@ -70,11 +70,8 @@ class Store:
         if not self.is_local:
             self.filesystem.pipe_file(self._address(path), data)
             return
-        final = Path(self._address(path))
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(temporary_name(final.name))
-        temporary.write_bytes(data)
-        temporary.replace(final)
+        with self.writing(path) as local:
+            local.write_bytes(data)
 
     def read_json(self, path: str) -> Any:
         return orjson.loads(self.read_bytes(path))

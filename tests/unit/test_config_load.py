@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sparse_index.config.load import corpus_files, load_corpus
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.load import BrokenCorpus, corpus_files, load_all, load_corpus
 from sparse_index.errors import ConfigError
 
 GOOD = """
@@ -76,3 +77,56 @@ def test_two_files_with_one_alias_name_each_other(write) -> None:
     assert "twin.yaml" in problems_of(first)
     assert "tickets.yaml" in problems_of(second)
     assert corpus_files(first.parent) == [first, second]
+
+
+def test_values_are_filled_in_everywhere_and_once(write) -> None:
+    text = (
+        GOOD.format(store="/s")
+        + "tags: ['${TEAM}', fixed]\nindex: {shards: '${SHARDS:-3}'}\ndescription: '${EMPTY:-}'\n"
+    )
+    config = load_corpus(write(text), {"TEAM": "${SHARDS} of search"})
+    assert (config.tags, config.index.shards, config.description) == (("${SHARDS} of search", "fixed"), 3, "")
+
+
+def test_every_variable_that_is_missing_is_named_beside_the_other_problems(write) -> None:
+    message = problems_of(write(GOOD.format(store="${BUCKET}/${FOLDER}") + "sauce: 1\n"))
+    for part in ("variable BUCKET", "variable FOLDER", "sauce:"):
+        assert part in message
+
+
+def test_clashes_come_together_with_single_problems(write) -> None:
+    text = GOOD.format(store="/s").replace("id_column: id", "id_column: id, deleted_column: gone, max_shards: 0")
+    message = problems_of(write(text))
+    for part in ("source.max_shards:", "kind=(default) | source.deleted_column=gone"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("addition", "words"),
+    [
+        ("alias: again\n", "key 'alias' is there twice"),
+        ("tags: !!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
+        ("? [a, b]\n: c\n", "unhashable key"),
+        ("7: seven\n", "7:"),
+        ("schedule: 5\n", "schedule: Input should be a valid string"),
+        ("index: none\n", "index:"),
+    ],
+)
+def test_yaml_that_means_something_else_is_refused(write, addition: str, words: str) -> None:
+    message = problems_of(write(GOOD.format(store="/s") + addition))
+    assert "tickets.yaml" in message
+    assert words in message
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path) -> None:
+    assert "tickets.yaml cannot be read" in problems_of(tmp_path / "tickets.yaml")
+
+
+def test_one_broken_file_harms_no_other(write, tmp_path) -> None:
+    write(GOOD.format(store="/s"))
+    write("? [a]\n: b\n", "odd.yaml")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "folder.yaml").mkdir()
+    found = load_all(tmp_path, {})
+    assert isinstance(found["tickets"], CorpusConfig)
+    assert {name for name, each in found.items() if isinstance(each, BrokenCorpus)} == {"odd", "bytes", "folder"}

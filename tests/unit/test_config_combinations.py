@@ -1,0 +1,60 @@
+"""Settings that are right alone and wrong together: each is refused, named with its value and a remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from sparse_index.config.combinations import CLASHES, clash_table
+from sparse_index.config.corpus import CorpusConfig
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "feed"}, "kind=feed | source.uri=/lake/x/*.parquet | a feed reads one partition a run"),
+    ({"source": {"uri": "/lake/{data_date}"}}, "kind=(default) | source.uri=/lake/{data_date} | a snapshot is read whole"),
+    ({"source": {"deleted_column": "gone"}}, "kind=(default) | source.deleted_column=gone | a snapshot deletes what"),
+    ({"source": {"backfill_horizon_days": 7}}, "source.backfill_horizon_days=7 | a snapshot has no late partitions"),
+    ({"source": {"columns": ["text_sparse"]}}, "index.vector_field=(default) | source.columns=['text_sparse'] | the vector"),
+    ({"encoder": {"chunk_docs": 4}}, "encoder.chunk_docs=4 | encoder.docs_per_request=(default) | a chunk holds"),
+    ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
+]  # fmt: skip
+
+
+def raw(**sections: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "alias": "things",
+        "store": "/store",
+        "source": {"uri": "/lake/x/*.parquet", "id_column": "id", "text_template": "{title}"},
+        "encoder": {"model": {"source": "model_id", "model_id": "m"}},
+    }
+    for name, section in sections.items():
+        values[name] = values.get(name, {}) | section if isinstance(section, dict) else section
+    return values
+
+
+@pytest.mark.parametrize(("sections", "line"), REFUSED)
+def test_what_does_not_go_together_is_refused(sections: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        CorpusConfig.model_validate(raw(**sections))
+    assert line in str(caught.value)
+
+
+def test_every_line_of_the_table_is_tried_here() -> None:
+    assert len(REFUSED) == len(CLASHES) == len(clash_table().splitlines())
+    remedies = tuple(line.rsplit(" | ", 1)[1] for _, line in REFUSED)
+    assert [clash.settings for clash in CLASHES if not any(map(clash.remedy.startswith, remedies))] == []
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"kind": "feed", "source": {"uri": "/lake/day={data_date}", "deleted_column": "gone", "backfill_horizon_days": 7}},
+        {"index": {"vector_field": "vector"}, "source": {"columns": ["text_sparse"]}},
+        {"encoder": {"chunk_docs": 8, "docs_per_request": 8}},
+        {"store": "/lake/xy"},
+    ],
+)  # fmt: skip
+def test_what_goes_together_is_accepted(sections: dict[str, Any]) -> None:
+    assert CorpusConfig.model_validate(raw(**sections)).alias == "things"

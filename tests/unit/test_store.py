@@ -1,0 +1,138 @@
+"""The store: what exists is complete, on a local disk and elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from plan_help import add_vectors, config_at, operations, part_rows, planned, row, write
+from sparse_index.plan.model import load_plan, plan_path
+from sparse_index.plan.sql import connect, copy_to, parquet
+from sparse_index.store import Store
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "store") if request.param == "local" else f"memory://{uuid.uuid4().hex}/store")
+
+
+def test_what_was_written_is_read_back(store: Store) -> None:
+    store.write_bytes("a/b.bin", b"\x00\xff")
+    store.write_json("a/c.json", {"n": 1, "text": "🦊"})
+    store.write_table("a/d.parquet", pa.table({"n": range(5)}))
+    assert store.read_bytes("a/b.bin") == b"\x00\xff"
+    assert store.read_json("a/c.json") == {"n": 1, "text": "🦊"}
+    assert store.read_table("a/d.parquet", ["n"])["n"].to_pylist() == list(range(5))
+    assert [batch.num_rows for batch in store.batches("a/d.parquet", 2)] == [2, 2, 1]
+    assert store.size_bytes("a/b.bin") == 2
+
+
+def test_files_are_listed_below_their_folder(store: Store) -> None:
+    assert store.files("a") == []
+    for path in ("a/1.parquet", "a/deep/2.parquet", "a/3.json", "ab/4.parquet"):
+        store.write_bytes(path, b"")
+    assert store.files("a") == ["a/1.parquet", "a/3.json", "a/deep/2.parquet"]
+    assert store.files("a/", ".parquet") == ["a/1.parquet", "a/deep/2.parquet"]
+
+
+def test_deleting_what_is_gone_is_success(store: Store) -> None:
+    store.write_bytes("a", b"1")
+    for _ in range(2):
+        store.delete("a")
+        assert not store.exists("a")
+
+
+def test_writing_again_replaces(store: Store) -> None:
+    for data in (b"first, longer", b"second"):
+        store.write_bytes("a", data)
+    assert store.read_bytes("a") == b"second"
+
+
+def fail_in_the_middle(store: Store, path: str) -> None:
+    with store.writing(path) as local:
+        local.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_failed_write_leaves_the_former_file_and_nothing_else(store: Store) -> None:
+    store.write_bytes("a/b", b"former")
+    with pytest.raises(OSError, match="No space left"):
+        fail_in_the_middle(store, "a/b")
+    assert store.read_bytes("a/b") == b"former"
+    assert [name.rsplit("/", 1)[-1] for name in store.filesystem.find(store.full("a"))] == ["b"]
+
+
+def test_many_writers_of_one_path_leave_one_whole_file(store: Store) -> None:
+    contents = [bytes([number]) * 100_000 for number in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda data: store.write_bytes("a/b", data), contents))
+    assert store.read_bytes("a/b") in contents
+    assert store.files("") == ["a/b"]
+
+
+INCLUDE = Path(__file__).parents[2] / "include"
+KILLED = """
+import os, pathlib, signal, sys
+from sparse_index.store import Store
+kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+store = Store(sys.argv[1])
+pathlib.Path.replace = kill
+{write}
+"""
+WRITES = {
+    "bytes": 'store.write_bytes("a/b", b"x" * 1_000_000)',
+    "table": 'import pyarrow as pa; store.write_table("a/b", pa.table({"n": range(1000)}))',
+    "half a file": 'with store.writing("a/b") as local: local.write_bytes(b"x"); kill()',
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+@pytest.mark.parametrize("former", [None, b"former"])
+def test_a_kill_before_the_move_shows_nothing(tmp_path: Path, write: str, former: bytes | None) -> None:
+    store = Store(str(tmp_path))
+    if former is not None:
+        store.write_bytes("a/b", former)
+    command = [sys.executable, "-c", KILLED.format(write=write), str(tmp_path)]
+    ended = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(INCLUDE)}, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "a").iterdir())) == (1 if former is None else 2)
+    assert store.files("") == ([] if former is None else ["a/b"])
+    assert store.exists("a/b") == (former is not None)
+    store.write_bytes("a/b", b"again")
+    assert store.read_bytes("a/b") == b"again"
+
+
+def test_duckdb_reads_and_writes_where_the_store_is(store: Store) -> None:
+    store.write_table("o'clock/a.parquet", pa.table({"n": range(10)}))
+    numbers = parquet(store, ["o'clock/a.parquet"])
+    with connect(store) as con:
+        query = f"SELECT n + 1 AS n FROM {numbers} WHERE n > 6 ORDER BY n"
+        copy_to(con, store, query, "o'clock/b.parquet")
+    assert store.read_table("o'clock/b.parquet").to_pylist() == [{"n": 8}, {"n": 9}, {"n": 10}]
+    assert store.files("") == ["o'clock/a.parquet", "o'clock/b.parquet"]
+
+
+def test_a_plan_is_the_same_wherever_the_store_is(tmp_path: Path) -> None:
+    write(tmp_path / "corpus", [row(number) for number in range(9)])
+    here = config_at(tmp_path)
+    there = config_at(tmp_path, store=f"memory://{uuid.uuid4().hex}")
+    found = []
+    for config in (here, there):
+        write(tmp_path / "corpus", [row(number) for number in range(9)])
+        first = planned(config)
+        add_vectors(config, first)
+        write(tmp_path / "corpus", [row(0, body="new"), *(row(number) for number in range(1, 10))])
+        plan = planned(config, live=first)
+        assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan
+        texts = [item["text_hash"] for item in part_rows(config, plan, "encode")]
+        found.append((plan.counts, operations(config, plan), texts))
+    assert found[0] == found[1]
