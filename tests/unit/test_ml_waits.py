@@ -21,8 +21,8 @@ def task(state: str, **more: Any) -> dict[str, Any]:
     return {"state": state, "last_update_time": 1} | more
 
 
-def model(state: str) -> dict[str, Any]:
-    return {"model_state": state}
+def model(state: str, planned_nodes: int = 1) -> dict[str, Any]:
+    return {"model_state": state, "planning_worker_node_count": planned_nodes}
 
 
 def profile(state: str | None) -> dict[str, Any]:
@@ -62,7 +62,6 @@ DEPLOYMENTS = [
     ("COMPLETED", "DEPLOYING", "DEPLOYING", "waiting"),
     ("COMPLETED", "REGISTERED", "DEPLOYED", "waiting"),
     ("COMPLETED", "UNDEPLOYED", None, "waiting"),
-    ("COMPLETED", "PARTIALLY_DEPLOYED", "DEPLOYED", "failed"),
     ("COMPLETED", "DEPLOY_FAILED", None, "failed"),
     ("FAILED", "DEPLOYED", "DEPLOYED", "failed"),
     ("RUNNING", "DEPLOYED", "DEPLOYED", "waiting"),
@@ -75,6 +74,22 @@ def test_a_deployment_is_done_when_task_document_and_node_agree(
 ) -> None:
     verdict = check(DEPLOY, [task(of_task), model(of_model), profile(of_node)], None, now=0)
     assert verdict.state == state
+
+
+def test_a_model_on_some_of_the_planned_nodes_has_failed() -> None:
+    verdict = check(DEPLOY, [task("COMPLETED"), model("PARTIALLY_DEPLOYED", 2), profile("DEPLOYED")], None, now=0)
+    assert (verdict.state, verdict.detail) == ("failed", "model m1 is PARTIALLY_DEPLOYED: not on every ML node")
+
+
+@pytest.mark.parametrize("late", ["DEPLOY_FAILED", "PARTIALLY_DEPLOYED"])
+def test_a_failure_that_every_planned_node_contradicts_is_waited_for_but_not_for_ever(late: str) -> None:
+    answers = [task("COMPLETED"), model(late), profile("DEPLOYED")]
+    first = check(DEPLOY, answers, None, now=0)
+    assert (first.state, first.detail) == ("waiting", f"model m1 {late} on 1 node(s)")
+    assert (
+        check(DEPLOY, [task("COMPLETED"), model("DEPLOYED"), profile("DEPLOYED")], first.memory, now=9).state == "done"
+    )
+    assert check(DEPLOY, answers, first.memory, now=60).state == "failed"
 
 
 def test_a_deployment_somebody_else_started_is_judged_by_model_and_node() -> None:
