@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 _CORPORA_DIR = Path(__file__).with_name("corpora")
 
@@ -76,8 +75,6 @@ def load_queries(path: Path, split: Split | None = None) -> list[Query]:
 
 def load_judgements(path: Path) -> dict[str, list[Judgement]]:
     """Judgements by query id."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 - training reads queries where pyarrow is not installed
-
     by_query: dict[str, list[Judgement]] = {}
     for row in pq.read_table(path).to_pylist():
         judgement = Judgement(row["query_id"], row["document_id"], row["grade"], WordingPair(row["wording"]))
@@ -97,15 +94,11 @@ def write_queries(path: Path, queries: Iterable[Query]) -> None:
 
 def write_judgements(path: Path, judgements: Iterable[Judgement]) -> None:
     """Columns query_id, document_id, grade (int8), wording."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 - training reads queries where pyarrow is not installed
-
     pq.write_table(judgement_table(judgements), path, compression="zstd")
 
 
-def judgement_table(judgements: Iterable[Judgement]) -> "pa.Table":
+def judgement_table(judgements: Iterable[Judgement]) -> pa.Table:
     """The judgements as the table that `write_judgements` writes."""
-    import pyarrow as pa  # noqa: PLC0415 - training reads queries where pyarrow is not installed
-
     schema = pa.schema(
         {"query_id": pa.string(), "document_id": pa.string(), "grade": pa.int8(), "wording": pa.string()}.items()
     )

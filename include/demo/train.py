@@ -23,7 +23,7 @@ from demo.training.sparse_training import SparseLearner, count_statistics, spars
 from demo.training.vocabulary import MAX_TOKENS, build_tokenizer
 
 _SEED = 11
-_COUNTED_EXAMPLES = 24_000
+_EXAMPLES = 16_000
 _MODELS_DIR = Path(__file__).with_name("models")
 _VERSION = "1.0.0"
 _COMMON = {"version": _VERSION, "model_format": "TORCH_SCRIPT"}
@@ -58,21 +58,21 @@ def main() -> None:
 
 
 def train_models(out: Path, models: Sequence[str]) -> None:
-    """Train each model from its own seed, so that training one alone gives the same model."""
-    counted = list(islice(examples(_SEED, held_out_queries()), _COUNTED_EXAMPLES))
-    tokenizer = make_tokenizer(counted)
-    statistics = count_statistics(tokenizer, counted)
+    """Train each model from the same seed, so that training one alone gives the same model."""
+    torch.set_num_threads(1)
+    pool = list(islice(examples(_SEED, held_out_queries()), _EXAMPLES))
+    tokenizer = make_tokenizer(pool)
+    statistics = count_statistics(tokenizer, pool)
     for name in models:
         torch.manual_seed(_SEED)
-        stream = examples(_SEED + 1, held_out_queries())
         if name == "sparse":
-            sparse = train(SparseLearner(statistics), sparse_loss, tokenizer, stream, Schedule(600, 24, 0.03))
+            sparse = train(SparseLearner(statistics), sparse_loss, tokenizer, pool, Schedule(300, 16, 0.03))
             digest = write_model(out / name, sparse.freeze(), tokenizer, SPARSE_BODY)
         elif name == "dense":
-            dense = train(DenseLearner(statistics.idf), dense_loss, tokenizer, stream, Schedule(1500, 48, 0.02))
+            dense = train(DenseLearner(statistics.idf), dense_loss, tokenizer, pool, Schedule(1500, 48, 0.02))
             digest = write_model(out / name, dense.freeze(), tokenizer, DENSE_BODY)
         else:
-            cross = train(CrossLearner(statistics.idf), cross_loss, tokenizer, stream, Schedule(800, 24, 0.02))
+            cross = train(CrossLearner(statistics.idf), cross_loss, tokenizer, pool, Schedule(800, 24, 0.02))
             digest = write_model(out / name, cross.freeze(), tokenizer, CROSS_BODY)
         print(f"{out / name}/model.zip sha256 {digest}")
 
@@ -84,9 +84,9 @@ def held_out_queries() -> frozenset[str]:
     )
 
 
-def make_tokenizer(counted: Sequence[Example]) -> Tokenizer:
-    """A vocabulary of all words that the counted examples hold."""
-    tokenizer = build_tokenizer(text for example in counted for text in (example.query.text, example.answer.text))
+def make_tokenizer(pool: Sequence[Example]) -> Tokenizer:
+    """A vocabulary of all words that the examples hold."""
+    tokenizer = build_tokenizer(text for example in pool for text in (example.query.text, example.answer.text))
     tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer
 

@@ -1,8 +1,8 @@
 """The training loop that the three models share: a few hundred steps of Adam with a falling learning rate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from random import Random
 from typing import TypeVar
 
 import torch
@@ -34,15 +34,16 @@ def train(
     learner: Learner,
     loss_of: Callable[[Learner, Batch], Tensor],
     tokenizer: Tokenizer,
-    stream: Iterator[Example],
+    pool: Sequence[Example],
     schedule: Schedule,
 ) -> Learner:
-    """Train in place and return the learner."""
+    """Train in place, each step on other examples of the pool, and return the learner."""
+    rng = Random(schedule.steps)
     optimizer = torch.optim.Adam(learner.parameters(), lr=schedule.first_rate)
     with tqdm(range(schedule.steps), desc=type(learner).__name__, disable=None) as steps:
         for step in steps:
             optimizer.param_groups[0]["lr"] = schedule.rate(step)
-            batch = make_batch(tokenizer, list(islice(stream, schedule.queries_per_step)))
+            batch = make_batch(tokenizer, rng.sample(pool, schedule.queries_per_step))
             loss = loss_of(learner, batch)
             optimizer.zero_grad()
             loss.backward()

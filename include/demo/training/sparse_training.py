@@ -23,9 +23,9 @@ _STOP_WORD_IDF = 0.8
 _FIRST_STRENGTH = 0.5
 _KEPT_STRENGTH = 0.06
 _SCORE_SCALE = 3.0
-_EXPANSION_COST = 0.005
+_EXPANSION_COST = 0.002
 _LENGTH_COST = 0.0005
-_SCALE_RANGE = 0.7
+_LEAST_SCALE, _LARGEST_SCALE = -0.7, 1.2
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class SparseLearner(nn.Module):  # type: ignore[misc]
 
     def importance(self) -> Tensor:
         """[vocab], zero for special tokens."""
-        return self.idf * self.scale.clamp(-_SCALE_RANGE, _SCALE_RANGE).exp()
+        return self.idf * self.scale.clamp(_LEAST_SCALE, _LARGEST_SCALE).exp()
 
     def strengths(self) -> Tensor:
         """[associated, associated] from row to column, 0..0.95, closed over two steps.
