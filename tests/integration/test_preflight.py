@@ -1,0 +1,274 @@
+"""Everything that would make a build fail is said at once, with what to do, before anything is made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from build_plans import complete_candidate, corpus_config, make_plan, remove_indices
+from misbehaving_servers import Edit, editing_proxy
+from ml_verbs import deployed, file_encoder, in_memory, registered
+from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError, ConfigError, UnavailableError
+from sparse_index.ml import commons
+from sparse_index.ml.settings import FROM_FILE, restore_settings
+from sparse_index.names import group_name
+from sparse_index.plan.model import Plan
+from sparse_index.preflight import examine, preflight
+from sparse_index.store import Store
+
+pytestmark = pytest.mark.integration
+
+ML_LIMIT = "plugins.ml_commons.max_model_on_node"
+
+
+@pytest.fixture
+def config(plain_cluster: Cluster, demo_models: Path, tmp_path: Path) -> Iterator[CorpusConfig]:
+    model = {
+        "source": "file",
+        "name": "demo-sparse",
+        "version": "1.0.0",
+        "path": str(demo_models / "sparse" / "model.zip"),
+    }
+    config = corpus_config(f"pre-{uuid4().hex[:6]}", str(tmp_path / "store"), encoder={"model": model})
+    yield config
+    for group in commons.marked_groups(plain_cluster, config.alias):
+        commons.remove_build_models(plain_cluster, group)
+    remove_indices(plain_cluster, config.alias)
+
+
+def changed(config: CorpusConfig, **fields: Any) -> CorpusConfig:
+    return CorpusConfig.model_validate(config.model_dump(exclude_unset=True) | fields)
+
+
+@contextmanager
+def persistently(cluster: Cluster, name: str, value: object) -> Iterator[None]:
+    before = cluster.get("/_cluster/settings", flat_settings="true")["persistent"].get(name)
+    cluster.put("/_cluster/settings", {"persistent": {name: value}})
+    try:
+        yield
+    finally:
+        cluster.put("/_cluster/settings", {"persistent": {name: before}})
+
+
+@contextmanager
+def pretending(settings: ConnectionSettings, edit: Edit) -> Iterator[Cluster]:
+    """The real cluster, with answers changed on their way."""
+    with editing_proxy(f"http://{settings.host}:{settings.port}", edit) as port:
+        cluster = Cluster.connect(ConnectionSettings(host="127.0.0.1", port=port, use_ssl=False))
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+
+def old_and_bare(path: str, answer: Any) -> Any:
+    if path == "/":
+        answer["version"]["number"] = "2.11.0"
+    if path.startswith("/_cat/plugins"):
+        return [row for row in answer if row["component"] not in ("opensearch-ml", "opensearch-neural-search")]
+    return answer
+
+
+def on_a_full_disk(path: str, answer: Any) -> Any:
+    if path.startswith("/_nodes/stats/fs"):
+        for node in answer["nodes"].values():
+            node["fs"]["total"]["available_in_bytes"] = 1
+    return answer
+
+
+def not_opensearch(path: str, answer: Any) -> Any:
+    return answer | {"version": {"number": "8.1.0", "distribution": "something-else"}} if path == "/" else answer
+
+
+def test_a_sound_cluster_is_ready_and_nothing_is_left_of_asking(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    report = preflight(plain_cluster, config, Store(config.store))
+    assert report.ready
+    assert "opensearch 3.6.0" in str(report)
+    assert Store(config.store).files("") == []
+    assert commons.marked_groups(plain_cluster, config.alias) == []
+    assert plain_cluster.get(f"/{config.alias}*/_alias") == {}
+
+
+def test_all_problems_are_in_one_message(
+    plain_cluster: Cluster, plain_settings: ConnectionSettings, config: CorpusConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("a file is no folder")
+    config = changed(config, store=str(tmp_path / "file" / "store"))
+    plain_cluster.put(f"/{config.alias}")
+    try:
+        with (
+            pretending(plain_settings, old_and_bare) as cluster,
+            pytest.raises(ConfigError) as caught,
+        ):
+            preflight(cluster, config, Store(config.store), workers_share_files=False)
+    finally:
+        plain_cluster.delete(f"/{config.alias}")
+    head, *problems = caught.value.message.splitlines()
+    assert head == f"5 problem(s) would make a build of '{config.alias}' fail:"
+    for words in (
+        "OpenSearch 2.11.0 is too old: 2.19.0 or later is needed",
+        "The plugin opensearch-ml is not installed on any node",
+        f"'{config.alias}' is the name of an index, so it cannot be an alias",
+        "is a folder, and the workers run on different machines",
+        "cannot be written (",
+    ):
+        assert sum(words in problem for problem in problems) == 1, words
+
+
+def test_what_answers_is_no_opensearch(plain_settings: ConnectionSettings, config: CorpusConfig) -> None:
+    with pretending(plain_settings, not_opensearch) as cluster:
+        report = examine(cluster, config, Store(config.store))
+    assert "is no OpenSearch (distribution something-else, version 8.1.0)" in report.problems[0].message
+
+
+def test_a_missing_query_plugin_is_a_warning_only(plain_settings: ConnectionSettings, config: CorpusConfig) -> None:
+    def without_queries(path: str, answer: Any) -> Any:
+        if not path.startswith("/_cat/plugins"):
+            return answer
+        return [row for row in answer if row["component"] != "opensearch-neural-search"]
+
+    with pretending(plain_settings, without_queries) as cluster:
+        report = preflight(cluster, config, Store(config.store))
+    assert "`neural_sparse` queries will not" in report.warnings[0]
+
+
+def test_a_full_disk(plain_settings: ConnectionSettings, config: CorpusConfig) -> None:
+    with (
+        pretending(plain_settings, on_a_full_disk) as cluster,
+        pytest.raises(ConfigError, match=r"over the high disk watermark.*100\.0% used.*Free disk space"),
+    ):
+        preflight(cluster, config, Store(config.store))
+
+
+def test_a_cluster_that_is_not_there_does_not_hide_what_the_store_says(config: CorpusConfig, tmp_path: Path) -> None:
+    from opensearchpy import OpenSearch
+
+    settings = ConnectionSettings(host="127.0.0.1", port=9, use_ssl=False)
+    cluster = Cluster(OpenSearch(**settings.client_arguments()), attempts=1)
+    with pytest.raises(UnavailableError, match="no answer from the cluster"):
+        preflight(cluster, config, Store(config.store))
+    (tmp_path / "file").write_text("")
+    report = examine(cluster, config, Store(str(tmp_path / "file" / "store")))
+    assert [problem.error for problem in report.problems] == [ConfigError, UnavailableError]
+
+
+def test_an_alias_on_two_indices(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    for number in (1, 2):
+        plain_cluster.put(f"/{config.alias}-{number}", {"aliases": {config.alias: {}}})
+    try:
+        with pytest.raises(BuildError, match=rf"points to 2 indices \({config.alias}-1, {config.alias}-2\)"):
+            preflight(plain_cluster, config, Store(config.store))
+    finally:
+        for number in (1, 2):
+            plain_cluster.delete(f"/{config.alias}-{number}")
+
+
+def test_the_request_that_sets_what_is_missing_can_be_copied(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    with persistently(plain_cluster, FROM_FILE, "false"):
+        report = examine(plain_cluster, config, Store(config.store))
+        assert [problem.error for problem in report.problems] == [ConfigError]
+        request = re.search(r"PUT (/\S+) (\{.*?\}\})", report.problems[0].message)
+        assert request is not None
+        assert json.loads(request[2]) == {"persistent": {FROM_FILE: "true"}}
+        plain_cluster.put(request[1], json.loads(request[2]))
+        assert examine(plain_cluster, config, Store(config.store)).ready
+
+
+def test_ensure_sets_what_is_missing_and_remembers_what_was(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    config = changed(config, cluster_settings="ensure")
+    with persistently(plain_cluster, FROM_FILE, "false"):
+        report = preflight(plain_cluster, config, Store(config.store))
+        assert report.former_settings == {FROM_FILE: "false"}
+        assert f"Set: {FROM_FILE} (before: false)" in str(report)
+        assert preflight(plain_cluster, config, Store(config.store)).former_settings == {}
+        restore_settings(plain_cluster, dict(report.former_settings))
+        assert not examine(plain_cluster, changed(config, cluster_settings="check"), Store(config.store)).ready
+
+
+def test_ensure_says_when_a_transient_setting_wins(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    config = changed(config, cluster_settings="ensure")
+    plain_cluster.put("/_cluster/settings", {"transient": {FROM_FILE: "false"}})
+    try:
+        with pytest.raises(ConfigError, match="a transient setting overrides it"):
+            preflight(plain_cluster, config, Store(config.store))
+    finally:
+        plain_cluster.put("/_cluster/settings", {"transient": {FROM_FILE: None}})
+
+
+def test_a_node_with_as_many_models_as_it_may_hold(
+    plain_cluster: Cluster, config: CorpusConfig, demo_models: Path
+) -> None:
+    group = group_name(config.alias, "20260101T000000-abcdef")
+    deployed(plain_cluster, registered(plain_cluster, file_encoder(demo_models / "sparse" / "model.zip"), group))
+    held = len(in_memory(plain_cluster))
+    with (
+        persistently(plain_cluster, ML_LIMIT, held),
+        pytest.raises(ConfigError, match=rf"No room for another model on .*\({held}\).*max_model_on_node is {held}"),
+    ):
+        preflight(plain_cluster, config, Store(config.store))
+
+
+def test_a_model_that_should_be_there_and_is_not(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    config = changed(config, encoder={"model": {"source": "model_id", "model_id": "no-such-model"}})
+    with pytest.raises(ConfigError, match=r"Model no-such-model does not exist.*encoder\.model\.model_id"):
+        preflight(plain_cluster, config, Store(config.store))
+
+
+def test_a_model_that_is_there_but_not_deployed(
+    plain_cluster: Cluster, config: CorpusConfig, demo_models: Path
+) -> None:
+    group = group_name(config.alias, "20260101T000000-abcdef")
+    model_id = registered(plain_cluster, file_encoder(demo_models / "sparse" / "model.zip"), group)
+    config = changed(config, encoder={"model": {"source": "model_id", "model_id": model_id}})
+    with pytest.raises(ConfigError, match=rf"Model {model_id} is REGISTERED.*_plugins/_ml/models/{model_id}/_deploy"):
+        preflight(plain_cluster, config, Store(config.store))
+
+
+def build_of(cluster: Cluster, config: CorpusConfig, second: int, model_zip: Path | None = None) -> Plan:
+    """What a build that died leaves: a candidate, and a registered model if asked for."""
+    plan = make_plan(config, build_id=f"20250301T0600{second:02d}-abcdef")
+    complete_candidate(cluster, plan)
+    if model_zip is not None:
+        registered(cluster, file_encoder(model_zip), plan.group)
+    return plan
+
+
+def test_what_dead_runs_left_is_swept_and_a_live_run_keeps_everything(
+    plain_cluster: Cluster, config: CorpusConfig, demo_models: Path
+) -> None:
+    model_zip = demo_models / "sparse" / "model.zip"
+    dead, running = (build_of(plain_cluster, config, second, model_zip) for second in (1, 2))
+    newest = build_of(plain_cluster, config, 3)
+    for kept_by_ignorance in (dead.group, dead.candidate, running.group, running.candidate):
+        warnings = preflight(plain_cluster, config, Store(config.store)).warnings
+        assert any(warning.startswith(f"{kept_by_ignorance} is there") for warning in warnings)
+
+    report = preflight(plain_cluster, config, Store(config.store), is_live=lambda build: build == running.build_id)
+    assert set(report.swept) == {dead.group, dead.candidate}
+    assert commons.marked_groups(plain_cluster, config.alias) == [running.group]
+    assert set(plain_cluster.get(f"/{config.alias}-*/_alias")) == {running.candidate, newest.candidate}
+    assert preflight(plain_cluster, config, Store(config.store), is_live=lambda _: True).swept == ()
+
+
+def test_a_dead_runs_model_that_a_pipeline_needs_is_kept_and_named(
+    plain_cluster: Cluster, config: CorpusConfig, demo_models: Path
+) -> None:
+    group = group_name(config.alias, "20250301T060001-abcdef")
+    model_id = registered(plain_cluster, file_encoder(demo_models / "sparse" / "model.zip"), group)
+    enricher = {"neural_query_enricher": {"default_model_id": model_id}}
+    plain_cluster.put(f"/_search/pipeline/{config.alias}", {"request_processors": [enricher]})
+    try:
+        report = preflight(plain_cluster, config, Store(config.store), is_live=lambda _: False)
+    finally:
+        plain_cluster.delete(f"/_search/pipeline/{config.alias}")
+    assert report.swept == ()
+    assert f"model {model_id} is kept: search pipeline '{config.alias}' refers to it" in report.warnings[0]
