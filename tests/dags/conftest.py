@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,8 +32,10 @@ def airflow_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def metadata_database(airflow_home: Path) -> None:
-    """The tables that `dag.test()` needs; one migration a session."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    """The tables that a run needs; made once a session."""
+    from airflow.utils.db import initdb
+
+    initdb()
 
 
 @pytest.fixture(scope="session")

@@ -5,22 +5,43 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from airflow.sdk.configuration import conf
+
+from opensearch_ml.dead_runs import is_live
 from opensearch_ml.operators.base import Corpus, CorpusOperator
 from opensearch_ml.params import run_request
 from opensearch_ml.progress import reporter
 
+_LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
+
 
 class PreflightOperator(CorpusOperator):
-    """Everything that would make the build fail later, named at once."""
+    """Everything that would make the build fail later, named at once; removes what dead runs left.
+
+    Gives the cluster settings that it changed, with their former values, and what it removed.
+    """
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.preflight import preflight
 
-        report = preflight(corpus.cluster, corpus.config, corpus.store)
+        report = preflight(
+            corpus.cluster,
+            corpus.config,
+            corpus.store,
+            is_live=partial(is_live, context, corpus.store, corpus.config.alias),
+            workers_share_files=workers_share_files(conf.get("core", "executor")),
+        )
         self.log.info("%s", report)
-        return {}
+        return {"former_settings": dict(report.former_settings), "swept": list(report.swept)}
+
+
+def workers_share_files(executors: str) -> bool:
+    """Whether every executor of Airflow's setting (a list of `[alias:]class`) runs its tasks on this machine."""
+    classes = (executor.rsplit(":", 1)[-1].rsplit(".", 1)[-1].strip() for executor in executors.split(","))
+    return all(name in _LOCAL_EXECUTORS for name in classes)
 
 
 class PlanShardsOperator(CorpusOperator):
