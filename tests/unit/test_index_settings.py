@@ -15,8 +15,8 @@ from sparse_index.index.alias import observe_alias
 from sparse_index.index.gate import sample_problems
 from sparse_index.index.mapping import index_body
 from sparse_index.index.meta import meta_of
-from sparse_index.index.promote import switch_actions
 from sparse_index.index.settle import settle_candidate
+from sparse_index.index.switch import switch_actions
 
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.large_string()), ("sold", pa.date32())])
 
@@ -95,12 +95,12 @@ def test_a_replica_that_could_be_placed_but_is_not_stops_the_build() -> None:
 
 
 def test_a_first_promotion_claims_the_write_index() -> None:
-    add = switch_actions(make_plan(corpus_config("tickets")))[0]["add"]
+    add = switch_actions("tickets", None, "tickets--b2")[0]["add"]
     assert add["is_write_index"] is True
 
 
 def test_a_switch_insists_on_the_planned_index() -> None:
-    remove = switch_actions(make_plan(corpus_config("tickets"), live_index="tickets--b1"))[0]["remove"]
+    remove = switch_actions("tickets", "tickets--b1", "tickets--b2")[0]["remove"]
     assert remove == {"index": "tickets--b1", "alias": "tickets", "must_exist": True}
 
 

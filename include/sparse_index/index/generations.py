@@ -54,7 +54,9 @@ def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:
     if owner is None or owner.alias != alias or meta.alias != alias:
         return None
     if meta.build_id != owner.build_id:
-        meta = meta.model_copy(update={"build_id": owner.build_id, "promoted_at": None, "state": "building"})
+        meta = meta.model_copy(
+            update={"build_id": owner.build_id, "promoted_at": None, "withdrawn_at": None, "state": "building"}
+        )
     return OwnIndex(name, meta, live)
 
 
@@ -92,13 +94,22 @@ def remove_failed_candidates(cluster: Cluster, alias: str, older_than: str) -> l
     return _delete_all(cluster, doomed)
 
 
+def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple[list[str], list[str]]:
+    """Names of the generations to keep, and of those beyond `retention.generations`; `indices` newest first.
+
+    One that a rollback withdrew is the first to go: it is not what anybody wants to go back to.
+    """
+    generations = [index for index in indices if index.is_generation]
+    names = [index.name for index in sorted(generations, key=lambda index: index.meta.withdrawn_at is not None)]
+    return names[: config.retention.generations], names[config.retention.generations :]
+
+
 def retire(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """Delete generations beyond `retention.generations`; the kept ones need no replicas. Gives the deleted names."""
-    generations = [index.name for index in own_indices(cluster, config.alias) if index.is_generation]
-    kept = generations[: config.retention.generations]
+    kept, surplus = kept_and_surplus(own_indices(cluster, config.alias), config)
     for name in kept:
         cluster.put(f"/{name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
-    return _delete_all(cluster, generations[config.retention.generations :])
+    return _delete_all(cluster, surplus)
 
 
 def _delete_all(cluster: Cluster, names: Iterable[str]) -> list[str]:

@@ -16,7 +16,8 @@ class Meta(Frozen):
     """`manifest` and `receipt` are paths in `store`; `documents` is the count that reconcile proved.
 
     `promoted_at`: when the alias first came to this index. It tells a generation (kept for a rollback) from a
-    candidate that never went live.
+    candidate that never went live. `withdrawn_at`: when a rollback took the alias away from it; "the previous
+    generation" is never such a one.
     """
 
     alias: str
@@ -31,6 +32,7 @@ class Meta(Frozen):
     documents: int | None = None
     delta_builds: int = 0
     promoted_at: datetime | None = None
+    withdrawn_at: datetime | None = None
 
 
 def meta_of(plan: Plan) -> Meta:

@@ -1,14 +1,15 @@
-"""The alias switch: one atomic request that only succeeds when the alias is where the plan saw it."""
+"""Promotion: a complete candidate goes live when the alias is still where its plan saw it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sparse_index.cluster import Cluster, Json
-from sparse_index.errors import BuildError, SparseIndexError
+from sparse_index.cluster import Cluster
+from sparse_index.errors import BuildError
 from sparse_index.index.alias import AliasState, observe_alias
 from sparse_index.index.meta import Meta, read_meta, write_meta
+from sparse_index.index.switch import sealed_count, switch_alias
 from sparse_index.plan.model import Plan
 
 
@@ -32,7 +33,7 @@ def promote(cluster: Cluster, plan: Plan, *, now: datetime) -> Promotion:
         _require_planned(state, plan)
         _require_unchanged_count(cluster, plan, meta)
         _mark_promoted(cluster, plan.live_index, now)
-        _switch(cluster, plan)
+        switch_alias(cluster, plan.alias, former=plan.live_index, to=plan.candidate)
     _mark_promoted(cluster, plan.candidate, now)
     return Promotion(plan.candidate, plan.live_index, meta.documents or 0)
 
@@ -61,54 +62,12 @@ def _require_planned(state: AliasState, plan: Plan) -> None:
 
 def _require_unchanged_count(cluster: Cluster, plan: Plan, meta: Meta) -> None:
     """Block writes, then see that nothing came after reconcile: what was counted is what goes live."""
-    cluster.put(f"/{plan.candidate}/_settings", {"index.blocks.write": True})
-    cluster.post(f"/{plan.candidate}/_refresh")
-    count = cluster.get(f"/{plan.candidate}/_count")["count"]
+    count = sealed_count(cluster, plan.candidate)
     if count != meta.documents:
         raise BuildError(
             f"Candidate {plan.candidate} has {count} documents, reconcile counted {meta.documents}: something wrote to it "
             "afterwards. Start a new run."
         )
-
-
-def _switch(cluster: Cluster, plan: Plan) -> None:
-    try:
-        # Not repeated: after a lost answer the second request would find the alias moved, by ourselves.
-        cluster.post("/_aliases", {"actions": switch_actions(plan)}, retry=False)
-    except SparseIndexError as error:
-        if observe_alias(cluster, plan.alias).index == plan.candidate:
-            return
-        raise _lost(cluster, plan, error) from error
-    after = observe_alias(cluster, plan.alias)
-    if after.members != (plan.candidate,):
-        raise BuildError(
-            f"After the switch alias '{plan.alias}' is on {', '.join(after.members) or 'no index'} instead of "
-            f"{plan.candidate} alone: somebody else changes it too. Correct it with POST /_aliases."
-        )
-
-
-def switch_actions(plan: Plan) -> list[Json]:
-    """The one request: off the planned index (it must be there), on to the candidate, writes off.
-
-    `is_write_index` matters: with a plain add two first promotions both succeed.
-    """
-    add = {"add": {"index": plan.candidate, "alias": plan.alias, "is_write_index": True}}
-    close = {"remove": {"index": plan.candidate, "alias": plan.write_alias, "must_exist": False}}
-    if plan.live_index is None:
-        return [add, close]
-    return [{"remove": {"index": plan.live_index, "alias": plan.alias, "must_exist": True}}, add, close]
-
-
-def _lost(cluster: Cluster, plan: Plan, error: SparseIndexError) -> SparseIndexError:
-    state = observe_alias(cluster, plan.alias)
-    if state.index == plan.live_index:
-        return error
-    return BuildError(
-        f"Lost race: while this build ({plan.build_id}) was being promoted, alias '{plan.alias}' moved to "
-        f"{', '.join(state.members) or 'no index'} ({error.message}). Trigger a new run; it reuses the vectors.",
-        error.status,
-        error.reason,
-    )
 
 
 def _mark_promoted(cluster: Cluster, index: str | None, now: datetime) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from sparse_index.cluster import Cluster, Json
+from sparse_index.config.corpus import IndexConfig
 from sparse_index.errors import BuildError
 from sparse_index.plan.model import Plan
 
@@ -22,44 +23,57 @@ def settle_candidate(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> str:
+    """`settle_index` for a build's candidate."""
+    return settle_index(cluster, plan.candidate, plan.config.index, deadline_s=deadline_s, clock=clock, sleep=sleep)
+
+
+def settle_index(
+    cluster: Cluster,
+    index: str,
+    wanted: IndexConfig,
+    *,
+    deadline_s: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> str:
     """Set the serving settings and wait for the shards; gives the health reached: "green", or "yellow" where the
     cluster has too few data nodes for the configured replicas (it can never get green)."""
     settings = {
-        "index.number_of_replicas": plan.config.index.replicas,
+        "index.number_of_replicas": wanted.replicas,
         "index.refresh_interval": None,
         "index.routing.rebalance.enable": None,
     }
-    cluster.put(f"/{plan.candidate}/_settings", settings)
+    cluster.put(f"/{index}/_settings", settings)
     started = clock()
     while True:
-        health: Json = cluster.get(f"/_cluster/health/{plan.candidate}")
-        if _is_settled(health, plan):
+        health: Json = cluster.get(f"/_cluster/health/{index}")
+        if _is_settled(health, index, wanted):
             return str(health["status"])
         if clock() - started > deadline_s:
-            raise BuildError(_not_settled(health, plan, deadline_s))
+            raise BuildError(_not_settled(health, index, deadline_s))
         sleep(HEALTH_POLL_S)
 
 
-def _is_settled(health: Json, plan: Plan) -> bool:
+def _is_settled(health: Json, index: str, wanted: IndexConfig) -> bool:
     if health["status"] == "green":
         return True
-    possible = min(plan.config.index.replicas, int(health["number_of_data_nodes"]) - 1)
-    wanted = plan.config.index.shards * (1 + possible)
-    settled = int(health["active_shards"]) >= wanted and int(health["initializing_shards"]) == 0
+    possible = min(wanted.replicas, int(health["number_of_data_nodes"]) - 1)
+    shards = wanted.shards * (1 + possible)
+    settled = int(health["active_shards"]) >= shards and int(health["initializing_shards"]) == 0
     if settled:
         log.warning(
             "%s stays yellow: %d replicas need %d data nodes, there are %s.",
-            plan.candidate,
-            plan.config.index.replicas,
-            plan.config.index.replicas + 1,
+            index,
+            wanted.replicas,
+            wanted.replicas + 1,
             health["number_of_data_nodes"],
         )
     return settled
 
 
-def _not_settled(health: Json, plan: Plan, deadline_s: float) -> str:
+def _not_settled(health: Json, index: str, deadline_s: float) -> str:
     return (
-        f"{plan.candidate} is {health['status']} after {deadline_s:.0f} s: {health['active_shards']} shards active, "
+        f"{index} is {health['status']} after {deadline_s:.0f} s: {health['active_shards']} shards active, "
         f"{health['initializing_shards']} being copied, {health['unassigned_shards']} unassigned. Ask GET "
         "/_cluster/allocation/explain (disk watermarks?), or lower index.replicas; then run again."
     )
