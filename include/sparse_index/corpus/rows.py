@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -82,20 +81,24 @@ def documents_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterato
     """The rows at `locations`, which must be sorted by file, row group and row."""
     for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
         with open_parquet(file, version) as parquet:
-            for _, of_group in groupby(of_file, key=lambda at: at.row_group):
-                yield from _documents_of_group(config, parquet, list(of_group))
+            for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
+                yield from _documents_of_group(config, _read(config, parquet, file, row_group), of_group)
 
 
 def _documents_of_group(
-    config: CorpusConfig, parquet: pq.ParquetFile, wanted: Sequence[Location]
+    config: CorpusConfig, batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Location]
 ) -> Iterator[Document]:
-    rows = [location.row for location in wanted]
-    for first, batch in _read(config, parquet, wanted[0].file, wanted[0].row_group):
-        low, high = bisect_left(rows, first), bisect_left(rows, first + len(batch))
-        if low < high:
-            chosen = batch.take(pa.array([row - first for row in rows[low:high]]))
-            yield from _single(wanted[low:high], _documents(config, chosen, rows[low:high]))
-        if high == len(rows):
+    """Never all of `wanted` at once: a row group may have a million rows."""
+    at = next(wanted, None)
+    for first, batch in batches:
+        here: list[Location] = []
+        while at is not None and at.row < first + len(batch):
+            here.append(at)
+            at = next(wanted, None)
+        if here:
+            chosen = batch.take(pa.array([location.row - first for location in here]))
+            yield from _single(here, _documents(config, chosen, [location.row for location in here]))
+        if at is None:
             return
 
 

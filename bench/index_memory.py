@@ -1,0 +1,182 @@
+"""Time and peak memory of an encode task and an index task: `PYTHONPATH=include python bench/index_memory.py 100000`.
+
+For each N a corpus of N rows (about 1 KB each, all texts different, row groups of 200,000 rows) is planned as one
+single part: the most that one worker can ever get. Child processes plan, encode, encode again what is kept, and index
+it; the peak resident memory of each (Linux: VmHWM) is printed.
+The cluster is a stand-in on the loopback address that answers every predict request with made-up vectors of
+100 tokens and accepts every bulk item: the memory of the worker is measured, not the speed of a model or an index.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import duckdb
+import orjson
+import pyarrow.parquet as pq
+
+from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.encode.part import encode_part
+from sparse_index.index.part import index_part
+from sparse_index.pipeline import make_plan
+from sparse_index.plan.model import RunRequest, load_plan
+from sparse_index.store import Store
+
+ROOT = Path(__file__).parents[1]
+TOKENS = 100
+VOCABULARY = 30_000
+DIFFERENT_VECTORS = 500
+ROW_GROUP_ROWS = 200_000
+_ROWS = """
+    SELECT 'doc-' || i AS id, 'title ' || md5('t' || i) AS title,
+        list_reduce([md5(i || '-' || n) FOR n IN range(28)], lambda a, b: a || ' ' || b) AS body, i AS stock
+    FROM range($first, $last) numbers(i)"""
+
+
+def write_corpus(path: Path, rows: int) -> None:
+    with ExitStack() as stack:
+        writer = None
+        for first in range(0, rows, ROW_GROUP_ROWS):
+            last = min(first + ROW_GROUP_ROWS, rows)
+            table = duckdb.sql(_ROWS, params={"first": first, "last": last}).to_arrow_table()
+            writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
+            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+
+
+def made_up_vectors() -> list[bytes]:
+    """JSON objects of token -> weight, as a model answers them."""
+    chance = random.Random(1)
+    tokens = [f"token{number}" for number in range(VOCABULARY)]
+    return [
+        orjson.dumps({token: round(chance.uniform(0.01, 3), 7) for token in chance.sample(tokens, TOKENS)})
+        for _ in range(DIFFERENT_VECTORS)
+    ]
+
+
+class StandIn(BaseHTTPRequestHandler):
+    """Knows no alias and every model; encodes anything and indexes anything."""
+
+    protocol_version = "HTTP/1.1"
+    vectors = made_up_vectors()
+
+    def do_GET(self) -> None:
+        status = 404 if self.path.endswith("/_alias") else 200
+        self._answer(
+            b'{"error":{"type":"alias_missing","reason":"none"},"status":404}' if status == 404 else b"{}", status
+        )
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(self._bulk(body) if "/_bulk" in self.path else self._predict(body))
+
+    def _predict(self, body: bytes) -> bytes:
+        texts = orjson.loads(body)["text_docs"]
+        vectors = (self.vectors[hash(text) % DIFFERENT_VECTORS] for text in texts)
+        results = b",".join(b'{"output":[{"dataAsMap":{"response":[%b]}}]}' % vector for vector in vectors)
+        return b'{"inference_results":[%b]}' % results
+
+    def _bulk(self, body: bytes) -> bytes:
+        items = b",".join([b'{"index":{"status":201}}'] * (body.count(b"\n") // 2))
+        return b'{"errors":false,"items":[%b]}' % items
+
+    def _answer(self, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keeps the measurement's output readable."""
+
+
+@contextmanager
+def stand_in() -> Iterator[int]:
+    """The port of a stand-in that answers within the block."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+def config_for(folder: Path) -> CorpusConfig:
+    model = ROOT / "include" / "demo" / "models" / "sparse" / "model.zip"
+    return CorpusConfig.model_validate(
+        {
+            "alias": "bench",
+            "store": str(folder / "store"),
+            "source": {
+                "uri": str(folder / "corpus.parquet"),
+                "id_column": "id",
+                "text_template": "{title}. {body}",
+                "max_shards": 1,
+            },
+            # Larger requests than a real model would get: the stand-in should not be what is waited for.
+            "encoder": {
+                "model": {"source": "file", "name": "demo-sparse", "version": "1.0.0", "path": str(model)},
+                "docs_per_request": 64,
+            },
+        }
+    )
+
+
+def child(step: str, folder: Path, port: int) -> None:
+    config = config_for(folder)
+    store, cluster = Store(config.store), Cluster.connect(ConnectionSettings("127.0.0.1", port, use_ssl=False))
+    started, said = time.monotonic(), ""
+    if step == "plan":
+        make_plan(cluster, config, store, RunRequest(run_id="bench", data_date=date(2026, 1, 1)))
+    else:
+        plan = load_plan(store, store.files("bench/builds", "plan.json")[0])
+        if step == "index":
+            result = index_part(cluster, store, plan, plan.index_parts[0])
+            said = f"{result.indexed:,} documents, {result.bytes / 1e6:,.0f} MB sent"
+        else:
+            encoded = encode_part(cluster, store, plan, plan.encode_parts[0], "made-up", cores=2)
+            said = f"{encoded.encoded:,} texts encoded, {encoded.reused:,} kept from before"
+    print(f"  {step:<10}{time.monotonic() - started:8.1f} s   peak {peak_mb()} MB   {said}", flush=True)
+
+
+def peak_mb() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak) // 1024
+
+
+def forget_report(folder: Path) -> None:
+    """As if the task had been killed at its very end: the next attempt finds every vector there."""
+    store = Store(config_for(folder).store)
+    for path in store.files("bench/builds", "encode-00000.json"):
+        store.delete(path)
+
+
+def measure(rows: int, port: int) -> None:
+    print(f"{rows:,} rows in one part", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_corpus(folder / "corpus.parquet", rows)
+        for step in ("plan", "encode", "resume", "index"):
+            if step == "resume":
+                forget_report(folder)
+            subprocess.run([sys.executable, __file__, "--child", step, name, str(port)], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+    else:
+        with stand_in() as listening:
+            for size in sys.argv[1:] or ["10000", "100000", "1000000"]:
+                measure(int(size), listening)
