@@ -5,16 +5,19 @@ request. Nothing is ever changed in place.
 
     <alias>/manifests/<scan of one shard>.parquet     content addressed
     <alias>/builds/<build>/plan.json, manifest.parquet, parts/*.parquet, reports/*.json, dead_letters/*.parquet,
-                           receipt.json
+                           receipt.json, redrive.json
+    <alias>/rollbacks/*.json      janitor/*.json
     vectors/<fingerprint>/<build>-<part>[-<chunk>].parquet
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +29,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 VECTORS = "vectors"
+_OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
 
 
 class Store:
@@ -52,6 +56,17 @@ class Store:
         found = self.filesystem.find(self._address(folder))
         paths = (posixpath.relpath(str(name), self._root) for name in found)
         return sorted(path for path in paths if path.endswith(suffix) and not is_temporary(path))
+
+    def temporary_files(self) -> list[str]:
+        """Paths of what writers and queries left when they were killed: our temporary files and spill folders."""
+        found = self.filesystem.find(self._root)
+        paths = (posixpath.relpath(str(name), self._root) for name in found)
+        return sorted(path for path in paths if _OWN_TEMPORARY.search(path))
+
+    def modified_at(self, path: str) -> datetime:
+        """When the file was written, UTC."""
+        when: datetime = self.filesystem.modified(self._address(path))
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
     def size_bytes(self, path: str) -> int:
         return int(self.filesystem.size(self._address(path)))

@@ -73,7 +73,7 @@ def plan_changes(
     with connect(store) as con:
         difference = Difference(con, store, config, inputs)
         difference.load()
-        plan = _decided(attempt, live, fingerprint, reasons, difference)
+        plan = _decided(attempt, live, fingerprint, reasons, difference).model_copy(update={"scans": inputs.scans})
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan

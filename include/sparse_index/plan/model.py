@@ -110,7 +110,8 @@ class Plan(Frozen):
 
     `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
     candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
-    should know beside the numbers. `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
+    should know beside the numbers. `scans`: the manifests of the corpus it compared. `disk_bytes` (of the cluster) and
+    `seconds` are estimates; None: unknown.
     """
 
     build_id: str
@@ -127,6 +128,7 @@ class Plan(Frozen):
     encode_parts: list[Part]
     index_parts: list[Part]
     promotes: bool
+    scans: list[str] = []
     notes: list[str] = []
     disk_bytes: int | None = None
     seconds: float | None = None
