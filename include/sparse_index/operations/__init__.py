@@ -1,0 +1,1 @@
+"""What an operator does beside the daily run: go back, redrive, tidy up."""

@@ -1,0 +1,234 @@
+"""Going back: the alias moves to a generation that was live before, after the checks that a candidate gets.
+
+In two steps, because "previous" means another generation once the alias has moved: `choose_target` decides, and
+`roll_back` may then be repeated after a kill as often as needed.
+
+A rollback moves the alias and nothing else. The next daily run plans against the manifest of the index that is live
+then (its `_meta.manifest`), so it applies everything that the corpus holds and the old generation lacks: it goes
+forward again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError, TerminalError
+from sparse_index.index.alias import observe_alias
+from sparse_index.index.generations import OwnIndex, own_indices
+from sparse_index.index.meta import Meta, read_meta, write_meta
+from sparse_index.index.settle import settle_index
+from sparse_index.index.switch import sealed_count, switch_alias
+from sparse_index.plan.model import Frozen
+from sparse_index.store import Store
+
+log = logging.getLogger(__name__)
+
+PREVIOUS = "previous"
+DEADLINE_S = 3_600.0
+
+
+class Target(Frozen):
+    """What one rollback does, decided before anything is changed. `live`: where the alias is (None: nowhere)."""
+
+    alias: str
+    index: str
+    live: str | None
+    chosen_at: datetime
+    run_id: str
+
+
+class Rollback(Frozen):
+    """What a rollback did; written to `record`, a path in the store. `health`: of the index that is live now."""
+
+    summary: str
+    alias: str
+    live: str
+    former: str | None
+    data_date: str
+    documents: int
+    health: str
+    notes: list[str]
+    run_id: str
+    at: datetime
+    record: str
+
+
+def rollback(
+    cluster: Cluster, store: Store, config: CorpusConfig, to: str = PREVIOUS, *, now: datetime, run_id: str
+) -> Rollback:
+    """Choose and go back at once."""
+    return roll_back(cluster, store, config, choose_target(cluster, config, to, now=now, run_id=run_id), now=now)
+
+
+def choose_target(cluster: Cluster, config: CorpusConfig, to: str, *, now: datetime, run_id: str) -> Target:
+    """The generation called `to` (an index name or a build id), or the newest one before the live index that no
+    rollback has withdrawn. `BuildError` with the list when there is no such generation."""
+    live = observe_alias(cluster, config.alias).require_sound().index
+    generations = [index for index in own_indices(cluster, config.alias) if index.is_generation]
+    fitting = [index for index in generations if _is_meant(index, to, live)]
+    if not fitting:
+        raise BuildError(
+            f"'{config.alias}' has no {'previous generation' if to == PREVIOUS else f'generation {to!r}'} to go back to; "
+            f"live is {live or 'no index'}. Generations: {_listed(generations)}."
+        )
+    return Target(alias=config.alias, index=fitting[0].name, live=live, chosen_at=now, run_id=run_id)
+
+
+def _is_meant(index: OwnIndex, to: str, live: str | None) -> bool:
+    if to != PREVIOUS:
+        return to in (index.name, index.meta.build_id)
+    return index.meta.withdrawn_at is None and (live is None or index.name < live)
+
+
+def _listed(generations: Sequence[OwnIndex]) -> str:
+    if not generations:
+        return "none (retention.generations says how many are kept)"
+    return "; ".join(
+        f"{index.name} (data of {index.meta.data_date}, {index.meta.documents} documents"
+        f"{', withdrawn by a rollback' if index.meta.withdrawn_at else ''})"
+        for index in generations
+    )
+
+
+def roll_back(
+    cluster: Cluster,
+    store: Store,
+    config: CorpusConfig,
+    target: Target,
+    *,
+    now: datetime,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Rollback:
+    """Check the target, give it its replicas, switch, record. Idempotent; `BuildError` when the target is unfit or the
+    alias is no longer where `target.live` saw it."""
+    state = observe_alias(cluster, config.alias).require_sound()
+    if state.index not in (target.live, target.index):
+        raise BuildError(
+            f"Lost race: alias '{config.alias}' is on {state.index or 'no index'}, not on {target.live or 'no index'} as when "
+            f"this rollback was chosen. Nothing was changed. Trigger it anew."
+        )
+    meta = _checked(cluster, target)
+    notes = _notes(cluster, store, config, target, meta)
+    health = _settled(cluster, config, target.index, clock, sleep)
+    if state.index != target.index:
+        switch_alias(cluster, config.alias, former=target.live, to=target.index)
+    _mark(cluster, target, now)
+    return _recorded(store, target, meta, notes, health, now)
+
+
+def _checked(cluster: Cluster, target: Target) -> Meta:
+    """The target's `_meta`, when it is complete, holds what it says, and can be searched as readers would."""
+    meta = read_meta(cluster, target.index)
+    if meta is None or meta.alias != target.alias or meta.state != "complete" or meta.documents is None:
+        raise BuildError(
+            f"{target.index} is {'gone' if meta is None else 'not a complete index'} of '{target.alias}'. Choose another one."
+        )
+    count = sealed_count(cluster, target.index)
+    if count != meta.documents:
+        raise BuildError(
+            f"{target.index} holds {count} documents, but had {meta.documents} when it was live: somebody wrote to it. "
+            "Choose another generation."
+        )
+    _require_pipeline(cluster, target.index)
+    cluster.get(f"/{target.index}/_search", {"size": 1})
+    return meta
+
+
+def _require_pipeline(cluster: Cluster, index: str) -> None:
+    """Every search of an index whose default search pipeline is gone is refused."""
+    name = _setting(cluster, index, "index.search.default_pipeline")
+    if name in (None, "_none"):
+        return
+    try:
+        cluster.get(f"/_search/pipeline/{name}")
+    except TerminalError as error:
+        if error.status != 404:
+            raise
+        raise BuildError(
+            f"{index} names the search pipeline '{name}', which does not exist: every search would fail. Create it again, or "
+            f"set index.search.default_pipeline of {index} to _none, then roll back."
+        ) from error
+
+
+def _setting(cluster: Cluster, index: str, name: str) -> str | None:
+    answer: Json = cluster.get(f"/{index}/_settings/{name}", flat_settings="true")
+    value = answer.get(index, {}).get("settings", {}).get(name)
+    return None if value is None else str(value)
+
+
+def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:
+    """What a person should know before the next daily run."""
+    live = read_meta(cluster, target.live) if target.live else None
+    other_encoder = live is not None and live.fingerprint != meta.fingerprint
+    field = config.index.vector_field
+    facts = {
+        "it was built by another encoder than the former live index: queries must be encoded by that one": other_encoder,
+        f"its mapping has no field '{field}': queries must name the field it was built with": (
+            field not in _fields(cluster, target.index)
+        ),
+        f"its manifest {meta.manifest} is not in {config.store}: the next run of a snapshot builds in full, that of a feed "
+        "refuses": meta.store != config.store or not store.exists(meta.manifest),
+    }
+    return [fact for fact, applies in facts.items() if applies]
+
+
+def _fields(cluster: Cluster, index: str) -> Json:
+    mappings: Json = cluster.get(f"/{index}/_mapping")[index]["mappings"]
+    fields: Json = mappings.get("properties", {})
+    return fields
+
+
+def _settled(
+    cluster: Cluster,
+    config: CorpusConfig,
+    index: str,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> str:
+    """Generations are kept without replicas; one that goes live gets them first."""
+    shards = int(_setting(cluster, index, "index.number_of_shards") or config.index.shards)
+    wanted = config.index.model_copy(update={"shards": shards})
+    return settle_index(cluster, index, wanted, deadline_s=DEADLINE_S, clock=clock, sleep=sleep)
+
+
+def _mark(cluster: Cluster, target: Target, now: datetime) -> None:
+    """The index that was left is withdrawn when it is newer: "previous" and the retention then know it is not wanted."""
+    meta = read_meta(cluster, target.index)
+    if meta is not None and meta.withdrawn_at is not None:
+        write_meta(cluster, target.index, meta.model_copy(update={"withdrawn_at": None}))
+    if target.live is None or target.live == target.index:
+        return
+    former = read_meta(cluster, target.live)
+    if former is not None:
+        withdrawn = now if target.live > target.index else former.withdrawn_at
+        promoted = former.promoted_at or now
+        write_meta(cluster, target.live, former.model_copy(update={"withdrawn_at": withdrawn, "promoted_at": promoted}))
+        cluster.put(f"/{target.live}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
+
+
+def _recorded(store: Store, target: Target, meta: Meta, notes: list[str], health: str, now: datetime) -> Rollback:
+    path = f"{target.alias}/rollbacks/{target.chosen_at:%Y%m%dT%H%M%S}-{meta.build_id}.json"
+    result = Rollback(
+        summary=f"'{target.alias}' is on {target.index} (data of {meta.data_date}, {meta.documents} documents) again; "
+        f"{target.live or 'no index'} was live before.",
+        alias=target.alias,
+        live=target.index,
+        former=target.live,
+        data_date=meta.data_date.isoformat(),
+        documents=meta.documents or 0,
+        health=health,
+        notes=notes,
+        run_id=target.run_id,
+        at=now,
+        record=path,
+    )
+    content: dict[str, Any] = result.model_dump(mode="json")
+    store.write_json(path, content)
+    return result
