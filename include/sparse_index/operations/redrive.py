@@ -1,0 +1,205 @@
+"""Trying dead letters again.
+
+A redrive is an ordinary daily run, started now. A document that became a dead letter is not in the final manifest of its
+build, so every later plan sees it as new and carries it through the whole pipeline: encode, index, books, gate, switch.
+Nothing else would be honest. Writing the source row kept in the dead letter straight into the live index could bring back a
+version that the corpus has replaced since, would pass no gate, and would leave manifest and index apart. The price: the
+run also takes along whatever else changed in the corpus.
+
+`select_letters` says what is to be tried and for which data date the run must be; `settle_letters` looks, after that run,
+at the manifest of what is live: a document in it has succeeded. The letters themselves stay as the evidence of their
+build's books; what is cleared and what remains is written to `<build>/redrive.json`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from datetime import date, datetime
+from itertools import islice
+
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.dead_letters import DeadLetter, letters_files, read_letters
+from sparse_index.errors import BuildError
+from sparse_index.index.alias import observe_alias
+from sparse_index.index.final_manifest import final_manifest_path
+from sparse_index.index.meta import Meta, read_meta
+from sparse_index.plan.model import Frozen, Plan, load_plan, plan_path
+from sparse_index.plan.sql import connect, parquet
+from sparse_index.receipt import receipt_path
+from sparse_index.store import Store, builds_folder
+
+LATEST = "latest"
+# The same row fails again for these; they are tried all the same, because the row may have been corrected.
+LASTING = frozenset({"empty_vector", "mapper_parsing_exception", "strict_dynamic_mapping_exception"})
+
+
+class Selection(Frozen):
+    """The open dead letters of one build; `reasons`: error class -> letters. `data_date`: of the run that must try them. A
+    feed's partition is read again as it was; a snapshot's run must not be older than the live index."""
+
+    alias: str
+    build_id: str
+    data_date: date
+    letters: int
+    reasons: dict[str, int]
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{count} x {name}{_lasting(name)}" for name, count in sorted(self.reasons.items()))
+        return f"Build {self.build_id} of '{self.alias}' has {self.letters} open dead letters: {listed}."
+
+
+class Redrive(Frozen):
+    """What became of a build's dead letters. `indexed`: live now; `gone`: no longer in the corpus; `remaining`: ids that
+    were rejected again (their new letters are those of `by_build`)."""
+
+    build_id: str
+    by_build: str
+    at: datetime
+    tried: int
+    indexed: int
+    gone: int
+    remaining: list[str]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.tried} dead letters of build {self.build_id} were tried again by build {self.by_build}: {self.indexed} "
+            f"are live, {self.gone} are no longer in the corpus, {len(self.remaining)} were rejected again."
+        )
+
+
+def _lasting(error_class: str) -> str:
+    return " (fails again unless the row or the encoder changed)" if error_class in LASTING else ""
+
+
+def redrive_path(plan: Plan) -> str:
+    return f"{plan.folder}/redrive.json"
+
+
+def select_letters(cluster: Cluster, store: Store, config: CorpusConfig, build: str = LATEST) -> Selection | None:
+    """The open letters of `build` (a build id, or the newest promoted build that has any); None when there are none.
+
+    Rows that scan refused are not among them: they are no documents until the corpus is corrected. Nor are documents
+    that a later build has indexed.
+    """
+    plans = _candidates(store, config) if build == LATEST else [_plan_of(store, config.alias, build)]
+    live = _live_meta(cluster, config)
+    for plan in plans:
+        missing = _missing(store, live, open_letters(store, plan))
+        if missing:
+            day = plan.request.data_date if config.kind == "feed" else max(plan.request.data_date, live.data_date)
+            return Selection(
+                alias=config.alias,
+                build_id=plan.build_id,
+                data_date=day,
+                letters=len(missing),
+                reasons=dict(Counter(letter.error_class for letter in missing)),
+            )
+    return None
+
+
+def _candidates(store: Store, config: CorpusConfig) -> Iterator[Plan]:
+    """A snapshot's newest build has tried every letter of the builds before it; a feed's each had its own partition."""
+    promoted = _promoted(store, config.alias)
+    return promoted if config.kind == "feed" else islice(promoted, 1)
+
+
+def _missing(store: Store, live: Meta, letters: list[DeadLetter]) -> list[DeadLetter]:
+    if not letters or not store.exists(live.manifest):
+        return letters
+    there = _documents(store, live.manifest, {letter.id for letter in letters if letter.id is not None})
+    return [letter for letter in letters if letter.id not in there]
+
+
+def _plan_of(store: Store, alias: str, build_id: str) -> Plan:
+    path = plan_path(alias, build_id)
+    if not store.exists(path):
+        others = [plan.build_id for plan in _promoted(store, alias) if open_letters(store, plan)]
+        raise BuildError(
+            f"The store has no build {build_id!r} of '{alias}'. Builds with open dead letters: {', '.join(others) or 'none'}."
+        )
+    return load_plan(store, path)
+
+
+def _plans(store: Store, alias: str) -> Iterator[Plan]:
+    """Newest first."""
+    for path in reversed(store.files(builds_folder(alias), "/plan.json")):
+        yield load_plan(store, path)
+
+
+def _promoted(store: Store, alias: str) -> Iterator[Plan]:
+    """Newest first. A build that was not promoted has rejected nothing that anybody misses."""
+    return (plan for plan in _plans(store, alias) if _outcome(store, plan) == "promoted")
+
+
+def _outcome(store: Store, plan: Plan) -> str | None:
+    path = receipt_path(plan)
+    return str(store.read_json(path)["outcome"]) if store.exists(path) else None
+
+
+def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:
+    """The build's documents that are dead letters and that no redrive has cleared, one letter each."""
+    path = redrive_path(plan)
+    letters = _letters(store, plan)
+    if not store.exists(path):
+        return letters
+    remaining = set(Redrive.model_validate(store.read_json(path)).remaining)
+    return [letter for letter in letters if letter.id in remaining]
+
+
+def _letters(store: Store, plan: Plan) -> list[DeadLetter]:
+    files = letters_files(store, plan, ["index"])
+    letters = {letter.id: letter for file in files for letter in read_letters(store, file)}
+    return [letter for name, letter in letters.items() if name is not None]
+
+
+def _live_meta(cluster: Cluster, config: CorpusConfig) -> Meta:
+    live = observe_alias(cluster, config.alias).require_sound().index
+    meta = read_meta(cluster, live) if live else None
+    if meta is None:
+        raise BuildError(
+            f"Alias '{config.alias}' has no live index of ours: there is nothing to redrive into. Run the DAG."
+        )
+    return meta
+
+
+def settle_letters(
+    cluster: Cluster, store: Store, config: CorpusConfig, selection: Selection, *, run_id: str, now: datetime
+) -> Redrive:
+    """After the run `run_id`: clear what is indexed or gone, keep what was rejected again; written to
+    `<build>/redrive.json`. `BuildError` when that run neither promoted nor found everything as it was."""
+    plan = _plan_of(store, config.alias, selection.build_id)
+    again = _plan_of_run(store, config.alias, run_id)
+    ids = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
+    rejected = ids & {letter.id for letter in _letters(store, again)}
+    manifest = final_manifest_path(again) if again.builds else _live_meta(cluster, config).manifest
+    indexed = ids & _documents(store, manifest, ids) - rejected
+    result = Redrive(
+        build_id=plan.build_id,
+        by_build=again.build_id,
+        at=now,
+        tried=len(ids),
+        indexed=len(indexed),
+        gone=len(ids - indexed - rejected),
+        remaining=sorted(name for name in rejected if name is not None),
+    )
+    store.write_json(redrive_path(plan), result.model_dump(mode="json"))
+    return result
+
+
+def _plan_of_run(store: Store, alias: str, run_id: str) -> Plan:
+    for plan in _plans(store, alias):
+        if plan.request.run_id == run_id and _outcome(store, plan) in ("promoted", "nothing_changed"):
+            return plan
+    raise BuildError(
+        f"Run {run_id} of '{alias}' left no build that was promoted: its receipt says why. The dead letters stay open; "
+        "redrive them again when the cause is mended."
+    )
+
+
+def _documents(store: Store, manifest: str, ids: Collection[str]) -> set[str]:
+    """Which of `ids` are documents of the manifest; a feed's tombstone is none."""
+    with connect(store) as con:
+        query = f"SELECT id FROM {parquet(store, [manifest])} WHERE NOT deleted AND id IN (SELECT unnest($ids))"
+        return {row[0] for row in con.execute(query, {"ids": list(ids)}).fetchall()}
