@@ -84,10 +84,18 @@ def row(number: int, body: str | None = "some words", price: int = 1) -> dict[st
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.string()), ("price", pa.int64())])
 
 
-def write(folder: Path, rows: list[dict[str, Any]], name: str = "a.parquet", group_rows: int = 2) -> None:
-    schema = SCHEMA if rows and set(rows[0]) == set(SCHEMA.names) and isinstance(rows[0]["price"], int) else None
+def write(
+    folder: Path,
+    rows: list[dict[str, Any]],
+    name: str = "a.parquet",
+    group_rows: int = 2,
+    schema: pa.Schema | None = None,
+) -> None:
+    """A file with these rows; without `schema` it is SCHEMA where that fits, else what Arrow makes of the values."""
+    usual = all(set(row) == set(SCHEMA.names) and isinstance(row["price"], int) for row in rows)
+    table = pa.Table.from_pylist(rows, schema or (SCHEMA if usual else None))
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema), folder / name, row_group_size=group_rows)
+    pq.write_table(table, folder / name, row_group_size=group_rows)
 
 
 def live_cluster(config: CorpusConfig, live: Plan | None, **answers: Any) -> FakeCluster:

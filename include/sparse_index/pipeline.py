@@ -61,7 +61,7 @@ def make_plan(
     cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
 ) -> Plan:
     """Scan the corpus and plan; nothing is written to the cluster."""
-    scans = [scan_shard(config, store, shard, report) for shard in plan_shards(config)]
+    scans = [scan_shard(config, store, shard, report) for shard in plan_shards(config, request.data_date)]
     now, token = datetime.now(UTC), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)
 

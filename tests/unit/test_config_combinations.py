@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from sparse_index.config.combinations import CLASHES, clash_table
 from sparse_index.config.corpus import CorpusConfig
 
+FEED = {"uri": "/lake/{data_date}", "columns": ["title"], "deleted_column": "gone", "backfill_horizon_days": 7}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "feed"}, "kind=feed | source.uri=/lake/x/*.parquet | a feed reads one partition a run"),
     ({"source": {"uri": "/lake/{data_date}"}}, "kind=(default) | source.uri=/lake/{data_date} | a snapshot is read whole"),
     ({"source": {"deleted_column": "gone"}}, "kind=(default) | source.deleted_column=gone | a snapshot deletes what"),
     ({"source": {"backfill_horizon_days": 7}}, "source.backfill_horizon_days=7 | a snapshot has no late partitions"),
+    ({"kind": "feed"}, "kind=feed | source.columns=(default) | partitions of different days must make the same fields"),
     ({"source": {"columns": ["text_sparse"]}}, "index.vector_field=(default) | source.columns=['text_sparse'] | the vector"),
     ({"encoder": {"chunk_docs": 4}}, "encoder.chunk_docs=4 | encoder.docs_per_request=(default) | a chunk holds"),
     ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
@@ -50,7 +52,7 @@ def test_every_line_of_the_table_is_tried_here() -> None:
     "sections",
     [
         {},
-        {"kind": "feed", "source": {"uri": "/lake/day={data_date}", "deleted_column": "gone", "backfill_horizon_days": 7}},
+        {"kind": "feed", "source": FEED},
         {"index": {"vector_field": "vector"}, "source": {"columns": ["text_sparse"]}},
         {"encoder": {"chunk_docs": 8, "docs_per_request": 8}},
         {"store": "/lake/xy"},

@@ -231,7 +231,7 @@ def test_an_address_may_be_a_file_a_glob_or_elsewhere(tmp_path: Path) -> None:
 )
 def test_a_feed_s_address_names_the_day(tmp_path: Path, uri: str, folder: str) -> None:
     write(tmp_path / folder, [row(1)])
-    config = config_at(tmp_path, kind="feed", source={"uri": f"{tmp_path}/{uri}"})
+    config = config_at(tmp_path, kind="feed", source={"uri": f"{tmp_path}/{uri}", "columns": ["title"]})
     (shard,) = plan_shards(config, date(2026, 1, 31))
     assert shard.uri == f"{tmp_path}/{folder}/a.parquet"
     with pytest.raises(ValueError, match="needs a data date"):

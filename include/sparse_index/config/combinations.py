@@ -53,6 +53,11 @@ CLASHES = (
         "a snapshot has no late partitions: leave backfill_horizon_days out, or set kind: feed",
     ),
     Clash(
+        ("kind", "source.columns"),
+        lambda get: _is_feed(get) and not get("source.columns"),
+        "partitions of different days must make the same fields: list the columns",
+    ),
+    Clash(
         ("index.vector_field", "source.columns"),
         lambda get: (get("index.vector_field") or "text_sparse") in (get("source.columns") or ()),
         "the vector needs a field of its own: rename it, or leave the column out",

@@ -24,8 +24,8 @@ class SourceConfig(Section):
 
     `uri`: a file, folder or glob, any fsspec address; a feed's names the day, `day={data_date}` or
     `{data_date:%Y/%m/%d}`. `text_template`: the text to encode, `"{title}. {body}"`. `columns`: those indexed as typed
-    fields (default: every column). Texts are cut at `max_text_chars` characters before encoding: a model reads a few
-    thousand at most. Feeds only: a true in `deleted_column` deletes the document, and partitions may come
+    fields (default: every column; a feed lists them). Texts are cut at `max_text_chars` characters before encoding: a model
+    reads a few thousand at most. Feeds only: a true in `deleted_column` deletes the document, and partitions may come
     `backfill_horizon_days` late.
     """
 
@@ -67,7 +67,7 @@ class SourceConfig(Section):
 class IndexConfig(Section):
     """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can.
 
-    After `max_delta_builds` clones in a row the index is built anew, from the vectors in the store.
+    After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store.
     """
 
     shards: Annotated[int, Field(ge=1)] = 1

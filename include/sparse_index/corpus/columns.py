@@ -54,8 +54,10 @@ def _type_problems(config: CorpusConfig, name: str, kind: pa.DataType) -> Iterat
     if name == source.id_column and not (is_text(kind) or pa.types.is_integer(kind)):
         yield f"id column '{name}' is {kind}: it must be text or integer"
         return
-    if name == source.deleted_column and not pa.types.is_boolean(kind):
-        yield f"source.deleted_column '{name}' is {kind}: it must be bool"
+    if name == source.deleted_column:
+        # A day on which nothing is deleted may have no value there at all.
+        if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+            yield f"source.deleted_column '{name}' is {kind}: it must be bool"
         return
     if name in source.text_columns and is_list(kind):
         yield f"column '{name}' is {kind}: a text template takes single values only"

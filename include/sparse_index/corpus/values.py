@@ -45,7 +45,9 @@ def field_mapping(kind: pa.DataType) -> Json:
     """The OpenSearch field for a logical arrow type; ConfigError for types that have none (struct, map, binary, time)."""
     plain = plain_type(kind)
     if pa.types.is_null(plain):
-        raise ConfigError("it has no value in any file, so its type is unknown: leave it out of `source.columns`")
+        raise ConfigError(
+            "it has no value in any file, so its type is unknown: write it with its type, or leave it out of `source.columns`"
+        )
     if pa.types.is_decimal(plain):
         return _decimal_mapping(plain)
     for matches, mapping in _SIMPLE:

@@ -1,4 +1,7 @@
-"""The manifest of what the candidate really holds: the planned one without the documents that were rejected."""
+"""The manifest of what the candidate really holds: the planned one without the documents that were rejected.
+
+A feed's keeps them as tombstones: the version of an older partition must not come back in their place.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ def final_manifest_path(plan: Plan) -> str:
 
 
 def write_final_manifest(store: Store, plan: Plan, letters: list[str]) -> str:
-    """Planned manifest anti-joined with the ids in the dead letter files `letters`; gives its path."""
+    """The planned manifest less the ids in the dead letter files `letters`; gives its path."""
     path = final_manifest_path(plan)
     with store.writing(path) as local, connect(store) as con:
         con.execute(
             f"""COPY (
-                    SELECT * FROM read_parquet($manifest) {_without(letters)}
+                    {_without(letters, is_feed=plan.config.kind == "feed")}
                     ORDER BY file, row_group, row
                 ) TO '{_quoted(str(local))}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP_ROWS})""",
             {"manifest": store.full(plan.manifest)} | _files(store, letters),
@@ -28,11 +31,13 @@ def write_final_manifest(store: Store, plan: Plan, letters: list[str]) -> str:
     return path
 
 
-def _without(letters: list[str]) -> str:
+def _without(letters: list[str], *, is_feed: bool) -> str:
     if not letters:
-        return ""
-    rejected = "SELECT id FROM read_parquet($letters) WHERE id IS NOT NULL"
-    return f"WHERE id NOT IN ({rejected})"
+        return "SELECT * FROM read_parquet($manifest)"
+    rejected = "id IN (SELECT id FROM read_parquet($letters) WHERE id IS NOT NULL)"
+    if is_feed:
+        return f"SELECT * REPLACE (deleted OR {rejected} AS deleted) FROM read_parquet($manifest)"
+    return f"SELECT * FROM read_parquet($manifest) WHERE NOT {rejected}"
 
 
 def _files(store: Store, letters: list[str]) -> dict[str, list[str]]:

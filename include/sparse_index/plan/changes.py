@@ -106,6 +106,7 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
     _keep_dead_letters(attempt.store, plan, difference)
     if config.kind == "feed":
         guards.require_within_horizon(config, request, difference.newest_date())
+        guards.require_kept_files(config, plan.reasons, difference.kept_files())
     guards.require_expected_change(config, request, counts, difference)
     guards.require_few_dead_letters(config, request, counts, letters_path(plan, "scan"))
     if plan.builds and plan.disk_bytes is not None:

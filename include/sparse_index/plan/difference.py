@@ -39,6 +39,10 @@ WHERE copy > 1
 """
 # A row wins against the live one if it is not older; a snapshot's rows have no date.
 _NEWER = "l.data_date IS NULL OR m.data_date IS NULL OR l.data_date <= m.data_date"
+_MOVED = " OR ".join(
+    f"l.{name} IS DISTINCT FROM s.{name}"
+    for name in ("id", "data_date", "deleted", "file", "file_version", "row_group", "row")
+)
 _STATE = f"""
 CREATE TEMP TABLE state AS
 SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, CASE
@@ -146,18 +150,22 @@ class Difference:
     def changes_manifest(self) -> bool:
         """Whether the new state differs from the live one at all.
 
-        In a feed also by a date: a row that came again unchanged, or a tombstone of an unknown id, still holds off older
-        partitions.
+        In a feed also by a date (a row that came again unchanged, or a tombstone of an unknown id, still holds off older
+        partitions) and by a place (a full build reads the documents of earlier partitions where the manifest says).
         """
         if self.operations() > 0:
             return True
-        other = "l.id IS NULL OR l.data_date IS DISTINCT FROM s.data_date OR l.deleted <> s.deleted"
         dated = self._inputs.data_date is not None
-        return dated and self._count(f"state s LEFT JOIN live l USING (id) WHERE s.read AND ({other})") > 0
+        return dated and self._count(f"state s LEFT JOIN live l USING (id) WHERE s.read AND ({_MOVED})") > 0
 
     def operations(self) -> int:
         """How many documents are written to or deleted from the candidate."""
         return self._count("operations")
+
+    def kept_files(self) -> list[tuple[str, str]]:
+        """(address, version) of each file of earlier partitions from which this build reads documents again."""
+        query = "SELECT DISTINCT file, file_version FROM written WHERE NOT read ORDER BY file, file_version"
+        return self._con.execute(query).fetchall()
 
     def deleted_examples(self, most: int = 5) -> list[str]:
         return self._ids(f"SELECT id FROM gone ORDER BY id LIMIT {int(most)}")

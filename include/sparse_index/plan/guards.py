@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError
+from sparse_index.corpus.parquet import file_version
+from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.meta import Meta
 from sparse_index.plan.difference import Difference
 from sparse_index.plan.model import Counts, Mode, RunRequest
+
+EXAMPLES = 5
 
 
 def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta | None) -> None:
@@ -33,6 +37,24 @@ def require_within_horizon(config: CorpusConfig, request: RunRequest, newest: da
             f"are forgotten (source.backfill_horizon_days is {config.source.backfill_horizon_days}, the newest data is of "
             f"{newest}), so that it could bring deleted documents back. Set `force_older_date` to take it all the same."
         )
+
+
+def require_kept_files(config: CorpusConfig, reasons: Sequence[str], files: Iterable[tuple[str, str]]) -> None:
+    """A full build of a feed reads the documents of earlier partitions again; `files`: (address, version) of theirs."""
+    changed = [uri for uri, version in files if not _is_still(uri, version)]
+    if changed:
+        raise BuildError(
+            f"A full build of the feed '{config.alias}' ({'; '.join(reasons)}) would read documents of earlier partitions "
+            f"again, but {len(changed)} of their files changed or are gone ({', '.join(changed[:EXAMPLES])}, ...). Undo what "
+            "asks for a full build and run those partitions again first, or give the corpus a new alias and run all of them."
+        )
+
+
+def _is_still(uri: str, version: str) -> bool:
+    try:
+        return file_version(uri) == version
+    except CorpusError:
+        return False
 
 
 def require_expected_change(config: CorpusConfig, request: RunRequest, counts: Counts, difference: Difference) -> None:

@@ -51,7 +51,7 @@ def reasons_for_full(
         "mapping, text template or shard count changed": live.meta.document_hash != config.document_hash(),
         "the live build's manifest is gone": live.manifest is None,
         f"{live.meta.delta_builds} delta builds since the last full one": (
-            live.meta.delta_builds >= config.index.max_delta_builds
+            config.kind == "snapshot" and live.meta.delta_builds >= config.index.max_delta_builds
         ),
     }
     reasons = [cause for cause, applies in causes.items() if applies]
