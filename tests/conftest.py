@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local_cluster import LocalCluster, start
+from local_cluster import LocalCluster
+from own_servers import server_of_this_run
 from sparse_index.cluster import Cluster, ConnectionSettings
 
 ROOT = Path(__file__).parents[1]
@@ -22,9 +23,8 @@ ML_SETTINGS = {
 @pytest.fixture(scope="session")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """OpenSearch 3.6.0 without security, on a free port of the loopback address."""
-    server = start(tmp_path_factory.mktemp("plain"), "plain")
-    yield server
-    server.stop(discard_data=True)
+    with server_of_this_run(tmp_path_factory.mktemp("plain"), "plain") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +43,8 @@ def plain_cluster(plain_settings: ConnectionSettings) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """OpenSearch 2.19.1 with TLS, users and roles, on a free port of the loopback address."""
-    server = start(tmp_path_factory.mktemp("secure"), "secure")
-    yield server
-    server.stop(discard_data=True)
+    with server_of_this_run(tmp_path_factory.mktemp("secure"), "secure") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

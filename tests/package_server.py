@@ -5,24 +5,31 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from local_cluster.lock import Artifact, Use
 
+SLOW_BYTES_PER_S = 640 * 1024
+
 
 @dataclass
 class PackageServer:
-    """`files` by path; requests are (path, Range header or None). cut_after_bytes ends each first answer early."""
+    """`files` by path; requests are (path, Range header or None). cut_after_bytes ends each first answer early.
+
+    slow_paths are sent at SLOW_BYTES_PER_S.
+    """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     knows_ranges: bool = True
     cut_after_bytes: int | None = None
+    slow_paths: set[str] = field(default_factory=set)
 
     def add(self, artifact: Artifact, content: bytes) -> Artifact:
         self.files[str(artifact.path)] = content
@@ -41,7 +48,17 @@ class PackageServer:
         handler.send_header("Content-Length", str(len(content) - start))
         handler.end_headers()
         body = content[start:]
-        handler.wfile.write(body[: self.cut_after_bytes] if first and self.cut_after_bytes else body)
+        if path in self.slow_paths:
+            send_slowly(handler, body)
+        else:
+            handler.wfile.write(body[: self.cut_after_bytes] if first and self.cut_after_bytes else body)
+
+
+def send_slowly(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    with suppress(ConnectionError):  # the client may lose patience
+        for start in range(0, len(body), SLOW_BYTES_PER_S // 10):
+            handler.wfile.write(body[start : start + SLOW_BYTES_PER_S // 10])
+            time.sleep(0.1)
 
 
 @contextmanager

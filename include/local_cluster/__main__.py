@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from local_cluster.cluster import LocalCluster, running, start, stop
+from local_cluster.cluster import LocalCluster, lost, running, start, stop
 from local_cluster.errors import LocalClusterError
 from local_cluster.lock import LOCK_FILE, write_lock
 from local_cluster.profiles import PROFILE_NAMES, profile_named
@@ -63,7 +63,7 @@ def _status(options: argparse.Namespace) -> int:
     if cluster is not None:
         _print(cluster, options.json)
         return 0
-    print("{}" if options.json else f"No server runs in {options.home}.")
+    print("{}" if options.json else lost(options.home) or f"No server runs in {options.home}.")
     return NOT_RUNNING
 
 

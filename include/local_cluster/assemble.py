@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from local_cluster.cache import FreeBytes, built_atomically, exclusive, free_bytes, require_room
+from local_cluster.cache import FreeBytes, built_atomically, exclusive, free_bytes, full_disk_named, require_room
 from local_cluster.download import Downloader
 from local_cluster.lock import Artifact, artifacts_of
 from local_cluster.profiles import Module, Profile
@@ -19,6 +19,7 @@ LAYOUT_REVISION = 1
 LEFT_OUT_PREFIXES = ("onnxruntime_gpu-",)
 NATIVES = "natives"
 UNPACKED_TO_PACKED_RATIO = 2
+PURPOSE = "Unpacking OpenSearch"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Assembly:
     def _make(self, profile: Profile, artifacts: Sequence[Artifact], tree: Path) -> None:
         self.downloader.fetch_all(artifacts)
         unpacked_bytes = UNPACKED_TO_PACKED_RATIO * sum(artifact.size_bytes for artifact in artifacts)
-        require_room(tree, unpacked_bytes, "Unpacking OpenSearch", self.free)
-        with built_atomically(tree) as building:
+        require_room(tree, unpacked_bytes, PURPOSE, self.free)
+        with full_disk_named(tree, PURPOSE), built_atomically(tree) as building:
             for module in profile.modules:
                 _write_module_files(profile, module, building / "modules" / module.name)
             for artifact in artifacts:

@@ -1,5 +1,6 @@
 """The per-user folder that holds what all instances share: packages, server trees, Java runtimes."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -39,6 +40,20 @@ def require_room(path: Path, needed_bytes: int, purpose: str, free: FreeBytes = 
             f"Free some room, or set SPARSE_INDEX_CACHE (shared software) or --home (data) to another disk. "
             f"{DOCKER_HINT}"
         )
+
+
+@contextmanager
+def full_disk_named(path: Path, purpose: str) -> Iterator[None]:
+    """Turns the system's "no space left on device" into a DiskFullError that says whose disk and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFullError(
+            f"{purpose} filled the disk of {path}. Free some room, or set SPARSE_INDEX_CACHE (shared software) or --home "
+            f"(data) to another disk, and run the same command again: a download goes on where it stopped. {DOCKER_HINT}"
+        ) from error
 
 
 @contextmanager

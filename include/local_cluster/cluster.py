@@ -2,12 +2,13 @@
 
 import signal
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from local_cluster.assemble import Assembly
-from local_cluster.cache import GIB, cache_folder, exclusive, require_room
+from local_cluster.cache import GIB, cache_folder, exclusive, full_disk_named, require_room
 from local_cluster.configuration import (
     environment,
     java_command,
@@ -24,7 +25,7 @@ from local_cluster.machine import require_supported_machine
 from local_cluster.ports import HOST, find_free, is_free, require_free
 from local_cluster.process import end, is_ours, spawn
 from local_cluster.profiles import Profile, profile_named
-from local_cluster.readiness import wait_until_ready
+from local_cluster.readiness import last_words, wait_until_ready
 from local_cluster.security import ADMIN, ca_file, new_password, security_settings, write_security_files
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -32,6 +33,7 @@ STOP_TIMEOUT_S = 60.0
 KILL_TIMEOUT_S = 20.0
 # PyTorch's libraries, if they have to be copied from another disk, and room below the watermarks of OpenSearch.
 DATA_ROOM_BYTES = 1 * GIB
+DATA_PURPOSE = "The data of a server"
 
 
 @dataclass(frozen=True)
@@ -116,18 +118,22 @@ def start(
 
     heap as Java writes it (`1g`, `512m`); port 0 is the former port or a free one; settings are further lines of
     opensearch.yml; quick_start halves the processor time of a start and makes Java code slower in long loads (tests want
-    that, measurements do not). Raises LocalClusterError (see errors.py) with what to do next.
+    that, measurements do not). Raises LocalClusterError (see errors.py) with what to do next; a server that this call
+    started does not go on running then.
     """
     place = Home(Path(home).absolute())
     wanted = profile_named(profile)
     with exclusive(place.lock_file):
         pid = running_pid(place)
-        if pid is None:
-            launch = replace(_launch(place, wanted, heap, port, settings), quick_start=quick_start)
-            pid = _spawn(place, wanted, launch)
-        else:
-            launch = _adopted_launch(place, wanted, settings)
-        return _when_ready(place, wanted, launch, pid)
+        if pid is not None:
+            return _when_ready(place, wanted, _adopted_launch(place, wanted, port, settings), pid)
+        launch = replace(_launch(place, wanted, heap, port, settings), quick_start=quick_start)
+        pid = _spawn(place, wanted, launch)
+        with ExitStack() as on_failure:
+            on_failure.callback(_end, place, pid)
+            cluster = _when_ready(place, wanted, launch, pid)
+            on_failure.pop_all()
+        return cluster
 
 
 def stop(home: Path, *, discard_data: bool = False) -> bool:
@@ -158,6 +164,15 @@ def running(home: Path) -> LocalCluster | None:
     return LocalCluster(connection) if connection is not None and alive else None
 
 
+def lost(home: Path) -> str | None:
+    """What the server of that folder said last, if it was ready once and ended without `stop`; else None."""
+    place = Home(Path(home).absolute())
+    connection = place.connection()
+    if connection is None or running_pid(place) == connection.pid:
+        return None
+    return last_words(f"(pid {connection.pid}) ended without being stopped: it crashed or was killed", place)
+
+
 def _launch(home: Home, profile: Profile, heap: str, port: int, settings: Mapping[str, str]) -> Launch:
     """Former ports are used again where they are free, so that a connection set up once goes on working."""
     former = home.launch()
@@ -181,14 +196,14 @@ def _chosen_port(wanted: int, former: int) -> int:
     return former if former and is_free(former) else find_free()
 
 
-def _adopted_launch(home: Home, profile: Profile, settings: Mapping[str, str]) -> Launch:
+def _adopted_launch(home: Home, profile: Profile, port: int, settings: Mapping[str, str]) -> Launch:
     launch = home.launch()
     if launch is None:
         raise InstanceMismatchError(f"{home.folder} runs without a launch.json. Stop it (down) and start it again.")
     _require_same_profile(home, launch, profile)
-    if settings and dict(settings) != dict(launch.settings):
+    if port not in (0, launch.port) or (settings and dict(settings) != dict(launch.settings)):
         raise InstanceMismatchError(
-            f"The instance in {home.folder} already runs with other settings ({dict(launch.settings)}). "
+            f"The instance in {home.folder} already runs on port {launch.port} with settings {dict(launch.settings)}. "
             f"Stop it (down) and start it again, or use another --home."
         )
     return launch
@@ -209,7 +224,15 @@ def _spawn(home: Home, profile: Profile, launch: Launch) -> int:
     java = java_executable(profile, cache)
     downloader = Downloader(default_repository(), cache / "packages")
     tree = Assembly(cache, downloader).server_tree(profile, read_lock())
-    require_room(home.folder, DATA_ROOM_BYTES, "The data of a server")
+    require_room(home.folder, DATA_ROOM_BYTES, DATA_PURPOSE)
+    with full_disk_named(home.folder, DATA_PURPOSE):
+        _write_instance(home, profile, launch, tree)
+    pid = spawn(java_command(java, home, profile, tree, launch), home.console_log, environment(home))
+    home.pid_file.write_text(f"{pid}\n", encoding="ascii")
+    return pid
+
+
+def _write_instance(home: Home, profile: Profile, launch: Launch, tree: Path) -> None:
     home.remember_launch(launch)
     home.forget_process()
     write_configuration(home, launch, security_settings() if profile.secured else NO_SETTINGS)
@@ -217,9 +240,6 @@ def _spawn(home: Home, profile: Profile, launch: Launch) -> int:
         write_security_files(home, tree, launch.password)
     provide_natives(home, profile, tree)
     home.console_log.unlink(missing_ok=True)
-    pid = spawn(java_command(java, home, profile, tree, launch), home.console_log, environment(home))
-    home.pid_file.write_text(f"{pid}\n", encoding="ascii")
-    return pid
 
 
 def _when_ready(home: Home, profile: Profile, launch: Launch, pid: int) -> LocalCluster:

@@ -1,24 +1,23 @@
 """Fetches locked packages: several at a time, resumable, each one verified before it counts as there."""
 
-import errno
 import hashlib
 import os
-import time
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 from jgo.maven import MavenContext
 
-from local_cluster.cache import FreeBytes, free_bytes, require_room
-from local_cluster.errors import DOCKER_HINT, CorruptDownloadError, DiskFullError, DownloadError
+from local_cluster.cache import FreeBytes, free_bytes, full_disk_named, require_room
+from local_cluster.errors import DOCKER_HINT, CorruptDownloadError, DownloadError
 from local_cluster.lock import Artifact
 from local_cluster.progress import ByteProgress
 
 PARALLEL_DOWNLOADS = 4
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
 CONNECT_AND_READ_TIMEOUT_S = (10, 60)
 PURPOSE = "The download of OpenSearch"
 
@@ -60,26 +59,29 @@ class Downloader:
             return
         total_bytes = sum(artifact.size_bytes for artifact in missing)
         require_room(self.folder, total_bytes, PURPOSE, self.free)
-        with ByteProgress(total_bytes, "Downloading OpenSearch") as progress:
+        with full_disk_named(self.folder, PURPOSE), ByteProgress(total_bytes, "Downloading OpenSearch") as progress:
             self._fetch_in_parallel(missing, progress)
 
     def _fetch_in_parallel(self, artifacts: Sequence[Artifact], progress: ByteProgress) -> None:
         largest_first = sorted(artifacts, key=lambda artifact: -artifact.size_bytes)
+        abandoned = threading.Event()
         with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
-            futures = [pool.submit(self._fetch, artifact, progress) for artifact in largest_first]
+            futures = [pool.submit(self._fetch, artifact, progress, abandoned) for artifact in largest_first]
             try:
-                for future in futures:
+                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
             finally:
+                # After a failure or Ctrl-C nobody should wait for hundreds of megabytes that are still on their way.
+                abandoned.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _fetch(self, artifact: Artifact, progress: ByteProgress) -> None:
+    def _fetch(self, artifact: Artifact, progress: ByteProgress, abandoned: threading.Event) -> None:
         target = self.path_of(artifact)
         part = target.with_name(f"{target.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
         for remaining in reversed(range(self.attempts)):
             try:
-                self._continue(artifact, part, progress)
+                self._continue(artifact, part, progress, abandoned)
                 self._verify(artifact, part, progress)
                 part.rename(target)
                 return
@@ -87,11 +89,9 @@ class Downloader:
                 if not remaining:
                     raise self._translated(artifact, error) from error
                 progress.advance(-_size(part))
-                time.sleep(self.pause_s)
-            except OSError as error:
-                raise self._translated_os_error(error) from error
+                abandoned.wait(self.pause_s)
 
-    def _continue(self, artifact: Artifact, part: Path, progress: ByteProgress) -> None:
+    def _continue(self, artifact: Artifact, part: Path, progress: ByteProgress, abandoned: threading.Event) -> None:
         """Append what is missing to the .part file; from the start where the server cannot do ranges."""
         have_bytes = _size(part)
         progress.advance(have_bytes)
@@ -103,13 +103,12 @@ class Downloader:
             response.raise_for_status()
             resumed = response.status_code == requests.codes.partial_content
             progress.advance(0 if resumed else -have_bytes)
-            self._write(response, part, "ab" if resumed else "wb", progress)
-
-    def _write(self, response: requests.Response, part: Path, mode: str, progress: ByteProgress) -> None:
-        with part.open(mode) as file:
-            for block in response.iter_content(BLOCK_BYTES):
-                file.write(block)
-                progress.advance(len(block))
+            with part.open("ab" if resumed else "wb") as file:
+                for block in response.iter_content(BLOCK_BYTES):
+                    if abandoned.is_set():
+                        raise CancelledError
+                    file.write(block)
+                    progress.advance(len(block))
 
     def _verify(self, artifact: Artifact, part: Path, progress: ByteProgress) -> None:
         found = sha256_of(part)
@@ -129,12 +128,4 @@ class Downloader:
             f"Could not download {artifact.filename} after {self.attempts} attempts: {error}. "
             f"Check the network (or set SPARSE_INDEX_MAVEN_REPOSITORY to a mirror that you can reach) and run "
             f"the same command again: it goes on where it stopped. {DOCKER_HINT}"
-        )
-
-    def _translated_os_error(self, error: OSError) -> Exception:
-        if error.errno != errno.ENOSPC:
-            return error
-        return DiskFullError(
-            f"{PURPOSE} filled the disk of {self.folder}. Free some room, or set SPARSE_INDEX_CACHE to another "
-            f"disk, and run the same command again: it goes on where it stopped. {DOCKER_HINT}"
         )

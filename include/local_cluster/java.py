@@ -42,6 +42,8 @@ def _of_this_environment(runtime: JavaRuntime) -> Path:
 
 
 def _install(requirement: str, folder: Path) -> None:
+    name = requirement.split(maxsplit=1)[0]
+    print(f"Installing Java ({name}) ...", file=sys.stderr, flush=True)
     with built_atomically(folder) as building:
         requirements = building / "requirements.txt"
         requirements.write_text(f"{requirement}\n", encoding="utf-8")
@@ -51,7 +53,7 @@ def _install(requirement: str, folder: Path) -> None:
         )
         if done.returncode:
             raise JavaMissingError(
-                f"Could not install {requirement.split(maxsplit=1)[0]}: {done.stderr.strip()[-500:]}. "
+                f"Could not install {name}: {done.stderr.strip()[-500:]}. "
                 f"Check the network and run the same command again. {DOCKER_HINT}"
             )
 

@@ -3,7 +3,7 @@
 import random
 import socket
 
-from local_cluster.errors import PortTakenError
+from local_cluster.errors import DOCKER_HINT, PortTakenError
 
 HOST = "127.0.0.1"
 # Below the range from which systems take ports for outgoing connections, so that a port is still free at a restart.
@@ -25,7 +25,7 @@ def require_free(port: int) -> int:
     if not is_free(port):
         raise PortTakenError(
             f"Port {port} on {HOST} is in use by another process. Stop that one, or choose another port: "
-            f"--port 0 finds a free one."
+            f"--port 0 finds a free one. {DOCKER_HINT}"
         )
     return port
 
@@ -35,4 +35,7 @@ def find_free() -> int:
     for port in random.sample(CANDIDATES, TRIES):
         if is_free(port):
             return port
-    raise PortTakenError(f"No free port was found in {TRIES} tries between {CANDIDATES[0]} and {CANDIDATES[-1]}.")
+    raise PortTakenError(
+        f"No free port was found in {TRIES} tries between {CANDIDATES[0]} and {CANDIDATES[-1]}. Name one with --port. "
+        f"{DOCKER_HINT}"
+    )

@@ -9,7 +9,8 @@ import requests
 from local_cluster.errors import DOCKER_HINT, PortTakenError, ServerStartError
 from local_cluster.home import Connection, Home
 
-START_TIMEOUT_S = 180.0
+# Long enough for a busy machine; a server that dies is noticed at once.
+START_TIMEOUT_S = 300.0
 POLL_S = 0.5
 LAST_LINES = 15
 STACK_FRAMES = ("\tat ", "\t... ")
@@ -20,14 +21,15 @@ def wait_until_ready(
 ) -> None:
     """Return when the cluster answers; ServerStartError with the last log lines when it died or took too long."""
     deadline = time.monotonic() + timeout_s
-    state = "no answer yet"
-    while state != "ready":
+    while True:
+        state = probe(connection)
         if not alive():
             raise _ended(home)
+        if state == "ready":
+            return
         if time.monotonic() > deadline:
-            raise ServerStartError(_message(f"was not ready after {timeout_s:.0f} s ({state})", home))
+            raise ServerStartError(last_words(f"was not ready after {timeout_s:.0f} s ({state})", home))
         time.sleep(POLL_S)
-        state = probe(connection)
 
 
 def probe(connection: Connection, timeout_s: float = 10.0) -> str:
@@ -58,12 +60,13 @@ def last_lines(path: Path, count: int = LAST_LINES) -> str:
 
 
 def _ended(home: Home) -> ServerStartError | PortTakenError:
-    message = _message("ended during start", home)
+    message = last_words("ended during start", home)
     if "BindHttpException" in message or "BindTransportException" in message:
         return PortTakenError(f"A port of the server is in use by another process. {message}")
     return ServerStartError(message)
 
 
-def _message(what: str, home: Home) -> str:
+def last_words(what: str, home: Home) -> str:
+    """What happened to the server of that home, with the end of its logs."""
     logs = "\n".join(filter(None, (last_lines(home.logs / "server.log"), last_lines(home.console_log))))
     return f"The server in {home.folder} {what}. Last log lines:\n{logs}\n{DOCKER_HINT}"

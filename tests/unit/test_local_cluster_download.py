@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from local_cluster.download import Downloader, default_repository
 from local_cluster.errors import CorruptDownloadError, DiskFullError, DownloadError
-from package_server import PackageServer, artifact, package_server
+from package_server import SLOW_BYTES_PER_S, PackageServer, artifact, package_server
 
 CONTENT = os.urandom(700_000)
 
@@ -105,6 +106,19 @@ def test_no_network_says_which_file_and_what_to_do(tmp_path: Path) -> None:
 def test_a_package_that_the_repository_lacks_is_named(packages: PackageServer, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"a-1\.0\.jar.*404"):
         downloader(packages.url, tmp_path).fetch_all([artifact("a", CONTENT)])
+
+
+def test_a_failure_does_not_wait_for_the_other_downloads(packages: PackageServer, tmp_path: Path) -> None:
+    content = bytes(60 * SLOW_BYTES_PER_S)
+    slow = packages.add(artifact("slow", content), content)
+    packages.slow_paths.add(str(slow.path))
+    fetcher = Downloader(packages.url, tmp_path, attempts=2, pause_s=0.5)
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match=r"absent-1\.0\.jar.*404"):
+        fetcher.fetch_all([slow, artifact("absent", CONTENT)])
+    assert time.monotonic() - began < 20
+    part = fetcher.path_of(slow).with_name("slow-1.0.jar.part")
+    assert 0 < part.stat().st_size < len(content)
 
 
 def test_too_little_room_is_said_before_the_download(packages: PackageServer, tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local_cluster import cluster, machine
 from local_cluster.__main__ import NOT_RUNNING, main
-from local_cluster.cache import free_bytes, require_room
-from local_cluster.cluster import running, start, stop
+from local_cluster.cache import free_bytes, full_disk_named, require_room
+from local_cluster.cluster import lost, running, start, stop
 from local_cluster.download import Downloader
 from local_cluster.errors import (
     DiskFullError,
@@ -125,6 +126,31 @@ def test_room_is_asked_of_the_disk_that_the_folder_will_be_on(tmp_path: Path) ->
     assert free_bytes(tmp_path / "not" / "yet") > 0
     with pytest.raises(DiskFullError, match=r"needs \d+ MiB in .*--home"):
         require_room(tmp_path, 1 << 60, "The data of a server")
+
+
+def test_a_disk_that_is_full_is_named() -> None:
+    told = r"The data of a server filled the disk of /dev.*docker-compose\.yaml"
+    with pytest.raises(DiskFullError, match=told), full_disk_named(Path("/dev"), "The data of a server"):
+        Path("/dev/full").write_text("x")
+
+
+def test_other_troubles_with_files_keep_their_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), full_disk_named(tmp_path, "The data of a server"):
+        (tmp_path / "no" / "such").write_text("x")
+
+
+def test_a_server_that_died_is_reported_with_its_last_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path)
+    home.remember_connection(replace(CONNECTION, home=str(tmp_path)))
+    home.pid_file.write_text("1\n")
+    home.logs.mkdir()
+    home.console_log.write_text("java.lang.OutOfMemoryError: Java heap space\n")
+    assert main(["status", "--home", str(tmp_path)]) == NOT_RUNNING
+    told = capsys.readouterr().out
+    assert "(pid 1) ended without being stopped" in told
+    assert "OutOfMemoryError" in told
+    stop(tmp_path)
+    assert lost(tmp_path) is None
 
 
 def test_status_of_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,14 @@ def test_a_server_that_found_its_port_taken_says_so(tmp_path: Path) -> None:
         wait_until_ready(connection("http://127.0.0.1:9", tmp_path), home, alive=lambda: False)
 
 
+def test_another_server_that_took_the_port_is_not_mistaken_for_ours(tmp_path: Path) -> None:
+    home = logged(tmp_path, "BindHttpException[Failed to bind to 127.0.0.1:20001]\n")
+    with package_server() as stranger:
+        stranger.files["_cluster/health"] = b'{"status": "green"}'
+        with pytest.raises(PortTakenError):
+            wait_until_ready(connection(stranger.url, tmp_path), home, alive=lambda: False)
+
+
 @pytest.mark.parametrize(
     ("answer", "state"), [(None, "HTTP 404"), (b'{"status": "red"}', "cluster is red")], ids=["no cluster", "red"]
 )
