@@ -137,9 +137,10 @@ def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, m
 def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
-    for _ in range(3):
+    for seconds_later in (0.0, 0.24, 0.28, 0.32):  # from the first moment of a deployment to its last
         model_id = registered(plain_cluster, file_encoder(model_zip), group)
         commons.deploy(plain_cluster, model_id)
+        time.sleep(seconds_later)
         commons.remove_build_models(plain_cluster, group)
         assert commons.get_model(plain_cluster, model_id) is None
         assert tasks_of(plain_cluster, model_id) == 0

@@ -17,7 +17,7 @@ from sparse_index.config.encoder import EncoderConfig, ExistingModel, FileModel
 from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
 from sparse_index.ml.messages import explain
 from sparse_index.ml.sources import registration_body, upload
-from sparse_index.ml.states import ModelState
+from sparse_index.ml.states import TASK_PENDING, ModelState
 from sparse_index.ml.usage import used_by
 from sparse_index.ml.waits import holding_nodes
 from sparse_index.names import group_prefix, parse_group
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 ML = "/_plugins/_ml"
 SECOND_LOOK_S = 2.0
 GONE_DEADLINE_S = 120.0
+SETTLE_DEADLINE_S = 60.0
 POLL_S = 0.5
 PAGE = 100
 
@@ -146,32 +147,45 @@ def undeploy(
 ) -> None:
     """Free the model's memory on every node and wait until the nodes say so; ModelError when they do not.
 
-    A deployment under way cannot be cancelled. Where its model is deleted meanwhile, the node keeps it in memory for
-    ever and no request reaches it any more (seen on 3.6.0), so this waits for its end and undeploys again.
+    A deployment under way cannot be cancelled, and an undeploy that meets its last moments makes the cluster forget a
+    model which the node keeps for ever (seen on 3.6.0: from then on `_undeploy` answers `{}`). So its end comes first.
     """
+    _await_deployments(cluster, model_id, sleep, clock)
     deadline = clock() + GONE_DEADLINE_S
     while True:
         _ignoring_gone(cluster, "POST", f"{ML}/models/{model_id}/_undeploy")
-        busy = _deployments_under_way(cluster, model_id) + _holders(cluster, model_id)
-        if not busy:
+        holders = _holders(cluster, model_id)
+        if not holders:
             return
         if clock() >= deadline:
             raise ModelError(
-                f"Model {model_id} is still held by {', '.join(busy)} after {GONE_DEADLINE_S:.0f} s. Undeploy it by hand "
-                f"(POST {ML}/models/{model_id}/_undeploy) or restart the node; the next preflight deletes it."
+                f"Model {model_id} is still held by {', '.join(holders)} after {GONE_DEADLINE_S:.0f} s. Undeploy it by "
+                f"hand (POST {ML}/models/{model_id}/_undeploy) or restart the node; the next preflight deletes it."
             )
         sleep(POLL_S)
 
 
-def _deployments_under_way(cluster: Cluster, model_id: str) -> list[str]:
-    """From the nodes' own memory: a task document of a node that died says RUNNING for ever."""
-    nodes: Json = cluster.get(f"{ML}/profile/tasks").get("nodes", {})
-    tasks = (task for node in nodes.values() for task in node.get("tasks", {}).values())
-    return [
-        f"deploy task {task.get('task_id')}"
-        for task in tasks
-        if task.get("model_id") == model_id and task.get("task_type") == "DEPLOY_MODEL"
-    ]
+def _await_deployments(
+    cluster: Cluster, model_id: str, sleep: Callable[[float], None], clock: Callable[[], float]
+) -> None:
+    """Return when no deployment of the model moves; a task document of a node that died says RUNNING for ever."""
+    deadline = clock() + SETTLE_DEADLINE_S
+    while _is_being_deployed(cluster, model_id) and clock() < deadline:
+        sleep(POLL_S)
+
+
+def _is_being_deployed(cluster: Cluster, model_id: str) -> bool:
+    unfinished = {
+        "bool": {
+            "filter": [
+                {"term": {"model_id": model_id}},
+                {"term": {"task_type": "DEPLOY_MODEL"}},
+                {"terms": {"state": [state.value for state in TASK_PENDING]}},
+            ]
+        }
+    }
+    document = get_model(cluster, model_id) or {}
+    return document.get("model_state") == ModelState.DEPLOYING or bool(_search(cluster, "tasks", unfinished))
 
 
 def _holders(cluster: Cluster, model_id: str) -> list[str]:
