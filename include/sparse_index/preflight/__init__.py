@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
-from sparse_index.errors import SparseIndexError
+from sparse_index.errors import AccessError, SparseIndexError
 from sparse_index.index.alias import observe_alias
 from sparse_index.ml.settings import Former
 from sparse_index.preflight.capacity import check_disk, check_model_places
@@ -54,13 +54,16 @@ def examine(
     """
     findings = Findings()
     check_store(findings, config, store, workers_share_files=workers_share_files)
-    about, former, swept = "", {}, []
+    about, former, swept, silent = "", {}, [], False
     try:
         about = check_version(findings, cluster.get("/"))
     except SparseIndexError as error:
-        # Whoever does not answer or does not let us in says the same to every further question.
-        findings.problem(error.message, type(error))
-    else:
+        # Whoever does not answer or does not know us says the same to every further question. A missing permission is
+        # named with the others.
+        silent = error.status != 403
+        if silent:
+            findings.problem(error.message, type(error))
+    if not silent:
         former = _check_cluster(findings, cluster, config)
         swept = _sweep(findings, cluster, config.alias, is_live)
     return PreflightReport(
@@ -69,10 +72,7 @@ def examine(
 
 
 def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
-    plugins: dict[str, set[str]] = {}
-    with findings.checking():
-        plugins = installed_plugins(cluster)
-        check_plugins(findings, plugins)
+    plugins = _plugins(findings, cluster)
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
@@ -81,6 +81,18 @@ def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -
     with findings.checking():
         check_disk(findings, cluster)
     return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+
+
+def _plugins(findings: Findings, cluster: Cluster) -> dict[str, set[str]]:
+    """Empty where we may not ask: that permission is named with the others that are missing."""
+    with findings.checking():
+        try:
+            plugins = installed_plugins(cluster)
+        except AccessError:
+            return {}
+        check_plugins(findings, plugins)
+        return plugins
+    return {}
 
 
 def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:

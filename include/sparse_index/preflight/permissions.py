@@ -2,7 +2,8 @@
 
 They name an index, a model, a task that never exist, or a value that is never valid: the security plugin decides first.
 Not to be found this way: `deploy_model_on_nodes` and `undeploy_model`, which only the nodes ask each other about, and
-`bulk*`, which is asked per shard. Without them the deploy task, the teardown and the first bulk request say so.
+`bulk*`, which is asked per shard: without them the deploy task, the teardown and the first bulk request say so. Nor
+`profile/nodes` while the cluster has never had a model: then it answers without asking anybody.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def _index_attempts(alias: str) -> Iterator[Attempt]:
     index = f"{alias}--preflight"  # matches the role's patterns, and is the name of no build
     no_shards = {"settings": {"index.number_of_shards": 0}}
     not_there = {"actions": [{"remove": {"index": index, "alias": alias, "must_exist": True}}]}
+    nothing_there = {"require_alias": "true"}
     yield Attempt("indices:admin/aliases/get", "GET", f"/{alias}/_alias")
     yield Attempt("indices:admin/create", "PUT", f"/{index}", no_shards)
     yield Attempt("indices:admin/delete", "DELETE", f"/{index}")
@@ -113,7 +115,8 @@ def _index_attempts(alias: str) -> Iterator[Attempt]:
     yield Attempt("indices:monitor/stats", "GET", f"/{index}/_stats")
     yield Attempt("indices:admin/refresh*", "POST", f"/{index}/_refresh")
     yield Attempt("indices:data/read/search", "POST", f"/{index}/_search", {"size": 0})
-    yield Attempt("indices:data/write/index", "PUT", f"/{index}/_doc/1", {}, {"require_alias": "true"})
+    yield Attempt("indices:data/write/index", "PUT", f"/{index}/_doc/1", {}, nothing_there)
+    yield Attempt("indices:data/write/bulk", "POST", f"/{index}/_bulk", b'{"delete":{"_id":"1"}}\n', nothing_there)
     yield Attempt("indices:data/write/delete", "DELETE", f"/{index}/_doc/1")
     yield Attempt("indices:admin/index_template/simulate_index", "POST", f"/_index_template/_simulate_index/{index}")
     yield Attempt("indices:admin/template/get", "GET", f"/_template/{_NOTHING}")

@@ -1,0 +1,154 @@
+"""The shipped roles are enough for what they are for, on a cluster that lends nothing, and for no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_cluster import LocalCluster
+from real_builds import real_config, rows, write_corpus
+from secure_accounts import accounts, without_own_index
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import AccessError
+from sparse_index.index.alias import observe_alias
+from sparse_index.ml import commons
+from sparse_index.pipeline import run
+from sparse_index.plan.model import BuildKind, Plan, RunRequest
+from sparse_index.roles import role_bodies
+from sparse_index.search import search
+from sparse_index.store import Store
+
+pytestmark = [pytest.mark.integration, pytest.mark.secure]
+
+ALIAS = "roles-test"
+ROLES = role_bodies(ALIAS)
+ACCESS_CONTROL = "plugins.ml_commons.model_access_control_enabled"
+
+
+@pytest.fixture(scope="module")
+def hardened(secure_cluster: Cluster) -> Iterator[Cluster]:
+    """The administrator of a cluster where models are private and no role is lent."""
+    without_own_index(secure_cluster)
+    secure_cluster.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: True}})
+    yield secure_cluster
+    secure_cluster.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: None}})
+    secure_cluster.delete(f"/{ALIAS}--b*")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> CorpusConfig:
+    return real_config(ALIAS, tmp_path_factory.mktemp("roles"))
+
+
+@pytest.fixture(scope="module")
+def users(hardened: Cluster, secure_server: LocalCluster) -> Iterator[dict[str, Cluster]]:
+    """Role -> the cluster as somebody sees it who has this shipped role and nothing else."""
+    clusters = accounts(secure_server, hardened, ROLES)
+    yield clusters
+    for cluster in clusters.values():
+        cluster.close()
+
+
+@pytest.fixture(scope="module")
+def builder(users: dict[str, Cluster]) -> Cluster:
+    return users["sparse_index_build"]
+
+
+@pytest.fixture(scope="module")
+def reader(users: dict[str, Cluster]) -> Cluster:
+    return users["sparse_index_read"]
+
+
+@pytest.fixture(scope="module")
+def plans(builder: Cluster, config: CorpusConfig) -> list[Plan]:
+    """A first build and a day after it."""
+    return [build(builder, config, rows(20)), build(builder, config, rows(19))]
+
+
+def build(builder: Cluster, config: CorpusConfig, content: list[dict[str, Any]]) -> Plan:
+    write_corpus(config, content)
+    request = RunRequest(run_id="test", data_date=date(2026, 1, 2))
+    done = run(builder, config, Store(config.store), request)
+    assert done.receipt["outcome"] == "promoted"
+    return done.plan
+
+
+def test_the_build_role_builds_clones_promotes_and_cleans_up(hardened: Cluster, plans: list[Plan]) -> None:
+    first, second = plans
+    assert (first.kind, second.kind) == (BuildKind.FULL, BuildKind.DELTA)
+    assert observe_alias(hardened, ALIAS).members == (second.candidate,)
+    assert hardened.get(f"/{ALIAS}/_count")["count"] == 19
+    assert commons.marked_groups(hardened, ALIAS) == []
+    everything = {"query": {"match_all": {}}}
+    assert hardened.post("/_plugins/_ml/models/_search", everything)["hits"]["hits"] == []
+
+
+def test_the_build_role_ends_at_its_alias(hardened: Cluster, builder: Cluster) -> None:
+    hardened.put("/somebody-elses")
+    try:
+        for method, path in (("GET", "/somebody-elses/_search"), ("DELETE", "/somebody-elses"), ("PUT", "/another")):
+            with pytest.raises(AccessError, match=r"permission missing \(403\)"):
+                builder.request(method, path)
+        with pytest.raises(AccessError, match=r"cluster:admin/settings/update"):
+            builder.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: None}})
+    finally:
+        hardened.delete("/somebody-elses")
+
+
+@pytest.mark.usefixtures("plans")
+def test_the_read_role_searches_the_alias(reader: Cluster, config: CorpusConfig) -> None:
+    found = search(reader, config, "body number 3", query_tokens={"number": 1.0, "body": 1.0})
+    assert found.bm25[0].id == "d3"
+    assert len(found.sparse) == 5
+
+
+def test_the_read_role_can_do_nothing_else(reader: Cluster, hardened: Cluster, plans: list[Plan]) -> None:
+    hardened.put("/somebody-elses")
+    document = {"title": "mine"}
+    try:
+        for method, path, body in (
+            ("GET", "/somebody-elses/_search", None),
+            ("PUT", f"/{ALIAS}/_doc/1", document),
+            ("DELETE", f"/{plans[-1].candidate}", None),
+            ("GET", "/_plugins/_ml/models/x", None),
+            ("GET", f"/{ALIAS}/_mapping", None),
+        ):
+            with pytest.raises(AccessError, match=r"permission missing \(403\)"):
+                reader.request(method, path, body)
+    finally:
+        hardened.delete("/somebody-elses")
+
+
+@pytest.mark.usefixtures("plans")
+def test_the_built_in_analyzer_needs_one_permission_more_and_says_which(reader: Cluster, config: CorpusConfig) -> None:
+    with pytest.raises(AccessError, match=r"indices:admin/analyze"):
+        search(reader, config, "body number 3")
+
+
+def test_the_serve_role_sets_up_what_queries_need(users: dict[str, Cluster], plans: list[Plan]) -> None:
+    server = users["sparse_index_serve"]
+    pipeline, setting = f"/_search/pipeline/{ALIAS}", "index.search.default_pipeline"
+    enricher = {"neural_query_enricher": {"default_model_id": "a-shared-model"}}
+    server.put(pipeline, {"request_processors": [enricher]})
+    server.put(f"/{plans[-1].candidate}/_settings", {setting: ALIAS})
+    try:
+        settings = server.get(f"/{ALIAS}/_settings", flat_settings="true")
+        assert settings[plans[-1].candidate]["settings"][setting] == ALIAS
+        assert server.post(f"/{ALIAS}/_search", {"size": 3})["hits"]["total"]["value"] == 19
+    finally:
+        server.put(f"/{plans[-1].candidate}/_settings", {setting: None})
+        server.delete(pipeline)
+    with pytest.raises(AccessError, match=r"permission missing"):
+        server.delete(f"/{plans[-1].candidate}")
+
+
+def test_the_store_never_sees_the_password(plans: list[Plan], config: CorpusConfig) -> None:
+    assert plans
+    texts = [path.read_bytes() for path in Path(config.store).rglob("*.json")]
+    assert texts
+    assert not any(b"a-Long-" in text for text in texts)
