@@ -13,14 +13,14 @@ import tempfile
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "include"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from plan_help import config_at, live_cluster, row, write
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import TerminalError
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.model import Plan, RunRequest, Shard, ShardScan
 from sparse_index.store import Store
@@ -33,32 +33,6 @@ COPY (SELECT 'doc-' || i AS id, 's3://bucket/corpus/part-' || lpad((i // 500000)
         200::INT AS chars, NULL::DATE AS data_date, false AS deleted, NULL::VARCHAR AS problem
       FROM range({first}, {last}) numbers(i)) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
 """
-
-
-class OneIndex:
-    """Answers what planning asks: the alias and the `_meta` of the index behind it."""
-
-    def __init__(self, live: Plan | None, store: str) -> None:
-        self._live, self._store = live, store
-
-    def get(self, path: str, **_: object) -> dict[str, Any]:
-        live = self._live
-        if live is not None and path == "/things/_alias":
-            return {live.candidate: {"aliases": {"things": {}}}}
-        if live is not None and path == f"/{live.candidate}/_mapping":
-            meta = {
-                "alias": "things",
-                "build_id": live.build_id,
-                "state": "complete",
-                "data_date": "2026-01-01",
-                "fingerprint": live.fingerprint,
-                "document_hash": live.config.document_hash(),
-                "store": self._store,
-                "manifest": live.manifest,
-                "receipt": "",
-            }
-            return {live.candidate: {"mappings": {"_meta": {"sparse_index": meta}}}}
-        raise TerminalError(f"GET {path}: 404", 404)
 
 
 def scans(store: Store, rows: int, day: int) -> list[ShardScan]:
@@ -80,21 +54,10 @@ def add_vectors(store: Store, live: Plan) -> None:
         )
 
 
-def config_for(store: str) -> CorpusConfig:
-    return CorpusConfig.model_validate(
-        {
-            "alias": "things",
-            "store": store,
-            "source": {"uri": "s3://bucket/corpus", "id_column": "id", "text_template": "{title}"},
-            "encoder": {"model": {"source": "pretrained", "name": "m", "version": "1"}},
-        }
-    )
-
-
 def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[ShardScan], day: int) -> Plan:
     started = time.monotonic()
     plan = plan_changes(
-        OneIndex(live, config.store),  # type: ignore[arg-type]
+        live_cluster(config, live),  # type: ignore[arg-type]
         config,
         store,
         found,
@@ -113,7 +76,8 @@ def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[S
 
 def child(rows: int, folder: str, day: int) -> None:
     """Plan one day; the next child takes over from the plan in the store, so that each has a peak of its own."""
-    config, store = config_for(folder), Store(folder)
+    config = config_at(Path(folder))
+    store = Store(config.store)
     plans = store.files("things/builds", "plan.json")
     live = Plan.model_validate_json(store.read_bytes(plans[-1])) if plans else None
     found = [ShardScan.model_validate(store.read_json(f"day{day}.json"))]
@@ -126,7 +90,10 @@ def child(rows: int, folder: str, day: int) -> None:
 def measure(rows: int) -> None:
     print(f"{rows:,} rows", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(folder)
+        config = config_at(Path(folder))
+        # The planner looks at the files for their columns only: their rows are in the manifests.
+        write(Path(config.source.uri), [row(1)])
+        store = Store(config.store)
         for day in (1, 2):
             store.write_json(f"day{day}.json", scans(store, rows, day)[0].model_dump(mode="json"))
             subprocess.run([sys.executable, __file__, "--child", str(rows), folder, str(day)], check=True)

@@ -28,6 +28,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from sparse_index.errors import ConfigError
+
 VECTORS = "vectors"
 _OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
 
@@ -37,7 +39,7 @@ class Store:
 
     def __init__(self, root_uri: str) -> None:
         self.root_uri = root_uri
-        self.filesystem, self._root = fsspec.core.url_to_fs(root_uri)
+        self.filesystem, self._root = filesystem_at(root_uri)
 
     @property
     def is_local(self) -> bool:
@@ -127,6 +129,17 @@ class Store:
 
     def _address(self, path: str) -> str:
         return posixpath.join(self._root, path)
+
+
+def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of an address and the path there; ConfigError when no package for its protocol is installed."""
+    try:
+        filesystem, path = fsspec.core.url_to_fs(uri, **options)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
+        ) from error
+    return filesystem, str(path)
 
 
 def temporary_name(name: str) -> str:

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pytest
 
 from plan_help import add_vectors, config_at, operations, part_rows, planned, row, write
+from sparse_index.corpus.files import plan_shards
+from sparse_index.errors import ConfigError
 from sparse_index.plan.model import load_plan, plan_path
 from sparse_index.plan.sql import connect, copy_to, parquet
 from sparse_index.store import Store
@@ -136,3 +138,11 @@ def test_a_plan_is_the_same_wherever_the_store_is(tmp_path: Path) -> None:
         texts = [item["text_hash"] for item in part_rows(config, plan, "encode")]
         found.append((plan.counts, operations(config, plan), texts))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("address", ["nosuch://bucket/store", "hdfs3://name/store"])
+def test_an_address_that_nothing_installed_can_read_is_said(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigError, match=f"The address {address} cannot be used: .*Install what reads it"):
+        Store(address)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        plan_shards(config_at(tmp_path, source={"uri": address}))

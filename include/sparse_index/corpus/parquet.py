@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.errors import AccessError, CorpusError, UnavailableError
+from sparse_index.store import filesystem_at
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
@@ -73,8 +74,7 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
 
 def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     # A cached listing would hide that a file changed under a long-lived process.
-    filesystem, path = fsspec.core.url_to_fs(uri, use_listings_cache=False)
-    return filesystem, str(path)
+    return filesystem_at(uri, use_listings_cache=False)
 
 
 def _find(filesystem: fsspec.AbstractFileSystem, path: str) -> list[str]:
