@@ -91,20 +91,21 @@ class FakeMl:
         return {"result": "deleted"}
 
     def on_tasks(self, method: str, rest: list[str], body: Any) -> Any:
-        return hits({"t2": {}}) if rest == ["_search"] else {"result": "deleted"}
+        if rest != ["_search"]:
+            return {"result": "deleted"}
+        return hits(self.unfinished_tasks() if "bool" in body["query"] else {"t2": {}})
+
+    def unfinished_tasks(self) -> dict[str, Any]:
+        """The deployments under way; each look brings them nearer to their end."""
+        tasks: dict[str, Any] = {f"t-{model}": {"model_id": model} for model in self.deploying}
+        for model in list(self.deploying):
+            self.deploying[model] -= 1
+            if self.deploying[model] == 0:
+                del self.deploying[model]
+                self.in_memory.add(model)
+        return tasks
 
     def on_profile(self, method: str, rest: list[str], body: Any) -> Any:
-        if rest == ["tasks"]:
-            tasks = {
-                f"t-{model}": {"task_id": "t2", "model_id": model, "task_type": "DEPLOY_MODEL"}
-                for model in self.deploying
-            }
-            for model in list(self.deploying):
-                self.deploying[model] -= 1
-                if self.deploying[model] == 0:
-                    del self.deploying[model]
-                    self.in_memory.add(model)
-            return {"nodes": {NODE: {"tasks": tasks}}} if tasks else {}
         return {"nodes": {NODE: {"models": {model: {"model_state": "DEPLOYED"} for model in self.in_memory}}}}
 
 
@@ -125,6 +126,7 @@ def test_a_deployment_under_way_is_waited_for_before_its_model_is_deleted(ml: Fa
     commons.undeploy(ml.cluster, MODEL, sleep=ml.sleep, clock=ml.clock)
     commons.delete_model(ml.cluster, MODEL)
     assert (ml.models, ml.in_memory, ml.deploying) == ({}, set(), {})
+    assert sum(asked.endswith("/_undeploy") for asked in ml.asked) == 1, "none before the deployment's end"
 
 
 def test_a_node_that_does_not_let_go_is_named_with_what_to_do(ml: FakeMl) -> None:
