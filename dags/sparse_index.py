@@ -20,8 +20,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, TaskGroup, TriggerRule, chain
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import LONG, corpus_dags
-from opensearch_ml.notifier import FailureNotifier
+from opensearch_ml.factory import LONG, TOLD, corpus_dags
 from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor, TurnSensor
 from sparse_index.config.corpus import CorpusConfig
 
@@ -29,7 +28,6 @@ POOL = "sparse_index_encode"
 SHARD = "shard {{ task.shard['number'] }}: {{ '{:,}'.format(task.shard['rows']) }} rows"
 TEXTS = "part {{ task.part['number'] }}: {{ '{:,}'.format(task.part['texts']) }} texts"
 DOCUMENTS = "part {{ task.part['number'] }}: {{ '{:,}'.format(task.part['documents']) }} documents"
-TOLD = {"on_failure_callback": FailureNotifier()}
 
 
 def wire(corpus: str, config: CorpusConfig) -> None:

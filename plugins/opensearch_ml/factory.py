@@ -11,6 +11,7 @@ from airflow.sdk import DAG, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from opensearch_ml.corpora import corpus_config, corpus_names
+from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.params import trigger_form
 from sparse_index.errors import ConfigError
 
@@ -31,7 +32,8 @@ TASK_DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=1),
 }
-LONG = {"execution_timeout": timedelta(hours=24)}
+LONG: dict[str, Any] = {"execution_timeout": timedelta(hours=24)}
+TOLD: dict[str, Any] = {"on_failure_callback": FailureNotifier()}
 
 
 def dag_id(corpus: str) -> str:

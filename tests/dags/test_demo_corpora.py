@@ -1,0 +1,45 @@
+"""The corpus files that are shipped: usable as they are, and in the compose stack through its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.load import corpus_files, load_corpus
+
+CORPORA = Path(__file__).parents[2] / "include" / "corpora"
+STACK = {
+    "SPARSE_INDEX_STORE": "/opt/airflow/store",
+    "SPARSE_INDEX_STORE_IS_SHARED": "true",
+    "SPARSE_INDEX_CLUSTER_SETTINGS": "check",
+    "SPARSE_INDEX_REPLICAS": "1",
+}
+
+
+def read(path: Path, **environment: str) -> CorpusConfig:
+    return load_corpus(path, environment)
+
+
+def test_each_demo_corpus_has_its_file() -> None:
+    demo = CORPORA.parent / "demo" / "corpora"
+    assert {path.stem for path in corpus_files(CORPORA)} == {path.name for path in demo.iterdir() if path.is_dir()}
+
+
+@pytest.mark.parametrize("path", corpus_files(CORPORA), ids=lambda path: path.stem)
+def test_the_columns_that_a_file_names_are_in_its_corpus(path: Path) -> None:
+    source = read(path).source
+    named = {source.id_column, *source.text_columns, *(source.columns or ())}
+    assert named <= set(pq.read_schema(source.uri).names)
+
+
+@pytest.mark.parametrize("path", corpus_files(CORPORA), ids=lambda path: path.stem)
+def test_a_corpus_follows_the_place_it_runs_in(path: Path) -> None:
+    here, there = read(path), read(path, **STACK)
+    assert (here.index.replicas, here.cluster_settings, here.store_is_shared) == (0, "ensure", False)
+    assert (there.index.replicas, there.cluster_settings, there.store_is_shared) == (1, "check", True)
+    assert there.store == STACK["SPARSE_INDEX_STORE"]
+    assert Path(here.store) == CORPORA.parents[1] / ".local" / "store"
+    assert here.document_hash() == there.document_hash(), "moving a corpus to another place is no full build"
