@@ -51,13 +51,12 @@ class _Chunks:
     def __init__(self, files: PartFiles, chunk_docs: int) -> None:
         self._files, self._chunk_docs = files, chunk_docs
         self._pending: dict[str, SparseVector] = {}
-        self.encoded = 0
 
     def add(self, item: Encoded, texts_in_flight: int) -> None:
-        """Keep a vector. What a kill costs at most, pending plus in flight, stays within one chunk."""
+        """Keep a vector. What a kill costs at most, pending plus in flight, stays within one chunk, unless more than
+        half a chunk is in flight: files of a few vectors each would cost more than they save."""
         self._pending[item.text.text_hash] = item.vector
-        self.encoded += 1
-        if len(self._pending) + texts_in_flight >= self._chunk_docs:
+        if len(self._pending) >= max(self._chunk_docs - texts_in_flight, self._chunk_docs // 2):
             self._commit()
 
     def _commit(self) -> None:

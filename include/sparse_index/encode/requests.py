@@ -60,7 +60,10 @@ class Encoding:
 
     @property
     def texts_in_flight(self) -> int:
-        return sum(len(batch.texts) for batch in (*self._flying.values(), *self._again))
+        """The most that may be asked for and not yet answered when the caller comes back for more."""
+        full = self._governor.limit * self._config.docs_per_request
+        flying = sum(len(batch.texts) for batch in self._flying.values())
+        return max(flying, full) + sum(len(batch.texts) for batch in self._again)
 
     def run(self, texts: Iterable[Text]) -> Iterator[Outcome]:
         source = iter(texts)
