@@ -1,5 +1,6 @@
 """Measure BM25 against the demonstration models on a running OpenSearch, over the committed judgements."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,13 +23,15 @@ from demo.judgements import (
 )
 from demo.metrics import mean, ndcg_at_k
 from demo.model_server import ML_SETTINGS, MODELS_DIR, deployed, encode_dense, encode_sparse, similarities
+from sparse_index.search import DEFAULT_ANALYZER
 
 Clause = Mapping[str, Any]
 Ranker = Callable[[Query, Sequence[str]], list[str]]
 _DEPTH = 10
 _RERANKED = 50
 _DENSE_DIMENSION = 64
-SYSTEMS = ("BM25", "BM25, English stems", "sparse", "dense", "sparse, re-ranked")
+BM25, SPARSE = "BM25", "sparse"
+SYSTEMS = (BM25, "BM25, English stems", SPARSE, "sparse, query encoded too", "dense", "sparse, re-ranked")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ def _index_corpus(client: OpenSearch, models: Models, corpus: str, index: str) -
 
 
 def _index_body() -> dict[str, Any]:
+    # Lucene's engine needs no native libraries; the default one ends a node that lacks them.
+    method = {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"}
     english = {"type": "text", "analyzer": "english"}
     return {
         "settings": {"number_of_shards": 1, "number_of_replicas": 0, "index.knn": True},
@@ -97,7 +102,7 @@ def _index_body() -> dict[str, Any]:
             "properties": {
                 "text": {"type": "text", "fields": {"english": english}},
                 "tokens": {"type": "rank_features"},
-                "vector": {"type": "knn_vector", "dimension": _DENSE_DIMENSION},
+                "vector": {"type": "knn_vector", "dimension": _DENSE_DIMENSION, "method": method},
             }
         },
     }
@@ -108,15 +113,19 @@ def _rankers(
 ) -> dict[str, Ranker]:
     query_texts = [query.text for query in queries]
     ids = [query.id for query in queries]
+    words = {query.id: _own_words(client, index, query.text) for query in queries}
     tokens = dict(zip(ids, encode_sparse(client, models.sparse, query_texts), strict=True))
     vectors = dict(zip(ids, encode_dense(client, models.dense, query_texts), strict=True))
+
+    def sparse(weights: Mapping[str, float], hidden: Sequence[str], size: int = _DEPTH) -> list[str]:
+        return search(_neural_sparse(weights), hidden, size)
 
     def search(clause: Clause, hidden: Sequence[str], size: int = _DEPTH) -> list[str]:
         body = {"query": {"bool": {"must": clause, "must_not": {"ids": {"values": list(hidden)}}}}, "size": size}
         return [hit["_id"] for hit in client.search(index=index, body=body, _source=False)["hits"]["hits"]]
 
     def reranked(query: Query, hidden: Sequence[str]) -> list[str]:
-        found = search(_neural_sparse(tokens[query.id]), hidden, _RERANKED)
+        found = sparse(words[query.id], hidden, _RERANKED)
         scores = similarities(client, models.cross, query.text, [texts[id_] for id_ in found]) if found else []
         ranked = sorted(zip(found, scores, strict=True), key=lambda pair: -pair[1])
         return [id_ for id_, _ in ranked[:_DEPTH]]
@@ -124,11 +133,18 @@ def _rankers(
     rankers: tuple[Ranker, ...] = (
         lambda query, hidden: search({"match": {"text": query.text}}, hidden),
         lambda query, hidden: search({"match": {"text.english": query.text}}, hidden),
-        lambda query, hidden: search(_neural_sparse(tokens[query.id]), hidden),
+        lambda query, hidden: sparse(words[query.id], hidden),
+        lambda query, hidden: sparse(tokens[query.id], hidden),
         lambda query, hidden: search(_exact_cosine(vectors[query.id]), hidden),
         reranked,
     )
     return dict(zip(SYSTEMS, rankers, strict=True))
+
+
+def _own_words(client: OpenSearch, index: str, text: str) -> Mapping[str, float]:
+    """As `sparse_index.search` does without a model: the query's words, each with weight 1."""
+    analysed = client.indices.analyze(index=index, body={"analyzer": DEFAULT_ANALYZER, "text": text})
+    return Counter(token["token"] for token in analysed["tokens"])
 
 
 def _neural_sparse(tokens: Mapping[str, float]) -> Clause:
