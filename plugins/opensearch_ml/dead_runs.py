@@ -24,8 +24,11 @@ def is_live(context: Any, store: Store, alias: str, build_id: str) -> bool:
 
 def run_state(context: Any, run_id: str) -> str | None:
     """State of that run of this DAG; None when there is no such run (a build of the command line, a deleted run)."""
+    from airflow.sdk.api.client import ServerResponseError
+
     ti = context["ti"]
     try:
-        return str(ti.get_dagrun_state(dag_id=ti.dag_id, run_id=run_id))
-    except AirflowRuntimeError:
+        state: str = ti.get_dagrun_state(dag_id=ti.dag_id, run_id=run_id)
+    except (AirflowRuntimeError, ServerResponseError):  # from a worker; from `dag.test()`
         return None
+    return state

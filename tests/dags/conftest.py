@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from real_day import RealDay
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="airflow-test-"))
@@ -58,3 +65,18 @@ def corpus_names() -> list[str]:
 @pytest.fixture
 def dag(dag_bag):
     return dag_bag.dags["sparse_index__tickets"]
+
+
+@pytest.fixture
+def day(tmp_path, plain_server, plain_cluster, metadata_database, monkeypatch) -> Iterator[RealDay]:
+    """A corpus, store and alias of its own on the real OpenSearch; a run's leftovers go with it."""
+    from real_day import RealDay, delete_everything
+
+    connection = {"conn_type": "opensearch", "host": plain_server.host, "port": plain_server.port}
+    monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(connection | {"extra": {"use_ssl": False}}))
+    # `dag.test()` sleeps one second each time a failure travels one task further.
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(0.1 if seconds == 1 else seconds))
+    alias = f"day-{uuid.uuid4().hex[:6]}"
+    yield RealDay(tmp_path / "day", plain_cluster, alias, monkeypatch)
+    delete_everything(plain_cluster, alias, tmp_path / "day")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +13,6 @@ from sparse_index.cli.main import main
 from sparse_index.cluster import Cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
-
-
-@pytest.fixture
-def day(tmp_path, plain_server, plain_cluster, monkeypatch) -> Iterator[RealDay]:
-    connection = {"conn_type": "opensearch", "host": plain_server.host, "port": plain_server.port}
-    monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(connection | {"extra": {"use_ssl": False}}))
-    alias = f"both-{uuid.uuid4().hex[:6]}"
-    yield RealDay(tmp_path / "day", plain_cluster, alias, monkeypatch)
-    delete_everything(plain_cluster, alias, tmp_path / "day")
 
 
 def documents(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:

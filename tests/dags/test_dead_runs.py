@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-from airflow.sdk.execution_time.comms import ErrorResponse
+from airflow.sdk.execution_time.comms import DagRunStateResult, ErrorResponse
 
 from opensearch_ml.dead_runs import is_live
 from opensearch_ml.operators.corpus import workers_share_files
@@ -17,7 +17,7 @@ def context(state: str | None) -> dict:
     def get_dagrun_state(dag_id: str, run_id: str) -> str:
         if state is None:
             raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
-        return state
+        return DagRunStateResult(state=state).state
 
     return {"ti": SimpleNamespace(dag_id="sparse_index__tickets", get_dagrun_state=get_dagrun_state)}
 

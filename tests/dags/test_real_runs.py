@@ -1,0 +1,235 @@
+"""The whole daily DAG on a real OpenSearch: a good day, idle days, and a failure in every stage.
+
+After every one: no model and no group of ours, the alias where it was, at most one candidate beside it (promise P6).
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from real_day import ROWS, Day, RealDay
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
+
+ENCODER = ("create_model_group", "register_model", "wait_registered", "deploy_model", "wait_deployed", "encode")
+TEARDOWNS = ("undeploy_model", "delete_model", "delete_model_group")
+NOTHING = {"models": [], "groups": [], "candidates": []}
+
+
+def documents(day: RealDay) -> int:
+    return day.cluster.get(f"/{day.alias}/_count")["count"]
+
+
+def test_a_good_day_then_an_idle_one_then_a_limited_trial(day: RealDay) -> None:
+    first = day.run()
+    assert first.state == "success", first.said
+    assert set(first.tasks.values()) == {"success"}
+    assert documents(day) == ROWS
+    assert day.left_behind() == NOTHING
+    assert "this build was promoted. Nothing is untidy." in first.xcoms["receipt"]["summary"]
+    for stage in ("encode", "index"):
+        assert first.progress[stage]["done"] == first.progress[stage]["total"] > 0
+    assert_small(first)
+
+    live = day.live()
+    idle = day.run()
+    assert idle.state == "success", idle.said
+    assert {idle.tasks[task_id] for task_id in (*ENCODER, *TEARDOWNS, "index", "promote")} == {"skipped"}
+    assert idle.xcoms["receipt"]["outcome"] == "nothing_changed"
+    assert day.live() == live
+
+    trial = day.run(row_limit=30)
+    assert trial.state == "success", trial.said
+    assert trial.tasks["gate"] == "success"
+    assert trial.tasks["promote"] == "skipped"
+    assert trial.xcoms["receipt"]["outcome"] == "not_promoted"
+    assert day.live() == live
+    assert len(day.left_behind()["candidates"]) == 1, "the trial's index stays, to be looked at"
+
+    forced = day.run(mode="full")
+    assert forced.state == "success", forced.said
+    assert forced.tasks["encode"] == "skipped", "every vector is in the store"
+    assert day.live() != live
+    assert day.left_behind()["candidates"] == [live], "the former index is kept for a rollback, the trial is gone"
+
+
+def assert_small(ended: Day) -> None:
+    """Names, paths and counts only: nothing of a document or a vector travels through Airflow."""
+    for task_id, value in ended.xcoms.items():
+        text = json.dumps(value)
+        assert len(text) < 4_000, task_id
+        assert "body" not in text, task_id
+
+
+def test_a_plan_alone_writes_nothing_to_the_cluster(day: RealDay) -> None:
+    ended = day.run(mode="plan_only")
+    assert ended.state == "success", ended.said
+    assert ended.xcoms["receipt"]["outcome"] == "plan_only"
+    assert day.live() is None
+    assert day.left_behind() == NOTHING
+
+
+def no_such_corpus(day: RealDay) -> None:
+    day.config["source"]["uri"] = str(day.folder / "nothing" / "*.parquet")
+
+
+def too_few_documents(day: RealDay) -> None:
+    day.config["limits"] = {"min_documents": ROWS + 1}
+
+
+def wrong_hash(day: RealDay) -> None:
+    path = day.config["encoder"]["model"]["path"]
+    day.config["encoder"]["model"] = {
+        "source": "url",
+        "name": "demo-sparse",
+        "version": "1.0.0",
+        "url": f"file://{path}",
+        "sha256": "0" * 64,
+    }
+
+
+def no_model_inside(day: RealDay) -> None:
+    model, packed = day.config["encoder"]["model"], day.folder / "packed.zip"
+    with zipfile.ZipFile(model["path"]) as whole, zipfile.ZipFile(packed, "w") as spoilt:
+        for name in whole.namelist():
+            spoilt.writestr(name, b"not a model" if name.endswith(".pt") else whole.read(name))
+    model["path"] = str(packed)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failing", "said"),
+    [
+        (no_such_corpus, "plan_shards", "No Parquet file"),
+        (too_few_documents, "plan_changes", "min_documents"),
+        (wrong_hash, "wait_registered", "sha256"),
+        (no_model_inside, "wait_deployed", "not a ZIP archive"),
+    ],
+)
+def test_a_wrong_configuration_fails_in_words_and_leaves_nothing(
+    day: RealDay, spoil: Callable[[RealDay], None], failing: str, said: str
+) -> None:
+    spoil(day)
+    ended = day.run()
+    assert ended.state == "failed"
+    assert ended.tasks[failing] == "failed"
+    assert said in ended.said[failing]
+    assert said in ended.said["receipt"], "the last word of the run gives the reason"
+    assert day.live() is None
+    assert day.left_behind() == NOTHING
+
+
+def candidate_of(day: RealDay) -> str:
+    return next(iter(day.cluster.get(f"/{day.alias}--b*/_alias")))
+
+
+def somebody_deletes_the_model(day: RealDay) -> None:
+    answer = day.cluster.post("/_plugins/_ml/models/_search", {"query": {"term": {"name.keyword": "demo-sparse"}}})
+    for hit in answer["hits"]["hits"]:
+        day.cluster.post(f"/_plugins/_ml/models/{hit['_id']}/_undeploy")
+        day.cluster.delete(f"/_plugins/_ml/models/{hit['_id']}")
+
+
+def the_corpus_changes(day: RealDay) -> None:
+    day.write_rows(ROWS - 1)
+
+
+def an_index_takes_the_alias(day: RealDay) -> None:
+    day.cluster.put(f"/{day.alias}")
+
+
+def somebody_deletes_the_candidate(day: RealDay) -> None:
+    day.cluster.delete(f"/{candidate_of(day)}")
+
+
+def a_document_gets_lost(day: RealDay) -> None:
+    index = candidate_of(day)
+    day.cluster.post(f"/{index}/_refresh")
+    found = day.cluster.get(f"/{index}/_search", {"size": 1, "_source": False})["hits"]["hits"][0]["_id"]
+    day.cluster.delete(f"/{index}/_doc/{found}", refresh="true")
+
+
+def the_vectors_get_lost(day: RealDay) -> None:
+    index = candidate_of(day)
+    script = {"source": "ctx._source.remove('text_sparse')", "lang": "painless"}
+    day.cluster.put(f"/{index}/_settings", {"index.blocks.write": False})
+    day.cluster.post(f"/{index}/_update_by_query", {"script": script}, refresh="true")
+
+
+def somebody_moves_the_alias(day: RealDay) -> None:
+    other = f"{day.alias}-other"
+    day.cluster.put(f"/{other}")
+    day.cluster.post("/_aliases", {"actions": [{"add": {"index": other, "alias": day.alias}}]})
+
+
+@pytest.mark.parametrize(
+    ("failing", "accident", "said"),
+    [
+        ("encode", somebody_deletes_the_model, "of this build is gone"),
+        ("encode", the_corpus_changes, "changed"),
+        ("prepare_candidate", an_index_takes_the_alias, "is the name of an index"),
+        ("index", somebody_deletes_the_candidate, "The candidate is gone"),
+        ("reconcile", a_document_gets_lost, "difference -1"),
+        ("gate", the_vectors_get_lost, "vector"),
+    ],
+)
+def test_an_accident_in_mid_run_fails_the_run_and_leaves_no_model(
+    day: RealDay, failing: str, accident: Callable[[RealDay], None], said: str
+) -> None:
+    ended = day.run(before={failing: accident})
+    assert ended.state == "failed"
+    assert ended.tasks[failing] == "failed"
+    assert said in ended.said[failing]
+    assert {ended.tasks[task_id] for task_id in TEARDOWNS} == {"success"}
+    left = day.left_behind()
+    assert (left["models"], left["groups"]) == ([], [])
+    assert len(left["candidates"]) <= 1
+
+
+def test_a_model_that_a_search_pipeline_needs_is_kept_and_named(day: RealDay) -> None:
+    pipelines: list[str] = []
+
+    def a_pipeline_refers_to_it(day: RealDay) -> None:
+        query = {"query": {"term": {"name.keyword": "demo-sparse"}}}
+        model_id = day.cluster.post("/_plugins/_ml/models/_search", query)["hits"]["hits"][0]["_id"]
+        body = {"request_processors": [{"neural_query_enricher": {"default_model_id": model_id}}]}
+        day.cluster.put(f"/_search/pipeline/{day.alias}", body)
+        pipelines.append(model_id)
+
+    ended = day.run(before={"undeploy_model": a_pipeline_refers_to_it})
+    day.cluster.delete(f"/_search/pipeline/{day.alias}")
+    assert ended.tasks["promote"] == "success"
+    assert ended.xcoms["delete_model"]["deleted"] == []
+    assert pipelines[0] in ended.xcoms["delete_model"]["kept"][0]
+    assert "Untidy: model group" in ended.xcoms["receipt"]["summary"]
+
+    again = day.run()
+    assert again.state == "success", again.said
+    assert day.left_behind()["models"] == [], "preflight sweeps what the dead build left"
+
+
+def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monkeypatch) -> None:
+    gone = {"conn_type": "opensearch", "host": "127.0.0.1", "port": 9, "extra": {"use_ssl": False}}
+    monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(gone))
+    monkeypatch.setattr("opensearch_ml.factory.TASK_DEFAULTS", {"retries": 0, "owner": "test"})
+    monkeypatch.setattr("sparse_index.cluster.MAX_WAIT_S", 0.01)
+    ended = day.run()
+    assert ended.state == "failed"
+    assert "no answer from the cluster" in ended.said["preflight"]
+
+
+def test_a_lost_race_leaves_no_model_and_the_next_run_reuses_its_vectors(day: RealDay) -> None:
+    lost = day.run(before={"promote": somebody_moves_the_alias})
+    assert (lost.state, lost.tasks["promote"]) == ("failed", "failed")
+    assert "Lost race" in lost.said["promote"]
+    left = day.left_behind()
+    assert (left["models"], left["groups"], len(left["candidates"])) == ([], [], 1)
+    day.cluster.delete(f"/{day.alias}-other")
+
+    again = day.run()
+    assert again.state == "success", again.said
+    assert again.tasks["encode"] == "skipped", "the vectors of the failed run are reused"
+    assert documents(day) == ROWS
