@@ -87,14 +87,17 @@ class RealDay:
 
     def _interrupt_before_work(self) -> None:
         from opensearch_ml.operators.base import BuildOperator
+        from opensearch_ml.sensors import ModelWaitSensor
 
-        work, day = vars(BuildOperator)["execute"], self
+        for kind in (BuildOperator, ModelWaitSensor):
+            self.monkeypatch.setattr(kind, "execute", self._interrupted(vars(kind)["execute"]))
 
-        def execute(operator: Any, context: Any) -> Any:
-            day.actions.pop(operator.task_id, lambda _: None)(day)
-            return work(operator, context)
+    def _interrupted(self, work: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def execute(task: Any, context: Any) -> Any:
+            self.actions.pop(task.task_id, lambda _: None)(self)
+            return work(task, context)
 
-        self.monkeypatch.setattr(BuildOperator, "execute", execute)
+        return execute
 
     def live(self) -> str | None:
         from sparse_index.index.alias import observe_alias

@@ -47,6 +47,8 @@ def _basic_settings(home: Home, launch: Launch) -> dict[str, str]:
         "network.host": HOST,
         "http.port": str(launch.port),
         "transport.port": str(launch.transport_port),
+        # ML Commons refuses work over 85 % by default, where a heap of 1 GB often is just before it is collected.
+        "plugins.ml_commons.jvm_heap_memory_threshold": "95",
         "path.data": str(home.data),
         "path.logs": str(home.logs),
     }

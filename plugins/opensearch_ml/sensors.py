@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
@@ -67,15 +68,30 @@ class ModelWaitSensor(BaseSensorOperator):
         """What to wait for, with its deadline."""
         raise NotImplementedError
 
+    def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
+        """Ask for the same once more; gives what `started` holds."""
+        raise NotImplementedError
+
     def execute(self, context: Any) -> str:
         from sparse_index.ml.waits import settled
 
         with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
-            wait = self.wait(build.plan.config.encoder)
+            wait = self._asked(build)
             verdict = self._poll_in_place(build, wait)
             if verdict.state == "waiting":
                 self._defer(build.plan.config.connection, wait, verdict)
             return settled(wait, verdict)
+
+    def _asked(self, build: Build) -> Wait:
+        """What was started, or its repetition: a breaker that was open when it was asked for may have closed since."""
+        from sparse_index.ml.waits import look
+
+        wait = self.wait(build.plan.config.encoder)
+        verdict = look(build.cluster, wait, None, time.time())
+        if not verdict.refused:
+            return wait
+        self.log.warning("%s. Asking for it again.", verdict.detail)
+        return wait.model_copy(update=self.start_again(build, wait))
 
     def _poll_in_place(self, build: Build, wait: Wait) -> Verdict:
         from sparse_index.ml.waits import POLL_S, look
@@ -115,6 +131,11 @@ class RegistrationSensor(ModelWaitSensor):
 
         return Wait(kind="register", deadline_at=time.time() + encoder.register_deadline_s, **self.started)
 
+    def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
+        plan = build.plan
+        group_id = build.hook.create_model_group(plan.group, f"Build {plan.build_id} of search index '{plan.alias}'")
+        return asdict(build.hook.register_model(plan.config.encoder, group_id, plan.group))
+
 
 class DeploymentSensor(ModelWaitSensor):
     """Waits until the model is deployed on every node it should be on; gives its id."""
@@ -123,3 +144,6 @@ class DeploymentSensor(ModelWaitSensor):
         from sparse_index.ml.waits import Wait
 
         return Wait(kind="deploy", deadline_at=time.time() + encoder.deploy_deadline_s, **self.started)
+
+    def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
+        return {"task_id": build.hook.deploy_model(str(wait.model_id))}

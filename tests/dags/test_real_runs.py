@@ -6,6 +6,7 @@ After every one: no model and no group of ours, the alias where it was, at most 
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from collections.abc import Callable
 
@@ -187,6 +188,32 @@ def test_an_accident_in_mid_run_fails_the_run_and_leaves_no_model(
     left = day.left_behind()
     assert (left["models"], left["groups"]) == ([], [])
     assert len(left["candidates"]) <= 1
+
+
+BREAKER = "plugins.ml_commons.jvm_heap_memory_threshold"
+
+
+def the_breaker_opens(day: RealDay) -> None:
+    day.cluster.put("/_cluster/settings", {"transient": {BREAKER: 1}})
+
+
+def refused_deployments(day: RealDay) -> int:
+    query = {"bool": {"filter": [{"term": {"state": "FAILED"}}, {"term": {"task_type": "DEPLOY_MODEL"}}]}}
+    return day.cluster.post("/_plugins/_ml/tasks/_search", {"query": query})["hits"]["total"]["value"]
+
+
+def test_a_deployment_that_an_open_breaker_refused_is_asked_for_again(day: RealDay) -> None:
+    refused = refused_deployments(day)
+
+    def the_breaker_closes(day: RealDay) -> None:
+        while refused_deployments(day) == refused:
+            time.sleep(0.05)
+        day.cluster.put("/_cluster/settings", {"transient": {BREAKER: None}})
+
+    ended = day.run(before={"deploy_model": the_breaker_opens, "wait_deployed": the_breaker_closes})
+    assert ended.state == "success", ended.said
+    assert documents(day) == ROWS
+    assert day.left_behind() == NOTHING
 
 
 def test_a_model_that_a_search_pipeline_needs_is_kept_and_named(day: RealDay) -> None:

@@ -15,7 +15,7 @@ from misbehaving_servers import file_server
 from ml_verbs import deployed, file_encoder, in_memory, registered, url_encoder
 from sparse_index.cluster import Cluster
 from sparse_index.config.encoder import EncoderConfig
-from sparse_index.errors import ConfigError, ModelError
+from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.ml import commons
 from sparse_index.ml.sources import require_usable_zip, upload
 from sparse_index.ml.waits import Wait, wait_until
@@ -133,9 +133,10 @@ def test_an_open_memory_breaker(plain_cluster: Cluster, model_zip: Path, group: 
     model_id = registered(plain_cluster, file_encoder(model_zip), group)
     with (
         setting(plain_cluster, "plugins.ml_commons.jvm_heap_memory_threshold", 1),
-        pytest.raises(ModelError, match="breaker is open: free memory"),
+        pytest.raises(OverloadedError, match="breaker is open: free memory"),
     ):
         deployed(plain_cluster, model_id)
+    assert deployed(plain_cluster, model_id) == model_id
 
 
 def test_a_cluster_without_a_node_for_models(plain_cluster: Cluster, model_zip: Path, group: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparse_index.ml.messages import explain
+from sparse_index.ml.messages import explain, is_refused_for_now
 
 NODE = "qyI9c4X5Ruak4DpRL93Fdw"
 
@@ -43,3 +43,20 @@ def test_an_unknown_text_stays_as_it_is(raw: str) -> None:
 
 def test_no_text_at_all_is_said() -> None:
     assert explain(None) == "no reason given"
+
+
+OPEN = "Memory Circuit Breaker is open, please check your resources!"
+
+
+@pytest.mark.parametrize(
+    ("raw", "refused"),
+    [
+        (OPEN, True),
+        (f'{{"{NODE}":"{OPEN}"}}', True),
+        (f'{{"{NODE}":"{OPEN}","{NODE[::-1]}":"Archive is not a ZIP archive"}}', False),
+        ("model content changed", False),
+        (None, False),
+    ],
+)
+def test_only_an_open_breaker_is_worth_asking_again(raw: str | None, refused: bool) -> None:
+    assert is_refused_for_now(raw) is refused

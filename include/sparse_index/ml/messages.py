@@ -8,6 +8,7 @@ import orjson
 
 _NODE_ID = re.compile(r"^[\w-]{20,}$")
 
+_BREAKER = r"[Cc]ircuit [Bb]reaker|memory_threshold"
 # Order matters: the first that matches wins, so what is certain comes before what is general.
 _CAUSES: tuple[tuple[str, str], ...] = (
     (
@@ -20,7 +21,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (r"Exceed max local model", "the ML nodes hold as many models as they may: undeploy one, or add a node"),
     (
-        r"[Cc]ircuit [Bb]reaker|memory_threshold",
+        _BREAKER,
         "a breaker is open: free memory (or disk, if it says so) on the ML nodes, then run again",
     ),
     (r"[Tt]okenizer", "the zip has no usable tokenizer.json at its top level: pack it anew"),
@@ -66,6 +67,12 @@ def explain(raw: object) -> str:
         if re.search(pattern, text):
             return f"{text} -> {cause}"
     return text
+
+
+def is_refused_for_now(raw: object) -> bool:
+    """Whether a task failed only because a breaker was open, on every node that failed: asked again, it may succeed."""
+    given = str(raw or "")
+    return all(re.search(_BREAKER, reason) for reason in _reasons_of_nodes(given) or [given])
 
 
 def _reasons_of_nodes(text: str) -> list[str]:

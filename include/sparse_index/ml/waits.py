@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from sparse_index.cluster import AsyncCluster, Cluster, Json
-from sparse_index.errors import ModelError, TerminalError, TransientError
-from sparse_index.ml.messages import explain
+from sparse_index.errors import ModelError, OverloadedError, TerminalError, TransientError
+from sparse_index.ml.messages import explain, is_refused_for_now
 from sparse_index.ml.states import (
     MODEL_DEPLOY_FAILED,
     MODEL_REGISTERED,
@@ -52,12 +52,16 @@ class Memory(Frozen):
 
 
 class Verdict(Frozen):
-    """`detail` is a sentence for the log or the error; `model_id` is known when a registration is done."""
+    """`detail` is a sentence for the log or the error; `model_id` is known when a registration is done.
+
+    `refused`: it failed because a breaker was open at that moment; the same may succeed when it is asked for again.
+    """
 
     state: Literal["waiting", "done", "failed"]
     detail: str
     model_id: str | None = None
     memory: Memory | None = None
+    refused: bool = False
 
 
 def check(wait: Wait, answers: Sequence[Json | None], memory: Memory | None, now: float) -> Verdict:
@@ -82,7 +86,9 @@ def _task_verdict(wait: Wait, task: Json | None) -> Verdict:
         return Verdict(state="failed", detail=f"task {wait.task_id} does not exist any more")
     state = task_state(task.get("state"), wait.task_id)
     if state in TASK_FAILED:
-        return Verdict(state="failed", detail=f"task {wait.task_id} is {state}: {explain(task.get('error'))}")
+        error = task.get("error")
+        detail = f"task {wait.task_id} is {state}: {explain(error)}"
+        return Verdict(state="failed", detail=detail, refused=is_refused_for_now(error))
     if state in TASK_PENDING:
         return Verdict(state="waiting", detail=f"task {wait.task_id} {state} (at {task.get('last_update_time')})")
     return Verdict(state="done", detail=f"task {wait.task_id} {state}", model_id=task.get("model_id"))
@@ -170,9 +176,11 @@ async def look_async(cluster: AsyncCluster, wait: Wait, memory: Memory | None, n
 
 
 def settled(wait: Wait, verdict: Verdict) -> str:
-    """The model id of a done verdict; ModelError for a failed one."""
+    """The model id of a done verdict; ModelError for a failed one, OverloadedError for one that was refused for now."""
     if verdict.state == "done" and verdict.model_id:
         return verdict.model_id
+    if verdict.refused:
+        raise OverloadedError(f"The model could not {wait.kind} for now: {verdict.detail}.")
     raise ModelError(f"The model did not {wait.kind}: {verdict.detail}. See docs/operate.md, then trigger a new run.")
 
 
