@@ -29,8 +29,8 @@ CORPUS = "tickets"
 DAG_ID = f"sparse_index__{CORPUS}"
 QUERIES = (
     "money back for a cracked screen",
-    "cannot sign in to my account",
-    "parcel has not arrived",
+    "loud fridge",
+    "sluggish software",
 )
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 POLL_S = 1.0

@@ -25,6 +25,7 @@ from sparse_index.errors import ConfigError
 
 DEFAULT_ANALYZER = "standard"
 _MARKED = re.compile(r"<em>(.*?)</em>")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,19 @@ class QueryTokens:
 
 @dataclass(frozen=True)
 class Hit:
-    """`matched`: for sparse, token -> its share of the score; for BM25, the matching words (no share known: 0)."""
+    """`text`: the text columns that are indexed, in the template's order. `matched`: for sparse, token -> its share of the
+    score; for BM25, the matching words (no share known: 0)."""
 
     id: str
     score: float
     source: Mapping[str, Any]
+    text: str
     matched: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def expansions(self) -> set[str]:
+        """Matched tokens that are no words of the document: the model added them."""
+        return set(self.matched) - set(_WORD.findall(self.text.lower()))
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,12 @@ def bm25_hits(cluster: Cluster, config: CorpusConfig, index: str, query: str, si
         "highlight": {"fields": {name: {"number_of_fragments": 0} for name in fields}},
     }
     hits = cluster.get(f"/{index}/_search", body)["hits"]["hits"]
-    return [Hit(hit["_id"], hit["_score"], hit["_source"], _marked_words(hit)) for hit in hits]
+    return [_hit(config, hit, hit["_source"], _marked_words(hit)) for hit in hits]
+
+
+def _hit(config: CorpusConfig, hit: Json, source: Mapping[str, Any], matched: Mapping[str, float]) -> Hit:
+    text = ". ".join(str(source[name]) for name in config.source.text_columns if source.get(name) is not None)
+    return Hit(hit["_id"], hit["_score"], source, text, matched)
 
 
 def _text_fields(config: CorpusConfig) -> list[str]:
@@ -140,15 +153,15 @@ def sparse_hits(cluster: Cluster, config: CorpusConfig, index: str, tokens: Quer
     """Score: sum over the common tokens of query weight x document weight."""
     if not tokens.weights:
         return []
-    vector_field = config.index.vector_field
-    body = {"size": size, "query": {"neural_sparse": {vector_field: {"query_tokens": dict(tokens.weights)}}}}
+    clause = {config.index.vector_field: {"query_tokens": dict(tokens.weights)}}
+    body = {"size": size, "query": {"neural_sparse": clause}}
     hits = cluster.get(f"/{index}/_search", body)["hits"]["hits"]
-    return [_sparse_hit(hit, vector_field, tokens.weights) for hit in hits]
+    return [_sparse_hit(config, hit, tokens.weights) for hit in hits]
 
 
-def _sparse_hit(hit: Json, vector_field: str, query: Mapping[str, float]) -> Hit:
+def _sparse_hit(config: CorpusConfig, hit: Json, query: Mapping[str, float]) -> Hit:
     source = dict(hit["_source"])
-    vector = source.pop(vector_field, {})
+    vector = source.pop(config.index.vector_field, {})
     shares = {token: query[token] * weight for token, weight in vector.items() if token in query}
     matched = dict(sorted(shares.items(), key=lambda share: -share[1]))
-    return Hit(hit["_id"], hit["_score"], source, matched)
+    return _hit(config, hit, source, matched)

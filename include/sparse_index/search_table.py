@@ -20,20 +20,22 @@ def side_by_side(results: SearchResults) -> Iterator[str]:
         yield f"     {_matched(bm25):<{WIDTH}} {_matched(sparse)}"
     if not results.bm25 and not results.sparse:
         yield "     nothing found"
+    if any(hit.expansions for hit in results.sparse):
+        yield "     +token: not a word of the document, the model added it"
 
 
 def _title(hit: Hit | None) -> str:
-    if hit is None:
-        return "-"
-    texts = [value for name, value in hit.source.items() if isinstance(value, str) and name != "id"]
-    return _cut(f"{hit.id} {max(texts, key=len, default='')}")
+    return "-" if hit is None else _cut(f"{hit.id} {hit.text}")
 
 
 def _matched(hit: Hit | None) -> str:
     if hit is None or not hit.matched:
         return ""
     best: Sequence[tuple[str, float]] = sorted(hit.matched.items(), key=lambda item: -item[1])[:MOST_TOKENS]
-    return _cut("  " + ", ".join(f"{token} {weight:.2f}" if weight else token for token, weight in best))
+    names = [
+        f"{'+' if token in hit.expansions else ''}{token}{f' {weight:.2f}' if weight else ''}" for token, weight in best
+    ]
+    return _cut("  " + ", ".join(names))
 
 
 def _cut(text: str) -> str:

@@ -15,6 +15,7 @@ from sparse_index.encode.vectors import SparseVector
 from sparse_index.errors import ConfigError
 from sparse_index.plan.model import Plan
 from sparse_index.search import search
+from sparse_index.search_table import side_by_side
 from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
@@ -42,6 +43,10 @@ def test_sparse_finds_what_shares_no_word(plain_cluster: Cluster, corpus: tuple[
     assert results.bm25 == []
     assert len(results.sparse) == 10
     assert results.tokens.weights == {"refund": 1.0}
+    assert all(hit.expansions == {"refund"} for hit in results.sparse)
+    lines = list(side_by_side(results))
+    assert any("+refund" in line for line in lines)
+    assert lines[-1] == "     +token: not a word of the document, the model added it"
 
 
 def test_the_score_is_the_sum_of_what_matched(plain_cluster: Cluster, corpus: tuple[CorpusConfig, Plan]) -> None:
@@ -60,6 +65,8 @@ def test_bm25_names_the_words_that_matched(plain_cluster: Cluster, corpus: tuple
     hit = search(plain_cluster, config, "body number 12").bm25[0]
     assert hit.id == "d12"
     assert {"body", "number", "12"} <= set(hit.matched)
+    assert hit.text == "title 12. body number 12"
+    assert hit.expansions == set()
 
 
 def test_a_query_without_words_finds_nothing(plain_cluster: Cluster, corpus: tuple[CorpusConfig, Plan]) -> None:
