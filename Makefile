@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := include:plugins
 CORPUS ?= tickets
+ROWS ?= 100000
 Q ?= money back for a cracked screen
 
-.PHONY: help demo search test lint types check stop clean
+.PHONY: help demo search corpus test lint types check stop clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -23,6 +24,9 @@ demo: $(VENV)/installed ## The main job: a real Airflow makes a corpus searchabl
 search: $(VENV)/installed ## Search the demo's tickets, BM25 and sparse side by side: make search Q="..."
 	$(BIN)/python -m demo.story search "$(Q)"
 
+corpus: $(VENV)/installed ## Write a demo corpus of any size: make corpus CORPUS=news ROWS=10000000
+	$(BIN)/python -m demo generate --corpus $(CORPUS) --rows $(ROWS) --out .local/corpora/$(CORPUS)
+
 test: $(VENV)/installed ## Run every test, against a real OpenSearch that is started and stopped
 	$(BIN)/python -m pytest
 
@@ -31,7 +35,7 @@ lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/installed ## Check types
-	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo
+	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo plugins
 
 check: lint types test ## What CI runs
 
