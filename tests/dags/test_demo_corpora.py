@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import corpus_files, load_corpus
+from sparse_index.ml.settings import required_settings
 
-CORPORA = Path(__file__).parents[2] / "include" / "corpora"
-STACK = {
-    "SPARSE_INDEX_STORE": "/opt/airflow/store",
-    "SPARSE_INDEX_STORE_IS_SHARED": "true",
-    "SPARSE_INDEX_CLUSTER_SETTINGS": "check",
-    "SPARSE_INDEX_REPLICAS": "1",
-}
+ROOT = Path(__file__).parents[2]
+CORPORA = ROOT / "include" / "corpora"
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+STACK = {name: value for name, value in COMPOSE["x-airflow-environment"].items() if name.startswith("SPARSE_INDEX_")}
 
 
 def read(path: Path, **environment: str) -> CorpusConfig:
@@ -43,3 +42,10 @@ def test_a_corpus_follows_the_place_it_runs_in(path: Path) -> None:
     assert there.store == STACK["SPARSE_INDEX_STORE"]
     assert Path(here.store) == CORPORA.parents[1] / ".local" / "store"
     assert here.document_hash() == there.document_hash(), "moving a corpus to another place is no full build"
+
+
+@pytest.mark.parametrize("path", corpus_files(CORPORA), ids=lambda path: path.stem)
+def test_the_stack_has_the_settings_that_a_corpus_only_checks(path: Path) -> None:
+    node = yaml.safe_load((ROOT / "docker" / "opensearch" / "opensearch.yml").read_text())
+    needed = required_settings(read(path, **STACK), has_ml_node=True)
+    assert {name: str(node.get(name)).lower() for name in needed} == needed
