@@ -101,13 +101,20 @@ class Store:
             pq.write_table(table, local, compression="zstd", row_group_size=row_group_rows)
 
     def read_table(self, path: str, columns: list[str] | None = None) -> pa.Table:
-        with self.filesystem.open(self._address(path), "rb") as file:
-            return pq.read_table(file, columns=columns)
+        with self._parquet(path) as parquet:
+            return parquet.read(columns=columns, use_threads=False)
 
     def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a Parquet file, at most `rows` at a time."""
+        with self._parquet(path) as parquet:
+            yield from parquet.iter_batches(batch_size=rows, use_threads=False)
+
+    @contextmanager
+    def _parquet(self, path: str) -> Iterator[pq.ParquetFile]:
+        """Read it without Arrow's threads: one that still holds a Python file ends a process that is about to end with
+        `terminate called`, after its work was done."""
         with self.filesystem.open(self._address(path), "rb") as file:
-            yield from pq.ParquetFile(file).iter_batches(batch_size=rows)
+            yield pq.ParquetFile(file)
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:

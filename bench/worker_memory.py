@@ -1,8 +1,8 @@
-"""Time and peak memory of an encode task and an index task: `PYTHONPATH=include python bench/index_memory.py 100000`.
+"""Time and peak memory of every task that sees rows: `PYTHONPATH=include python bench/worker_memory.py 100000`.
 
 For each N a corpus of N rows (about 1 KB each, all texts different, row groups of 200,000 rows) is planned as one
-single part: the most that one worker can ever get. Child processes plan, encode, encode again what is kept, and index
-it; the peak resident memory of each (Linux: VmHWM) is printed.
+single part: the most that one worker can ever get. Child processes scan, plan, encode, encode again what is kept, and
+index it, as the tasks of the DAG do; the peak resident memory of each (Linux: VmHWM) is printed.
 The cluster is a stand-in on the loopback address that answers every predict request with made-up vectors of
 100 tokens and accepts every bulk item: the memory of the worker is measured, not the speed of a model or an index.
 """
@@ -27,6 +27,8 @@ import pyarrow.parquet as pq
 
 from sparse_index.cluster import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.files import plan_shards
+from sparse_index.corpus.scan import scan_shard
 from sparse_index.encode.part import encode_part
 from sparse_index.index.part import index_part
 from sparse_index.pipeline import make_plan
@@ -136,7 +138,10 @@ def child(step: str, folder: Path, port: int) -> None:
     config = config_for(folder)
     store, cluster = Store(config.store), Cluster.connect(ConnectionSettings("127.0.0.1", port, use_ssl=False))
     started, said = time.monotonic(), ""
-    if step == "plan":
+    if step == "scan":
+        (shard,) = plan_shards(config)
+        scan_shard(config, store, shard)
+    elif step == "plan":
         make_plan(cluster, config, store, RunRequest(run_id="bench", data_date=date(2026, 1, 1)))
     else:
         plan = load_plan(store, store.files("bench/builds", "plan.json")[0])
@@ -167,7 +172,7 @@ def measure(rows: int, port: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_corpus(folder / "corpus.parquet", rows)
-        for step in ("plan", "encode", "resume", "index"):
+        for step in ("scan", "plan", "encode", "resume", "index"):
             if step == "resume":
                 forget_report(folder)
             subprocess.run([sys.executable, __file__, "--child", step, name, str(port)], check=True)
