@@ -106,7 +106,7 @@ def live_cluster(config: CorpusConfig, live: Plan | None, **answers: Any) -> Fak
         "alias": config.alias,
         "build_id": live.build_id,
         "state": "complete",
-        "data_date": live.request.data_date.isoformat(),
+        "data_date": live.data_date.isoformat(),
         "fingerprint": live.fingerprint,
         "document_hash": live.config.document_hash(),
         "store": config.store,

@@ -59,8 +59,8 @@ def _one_encoder(store: Store, plan: Plan, meta: Meta, live: Documents) -> None:
     assert meta.fingerprint == plan.fingerprint, "P5: the live index names another encoder"
     files = store.files(vectors_folder(plan.fingerprint), ".parquet")
     stored = {row["text_hash"]: row for path in files for row in store.read_table(path).to_pylist()}
-    for row in store.read_table(meta.manifest, ["id", "text_hash"]).to_pylist():
-        if row["text_hash"] is not None:
+    for row in store.read_table(meta.manifest, ["id", "text_hash", "deleted"]).to_pylist():
+        if row["text_hash"] is not None and not row["deleted"]:
             vector = stored[row["text_hash"]]
             wanted = dict(zip(vector["tokens"], np.float32(vector["weights"]), strict=True))
             # The index answers with the text it was given; both sides are compared as the float32 they mean.

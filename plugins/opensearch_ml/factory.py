@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from opensearch_ml.corpora import corpus_config, corpus_names
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.params import trigger_form
+from opensearch_ml.schedules import schedule_of
 from sparse_index.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ def corpus_dags(wire: Callable[[str, CorpusConfig], None], doc: str) -> Iterator
 def _corpus_dag(corpus: str, wire: Callable[[str, CorpusConfig], None], doc: str) -> DAG:
     try:
         config = corpus_config(corpus)
+        dag = _dag(corpus, config, doc)
     except ConfigError as error:
         return _broken_dag(corpus, str(error))
-    with _dag(corpus, config, doc) as dag:
+    with dag:
         wire(corpus, config)
     return dag
 
@@ -63,7 +65,7 @@ def _dag(corpus: str, config: CorpusConfig, doc: str) -> DAG:
         dag_id(corpus),
         description=config.description or f"Keeps the index '{config.alias}' up to date with its corpus",
         doc_md=doc,
-        schedule=config.schedule,
+        schedule=schedule_of(config),
         start_date=_START,
         catchup=False,
         is_paused_upon_creation=UNPAUSED_VARIABLE not in os.environ,

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
-from airflow.sdk.timezone import utcnow
 
 if TYPE_CHECKING:
     from sparse_index.plan.model import RunRequest
@@ -30,7 +29,8 @@ def trigger_form() -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Data date",
-            description="The day this run stands for. Empty: the run's partition or logical date, else today (UTC).",
+            description="The day this run stands for; of a feed, the partition it reads. Empty: the run's partition or logical "
+            "date, else the day it was started (UTC).",
         ),
         "row_limit": Param(
             None,
@@ -43,7 +43,8 @@ def trigger_form() -> dict[str, Param]:
             False,
             type="boolean",
             title="Allow an older date",
-            description="Let this run replace an index whose data date is newer.",
+            description="Let this run replace an index whose data date is newer; of a feed, take a partition from before the "
+            "horizon of its deletions.",
         ),
         "accept_mass_change": Param(
             False,
@@ -60,18 +61,19 @@ def run_request(context: Any) -> RunRequest:
 
     answers = {name: context["params"][name] for name in trigger_form() if name != "data_date"}
     run = context["dag_run"]
-    day = data_date(context["params"]["data_date"], run.partition_key, run.logical_date)
+    day = data_date(context["params"]["data_date"], run.partition_key, run.logical_date or run.run_after)
     return RunRequest(run_id=context["run_id"], data_date=day, **answers)
 
 
-def data_date(asked: str | None, partition_key: str | None, logical_date: datetime | None) -> date:
-    """The day a run stands for: what was asked for, else the partition, else the logical date, else today (UTC).
+def data_date(asked: str | None, partition_key: str | None, run_date: datetime) -> date:
+    """The day a run stands for: what was asked for, else the partition, else `run_date`.
 
-    Runs made by the API, an asset or a partition have no logical date; runs made by the trigger form always have one,
-    so a date typed into the form must come first.
+    That is the logical date, or, where a run has none (made by the API, an asset or a partition), when it was to start:
+    the same for every task of the run and after a clear, unlike today's date. Runs made by the trigger form always have a
+    logical date, so a date typed into the form must come first.
     """
     if asked:
         return date.fromisoformat(asked)
     if partition_key:
         return date.fromisoformat(partition_key[:10])
-    return (logical_date or utcnow()).date()
+    return run_date.date()

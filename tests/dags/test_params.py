@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from opensearch_ml.params import data_date, run_request, trigger_form
+from sparse_index.plan.model import RunRequest
 
 LOGICAL = datetime(2026, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("asked", "partition_key", "logical_date", "expected"),
+    ("asked", "partition_key", "expected"),
     [
-        ("2026-01-02", "2026-02-03", LOGICAL, date(2026, 1, 2)),
-        (None, "2026-02-03", LOGICAL, date(2026, 2, 3)),
-        (None, "2026-02-03T00:00:00", None, date(2026, 2, 3)),
-        (None, None, LOGICAL, date(2026, 3, 4)),
+        ("2026-01-02", "2026-02-03", date(2026, 1, 2)),
+        (None, "2026-02-03", date(2026, 2, 3)),
+        (None, "2026-02-03T00:00:00", date(2026, 2, 3)),
+        (None, None, date(2026, 3, 4)),
     ],
 )
-def test_the_data_date_is_resolved_once(asked, partition_key, logical_date, expected) -> None:
-    assert data_date(asked, partition_key, logical_date) == expected
+def test_the_data_date_is_resolved_once(asked, partition_key, expected) -> None:
+    assert data_date(asked, partition_key, LOGICAL) == expected
 
 
-def test_a_run_without_any_date_stands_for_today() -> None:
-    assert abs((data_date(None, None, None) - datetime.now(UTC).date()).days) <= 1
+def requested(logical_date: datetime | None, run_after: datetime, **answers: Any) -> RunRequest:
+    params = {name: param.value for name, param in trigger_form().items()} | answers
+    run = SimpleNamespace(partition_key=None, logical_date=logical_date, run_after=run_after)
+    return run_request({"params": params, "dag_run": run, "run_id": "manual__1"})
+
+
+def test_a_run_without_any_date_stands_for_the_day_it_was_started() -> None:
+    """Whatever the clock says by then: each task of the run asks anew, also after midnight and after a clear."""
+    assert requested(None, LOGICAL).data_date == date(2026, 3, 4)
 
 
 def test_the_form_becomes_a_request() -> None:
-    params = {name: param.value for name, param in trigger_form().items()} | {"mode": "full", "row_limit": 5}
-    run = SimpleNamespace(partition_key=None, logical_date=LOGICAL)
-    request = run_request({"params": params, "dag_run": run, "run_id": "manual__1"})
+    request = requested(LOGICAL, LOGICAL + timedelta(days=1), mode="full", row_limit=5)
     assert request.model_dump(mode="json") == {
         "run_id": "manual__1",
         "data_date": "2026-03-04",

@@ -17,6 +17,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source": {"deleted_column": "gone"}}, "kind=(default) | source.deleted_column=gone | a snapshot deletes what"),
     ({"source": {"backfill_horizon_days": 7}}, "source.backfill_horizon_days=7 | a snapshot has no late partitions"),
     ({"kind": "feed"}, "kind=feed | source.columns=(default) | partitions of different days must make the same fields"),
+    ({"kind": "feed", "schedule": "@weekly"}, "kind=feed | schedule=@weekly | a feed's run reads the day before it"),
     ({"source": {"columns": ["text_sparse"]}}, "index.vector_field=(default) | source.columns=['text_sparse'] | the vector"),
     ({"encoder": {"chunk_docs": 4}}, "encoder.chunk_docs=4 | encoder.docs_per_request=(default) | a chunk holds"),
     ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
@@ -48,11 +49,21 @@ def test_every_line_of_the_table_is_tried_here() -> None:
     assert [clash.settings for clash in CLASHES if not any(map(clash.remedy.startswith, remedies))] == []
 
 
+@pytest.mark.parametrize("schedule", ["@hourly", "0 */6 * * *", "0 6 * * 1-5", "0 6,18 * * *", "0 6 1 * *", "daily"])
+def test_a_feed_runs_once_every_day_or_by_hand(schedule: str) -> None:
+    with pytest.raises(ValidationError, match="it must run once every day"):
+        CorpusConfig.model_validate(raw(kind="feed", source=FEED, schedule=schedule))
+
+
 @pytest.mark.parametrize(
     "sections",
     [
         {},
         {"kind": "feed", "source": FEED},
+        {"kind": "feed", "source": FEED, "schedule": "@daily"},
+        {"kind": "feed", "source": FEED, "schedule": "30  6 * * *"},
+        {"kind": "feed", "source": FEED, "schedule": None},
+        {"schedule": "0 * * * 1-5"},
         {"index": {"vector_field": "vector"}, "source": {"columns": ["text_sparse"]}},
         {"encoder": {"chunk_docs": 8, "docs_per_request": 8}},
         {"store": "/lake/xy"},

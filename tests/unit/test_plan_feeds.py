@@ -14,8 +14,9 @@ import pytest
 from plan_help import SCHEMA, add_vectors, config_at, live_cluster, operations, planned, row, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, write_letters
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.final_manifest import write_final_manifest
+from sparse_index.index.meta import meta_of
 from sparse_index.plan.model import BuildKind, Plan
 from sparse_index.plan.report import plan_report
 from sparse_index.store import Store
@@ -176,6 +177,60 @@ def test_deletions_are_remembered_for_the_horizon_only(feed: Feed) -> None:
     with pytest.raises(BuildError, match=r"2026-01-05 of 'things' is older than 2026-01-07.*force_older_date"):
         feed.plan(MONDAY)
     assert operations(feed.config, feed.plan(MONDAY, force_older_date=True)) == [("index", "d1"), ("index", "d5")]
+
+
+def test_the_index_keeps_the_newest_day_it_has_seen(feed: Feed) -> None:
+    assert feed.run(WEDNESDAY, row(1)).data_date == WEDNESDAY
+    plan = feed.run(MONDAY, row(2))
+    assert (plan.data_date, meta_of(plan).data_date, plan.request.data_date) == (WEDNESDAY, WEDNESDAY, MONDAY)
+    assert "partition 2026-01-05, the newest so far is 2026-01-07" in plan_report(plan)
+    assert feed.run(TUESDAY, row(3)).data_date == WEDNESDAY
+
+
+def test_a_day_that_left_no_row_counts_for_the_horizon_all_the_same(feed: Feed) -> None:
+    """Its full build forgets old deletions, so what is older than those must be refused."""
+    feed.run(MONDAY, row(1), row(2))
+    feed.run(TUESDAY, deleted(1))
+    later = TUESDAY + timedelta(days=10)
+    write(feed.folder / "corpus" / str(later), [], schema=FEED_SCHEMA)
+    feed.run(later, mode="full")
+    assert set(feed.manifest()) == {"d2"}
+    with pytest.raises(BuildError, match=f"2026-01-05 of 'things' is older than .*the newest data is of {later}"):
+        feed.plan(MONDAY)
+
+
+def test_a_partition_without_rows_is_a_day_on_which_nothing_happened(feed: Feed) -> None:
+    feed.run(MONDAY, row(1))
+    write(feed.folder / "corpus" / str(TUESDAY), [], schema=FEED_SCHEMA)
+    plan = feed.plan(TUESDAY)
+    assert (plan.kind, plan.counts.rows_read, plan.counts.documents) == (BuildKind.NOTHING, 0, 1)
+
+
+def test_the_first_partition_must_hold_something(feed: Feed) -> None:
+    limits = feed.config.limits.model_copy(update={"min_documents": 1})
+    feed.config = feed.config.model_copy(update={"limits": limits})
+    write(feed.folder / "corpus" / str(MONDAY), [], schema=FEED_SCHEMA)
+    with pytest.raises(BuildError, match="has 0 documents, fewer than"):
+        feed.plan(MONDAY)
+
+
+def test_a_partition_that_has_not_arrived_is_named_and_run_again_when_it_has(feed: Feed) -> None:
+    feed.run(MONDAY, row(1))
+    with pytest.raises(
+        CorpusError, match=r"No Parquet file at .*2026-01-06\. The partition 2026-01-06 of the feed 'things'"
+    ):
+        feed.plan(TUESDAY)
+    assert operations(feed.config, feed.run(TUESDAY, row(2))) == [("index", "d2")]
+
+
+def test_days_that_were_passed_over_are_named(feed: Feed) -> None:
+    assert feed.run(MONDAY, row(1)).notes == []
+    assert feed.run(TUESDAY, row(2)).notes == []
+    note = "the index has nothing of 2026-01-07 to 2026-01-10: if partitions of those days were not read, backfill them"
+    plan = feed.run(TUESDAY + timedelta(days=5), row(3))
+    assert plan.notes == [note]
+    assert note in plan_report(plan)
+    assert feed.run(WEDNESDAY, row(4)).notes == []
 
 
 def test_without_the_live_manifest_a_partition_is_refused(feed: Feed) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Lookup = Callable[[str], Any]
+_ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ CLASHES = (
         ("kind", "source.columns"),
         lambda get: _is_feed(get) and not get("source.columns"),
         "partitions of different days must make the same fields: list the columns",
+    ),
+    Clash(
+        ("kind", "schedule"),
+        lambda get: _is_feed(get) and not _ONCE_A_DAY.fullmatch(str(get("schedule") or "@daily").strip()),
+        "a feed's run reads the day before it, so that it must run once every day: '@daily', 'MINUTE HOUR * * *', or null",
     ),
     Clash(
         ("index.vector_field", "source.columns"),

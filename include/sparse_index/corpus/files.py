@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import require_usable
-from sparse_index.corpus.parquet import file_addresses, file_version, joint_version, parquet_file
+from sparse_index.corpus.parquet import NOT_THERE, file_addresses, file_version, joint_version, parquet_file
 from sparse_index.corpus.schema import common_schema
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
@@ -42,9 +42,9 @@ class ShardFile:
     row_groups: range | None
 
 
-def corpus_files(uri: str) -> list[CorpusFile]:
+def corpus_files(uri: str, remedy: str = NOT_THERE) -> list[CorpusFile]:
     """Every file of the corpus, sorted by address; CorpusError for none, unreadable ones or differing schemas."""
-    addresses = file_addresses(uri)
+    addresses = file_addresses(uri, remedy)
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
         files = list(pool.map(_footer, addresses))
     schema = common_schema([(file.uri, file.schema) for file in files])
@@ -54,18 +54,26 @@ def corpus_files(uri: str) -> list[CorpusFile]:
 def plan_shards(config: CorpusConfig, data_date: date | None = None) -> list[Shard]:
     """Row groups as about `source.max_shards` even shards: a part of a large file, or some small files each.
 
-    `data_date` fills the placeholder in the address of a feed. CorpusError: no, no readable, or no rows; ConfigError:
-    every column that does not fit the configuration.
+    `data_date` fills the placeholder in the address of a feed. CorpusError: no file, none that can be read, or a snapshot
+    without rows (a feed may have days on which nothing happened); ConfigError: every column that does not fit.
     """
     uri = config.source.address(data_date)
-    files = corpus_files(uri)
+    files = corpus_files(uri, _late(config, data_date) if config.kind == "feed" else NOT_THERE)
     require_usable(config, files[0].schema)
     rows = sum(file.rows for file in files)
-    if rows == 0:
+    if rows == 0 and config.kind == "snapshot":
         raise CorpusError(f"The corpus at {uri} has no rows. Nothing is changed; wait for the data.")
     target = -(-rows // config.source.max_shards)
-    pieces = (piece for together in _together(files, target) for piece in _shards(together, target))
-    return [shard.model_copy(update={"number": number, "corpus": uri}) for number, shard in enumerate(pieces)]
+    pieces = [piece for together in _together(files, target) for piece in _shards(together, target)]
+    shards = pieces or [_shard(files[0].uri, files[0].version, 0, 0, 0, 1)]
+    return [shard.model_copy(update={"number": number, "corpus": uri}) for number, shard in enumerate(shards)]
+
+
+def _late(config: CorpusConfig, day: date | None) -> str:
+    return (
+        f"The partition {day} of the feed '{config.alias}' has not arrived: when it has, clear this run or trigger one for "
+        "that day. A day without data is a file without rows."
+    )
 
 
 def shard_files(shard: Shard) -> list[ShardFile]:

@@ -16,15 +16,17 @@ from sparse_index.store import filesystem_at
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
+NOT_THERE = "Correct `source.uri`, or wait until the corpus has arrived."
 
 
-def file_addresses(uri: str) -> list[str]:
-    """Full addresses of the Parquet files at `uri` (a file, a folder or a glob), sorted; CorpusError when there is none."""
+def file_addresses(uri: str, remedy: str = NOT_THERE) -> list[str]:
+    """Full addresses of the Parquet files at `uri` (a file, a folder or a glob), sorted; CorpusError that names `remedy`
+    when there is none."""
     filesystem, path = _filesystem(uri)
     with reading(uri):
         found = _find(filesystem, path)
     if not found:
-        raise CorpusError(f"No Parquet file at {uri}. Correct `source.uri`, or wait until the corpus has arrived.")
+        raise CorpusError(f"No Parquet file at {uri}. {remedy}")
     return sorted(
         name if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(name) for name in found
     )

@@ -76,7 +76,8 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 def _manifest(config: CorpusConfig, files: list[ShardFile]) -> Iterator[pa.RecordBatch]:
     for file in files:
         with open_parquet(file.uri, file.version) as parquet:
-            for row_group in file.row_groups or range(parquet.num_row_groups):
+            row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
+            for row_group in row_groups:
                 for documents in batches_of_group(config, parquet, file.uri, row_group):
                     yield _rows(file, row_group, documents)
 

@@ -13,7 +13,8 @@ from sparse_index.plan.model import Frozen, Plan
 
 
 class Meta(Frozen):
-    """`manifest` and `receipt` are paths in `store`; `documents` is the count that reconcile proved.
+    """`manifest` and `receipt` are paths in `store`; `documents` is the count that reconcile proved. `data_date`: the
+    newest day that a feed's index has seen.
 
     `promoted_at`: when the alias first came to this index. It tells a generation (kept for a rollback) from a
     candidate that never went live. `withdrawn_at`: when a rollback took the alias away from it; "the previous
@@ -41,7 +42,7 @@ def meta_of(plan: Plan) -> Meta:
         alias=plan.alias,
         build_id=plan.build_id,
         state="building",
-        data_date=plan.request.data_date,
+        data_date=plan.data_date,
         fingerprint=plan.fingerprint,
         document_hash=plan.config.document_hash(),
         store=plan.config.store,

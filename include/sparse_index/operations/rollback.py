@@ -5,7 +5,8 @@ In two steps, because "previous" means another generation once the alias has mov
 
 A rollback moves the alias and nothing else. The next daily run plans against the manifest of the index that is live
 then (its `_meta.manifest`), so it applies everything that the corpus holds and the old generation lacks: it goes
-forward again.
+forward again. A feed's run reads one partition only: those that came after the generation have to be run again, and the
+rollback names them.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from sparse_index.index.generations import OwnIndex, own_indices
 from sparse_index.index.meta import Meta, read_meta, write_meta
 from sparse_index.index.settle import settle_index
 from sparse_index.index.switch import sealed_count, switch_alias
-from sparse_index.plan.model import Frozen
-from sparse_index.store import Store
+from sparse_index.plan.model import Frozen, load_plan
+from sparse_index.store import Store, builds_folder
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,16 @@ def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target,
         f"its manifest {meta.manifest} is not in {config.store}: the next run of a snapshot builds in full, that of a feed "
         "refuses": meta.store != config.store or not store.exists(meta.manifest),
     }
-    return [fact for fact, applies in facts.items() if applies]
+    return [*(fact for fact, applies in facts.items() if applies), *_feed_note(store, config, meta)]
+
+
+def _feed_note(store: Store, config: CorpusConfig, meta: Meta) -> list[str]:
+    """A partition that came after the generation is in none of the runs to come."""
+    if config.kind != "feed":
+        return []
+    plans = (load_plan(store, path) for path in store.files(builds_folder(config.alias), "/plan.json"))
+    days = sorted({str(plan.request.data_date) for plan in plans if plan.build_id > meta.build_id and plan.builds})
+    return [f"a feed's run reads one partition: run those again that came after it ({', '.join(days)})"] if days else []
 
 
 def _fields(cluster: Cluster, index: str) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 
@@ -58,6 +58,7 @@ def plan_changes(
     attempt = _Attempt(cluster, config, store, request, new_build_id(now, token), now)
     live = observe_live(cluster, config, store)
     guards.require_forward_date(config, request, live.meta)
+    guards.require_within_horizon(config, request, live.data_date)
     require_continuable(config, store, live)
     fingerprint = resolve_fingerprint(cluster, config.encoder)
     schema = corpus_files(config.source.address(request.data_date))[0].schema
@@ -69,14 +70,23 @@ def plan_changes(
         full=bool(reasons),
         row_limit=request.row_limit,
         data_date=request.data_date if config.kind == "feed" else None,
+        newest_day=_newest_day(config, request, live),
     )
     with connect(store) as con:
         difference = Difference(con, store, config, inputs)
         difference.load()
-        plan = _decided(attempt, live, fingerprint, reasons, difference).model_copy(update={"scans": inputs.scans})
+        plan = _decided(attempt, live, fingerprint, reasons, difference)
+        plan = plan.model_copy(update={"scans": inputs.scans, "newest_day": inputs.newest_day})
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
+
+
+def _newest_day(config: CorpusConfig, request: RunRequest, live: Live) -> date | None:
+    """The newest day of a feed's index when this build is live: it never goes back."""
+    if config.kind == "snapshot":
+        return None
+    return max(request.data_date, live.data_date or request.data_date)
 
 
 def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str], difference: Difference) -> Plan:
@@ -99,13 +109,15 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
         encode_parts=[],
         index_parts=[],
         promotes=request.row_limit is None,
-        notes=disk.large_shard_note(config, live_bytes),
+        notes=[
+            *disk.large_shard_note(config, live_bytes),
+            *guards.skipped_days_note(config, request, live.data_date),
+        ],
         disk_bytes=disk.candidate_bytes(config, counts, live_bytes) if live.index else None,
         seconds=expected_seconds(attempt.store, config, fingerprint, counts, difference.operations()),
     )
     _keep_dead_letters(attempt.store, plan, difference)
     if config.kind == "feed":
-        guards.require_within_horizon(config, request, difference.newest_date())
         guards.require_kept_files(config, plan.reasons, difference.kept_files())
     guards.require_expected_change(config, request, counts, difference)
     guards.require_few_dead_letters(config, request, counts, letters_path(plan, "scan"))

@@ -86,7 +86,8 @@ _SHARES = 1024
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is compared. Paths are in the store; `data_date` is a feed's day, None for a snapshot.
+    """What is compared. Paths are in the store; `data_date` is a feed's day, `newest_day` the newest one of its index once
+    this build is live; both None for a snapshot.
 
     `full`: every document is written; the change is counted all the same. `row_limit`: only the first rows count.
     """
@@ -97,6 +98,7 @@ class Inputs:
     full: bool
     row_limit: int | None = None
     data_date: date | None = None
+    newest_day: date | None = None
 
 
 class Difference:
@@ -112,18 +114,15 @@ class Difference:
         self._con.execute(_LOSERS)
         self._con.execute(f"CREATE TEMP VIEW candidates AS SELECT * FROM usable ANTI JOIN losers USING ({_PLACE})")
         self._con.execute(_STATE)
-        if self._inputs.data_date is not None and self._inputs.row_limit is None:
-            self._con.execute(_KEEP.format(oldest=_date(self._oldest_tombstone())))
+        if self._inputs.newest_day is not None and self._inputs.row_limit is None:
+            # Tombstones before this day are dropped: nothing that is older than they are may come any more.
+            oldest = self._inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
+            self._con.execute(_KEEP.format(oldest=_date(oldest)))
         self._con.execute(f"CREATE TEMP VIEW gone AS {self._gone()}")
         self._con.execute(_WRITTEN.format(full=self._full))
         self._load_known()
         self._con.execute(_ENCODE)
         self._con.execute(_OPERATIONS.format(full=self._full, shares=_SHARES))
-
-    def newest_date(self) -> date | None:
-        """The highest data date among the live build's rows (of a feed); None when there is none."""
-        newest: date | None = self._one("SELECT max(data_date) FROM live")
-        return newest
 
     def counts(self) -> Counts:
         """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
@@ -218,19 +217,11 @@ class Difference:
             return "SELECT id FROM state WHERE change = 'deleted'"
         return "SELECT id FROM live ANTI JOIN state USING (id) WHERE NOT deleted"
 
-    def _oldest_tombstone(self) -> date:
-        """Tombstones before this day are dropped: nothing that is older than they are may come any more."""
-        newest = max(day for day in (self.newest_date(), self._inputs.data_date) if day is not None)
-        return newest - timedelta(days=self._config.source.backfill_horizon_days)
-
     def _ids(self, query: str) -> list[str]:
         return [row[0] for row in self._con.execute(query).fetchall()]
 
     def _count(self, table: str) -> int:
-        return int(self._one(f"SELECT count(*) FROM {table}"))
-
-    def _one(self, query: str) -> Any:
-        return self._con.execute(query).fetchall()[0][0]
+        return int(self._con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 def _date(day: date) -> str:

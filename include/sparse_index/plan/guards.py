@@ -27,8 +27,9 @@ def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta |
 
 
 def require_within_horizon(config: CorpusConfig, request: RunRequest, newest: date | None) -> None:
-    """A partition older than every tombstone that is kept could bring deleted documents back."""
-    if newest is None or request.force_older_date:
+    """A feed's partition older than every tombstone that is kept could bring deleted documents back. `newest`: the newest
+    day that the live index has seen."""
+    if config.kind != "feed" or newest is None or request.force_older_date:
         return
     oldest = newest - timedelta(days=config.source.backfill_horizon_days)
     if request.data_date < oldest:
@@ -37,6 +38,14 @@ def require_within_horizon(config: CorpusConfig, request: RunRequest, newest: da
             f"are forgotten (source.backfill_horizon_days is {config.source.backfill_horizon_days}, the newest data is of "
             f"{newest}), so that it could bring deleted documents back. Set `force_older_date` to take it all the same."
         )
+
+
+def skipped_days_note(config: CorpusConfig, request: RunRequest, newest: date | None) -> list[str]:
+    """A scheduler that stood still catches nothing up: days that lie between are named, not passed over in silence."""
+    if config.kind != "feed" or newest is None or request.data_date <= newest + timedelta(days=1):
+        return []
+    first, last = newest + timedelta(days=1), request.data_date - timedelta(days=1)
+    return [f"the index has nothing of {first} to {last}: if partitions of those days were not read, backfill them"]
 
 
 def require_kept_files(config: CorpusConfig, reasons: Sequence[str], files: Iterable[tuple[str, str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import pyarrow as pa
 
@@ -26,6 +27,10 @@ class Live:
     index: str | None
     meta: Meta | None
     manifest: str | None
+
+    @property
+    def data_date(self) -> date | None:
+        return self.meta.data_date if self.meta is not None else None
 
 
 def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:

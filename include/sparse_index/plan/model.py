@@ -110,8 +110,8 @@ class Plan(Frozen):
 
     `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
     candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
-    should know beside the numbers. `scans`: the manifests of the corpus it compared. `disk_bytes` (of the cluster) and
-    `seconds` are estimates; None: unknown.
+    should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
+    partition that the index then has seen. `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
     """
 
     build_id: str
@@ -130,6 +130,7 @@ class Plan(Frozen):
     promotes: bool
     scans: list[str] = []
     notes: list[str] = []
+    newest_day: date | None = None
     disk_bytes: int | None = None
     seconds: float | None = None
 
@@ -137,6 +138,11 @@ class Plan(Frozen):
     def corpus_uri(self) -> str:
         """Where this build's corpus is: a feed's address names the day."""
         return self.config.source.address(self.request.data_date)
+
+    @property
+    def data_date(self) -> date:
+        """Of the index: a feed's stays at the newest day when an older partition lands."""
+        return self.newest_day or self.request.data_date
 
     @property
     def alias(self) -> str:

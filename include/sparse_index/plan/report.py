@@ -31,9 +31,14 @@ def plan_report(plan: Plan) -> str:
     """Several lines: what kind of build, why, the numbers (also as a share of the rows read), time and disk."""
     head = [
         f"Build {plan.build_id} of '{plan.alias}': {plan.kind} ({'; '.join(plan.reasons)})",
-        f"  live now: {plan.live_index or 'nothing'}; data date {plan.request.data_date}",
+        f"  live now: {plan.live_index or 'nothing'}; {_dates(plan)}",
     ]
     return "\n".join([*head, *_numbers(plan), *_outlook(plan)])
+
+
+def _dates(plan: Plan) -> str:
+    day = plan.request.data_date
+    return f"data date {day}" if plan.data_date == day else f"partition {day}, the newest so far is {plan.data_date}"
 
 
 def _numbers(plan: Plan) -> Iterator[str]:

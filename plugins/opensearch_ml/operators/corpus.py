@@ -45,12 +45,16 @@ def workers_share_files(executors: str) -> bool:
 
 
 class PlanShardsOperator(CorpusOperator):
-    """Row groups -> shards; reads the files' metadata only. Gives the list that `ScanOperator` is mapped over."""
+    """Row groups -> shards; reads the files' metadata only. Gives the list that `ScanOperator` is mapped over.
+
+    Of a feed, those of the partition of the run's data date.
+    """
 
     def work(self, corpus: Corpus, context: Any) -> list[dict[str, Any]]:
         from sparse_index.corpus.files import plan_shards
 
-        return [shard.model_dump(mode="json") for shard in plan_shards(corpus.config)]
+        shards = plan_shards(corpus.config, run_request(context).data_date)
+        return [shard.model_dump(mode="json") for shard in shards]
 
 
 class ScanOperator(CorpusOperator):
