@@ -1,14 +1,16 @@
-"""`python -m demo`: make demo corpora of any size, next-day versions of them, and measure the demo models."""
+"""`python -m demo`: make demo corpora of any size, next-day versions of them, feeds, and measure the demo models."""
 
 import argparse
 import sys
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 from opensearchpy import OpenSearch
 
 from demo.edit import EditRequest, edit_corpus
 from demo.evaluate import demo_models, evaluate_corpus, table
+from demo.feed import FeedRequest, write_feed
 from demo.generate import COMMITTED_SEED, CorpusRequest, generate_corpus
 from demo.scenes import CORPUS_NAMES
 
@@ -29,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_generate(commands.add_parser("generate", help="write a corpus of any size"))
     _add_edit(commands.add_parser("edit", help="write the next day's version of a corpus"))
+    _add_feed(commands.add_parser("feed", help="write a feed: one folder a day with what happened on it"))
     _add_evaluate(commands.add_parser("evaluate", help="nDCG@10 of BM25 and the demo models on a running OpenSearch"))
     return parser
 
@@ -61,6 +64,23 @@ def _edit(arguments: argparse.Namespace) -> None:
     request = EditRequest(arguments.changed, arguments.deleted, arguments.added, arguments.seed)
     counts = edit_corpus(arguments.source, arguments.out, request)
     print(" ".join(f"{name}={count}" for name, count in asdict(counts).items()))
+
+
+def _add_feed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", choices=CORPUS_NAMES, default="tickets")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the days' folders")
+    parser.add_argument("--first-day", type=date.fromisoformat, required=True, help="yyyy-mm-dd")
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--rows", type=int, default=200, help="documents touched on each day")
+    parser.add_argument("--documents", type=int, default=2_000, help="of which the days choose")
+    parser.add_argument("--seed", type=int, default=COMMITTED_SEED)
+    parser.set_defaults(run=_feed)
+
+
+def _feed(arguments: argparse.Namespace) -> None:
+    names = ("corpus", "first_day", "days", "rows", "documents", "seed")
+    for path in write_feed(FeedRequest(**{name: getattr(arguments, name) for name in names}), arguments.out):
+        print(path)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

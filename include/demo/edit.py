@@ -83,7 +83,7 @@ def _demo_metadata(path: Path) -> dict[bytes, bytes]:
 
 def _edit_file(source: Path, target: Path, request: EditRequest) -> EditCounts:
     corpus = _demo_metadata(source)[b"demo.corpus"].decode()
-    editor = _Editor(load_scene(corpus), CORPUS_COLUMNS[corpus].changing_number, request)
+    editor = Editor(load_scene(corpus), CORPUS_COLUMNS[corpus].changing_number, request)
     reader, counts = pq.ParquetFile(source), EditCounts()
     unfinished = target.with_suffix(".unfinished")
     with pq.ParquetWriter(unfinished, reader.schema_arrow, compression="zstd") as writer:
@@ -96,7 +96,9 @@ def _edit_file(source: Path, target: Path, request: EditRequest) -> EditCounts:
 
 
 @dataclass(frozen=True)
-class _Editor:
+class Editor:
+    """Changes and deletes rows of one corpus as `request` says."""
+
     scene: Scene
     number_column: str
     request: EditRequest
