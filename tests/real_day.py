@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -75,15 +76,30 @@ class RealDay:
         table = pq.read_table(DEMO / "corpora" / "tickets" / "tickets.parquet").slice(0, rows)
         pq.write_table(table, self.folder / "corpus.parquet", row_group_size=50)
 
+    def make_feed(self) -> Path:
+        """Turn the corpus into a feed; gives the folder of its partitions, `day=yyyy-mm-dd`."""
+        folder = self.folder / "partitions"
+        source = {"uri": f"{folder}/day={{data_date}}", "columns": ["id", "title", "body"], "deleted_column": "deleted"}
+        limits = {"max_changed_share": 1, "max_deleted_share": 1}
+        self.config |= {"kind": "feed", "source": self.config["source"] | source, "limits": limits}
+        return folder
+
+    def run_partition(self, key: str) -> Day:
+        """The run that the timetable makes for this partition; if there was one, it is cleared and runs again."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr("airflow.models.dagrun.get_or_create_dagrun", partial(_run_of_partition, key))
+            return self._run(logical_date=None, params={})
+
     def run(self, before: dict[str, Callable[[RealDay], None]] | None = None, **params: Any) -> Day:
         """One run with these Params; `before[task_id]` is called once, when that task is about to work."""
+        self.actions = dict(before or {})
+        return self._run(datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE)), params)
+
+    def _run(self, logical_date: datetime | None, params: dict[str, Any]) -> Day:
         (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
         dag = load_dags()["sparse_index__day"]
-        self.actions = dict(before or {})
-        when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
         defaults = {name: dag.params[name] for name in dag.params}
-        result = dag.test(run_after=when, logical_date=when, run_conf=defaults | params)
-        return _day(result)
+        return _day(dag.test(run_after=logical_date, logical_date=logical_date, run_conf=defaults | params))
 
     def _interrupt_before_work(self) -> None:
         from opensearch_ml.operators.base import BuildOperator
@@ -125,6 +141,23 @@ def _names(cluster: Cluster, kind: str, part: str) -> list[str]:
         raise
     names = (hit["_source"].get("name", "") for hit in answer["hits"]["hits"])
     return [name for name in names if part in name]
+
+
+def _run_of_partition(key: str, *, dag: Any, session: Any, **about: Any) -> Any:
+    """In place of what `dag.test()` makes runs with: it knows no partitions, and deletes the run that was there."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunType
+
+    of_partition = DagRun.dag_id == dag.dag_id, DagRun.partition_key == key
+    run = session.query(DagRun).filter(*of_partition).one_or_none()
+    if run is None:
+        return dag.create_dagrun(
+            partition_key=key, run_type=DagRunType.MANUAL, state=DagRunState.RUNNING, session=session, **about
+        )
+    run.dag, run.state = dag, DagRunState.RUNNING  # `dag.test()` has cleared its tasks
+    session.commit()
+    return run
 
 
 def _day(result: Any) -> Day:

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,7 +20,7 @@ from build_plans import remove_indices
 from demo.feed import TOMBSTONE, FeedRequest, write_feed
 from ml_verbs import deployed, registered
 from promises import check_promises
-from real_builds import MODEL_ZIP, documents, real_config
+from real_builds import documents, real_config
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.files import plan_shards
@@ -140,7 +141,9 @@ def test_thirty_days_oldest_first(plain_cluster: Cluster, oldest_first: Feed, pa
     assert oldest_first.last is not None
     check_promises(plain_cluster, oldest_first.store, oldest_first.last)
     found = oldest_first.documents()
-    assert {name: {key: source[key] for key in COLUMNS} for name, source in found.items()} == expected_fields(partitions)
+    assert {name: {key: source[key] for key in COLUMNS} for name, source in found.items()} == expected_fields(
+        partitions
+    )
     assert oldest_first.newest_day() == DAYS[-1]
 
 
@@ -159,3 +162,86 @@ def test_thirty_days_in_another_order(
     assert feed.last is not None
     check_promises(plain_cluster, feed.store, feed.last, expected=oldest_first.documents())
     assert feed.newest_day() == DAYS[-1]
+
+
+SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "title", "body")] + [(TOMBSTONE, pa.bool_())])
+
+
+@pytest.fixture
+def small(make_feed: Any, tmp_path: Path) -> Feed:
+    """A feed of three columns whose partitions a test writes itself; deletions are remembered for five days."""
+    feed: Feed = make_feed(tmp_path, columns=["id", "title", "body"], backfill_horizon_days=5)
+    return feed
+
+
+def row(name: str, body: str = "the screen is cracked", deleted: bool = False) -> dict[str, Any]:
+    return {"id": name, "title": f"ticket {name}", "body": body, TOMBSTONE: deleted}
+
+
+def arrives(folder: Path, day: date, *rows: dict[str, Any]) -> date:
+    path = folder / f"day={day}"
+    path.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), path / "part.parquet")
+    return day
+
+
+def promoted(feed: Feed, day: date, **request: Any) -> Run:
+    ended = feed.read(day, **request)
+    assert ended.receipt["outcome"] == "promoted"
+    check_promises(feed.cluster, feed.store, ended.plan)
+    return ended
+
+
+def test_a_deletion_holds_against_older_partitions_and_full_builds(small: Feed, tmp_path: Path) -> None:
+    promoted(small, arrives(tmp_path, DAYS[10], row("a"), row("b")))
+    promoted(small, arrives(tmp_path, DAYS[12], row("b", deleted=True), row("c")))
+    assert set(small.documents()) == {"a", "c"}
+
+    older = promoted(small, arrives(tmp_path, DAYS[8], row("a", "old words"), row("b"), row("d", "old words")))
+    found = small.documents()
+    assert set(found) == {"a", "c", "d"}
+    assert found["a"]["body"] == "the screen is cracked"
+    assert older.receipt["books"] is not None
+    assert older.plan.counts.superseded == 2
+    assert small.newest_day() == DAYS[12]
+
+    again = promoted(small, DAYS[8], mode="full")
+    assert (again.plan.kind, again.plan.counts.texts_to_encode) == (BuildKind.FULL, 0)
+    assert small.documents() == found
+
+    live = observe_alias(small.cluster, small.config.alias)
+    with pytest.raises(BuildError, match=f"The partition {DAYS[5]} .* is older than {DAYS[7]}"):
+        small.read(arrives(tmp_path, DAYS[5], row("b"), row("e")))
+    assert observe_alias(small.cluster, small.config.alias) == live
+    promoted(small, DAYS[5], force_older_date=True)
+    assert set(small.documents()) == {"a", "c", "d", "e"}, "the deletion of b is not that old"
+
+
+def test_a_partition_that_is_missing_empty_repeated_or_corrected(small: Feed, tmp_path: Path) -> None:
+    promoted(small, arrives(tmp_path, DAYS[0], row("a"), row("b")))
+    with pytest.raises(CorpusError, match=f"No Parquet file at .*day={DAYS[1]}. The partition {DAYS[1]} of the feed"):
+        small.read(DAYS[1])
+    promoted(small, arrives(tmp_path, DAYS[2], row("b", "refund my order")))
+    promoted(small, arrives(tmp_path, DAYS[1], row("a", "login fails"), row("b", "login fails")))
+    found = small.documents()
+    assert (found["a"]["body"], found["b"]["body"]) == ("login fails", "refund my order")
+    assert small.newest_day() == DAYS[2]
+
+    for repeated in (DAYS[0], DAYS[1], DAYS[2], arrives(tmp_path, DAYS[3])):
+        assert small.read(repeated).receipt["outcome"] == "nothing_changed"
+    assert small.documents() == found
+
+    corrected = promoted(small, arrives(tmp_path, DAYS[2], row("b", "parcel is late"), row("", "no id")))
+    assert small.documents()["b"]["body"] == "parcel is late"
+    assert (corrected.plan.counts.dead_letters, corrected.plan.counts.rows_read) == (1, 2)
+
+
+def test_a_rollback_names_the_partitions_to_run_again(small: Feed, tmp_path: Path) -> None:
+    promoted(small, arrives(tmp_path, DAYS[0], row("a")))
+    promoted(small, arrives(tmp_path, DAYS[1], row("a", deleted=True), row("b")))
+    gone_forward = small.documents()
+    back = rollback(small.cluster, small.store, small.config, now=datetime.now(UTC), run_id="test")
+    assert set(small.documents()) == {"a"}
+    assert back.notes == [f"a feed's run reads one partition: run those again that came after it ({DAYS[1]})"]
+    promoted(small, DAYS[1])
+    assert small.documents() == gone_forward
