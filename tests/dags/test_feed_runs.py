@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from dag_help import load_bag
 from demo.feed import FeedRequest, write_feed
+from opensearch_ml.params import data_date
 from real_builds import documents
 from real_day import Day, RealDay
 from sparse_index.index.meta import read_meta
@@ -66,3 +69,36 @@ def test_partitions_out_of_order_and_one_that_is_late(day: RealDay) -> None:
     assert bodies(day) == without_deleted(monday | tuesday)
     assert newest_day(day) == TUESDAY, "the index holds the newest day it has seen"
     assert day.left_behind() == {"models": [], "groups": [], "candidates": [live]}
+
+
+def test_a_backfill_makes_a_run_for_each_day_with_its_partition(day: RealDay) -> None:
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import sync_bag_to_db
+    from airflow.models import DagRun
+    from airflow.models.backfill import ReprocessBehavior, _create_backfill
+    from airflow.utils.session import create_session
+
+    day.make_feed()
+    day.config["alias"], day.config["schedule"] = f"{day.alias}-backfill", "30 6 * * *"
+    (day.folder / "corpora" / "backfilled.yaml").write_text(yaml.safe_dump(day.config))
+    DagBundlesManager().sync_bundles_to_db()
+    sync_bag_to_db(load_bag(), "dags-folder", None)
+    first = datetime(2026, 3, 1, tzinfo=UTC)
+    backfill = _create_backfill(
+        dag_id="sparse_index__backfilled",
+        from_date=first,
+        to_date=first + timedelta(days=2, hours=23),
+        max_active_runs=3,
+        reverse=True,
+        dag_run_conf={"accept_mass_change": True},
+        triggering_user_name="test",
+        reprocess_behavior=ReprocessBehavior.NONE,
+    )
+    with create_session() as session:
+        runs = session.query(DagRun).filter(DagRun.backfill_id == backfill.id).order_by(DagRun.id).all()
+    assert [run.partition_key for run in runs] == ["2026-03-03", "2026-03-02", "2026-03-01"]
+    assert {run.logical_date for run in runs} == {None}
+    assert {str(data_date(None, run.partition_key, run.run_after)) for run in runs} == {
+        run.partition_key for run in runs
+    }
+    assert {run.conf["accept_mass_change"] for run in runs} == {True}
