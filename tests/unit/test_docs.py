@@ -102,10 +102,11 @@ def as_yaml(value: float | str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def test_the_example_is_a_valid_configuration():
+def test_the_examples_are_valid_configurations():
     text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
-    (example,) = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "include/corpora" in block]
-    assert CorpusConfig.model_validate(yaml.safe_load(example)).alias == "contracts"
+    examples = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "include/corpora" in block]
+    configs = [CorpusConfig.model_validate(yaml.safe_load(example)) for example in examples]
+    assert {config.alias: config.kind for config in configs} == {"contracts": "snapshot", "tickets-feed": "feed"}
 
 
 @pytest.mark.parametrize("name", NAMES)

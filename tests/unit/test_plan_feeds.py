@@ -13,6 +13,7 @@ import pytest
 
 from plan_help import SCHEMA, add_vectors, config_at, live_cluster, operations, planned, row, write
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.files import plan_shards
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, write_letters
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.final_manifest import write_final_manifest
@@ -199,9 +200,12 @@ def test_a_day_that_left_no_row_counts_for_the_horizon_all_the_same(feed: Feed) 
         feed.plan(MONDAY)
 
 
-def test_a_partition_without_rows_is_a_day_on_which_nothing_happened(feed: Feed) -> None:
+@pytest.mark.parametrize("files", [1, 100])
+def test_a_partition_without_rows_is_a_day_on_which_nothing_happened(feed: Feed, files: int) -> None:
     feed.run(MONDAY, row(1))
-    write(feed.folder / "corpus" / str(TUESDAY), [], schema=FEED_SCHEMA)
+    for number in range(files):
+        write(feed.folder / "corpus" / str(TUESDAY), [], f"{number}.parquet", schema=FEED_SCHEMA)
+    assert len(plan_shards(feed.config, TUESDAY)) == 1
     plan = feed.plan(TUESDAY)
     assert (plan.kind, plan.counts.rows_read, plan.counts.documents) == (BuildKind.NOTHING, 0, 1)
 

@@ -63,9 +63,7 @@ def plan_shards(config: CorpusConfig, data_date: date | None = None) -> list[Sha
     rows = sum(file.rows for file in files)
     if rows == 0 and config.kind == "snapshot":
         raise CorpusError(f"The corpus at {uri} has no rows. Nothing is changed; wait for the data.")
-    target = -(-rows // config.source.max_shards)
-    pieces = [piece for together in _together(files, target) for piece in _shards(together, target)]
-    shards = pieces or [_shard(files[0].uri, files[0].version, 0, 0, 0, 1)]
+    shards = _even(files, -(-rows // config.source.max_shards)) if rows else [_empty(files[0])]
     return [shard.model_copy(update={"number": number, "corpus": uri}) for number, shard in enumerate(shards)]
 
 
@@ -95,6 +93,16 @@ def _footer(uri: str) -> CorpusFile:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         return CorpusFile(uri, version, rows, parquet.schema_arrow.remove_metadata())
+
+
+def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:
+    for together in _together(files, target_rows):
+        yield from _shards(together, target_rows)
+
+
+def _empty(file: CorpusFile) -> Shard:
+    """Stands for all files of a corpus without rows, so that there is something to scan."""
+    return _shard(file.uri, file.version, 0, 0, 0, 1)
 
 
 def _together(files: Sequence[CorpusFile], target_rows: int) -> Iterator[list[CorpusFile]]:
