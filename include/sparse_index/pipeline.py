@@ -100,7 +100,8 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: 
             for part in plan.encode_parts:
                 encode_part(cluster, store, plan, part, model_id, cores=cores, report=report)
     finally:
-        commons.remove_build_models(cluster, plan.group)
+        if not isinstance(plan.config.encoder.model, ExistingModel):
+            commons.remove_build_models(cluster, plan.group)
 
 
 def deployed_model(cluster: Cluster, plan: Plan) -> str:
