@@ -49,7 +49,9 @@ def _command(
 
 def _request_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--mode", choices=[Mode.AUTO.value, Mode.FULL.value], default=Mode.AUTO.value)
-    command.add_argument("--data-date", type=date.fromisoformat, help="yyyy-mm-dd; of a feed, its partition (default today, UTC)")
+    command.add_argument(
+        "--data-date", type=date.fromisoformat, help="yyyy-mm-dd; of a feed, its partition (default today, UTC)"
+    )
     command.add_argument("--row-limit", type=int, help="only the first rows; never promoted")
     command.add_argument("--force-older-date", action="store_true", help="replace a newer live index")
     command.add_argument("--accept-mass-change", action="store_true", help="pass the guards")
