@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sparse_index.config.encoder import EncoderConfig
     from sparse_index.ml.waits import Verdict, Wait
 
+# The two tasks of the daily DAG between which a run must not meet another one that moves the alias.
+TURN, PROMOTE = "turn", "promote"
 _PROMOTE_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
