@@ -32,6 +32,7 @@ class Day:
     said: dict[str, str]
     xcoms: dict[str, Any]
     progress: dict[str, Any]
+    run_id: str = ""
 
 
 @dataclass
@@ -77,13 +78,17 @@ class RealDay:
 
     def run(self, before: dict[str, Callable[[RealDay], None]] | None = None, **params: Any) -> Day:
         """One run with these Params; `before[task_id]` is called once, when that task is about to work."""
-        (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
-        dag = load_dags()["sparse_index__day"]
+        self.write_config()
         self.actions = dict(before or {})
-        when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
-        defaults = {name: dag.params[name] for name in dag.params}
-        result = dag.test(run_after=when, logical_date=when, run_conf=defaults | params)
-        return _day(result)
+        return tested("sparse_index__day", params)
+
+    def operate(self, name: str, **params: Any) -> Day:
+        """One run of an operations DAG for this corpus (the janitor's is for all)."""
+        mine = {} if name == "janitor" else {"corpus": "day"}
+        return tested(f"sparse_index_{name}", mine | params)
+
+    def write_config(self) -> None:
+        (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
 
     def _interrupt_before_work(self) -> None:
         from opensearch_ml.operators.base import BuildOperator
@@ -124,6 +129,14 @@ def _names(cluster: Cluster, kind: str, part: str) -> list[str]:
     return [name for name in names if part in name]
 
 
+def tested(dag_id: str, params: dict[str, Any]) -> Day:
+    """One whole run of a DAG, its files read anew; Params that are not given take their defaults."""
+    dag = load_dags()[dag_id]
+    when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
+    defaults = {name: dag.params[name] for name in dag.params if name not in params}
+    return _day(dag.test(run_after=when, logical_date=when, run_conf=defaults | params))
+
+
 def _day(result: Any) -> Day:
     from airflow.models.task_state_store import TaskStateStoreModel
     from airflow.models.xcom import XComModel
@@ -138,7 +151,7 @@ def _day(result: Any) -> Day:
         returned = {row.task_id: row.value for row in rows if row.key == "return_value"}
         said = {row.task_id: str(row.value) for row in rows if row.key == "error"}
         progress = {row.task_id: json.loads(row.value) for row in states if row.key == "progress"}
-    return Day(str(result.state), tasks, said, returned, progress)
+    return Day(str(result.state), tasks, said, returned, progress, result.run_id)
 
 
 def delete_everything(cluster: Cluster, alias: str, folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from opensearch_ml.factory import dag_id
 from opensearch_ml.operators.base import Corpus, CorpusOperator
-from opensearch_ml.sensors import PROMOTE, TURN, turn_holders
+from opensearch_ml.turns import PROMOTE, TURN, turn_holders
 from sparse_index.errors import BuildError
 
 
