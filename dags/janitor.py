@@ -33,4 +33,4 @@ with operations_dag(
     },
 ):
     look = op.JanitorLookOperator(task_id="look")
-    op.JanitorCleanOperator(task_id="clean", found=look.output, dry_run="{{ params.dry_run }}", **LONG)
+    op.JanitorCleanOperator(task_id="clean", found=look.output, only_look="{{ params.dry_run }}", **LONG)

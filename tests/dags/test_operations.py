@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from build_plans import complete_candidate, corpus_config, make_plan
 from real_day import ROWS, RealDay
@@ -72,6 +73,12 @@ def set_state(dag_id: str, run_id: str, task_id: str, state: str | None) -> None
 
 
 def test_no_rollback_between_the_turn_and_the_promotion_of_a_daily_run(day: RealDay) -> None:
+    day.write_config()
+    never_ran = day.operate("rollback")
+    assert (
+        "has no previous generation to go back to; live is no index. Generations: none"
+        in never_ran.said["choose_target"]
+    )
     daily = day.run(mode="plan_only")
     for promote in (None, "up_for_retry"):
         set_state("sparse_index__day", daily.run_id, "promote", promote)
@@ -192,9 +199,12 @@ def test_the_janitor_says_first_and_does_then(day: RealDay) -> None:
     assert store.exists("broken/builds/20250101T000000-abcdef/receipt.json")
     assert documents(day) == ROWS
 
+    elsewhere = day.config | {"alias": "elsewhere", "store": "nosuch://store"}
+    (day.folder / "corpora" / "elsewhere.yaml").write_text(yaml.safe_dump(elsewhere))
     day.config |= {"connection": "nowhere"}
     day.write_config()
     nowhere = day.operate("janitor", dry_run=False)
+    assert "Store nosuch://store: it could not be looked at: " in nowhere.said["clean"]
     assert "connection 'nowhere' cannot be opened" in nowhere.said["clean"]
     assert store.files(ended), "nothing goes of a corpus whose cluster nobody can ask"
 

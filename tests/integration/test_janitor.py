@@ -242,4 +242,6 @@ def test_corpora_are_grouped_by_the_place_of_their_store(config: CorpusConfig) -
         config.model_copy(update={"store": uri}) for uri in (config.store, f"file://{config.store}", f"{config.store}/")
     ]
     elsewhere = config.model_copy(update={"store": f"{config.store}-2"})
-    assert by_store([*spelled, elsewhere]) == {config.store: spelled, elsewhere.store: [elsewhere]}
+    unusable = config.model_copy(update={"store": "nosuch://store"})
+    groups = by_store([*spelled, elsewhere, unusable])
+    assert groups == {config.store: spelled, elsewhere.store: [elsewhere], unusable.store: [unusable]}

@@ -16,6 +16,7 @@ import pytest
 
 from plan_help import config_at, planned, row, write
 from sparse_index.encode.vectors import SparseVector, vectors_table
+from sparse_index.errors import BuildError
 from sparse_index.index.joined import joined_rows
 from sparse_index.operations.compaction import compact, compactions, drop_sources, marker_path
 from sparse_index.operations.views import view_store
@@ -119,6 +120,21 @@ def test_a_source_that_was_written_anew_after_its_merge_is_kept_and_merged_again
     drop_sources(store, again, all_of_them)
     assert "came later" in vectors(store)
     assert len(vectors(store)) == FILES + 2
+
+
+def test_a_torn_file_is_named_and_nothing_is_deleted(store: Store) -> None:
+    ((target, sources),) = to_compact(store)
+    whole = store.read_bytes(sources[3])
+    store.write_bytes(sources[3], whole[:-40])
+    with pytest.raises(BuildError, match=rf"merged into {target} cannot be read: .* Delete the torn file"):
+        compact(store, target, sources)
+    assert not store.exists(target)
+    store.write_bytes(sources[3], whole)
+    compact(store, target, sources)
+    store.write_bytes(target, store.read_bytes(target)[:-40])
+    with pytest.raises(BuildError, match="cannot be read"):
+        drop_sources(store, target, sources)
+    assert all(store.exists(path) for path in sources)
 
 
 def test_a_view_knows_how_old_a_merge_is(store: Store) -> None:

@@ -14,10 +14,15 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import duckdb
+import pyarrow as pa
+
 from sparse_index.encode.files import merge_vectors
+from sparse_index.errors import BuildError
 from sparse_index.plan.sql import connect, parquet
 from sparse_index.store import Store
 
@@ -94,7 +99,8 @@ def compact(store: Store, target: str, sources: Sequence[str]) -> None:
     if not store.exists(marker):
         store.write_json(marker, {"target": target, "sources": list(sources)})
     if not store.exists(target):
-        merge_vectors(store, target, sources)
+        with _readable(target):
+            merge_vectors(store, target, sources)
 
 
 def drop_sources(store: Store, target: str, sources: Sequence[str]) -> None:
@@ -104,11 +110,23 @@ def drop_sources(store: Store, target: str, sources: Sequence[str]) -> None:
     goes, so that the next compaction takes all of them.
     """
     there = [path for path in sources if store.exists(path)]
-    missing = _not_in(store, target, there) if there else 0
+    with _readable(target):
+        missing = _not_in(store, target, there) if there else 0
     if missing:
         log.warning("%d vectors of what was merged into %s are not in it: its sources stay.", missing, target)
     for path in [*([] if missing else there), marker_path(target)]:
         store.delete(path)
+
+
+@contextmanager
+def _readable(target: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, duckdb.Error) as error:
+        raise BuildError(
+            f"A file that is, or is to be, merged into {target} cannot be read: {error}. Nothing was deleted. Delete the torn "
+            "file; its texts are encoded again."
+        ) from error
 
 
 def _not_in(store: Store, target: str, sources: Sequence[str]) -> int:

@@ -29,8 +29,15 @@ def by_store(configs: Iterable[CorpusConfig]) -> dict[str, list[CorpusConfig]]:
     """Address of a store -> the corpora that use it. One place under two spellings is one store."""
     groups: dict[str, list[CorpusConfig]] = {}
     for config in configs:
-        groups.setdefault(Store(config.store).full("").rstrip("/"), []).append(config)
+        groups.setdefault(_place(config.store), []).append(config)
     return groups
+
+
+def _place(uri: str) -> str:
+    try:
+        return Store(uri).full("").rstrip("/")
+    except ConfigError:  # who looks at it will say why
+        return uri
 
 
 def look(clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, runs: Runs) -> Cleanup:

@@ -25,16 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Household:
-    """All corpora whose files can be used, by the store they share, with the clusters that could be opened."""
+    """All corpora whose files can be used, by the store they share; the clusters that could be opened, by connection;
+    `dag_ids`: alias -> daily DAG."""
 
     stores: dict[str, list[CorpusConfig]]
     clusters: dict[str, Cluster]
-    names: dict[str, str]
+    dag_ids: dict[str, str]
 
     def runs(self, context: Any, store: Store) -> AirflowRuns:
-        """`names`: alias -> corpus."""
-        dag_ids = {alias: dag_id(corpus) for alias, corpus in self.names.items()}
-        return AirflowRuns(context, store, dag_ids, (ROLLBACK_DAG,))
+        return AirflowRuns(context, store, self.dag_ids, beside=(ROLLBACK_DAG,))
 
 
 class JanitorOperator(BaseOperator):
@@ -63,8 +62,8 @@ class JanitorOperator(BaseOperator):
                 cluster = self._opened(stack, conn_id)
                 if cluster is not None:
                     clusters[conn_id] = cluster
-            names = {config.alias: name for name, config in configs.items()}
-            yield Household(by_store(configs.values()), clusters, names)
+            dag_ids = {config.alias: dag_id(name) for name, config in configs.items()}
+            yield Household(by_store(configs.values()), clusters, dag_ids)
 
     def _opened(self, stack: ExitStack, conn_id: str) -> Cluster | None:
         from opensearch_ml.hooks import OpenSearchMLHook
@@ -103,20 +102,21 @@ class JanitorLookOperator(JanitorOperator):
 
 
 class JanitorCleanOperator(JanitorOperator):
-    """Does what the look decided, as far as it still holds; skips itself in a dry run and when there is nothing to do.
+    """Does what the look decided, as far as it still holds; skips itself in a dry run.
 
     Fails at its end when something could not be done or needs a person; all else was done.
     """
 
-    template_fields = ("found", "dry_run")
+    template_fields = ("found", "only_look")
 
-    def __init__(self, *, found: list[dict[str, Any]], dry_run: Any, **kwargs: Any) -> None:
+    def __init__(self, *, found: list[dict[str, Any]], only_look: bool | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.found = found
-        self.dry_run = dry_run
+        self.only_look = only_look
 
     def execute(self, context: Any) -> Any:
-        if self.dry_run not in (False, "False"):
+        # A rendered template is text. Whatever is not clearly "no" is a dry run.
+        if self.only_look not in (False, "False"):
             raise AirflowSkipException("A dry run: the log of 'look' says what would be done.")
         return super().execute(context)
 
