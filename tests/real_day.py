@@ -32,7 +32,7 @@ class Day:
     said: dict[str, str]
     xcoms: dict[str, Any]
     progress: dict[str, Any]
-    run_id: str = ""
+    run_id: str
 
 
 @dataclass
@@ -78,17 +78,13 @@ class RealDay:
 
     def run(self, before: dict[str, Callable[[RealDay], None]] | None = None, **params: Any) -> Day:
         """One run with these Params; `before[task_id]` is called once, when that task is about to work."""
-        self.write_config()
-        self.actions = dict(before or {})
-        return tested("sparse_index__day", params)
-
-    def operate(self, name: str, **params: Any) -> Day:
-        """One run of an operations DAG for this corpus (the janitor's is for all)."""
-        mine = {} if name == "janitor" else {"corpus": "day"}
-        return tested(f"sparse_index_{name}", mine | params)
-
-    def write_config(self) -> None:
         (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
+        dag = load_dags()["sparse_index__day"]
+        self.actions = dict(before or {})
+        when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
+        defaults = {name: dag.params[name] for name in dag.params}
+        result = dag.test(run_after=when, logical_date=when, run_conf=defaults | params)
+        return _day(result)
 
     def _interrupt_before_work(self) -> None:
         from opensearch_ml.operators.base import BuildOperator
@@ -115,6 +111,17 @@ class RealDay:
             "candidates": sorted(name for name in indices if name != self.live()),
         }
 
+    def operate(self, name: str, **params: Any) -> Day:
+        """One run of an operations DAG for this corpus (the janitor's is for all)."""
+        dag = load_dags()[f"sparse_index_{name}"]
+        mine = {} if name == "janitor" else {"corpus": "day"}
+        when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
+        answers = {question: dag.params[question] for question in dag.params if question not in mine} | mine | params
+        return _day(dag.test(run_after=when, logical_date=when, run_conf=answers))
+
+    def write_config(self) -> None:
+        (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
+
 
 def _names(cluster: Cluster, kind: str, part: str) -> list[str]:
     from sparse_index.errors import TerminalError
@@ -127,14 +134,6 @@ def _names(cluster: Cluster, kind: str, part: str) -> list[str]:
         raise
     names = (hit["_source"].get("name", "") for hit in answer["hits"]["hits"])
     return [name for name in names if part in name]
-
-
-def tested(dag_id: str, params: dict[str, Any]) -> Day:
-    """One whole run of a DAG, its files read anew; Params that are not given take their defaults."""
-    dag = load_dags()[dag_id]
-    when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
-    defaults = {name: dag.params[name] for name in dag.params if name not in params}
-    return _day(dag.test(run_after=when, logical_date=when, run_conf=defaults | params))
 
 
 def _day(result: Any) -> Day:
