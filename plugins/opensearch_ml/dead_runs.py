@@ -27,7 +27,7 @@ def _run_id(store: Store, alias: str, build_id: str) -> str | None:
 
     try:
         return str(store.read_json(plan_path(alias, build_id))["request"]["run_id"])
-    except (FileNotFoundError, KeyError, TypeError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -78,6 +78,8 @@ def test_a_build_whose_plan_names_no_run_is_nobody_s(store, plan) -> None:
     store.write_json(PLAN, plan)
     assert is_live(context("failed"), store, DAG_ID, "tickets", "b1") is None
     assert is_live(context("failed"), store, DAG_ID, "tickets", "without-a-plan") is None
+    store.write_json("a-file", {})
+    assert is_live(context("failed"), Store(store.full("a-file")), DAG_ID, "tickets", "b1") is None
 
 
 @pytest.mark.parametrize(
