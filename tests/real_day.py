@@ -33,6 +33,7 @@ class Day:
     said: dict[str, str]
     xcoms: dict[str, Any]
     progress: dict[str, Any]
+    run_id: str
 
 
 @dataclass
@@ -129,6 +130,17 @@ class RealDay:
             "candidates": sorted(name for name in indices if name != self.live()),
         }
 
+    def operate(self, name: str, **params: Any) -> Day:
+        """One run of an operations DAG for this corpus (the janitor's is for all)."""
+        dag = load_dags()[f"sparse_index_{name}"]
+        mine = {} if name == "janitor" else {"corpus": "day"}
+        when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
+        answers = {question: dag.params[question] for question in dag.params if question not in mine} | mine | params
+        return _day(dag.test(run_after=when, logical_date=when, run_conf=answers))
+
+    def write_config(self) -> None:
+        (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
+
 
 def _names(cluster: Cluster, kind: str, part: str) -> list[str]:
     from sparse_index.errors import TerminalError
@@ -174,7 +186,7 @@ def _day(result: Any) -> Day:
         returned = {row.task_id: row.value for row in rows if row.key == "return_value"}
         said = {row.task_id: str(row.value) for row in rows if row.key == "error"}
         progress = {row.task_id: json.loads(row.value) for row in states if row.key == "progress"}
-    return Day(str(result.state), tasks, said, returned, progress)
+    return Day(str(result.state), tasks, said, returned, progress, result.run_id)
 
 
 def delete_everything(cluster: Cluster, alias: str, folder: Path) -> None:

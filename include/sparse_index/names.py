@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 MARK = "sparse-index"
-_BUILD_ID = r"\d{8}T\d{6}-[0-9a-f]{6}"
+BUILD_ID = r"\d{8}T\d{6}-[0-9a-f]{6}"
 # Index names are lower case; a build id is not, so the `T` is written small there.
-_CANDIDATE = re.compile(rf"^(?P<alias>.+)--b(?P<build_id>{_BUILD_ID.replace('T', 't')})$")
-_GROUP = re.compile(rf"^{MARK}--(?P<alias>.+)--b(?P<build_id>{_BUILD_ID})$")
+_CANDIDATE = re.compile(rf"^(?P<alias>.+)--b(?P<build_id>{BUILD_ID.replace('T', 't')})$")
+_GROUP = re.compile(rf"^{MARK}--(?P<alias>.+)--b(?P<build_id>{BUILD_ID})$")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,22 @@ from sparse_index.errors import ConfigError
 
 VECTORS = "vectors"
 _OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
+# Under which of these a file system tells when a file was written.
+_MODIFIED = ("mtime", "LastModified", "last_modified", "created")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as a listing shows it; `modified`: when it was written, UTC."""
+
+    path: str
+    size_bytes: int
+    modified: datetime
+
+    @property
+    def is_leftover(self) -> bool:
+        """What a writer or a query of ours leaves when it is killed: a temporary file, or one in a spill folder."""
+        return _OWN_TEMPORARY.search(self.path) is not None
 
 
 class Store:
@@ -59,19 +76,13 @@ class Store:
         paths = (posixpath.relpath(str(name), self._root) for name in found)
         return sorted(path for path in paths if path.endswith(suffix) and not is_temporary(path))
 
-    def temporary_files(self) -> list[str]:
-        """Paths of what writers and queries left when they were killed: our temporary files and spill folders."""
-        found = self.filesystem.find(self._root)
-        paths = (posixpath.relpath(str(name), self._root) for name in found)
-        return sorted(path for path in paths if _OWN_TEMPORARY.search(path))
-
-    def modified_at(self, path: str) -> datetime:
-        """When the file was written, UTC."""
-        when: datetime = self.filesystem.modified(self._address(path))
-        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-
-    def size_bytes(self, path: str) -> int:
-        return int(self.filesystem.size(self._address(path)))
+    def listing(self) -> list[StoredFile]:
+        """Every file of the store, temporary ones too, by path: one listing, so nothing changes between two questions."""
+        found = self.filesystem.find(self._root, detail=True)
+        return [
+            StoredFile(posixpath.relpath(str(name), self._root), int(info["size"]), _modified(info))
+            for name, info in sorted(found.items())
+        ]
 
     def delete(self, path: str) -> None:
         """Delete one file; already gone is success."""
@@ -147,6 +158,13 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
             f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
         ) from error
     return filesystem, str(path)
+
+
+def _modified(info: dict[str, Any]) -> datetime:
+    when = next(info[key] for key in _MODIFIED if key in info)
+    if isinstance(when, datetime):
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(when, UTC)
 
 
 def temporary_name(name: str) -> str:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 PREFIX = "sparse_index__"
 TAG = "sparse-index"
 BROKEN_TAG = "broken"
+OPERATIONS_TAG = "operations"
 UNPAUSED_VARIABLE = "SPARSE_INDEX_DEMO"
+JANITOR_VARIABLE = "SPARSE_INDEX_JANITOR"
+ROLLBACK = "rollback"
 _START = datetime(2025, 1, 1, tzinfo=UTC)
 
 # `execution_timeout` bounds one attempt of a task. Never set `dagrun_timeout`: it skips the teardowns.
@@ -39,6 +42,19 @@ TOLD: dict[str, Any] = {"on_failure_callback": FailureNotifier()}
 
 def dag_id(corpus: str) -> str:
     return f"{PREFIX}{corpus}"
+
+
+def operations_dag_id(name: str) -> str:
+    """One underscore less than a corpus's, so that no corpus can have it."""
+    return f"sparse_index_{name}"
+
+
+ROLLBACK_DAG = operations_dag_id(ROLLBACK)
+
+
+def janitor_cleans() -> bool:
+    """Whether somebody has said, in Airflow's environment, that scheduled runs of the janitor may delete."""
+    return os.environ.get(JANITOR_VARIABLE) == "clean"
 
 
 def corpus_dags(wire: Callable[[str, CorpusConfig], None], doc: str) -> Iterator[DAG]:
@@ -72,6 +88,21 @@ def _dag(corpus: str, config: CorpusConfig, doc: str) -> DAG:
         tags=[TAG, *config.tags],
         params=trigger_form(),
         default_args=TASK_DEFAULTS | {"owner": config.owner},
+    )
+
+
+def operations_dag(name: str, doc: str | None, *, schedule: str | None = None, **arguments: Any) -> DAG:
+    """A DAG for all corpora: one that a person triggers works at once, one with a schedule begins paused. Failures are told."""
+    return DAG(
+        operations_dag_id(name),
+        doc_md=doc,
+        schedule=schedule,
+        start_date=_START,
+        catchup=False,
+        is_paused_upon_creation=schedule is not None,
+        tags=[TAG, OPERATIONS_TAG],
+        default_args=TASK_DEFAULTS | TOLD | {"owner": TAG},
+        **arguments,
     )
 
 

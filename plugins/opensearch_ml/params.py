@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
+from opensearch_ml.corpora import corpus_names
+
 if TYPE_CHECKING:
     from sparse_index.plan.model import RunRequest
 
@@ -53,6 +55,16 @@ def trigger_form() -> dict[str, Param]:
             description="Build even if more documents changed or vanished than the corpus's limits allow.",
         ),
     }
+
+
+def corpus_choice() -> Param:
+    """Which corpus an operation is for. No default: nobody rolls back the wrong one by pressing a button too early."""
+    return Param(
+        type="string",
+        enum=corpus_names(),
+        title="Corpus",
+        description="The name of its file in include/corpora, and of its daily DAG without the prefix.",
+    )
 
 
 def run_request(context: Any) -> RunRequest:

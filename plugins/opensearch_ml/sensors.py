@@ -11,13 +11,12 @@ from airflow.sdk import BaseSensorOperator
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.operators.base import PLAN_TASK, Build, open_build
 from opensearch_ml.triggers import ModelWaitTrigger
+from opensearch_ml.turns import turn_holders
 from sparse_index.errors import ModelError
 
 if TYPE_CHECKING:
     from sparse_index.config.encoder import EncoderConfig
     from sparse_index.ml.waits import Verdict, Wait
-
-_PROMOTE_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 class TurnSensor(BaseSensorOperator):
@@ -40,15 +39,6 @@ class TurnSensor(BaseSensorOperator):
         if holders:
             self.log.info("Waiting for %s to end its '%s'.", ", ".join(holders), self.until)
         return not holders
-
-
-def turn_holders(states: dict[str, dict[str, str | None]], *, own_run: str, turn: str, until: str) -> list[str]:
-    """The other runs that passed `turn` and have not ended `until`; `states` is run id -> task id -> state."""
-    return [
-        run_id
-        for run_id, tasks in states.items()
-        if run_id != own_run and tasks.get(turn) == "success" and tasks.get(until) not in _PROMOTE_ENDED
-    ]
 
 
 class ModelWaitSensor(BaseSensorOperator):

@@ -1,33 +1,57 @@
-"""What cannot be proven dead is live: only then may preflight leave other builds' models alone by default."""
+"""Only a run that Airflow says has ended is dead: silence, a run it does not know, and an odd plan prove nothing."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from typing import Any
 
+import httpx
 import pytest
+from airflow.sdk.api.client import ServerResponseError
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-from airflow.sdk.execution_time.comms import DagRunStateResult, ErrorResponse
+from airflow.sdk.execution_time.comms import ErrorResponse
 
-from opensearch_ml.dead_runs import is_live
+from opensearch_ml.dead_runs import AirflowRuns, is_live
 from opensearch_ml.operators.corpus import workers_share_files
 from sparse_index.store import Store
 
+DAG_ID = "sparse_index__tickets"
+PLAN = "tickets/builds/b1/plan.json"
 
-def context(state: str | None) -> dict:
-    def get_dagrun_state(dag_id: str, run_id: str) -> str:
-        if state is None:
-            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
-        return DagRunStateResult(state=state).state
 
-    return {"ti": SimpleNamespace(dag_id="sparse_index__tickets", get_dagrun_state=get_dagrun_state)}
+def from_worker(status: int | None) -> Exception:
+    return AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": status}))
+
+
+def from_dag_test(status: int) -> Exception:
+    request = httpx.Request("GET", "http://airflow")
+    return ServerResponseError("no", request=request, response=httpx.Response(status, request=request))
+
+
+class Ti:
+    """Airflow's answers about runs: a state for the run `r1`, or an error; and how many runs of a DAG are at work."""
+
+    def __init__(self, answer: str | Exception, **running: int) -> None:
+        self.answer, self.running = answer, running
+
+    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
+        assert (dag_id, run_id) == (DAG_ID, "r1")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def get_dr_count(self, dag_id: str, states: list[str]) -> int:
+        assert states == ["running"]
+        return self.running.get(dag_id, 0)
+
+
+def context(answer: str | Exception, **running: int) -> dict[str, Any]:
+    return {"ti": Ti(answer, **running)}
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch) -> Store:
+def store(tmp_path) -> Store:
     store = Store(str(tmp_path))
-    store.write_bytes("tickets/builds/b1/plan.json", b"{}")
-    plan = SimpleNamespace(request=SimpleNamespace(run_id="r1"))
-    monkeypatch.setattr("sparse_index.plan.model.load_plan", lambda store, path: plan)
+    store.write_json(PLAN, {"request": {"run_id": "r1"}})
     return store
 
 
@@ -35,15 +59,36 @@ def store(tmp_path, monkeypatch) -> Store:
     ("state", "live"), [("running", True), ("queued", True), ("success", False), ("failed", False)]
 )
 def test_a_build_lives_as_long_as_its_run(store, state, live) -> None:
-    assert is_live(context(state), store, "tickets", "b1") is live
+    assert is_live(context(state), store, DAG_ID, "tickets", "b1") is live
 
 
-def test_a_run_that_airflow_does_not_know_may_be_somebody_else_s(store) -> None:
-    assert is_live(context(None), store, "tickets", "b1") is True
+@pytest.mark.parametrize("error", [from_worker(404), from_dag_test(404)])
+def test_a_run_that_airflow_does_not_know_may_be_somebody_else_s(store, error) -> None:
+    assert is_live(context(error), store, DAG_ID, "tickets", "b1") is None
 
 
-def test_a_build_without_a_plan_cannot_be_proven_dead(store) -> None:
-    assert is_live(context("failed"), store, "tickets", "b2") is True
+@pytest.mark.parametrize("error", [from_worker(500), from_worker(None), from_dag_test(503)])
+def test_an_airflow_that_does_not_answer_has_not_said_that_a_run_ended(store, error) -> None:
+    with pytest.raises(type(error)):
+        is_live(context(error), store, DAG_ID, "tickets", "b1")
+
+
+@pytest.mark.parametrize("plan", [None, {}, {"request": None}, ["odd"]])
+def test_a_build_whose_plan_names_no_run_is_nobody_s(store, plan) -> None:
+    store.write_json(PLAN, plan)
+    assert is_live(context("failed"), store, DAG_ID, "tickets", "b1") is None
+    assert is_live(context("failed"), store, DAG_ID, "tickets", "without-a-plan") is None
+    store.write_json("a-file", {})
+    assert is_live(context("failed"), Store(store.full("a-file")), DAG_ID, "tickets", "b1") is None
+
+
+@pytest.mark.parametrize(
+    ("running", "busy"), [({}, False), ({DAG_ID: 2}, True), ({"rollback": 1}, True), ({"sparse_index__news": 1}, False)]
+)
+def test_a_corpus_is_busy_with_its_own_runs_and_with_a_rollback(store, running, busy) -> None:
+    runs = AirflowRuns(context("failed", **running), store, {"tickets": DAG_ID}, ("rollback",))
+    assert runs.is_running("tickets") is busy
+    assert runs.is_live("tickets", "b1") is False
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.base import TimeRestriction
 
 from dag_help import load_dags
+from opensearch_ml.factory import PREFIX
 
 BROKEN = """
 alias: My--Alias
@@ -29,7 +30,7 @@ def corpora(tmp_path, root, monkeypatch):
 def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora) -> None:
     (corpora / "bad.yaml").write_text(BROKEN)
     dags = load_dags()
-    assert set(dags) == {"sparse_index__good", "sparse_index__bad"}
+    assert {dag_id for dag_id in dags if dag_id.startswith(PREFIX)} == {"sparse_index__good", "sparse_index__bad"}
     assert "broken" not in dags["sparse_index__good"].tags
     bad = dags["sparse_index__bad"]
     assert "broken" in bad.tags
@@ -57,7 +58,7 @@ def test_two_files_with_one_alias_are_both_broken_and_name_each_other(corpora) -
 def test_only_the_dag_that_a_task_needs_is_built(corpora, monkeypatch) -> None:
     (corpora / "bad.yaml").write_text(BROKEN)
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "sparse_index__good")
-    assert set(load_dags()) == {"sparse_index__good"}
+    assert {dag_id for dag_id in load_dags() if dag_id.startswith(PREFIX)} == {"sparse_index__good"}
 
 
 @pytest.mark.parametrize("schedule", ["nonsense", "0 25 * * *", "@once", "@continuous"])

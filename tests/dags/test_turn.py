@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opensearch_ml.sensors import turn_holders
+from opensearch_ml.turns import turn_holders
 
 
 def holders(**others: dict[str, str | None]) -> list[str]:

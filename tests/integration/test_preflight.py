@@ -259,6 +259,18 @@ def test_what_dead_runs_left_is_swept_and_a_live_run_keeps_everything(
     assert preflight(plain_cluster, config, Store(config.store), is_live=lambda _: True).swept == ()
 
 
+def test_a_build_that_no_scheduler_knows_is_swept_when_it_left_its_receipt(
+    plain_cluster: Cluster, config: CorpusConfig
+) -> None:
+    """The same proof as the janitor's: such a build was made from the command line."""
+    store, ended, perhaps_alive = Store(config.store), *(build_of(plain_cluster, config, second) for second in (1, 2))
+    build_of(plain_cluster, config, 3)
+    for plan in (ended, perhaps_alive):
+        store.write_json(f"{plan.folder}/plan.json", {})
+    store.write_json(f"{ended.folder}/receipt.json", {})
+    assert preflight(plain_cluster, config, store, is_live=lambda _: None).swept == (ended.candidate,)
+
+
 def test_a_dead_runs_model_that_a_pipeline_needs_is_kept_and_named(
     plain_cluster: Cluster, config: CorpusConfig, demo_models: Path
 ) -> None:

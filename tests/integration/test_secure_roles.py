@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from build_plans import complete_candidate, make_plan
+from fake_runs import FakeRuns
 from local_cluster import LocalCluster
+from ml_verbs import registered
 from real_builds import real_config, rows, write_corpus
 from secure_accounts import accounts, without_own_index
 from sparse_index.cluster import Cluster
-from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.corpus import CorpusConfig, RetentionConfig
 from sparse_index.errors import AccessError
 from sparse_index.index.alias import observe_alias
 from sparse_index.ml import commons
+from sparse_index.operations.cleanup import Kind
+from sparse_index.operations.janitor import clean, look
+from sparse_index.operations.rollback import choose_target, roll_back
 from sparse_index.pipeline import run
 from sparse_index.plan.model import BuildKind, Plan, RunRequest
 from sparse_index.roles import role_bodies
@@ -83,6 +89,34 @@ def test_the_build_role_builds_clones_promotes_and_cleans_up(hardened: Cluster, 
     assert (first.kind, second.kind) == (BuildKind.FULL, BuildKind.DELTA)
     assert observe_alias(hardened, ALIAS).members == (second.candidate,)
     assert hardened.get(f"/{ALIAS}/_count")["count"] == 19
+    assert commons.marked_groups(hardened, ALIAS) == []
+    everything = {"query": {"match_all": {}}}
+    assert hardened.post("/_plugins/_ml/models/_search", everything)["hits"]["hits"] == []
+
+
+def test_the_build_role_goes_back_and_forward(
+    hardened: Cluster, builder: Cluster, config: CorpusConfig, plans: list[Plan]
+) -> None:
+    store, now = Store(config.store), datetime.now(UTC)
+    for plan, index in ((plans[0], "previous"), (plans[1], plans[1].candidate)):
+        target = choose_target(builder, config, index, now=now, run_id="test")
+        done = roll_back(builder, store, config, target, now=now)
+        assert (done.live, done.notes) == (plan.candidate, [])
+        assert observe_alias(hardened, ALIAS).members == (plan.candidate,)
+
+
+def test_the_build_role_tidies_up(hardened: Cluster, builder: Cluster, config: CorpusConfig, plans: list[Plan]) -> None:
+    """A model in its group, a candidate and a generation, as the administrator sees them afterwards."""
+    dead = make_plan(config, build_id="20250101T000000-abcdef")
+    complete_candidate(builder, dead)
+    registered(builder, config.encoder, dead.group)
+    narrow = config.model_copy(update={"retention": RetentionConfig(generations=0)})
+    store, clusters, now = Store(config.store), {config.connection: builder}, datetime.now(UTC)
+    runs = FakeRuns({plan.build_id: False for plan in (dead, *plans)})
+    decided = look(clusters, store, [narrow], now=now, runs=runs)
+    done = clean(clusters, store, [narrow], decided, now=now, runs=runs)
+    assert {action.kind for action in done.actions} == {Kind.MODELS, Kind.CANDIDATE, Kind.GENERATION}
+    assert set(hardened.get(f"/{ALIAS}--b*/_alias")) == {plans[1].candidate}
     assert commons.marked_groups(hardened, ALIAS) == []
     everything = {"query": {"match_all": {}}}
     assert hardened.post("/_plugins/_ml/models/_search", everything)["hits"]["hits"] == []

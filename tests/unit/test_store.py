@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,7 +36,26 @@ def test_what_was_written_is_read_back(store: Store) -> None:
     assert store.read_json("a/c.json") == {"n": 1, "text": "🦊"}
     assert store.read_table("a/d.parquet", ["n"])["n"].to_pylist() == list(range(5))
     assert [batch.num_rows for batch in store.batches("a/d.parquet", 2)] == [2, 2, 1]
-    assert store.size_bytes("a/b.bin") == 2
+
+
+def test_a_listing_says_how_large_and_how_old_each_file_is(store: Store) -> None:
+    assert store.listing() == []
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    for path in ("a/b.bin", "a/.b.bin.0123abcd.tmp", ".spill-x.tmp/1.arrow", "theirs.tmp"):
+        store.filesystem.pipe_file(store.full(path), b"12") if not store.is_local else _write(Path(store.full(path)))
+    listed = {file.path: file for file in store.listing()}
+    assert sorted(listed) == [".spill-x.tmp/1.arrow", "a/.b.bin.0123abcd.tmp", "a/b.bin", "theirs.tmp"]
+    assert {file.size_bytes for file in listed.values()} == {2}
+    assert all(before <= file.modified <= datetime.now(UTC) for file in listed.values())
+    assert {path for path, file in listed.items() if file.is_leftover} == {
+        ".spill-x.tmp/1.arrow",
+        "a/.b.bin.0123abcd.tmp",
+    }
+
+
+def _write(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"12")
 
 
 def test_files_are_listed_below_their_folder(store: Store) -> None:

@@ -10,7 +10,7 @@ other's work.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,26 +54,25 @@ class PartFiles:
         """Make one file of all; chunks go only after it is there. Gives its number of vectors."""
         chunks = self.chunk_paths()
         if chunks:
-            rows = self._write_merged(self.paths())
+            rows = merge_vectors(self._store, self.merged_path, self.paths())
             for path in chunks:
                 self._store.delete(path)
             return rows
         return self._store.read_table(self.merged_path, ["text_hash"]).num_rows if self.paths() else 0
 
-    def _write_merged(self, paths: list[str]) -> int:
-        """One row group after the other, so that memory does not grow with the part; a hash is written once."""
-        seen: set[str] = set()
-        with (
-            self._store.writing(self.merged_path) as local,
-            pq.ParquetWriter(local, VECTOR_SCHEMA, compression="zstd") as writer,
-        ):
-            for path in paths:
-                self._copy(path, writer, seen)
-        return len(seen)
 
-    def _copy(self, path: str, writer: pq.ParquetWriter, seen: set[str]) -> None:
-        for batch in self._store.batches(path, ROW_GROUP_ROWS):
-            hashes = batch.column("text_hash").to_pylist()
-            fresh = pa.array([text_hash not in seen for text_hash in hashes])
-            writer.write_batch(batch.filter(fresh), row_group_size=ROW_GROUP_ROWS)
-            seen.update(hashes)
+def merge_vectors(store: Store, target: str, sources: Sequence[str]) -> int:
+    """Make one file of all, a row group in memory at a time; a hash is written once. Gives its number of vectors."""
+    seen: set[str] = set()
+    with store.writing(target) as local, pq.ParquetWriter(local, VECTOR_SCHEMA, compression="zstd") as writer:
+        for path in sources:
+            _copy(store, path, writer, seen)
+    return len(seen)
+
+
+def _copy(store: Store, path: str, writer: pq.ParquetWriter, seen: set[str]) -> None:
+    for batch in store.batches(path, ROW_GROUP_ROWS):
+        hashes = batch.column("text_hash").to_pylist()
+        fresh = pa.array([text_hash not in seen for text_hash in hashes])
+        writer.write_batch(batch.filter(fresh), row_group_size=ROW_GROUP_ROWS)
+        seen.update(hashes)

@@ -39,10 +39,22 @@ def own_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
     A fresh clone still carries the `_meta` of the index it was cloned from: it is nobody's generation, and counts
     as a failed candidate.
     """
+    return own_and_unreadable(cluster, alias)[0]
+
+
+def own_and_unreadable(cluster: Cluster, alias: str) -> tuple[list[OwnIndex], list[str]]:
+    """`own_indices`, and the names of those that are ours by name while their `_meta` does not say so."""
     members = set(observe_alias(cluster, alias).members)
     answer: Json = cluster.get(f"/{candidate_pattern(alias)}/_mapping", ignore_unavailable="true")
-    found = (_own(name, body, alias, name in members) for name, body in answer.items())
-    return sorted((index for index in found if index), key=lambda index: index.name, reverse=True)
+    found = {name: _own(name, body, alias, name in members) for name, body in answer.items()}
+    unreadable = [name for name, index in found.items() if index is None and _claims(name, alias)]
+    own = [index for index in found.values() if index is not None]
+    return sorted(own, key=lambda index: index.name, reverse=True), sorted(unreadable)
+
+
+def _claims(name: str, alias: str) -> bool:
+    owner = parse_candidate(name)
+    return owner is not None and owner.alias == alias
 
 
 def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:

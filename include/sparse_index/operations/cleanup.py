@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from sparse_index.build_state import BuildState
 from sparse_index.index.generations import kept_and_surplus
 from sparse_index.operations.compaction import compactions
-from sparse_index.operations.views import BuildView, CorpusView, RunState, StoreView
+from sparse_index.operations.views import REPORTS, BuildView, CorpusView, StoreView
 from sparse_index.plan.model import Frozen
 
 CANDIDATE_KEPT = timedelta(days=3)
 BULKY_KEPT = timedelta(days=2)
-TEMPORARY_KEPT = timedelta(days=1)
-SUPERSEDED_KEPT = timedelta(days=1)
+# A task may spill for as long as it runs: a day by its time-out, and longer from the command line.
+LEFTOVERS_KEPT = timedelta(days=7)
+MERGED_KEPT = timedelta(days=1)
 DOUBTFUL_AFTER = timedelta(days=7)
 
 
@@ -30,11 +32,12 @@ class Kind(StrEnum):
     GENERATION = "generation"
     FILES = "files"
     COMPACT = "compact"
+    MERGED = "merged"
 
 
 class Action(Frozen):
     """One thing to do. `name`: a model group, an index, or what the files are; `paths`: files of the store; `target`: the
-    file that a compaction writes."""
+    file that a compaction makes, or that holds what was merged."""
 
     kind: Kind
     name: str
@@ -47,6 +50,19 @@ class Action(Frozen):
         files = f" ({len(self.paths)} files)" if self.paths else ""
         return f"{self.kind.value}: {self.name}{files}: {self.reason}"
 
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        return self.kind, self.alias, self.name, self.target
+
+    def narrowed_to(self, other: Action | None) -> Action | None:
+        """This action for the paths that both name; None when nothing is left of it."""
+        if other is None:
+            return None
+        if self.kind is not Kind.FILES:
+            return self if self.paths == other.paths else None
+        paths = tuple(path for path in self.paths if path in set(other.paths))
+        return self.model_copy(update={"paths": paths}) if paths else None
+
 
 class Cleanup(Frozen):
     """`notes`: worth knowing, needs nobody; `unproven`: what a person has to decide."""
@@ -57,23 +73,30 @@ class Cleanup(Frozen):
     unproven: list[str]
 
     def __str__(self) -> str:
-        lines = [f"{len(self.actions)} things to tidy up.", *map(str, self.actions)]
-        return "\n".join(
-            [*lines, *(f"note: {note}" for note in self.notes), *(f"unproven: {it}" for it in self.unproven)]
-        )
+        lines = [f"{len(self.actions)} thing(s) to tidy up.", *map(str, self.actions)]
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(lines + [f"unproven: {doubt}" for doubt in self.unproven])
+
+    def still_in(self, now: Cleanup) -> Cleanup:
+        """What of this cleanup a later look decides again; the rest is no longer true, and stays."""
+        known = {action.place: action for action in now.actions}
+        both = (action.narrowed_to(known.get(action.place)) for action in self.actions)
+        return now.model_copy(update={"actions": [action for action in both if action]})
 
 
 def plan_cleanup(views: Sequence[CorpusView], store: StoreView, now: datetime, failures: Sequence[str] = ()) -> Cleanup:
     """The actions for one store and all corpora that use it. `failures`: corpora that could not be looked at, in words;
-    everything of theirs stays."""
+    everything of theirs stays, and so does what corpora share."""
     actions = [action for view in views for action in _corpus_actions(view, now)]
     doubts = [doubt for view in views for doubt in _doubts(view, now)]
-    known = {view.alias for view in views}
-    strangers = sorted({plan.alias for plan in store.plans} - known)
-    notes = [f"the store has builds of '{alias}', which was not looked at; they stay" for alias in strangers]
     going = {path for action in actions for path in action.paths}
-    actions += _store_actions(views, store, going, now)
-    return Cleanup(at=now, actions=actions, notes=notes, unproven=[*failures, *doubts])
+    reasons = _reasons_to_keep_vectors(views, store, failures)
+    if not reasons:
+        actions += _vector_actions(views, store, going, now)
+    actions += _store_actions(views, store, now)
+    notes = [*_strangers(views, store), *(f"all vectors stay: {reason}" for reason in reasons)]
+    nonempty = [action for action in actions if action.kind is not Kind.FILES or action.paths]
+    return Cleanup(at=now, actions=nonempty, notes=notes, unproven=[*failures, *doubts])
 
 
 def _corpus_actions(view: CorpusView, now: datetime) -> Iterator[Action]:
@@ -87,7 +110,7 @@ def _corpus_actions(view: CorpusView, now: datetime) -> Iterator[Action]:
 
 def _models(view: CorpusView) -> Iterator[Action]:
     for group, build_id in view.groups:
-        if view.state(build_id) is RunState.ENDED:
+        if view.state(build_id) is BuildState.ENDED:
             yield Action(kind=Kind.MODELS, alias=view.alias, name=group, reason=f"build {build_id} has ended")
 
 
@@ -95,13 +118,14 @@ def _candidates(view: CorpusView, now: datetime) -> Iterator[Action]:
     """The newest one stays for some days, to be looked at."""
     for place, index in enumerate(view.failed_candidates):
         old = now - build_time(index.meta.build_id) > CANDIDATE_KEPT
-        if view.state(index.meta.build_id) is RunState.ENDED and (place > 0 or old):
+        if view.state(index.meta.build_id) is BuildState.ENDED and (place > 0 or old):
             reason = f"build {index.meta.build_id} has ended and never went live"
             yield Action(kind=Kind.CANDIDATE, alias=view.alias, name=index.name, reason=reason)
 
 
 def _generations(view: CorpusView) -> Iterator[Action]:
-    if view.is_busy:
+    """Without a live index of ours somebody is at work on the alias, and may need any of them."""
+    if view.is_busy or not any(index.live for index in view.indices):
         return
     for name in kept_and_surplus(view.indices, view.config)[1]:
         reason = f"beyond retention.generations ({view.config.retention.generations})"
@@ -109,55 +133,59 @@ def _generations(view: CorpusView) -> Iterator[Action]:
 
 
 def _build_files(view: CorpusView, build: BuildView, now: datetime) -> Iterator[Action]:
-    if build.state is not RunState.ENDED or build.build_id in view.referred_builds:
+    if build.state is not BuildState.ENDED or build.build_id in view.referred_builds:
         return
     age, days = now - build_time(build.build_id), view.config.retention.builds_days
     if age > timedelta(days=days):
         reason = f"older than retention.builds_days ({days}), and no index refers to it"
-        yield _files(f"{view.alias}, build {build.build_id}", reason, build.paths)
+        yield _files(f"build {build.build_id}", reason, build.paths, view.alias)
     elif age > BULKY_KEPT:
         reason = f"parts and manifests of an ended build that no index refers to, older than {BULKY_KEPT.days} days"
-        yield _files(f"{view.alias}, build {build.build_id}", reason, build.bulky)
+        yield _files(f"build {build.build_id}", reason, build.bulky, view.alias)
 
 
 def _scans(view: CorpusView, now: datetime) -> Iterator[Action]:
-    """The newest plan names the manifests that the next scan takes over; a plan of before may not name any."""
-    if not view.scans_in_use:
+    """A run that has not planned yet may count on any of them; and a plan of former versions does not name its own."""
+    if view.is_busy or not view.scans_in_use:
         return
     days = view.config.retention.builds_days
     oldest = now - timedelta(days=days)
-    unused = [path for path, modified in view.scans if path not in view.scans_in_use and modified < oldest]
-    yield _files(f"{view.alias}, scans", f"of files the corpus no longer has, older than {days} days", unused)
+    unused = [scan.path for scan in view.scans if scan.path not in view.scans_in_use and scan.modified < oldest]
+    yield _files("scans", f"of files the corpus no longer has, older than {days} days", unused, view.alias)
 
 
-def _store_actions(views: Sequence[CorpusView], store: StoreView, going: set[str], now: datetime) -> Iterator[Action]:
-    used = _fingerprints(views, store, going)
-    days = timedelta(days=max((view.config.retention.builds_days for view in views), default=30))
+def _strangers(views: Sequence[CorpusView], store: StoreView) -> list[str]:
+    unknown = sorted({plan.alias for plan in store.plans} - {view.alias for view in views})
+    return [f"the store has builds of '{alias}', which was not looked at; they stay" for alias in unknown]
+
+
+def _reasons_to_keep_vectors(views: Sequence[CorpusView], store: StoreView, failures: Sequence[str]) -> list[str]:
+    """A vector that goes while somebody counts on it becomes a missing document, so one doubt keeps them all."""
+    busy = [f"'{view.alias}' has a run now" for view in views if view.is_busy]
+    unreadable = [f"{plan.path} cannot be read" for plan in store.plans if plan.fingerprint is None]
+    return [*busy, *unreadable, *(["not every corpus could be looked at"] if failures else [])]
+
+
+def _vector_actions(views: Sequence[CorpusView], store: StoreView, going: set[str], now: datetime) -> Iterator[Action]:
+    """The encoders that somebody may want are those of every index, and of every plan that stays."""
+    used = {index.meta.fingerprint for view in views for index in view.indices}
+    used |= {plan.fingerprint for plan in store.plans if plan.fingerprint and plan.path not in going}
     for fingerprint in store.fingerprints:
         files = store.vectors_of(fingerprint)
         if fingerprint in used:
             yield from _compact(views, store, fingerprint)
-        elif all(now - file.modified > days for file in files):
-            paths = [file.path for file in files]
+            yield from _merged(store, fingerprint, now)
+        elif all(now - file.modified > _longest(views) for file in files):
+            # Markers first: one without its files would ask for a compaction that nobody can do.
+            paths = [*(marker.path for marker in store.markers_of(fingerprint)), *(file.path for file in files)]
             yield _files(f"vectors of encoder {fingerprint}", "no index and no kept build uses this encoder", paths)
-    yield from _superseded(store, now)
-    old = [path for path, modified in store.temporary if now - modified > TEMPORARY_KEPT]
-    yield _files("temporary files", "their writers were killed", old)
-    past = [path for path, modified in store.reports if now - modified > days]
-    yield _files("reports of the janitor", f"older than {days.days} days", past)
-
-
-def _fingerprints(views: Sequence[CorpusView], store: StoreView, going: set[str]) -> set[str]:
-    """The encoders whose vectors somebody may want: of every index, and of every plan that stays."""
-    of_indices = {index.meta.fingerprint for view in views for index in view.indices}
-    return of_indices | {plan.fingerprint for plan in store.plans if plan.path not in going}
 
 
 def _compact(views: Sequence[CorpusView], store: StoreView, fingerprint: str) -> Iterator[Action]:
-    ended = {build.build_id for view in views for build in view.builds if build.state is RunState.ENDED}
+    ended = {build.build_id for view in views for build in view.builds if build.state is BuildState.ENDED}
     planned = {plan.build_id for plan in store.plans}
     files = [file for file in store.vectors_of(fingerprint) if file.build_id in ended or file.build_id not in planned]
-    for target, sources in compactions(files, store.markers):
+    for target, sources in compactions(files, store.markers_of(fingerprint)):
         yield Action(
             kind=Kind.COMPACT,
             name=f"vectors of encoder {fingerprint}",
@@ -167,14 +195,28 @@ def _compact(views: Sequence[CorpusView], store: StoreView, fingerprint: str) ->
         )
 
 
-def _superseded(store: StoreView, now: datetime) -> Iterator[Action]:
-    """Files that a compaction merged: whoever listed them before has read them by now."""
-    there = {file.path for file in store.vectors}
-    for marker in store.markers:
-        if marker.target in there and now - marker.modified > SUPERSEDED_KEPT:
-            yield _files(
-                f"vectors merged into {marker.target}", "nobody reads them any more", [*marker.sources, marker.path]
+def _merged(store: StoreView, fingerprint: str, now: datetime) -> Iterator[Action]:
+    """Whoever listed the merged files before has read them by now."""
+    for marker in store.markers_of(fingerprint):
+        if marker.target_modified is not None and now - marker.target_modified > MERGED_KEPT:
+            yield Action(
+                kind=Kind.MERGED,
+                name=f"vectors of encoder {fingerprint}",
+                reason=f"merged into {marker.target}",
+                paths=marker.sources,
+                target=marker.target,
             )
+
+
+def _store_actions(views: Sequence[CorpusView], store: StoreView, now: datetime) -> Iterator[Action]:
+    leftovers = [file.path for file in store.files if file.is_leftover and now - file.modified > LEFTOVERS_KEPT]
+    yield _files("temporary files", "their writers were killed", leftovers)
+    past = [file.path for file in store.under(REPORTS, ".json") if now - file.modified > _longest(views)]
+    yield _files("reports of the janitor", "older than every corpus's retention.builds_days", past)
+
+
+def _longest(views: Sequence[CorpusView]) -> timedelta:
+    return timedelta(days=max((view.config.retention.builds_days for view in views), default=30))
 
 
 def _doubts(view: CorpusView, now: datetime) -> Iterator[str]:
@@ -183,15 +225,15 @@ def _doubts(view: CorpusView, now: datetime) -> Iterator[str]:
     found += [("index", index.name, index.meta.build_id) for index in view.failed_candidates]
     found += [("folder", build.folder, build.build_id) for build in view.builds]
     for kind, name, build_id in found:
-        if view.state(build_id) is RunState.UNKNOWN and now - build_time(build_id) > DOUBTFUL_AFTER:
+        if view.state(build_id) is BuildState.UNKNOWN and now - build_time(build_id) > DOUBTFUL_AFTER:
             yield (
                 f"{kind} {name} of '{view.alias}': build {build_id} has no receipt and Airflow does not know its run, so it "
                 "may be alive. If it is not, delete it by hand."
             )
 
 
-def _files(name: str, reason: str, paths: Iterable[str]) -> Action:
-    return Action(kind=Kind.FILES, name=name, reason=reason, paths=tuple(paths))
+def _files(name: str, reason: str, paths: Iterable[str], alias: str = "") -> Action:
+    return Action(kind=Kind.FILES, alias=alias, name=name, reason=reason, paths=tuple(paths))
 
 
 def build_time(build_id: str) -> datetime:

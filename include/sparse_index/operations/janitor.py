@@ -1,99 +1,106 @@
-"""The janitor: look at everything, decide, and only then remove. A dry run stops before the last step."""
+"""The janitor: look at everything and decide; then look again, and remove what both looks agree on.
+
+A dry run is the first look alone. Between the two may lie seconds or, when somebody clears the second task, days.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError, SparseIndexError
-from sparse_index.index.alias import observe_alias
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError
 from sparse_index.index.generations import remove_candidate
-from sparse_index.index.meta import read_meta
 from sparse_index.ml.commons import remove_build_models
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup
-from sparse_index.operations.compaction import compact
-from sparse_index.operations.views import REPORTS, CorpusView, IsLive, view_corpus, view_store
+from sparse_index.operations.compaction import compact, drop_sources
+from sparse_index.operations.views import REPORTS, CorpusView, Runs, view_corpus, view_store
 from sparse_index.store import Store
 
 log = logging.getLogger(__name__)
 
+# By connection name; one that could not be opened is missing.
 Clusters = Mapping[str, Cluster]
 
 
-def janitor(
-    clusters: Clusters,
-    store: Store,
-    configs: Sequence[CorpusConfig],
-    *,
-    now: datetime,
-    is_live: IsLive,
-    dry_run: bool,
-) -> Cleanup:
-    """Tidy one store and the corpora that use it (`configs`, all of them); `clusters`: connection name -> cluster.
+def by_store(configs: Iterable[CorpusConfig]) -> dict[str, list[CorpusConfig]]:
+    """Address of a store -> the corpora that use it. One place under two spellings is one store."""
+    groups: dict[str, list[CorpusConfig]] = {}
+    for config in configs:
+        groups.setdefault(_place(config.store), []).append(config)
+    return groups
 
-    Gives what was planned; `BuildError` at the end, when all that could be done is done, for what could not be.
+
+def _place(uri: str) -> str:
+    try:
+        return Store(uri).full("").rstrip("/")
+    except ConfigError:  # who looks at it will say why
+        return uri
+
+
+def look(clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, runs: Runs) -> Cleanup:
+    """What there is to do in one store and for all corpora that use it (`configs`); changes nothing.
+
+    A corpus that cannot be looked at keeps all that is its own.
     """
-    cleanup = look(clusters, store, configs, now=now, is_live=is_live)
-    if not dry_run:
-        clean(clusters, store, configs, cleanup)
-    return cleanup
-
-
-def look(
-    clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, is_live: IsLive
-) -> Cleanup:
-    """What there is to do; changes nothing. A corpus that cannot be looked at keeps all that is its own."""
     files = view_store(store)
     views: list[CorpusView] = []
     failures: list[str] = []
     for config in configs:
         try:
-            views.append(view_corpus(clusters[config.connection], store, config, files, is_live))
+            views.append(view_corpus(_cluster(clusters, config), config, files, runs))
         except SparseIndexError as error:
-            failures.append(f"'{config.alias}' could not be looked at: {error.message}")
+            failures.append(f"'{config.alias}' could not be looked at, all of its stays: {error.message}")
     return plan_cleanup(views, files, now, failures)
 
 
-def clean(clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], cleanup: Cleanup) -> None:
-    """Do all of it; one failure does not stop the others. `BuildError` naming what failed or is unproven."""
-    cluster_of = {config.alias: clusters[config.connection] for config in configs}
+def clean(
+    clusters: Clusters,
+    store: Store,
+    configs: Sequence[CorpusConfig],
+    decided: Cleanup,
+    *,
+    now: datetime,
+    runs: Runs,
+) -> Cleanup:
+    """Do what `decided` says and a look of now still says; gives that. One failure does not stop the others: in the end
+    `BuildError` names what failed or is unproven."""
+    cleanup = decided.still_in(look(clusters, store, configs, now=now, runs=runs))
+    cluster_of = {config.alias: clusters[config.connection] for config in configs if config.connection in clusters}
     problems = list(cleanup.unproven)
     for action in cleanup.actions:
         log.info("%s", action)
         try:
             problems += _do(cluster_of.get(action.alias), store, action)
-        except SparseIndexError as error:
-            problems.append(f"{action}: {error.message}")
+        except (SparseIndexError, OSError) as error:
+            problems.append(f"{action}: {error}")
     if problems:
         listed = "\n  ".join(problems)
         raise BuildError(f"{len(problems)} thing(s) could not be tidied up or proven dead; all else was:\n  {listed}")
+    return cleanup
+
+
+def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
+    if config.connection not in clusters:
+        raise ConfigError(f"connection '{config.connection}' cannot be opened")
+    return clusters[config.connection]
 
 
 def _do(cluster: Cluster | None, store: Store, action: Action) -> list[str]:
-    """What stays after all, in words. What the cluster says is asked again: it may have changed since the look."""
+    """What stays after all, in words."""
     if action.kind is Kind.FILES:
         for path in action.paths:
             store.delete(path)
     elif action.kind is Kind.COMPACT:
         compact(store, action.target, action.paths)
-    elif cluster is None:
-        return [f"{action}: no connection to its cluster"]
-    elif action.kind is Kind.MODELS:
+    elif action.kind is Kind.MERGED:
+        drop_sources(store, action.target, action.paths)
+    elif cluster is not None and action.kind is Kind.MODELS:
         return list(remove_build_models(cluster, action.name).kept)
-    else:
-        return _remove_index(cluster, action)
-    return []
-
-
-def _remove_index(cluster: Cluster, action: Action) -> list[str]:
-    meta = read_meta(cluster, action.name)
-    went_live = meta is not None and meta.promoted_at is not None and action.name.endswith(meta.build_id.lower())
-    if action.name in observe_alias(cluster, action.alias).members or (went_live and action.kind is Kind.CANDIDATE):
-        return [f"{action.name} is left alone: it went live meanwhile"]
-    remove_candidate(cluster, action.alias, action.name)
+    elif cluster is not None:
+        remove_candidate(cluster, action.alias, action.name)
     return []
 
 

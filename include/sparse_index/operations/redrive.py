@@ -140,12 +140,14 @@ def _outcome(store: Store, plan: Plan) -> str | None:
 
 def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:
     """The build's documents that are dead letters and that no redrive has cleared, one letter each."""
+    letters, settled = _letters(store, plan), _settled(store, plan)
+    return letters if settled is None else [letter for letter in letters if letter.id in set(settled.remaining)]
+
+
+def _settled(store: Store, plan: Plan) -> Redrive | None:
+    """What the last redrive of the build's letters left."""
     path = redrive_path(plan)
-    letters = _letters(store, plan)
-    if not store.exists(path):
-        return letters
-    remaining = set(Redrive.model_validate(store.read_json(path)).remaining)
-    return [letter for letter in letters if letter.id in remaining]
+    return Redrive.model_validate(store.read_json(path)) if store.exists(path) else None
 
 
 def _letters(store: Store, plan: Plan) -> list[DeadLetter]:
@@ -168,9 +170,12 @@ def settle_letters(
     cluster: Cluster, store: Store, config: CorpusConfig, selection: Selection, *, run_id: str, now: datetime
 ) -> Redrive:
     """After the run `run_id`: clear what is indexed or gone, keep what was rejected again; written to
-    `<build>/redrive.json`. `BuildError` when that run neither promoted nor found everything as it was."""
+    `<build>/redrive.json`. Idempotent. `BuildError` when that run neither promoted nor found everything as it was."""
     plan = _plan_of(store, config.alias, selection.build_id)
     again = _plan_of_run(store, config.alias, run_id)
+    former = _settled(store, plan)
+    if former is not None and former.by_build == again.build_id:
+        return former
     ids = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
     rejected = ids & {letter.id for letter in _letters(store, again)}
     manifest = final_manifest_path(again) if again.builds else _live_meta(cluster, config).manifest

@@ -60,13 +60,6 @@ class Rollback(Frozen):
     record: str
 
 
-def rollback(
-    cluster: Cluster, store: Store, config: CorpusConfig, to: str = PREVIOUS, *, now: datetime, run_id: str
-) -> Rollback:
-    """Choose and go back at once."""
-    return roll_back(cluster, store, config, choose_target(cluster, config, to, now=now, run_id=run_id), now=now)
-
-
 def choose_target(cluster: Cluster, config: CorpusConfig, to: str, *, now: datetime, run_id: str) -> Target:
     """The generation called `to` (an index name or a build id), or the newest one before the live index that no
     rollback has withdrawn. `BuildError` with the list when there is no such generation."""
@@ -131,13 +124,13 @@ def _checked(cluster: Cluster, target: Target) -> Meta:
         raise BuildError(
             f"{target.index} is {'gone' if meta is None else 'not a complete index'} of '{target.alias}'. Choose another one."
         )
+    _require_pipeline(cluster, target.index)  # without it not even a count is answered
     count = sealed_count(cluster, target.index)
     if count != meta.documents:
         raise BuildError(
             f"{target.index} holds {count} documents, but had {meta.documents} when it was live: somebody wrote to it. "
             "Choose another generation."
         )
-    _require_pipeline(cluster, target.index)
     cluster.get(f"/{target.index}/_search", {"size": 1})
     return meta
 

@@ -3,60 +3,57 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from functools import partial
+from typing import Protocol
 
+from sparse_index.build_state import BuildState, build_state
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.index.generations import OwnIndex, own_indices
+from sparse_index.errors import BuildError
+from sparse_index.index.generations import OwnIndex, own_and_unreadable
 from sparse_index.ml.commons import marked_groups
-from sparse_index.names import parse_group
-from sparse_index.operations.compaction import Marker, VectorFile, is_marker, read_marker
-from sparse_index.plan.model import load_plan
-from sparse_index.store import VECTORS, Store, build_folder, manifests_folder
+from sparse_index.names import BUILD_ID, parse_group
+from sparse_index.operations.compaction import MARKER_SUFFIX, Marker, VectorFile
+from sparse_index.store import VECTORS, Store, StoredFile, build_folder, manifests_folder
 
 REPORTS = "janitor"
-_BUILD_PATH = re.compile(r"^(?P<alias>[^/]+)/builds/(?P<build_id>\d{8}T\d{6}-[0-9a-f]{6})/(?P<rest>.+)$")
-_VECTOR_PATH = re.compile(
-    rf"^{VECTORS}/(?P<fingerprint>[0-9a-f]{{16}})/(?P<build_id>\d{{8}}T\d{{6}}-[0-9a-f]{{6}})-[^/]+\.parquet$"
-)
+_BUILD_PATH = re.compile(rf"^(?P<alias>[^/]+)/builds/(?P<build_id>{BUILD_ID})/(?P<rest>.+)$")
+_VECTOR_PATH = re.compile(rf"^{VECTORS}/(?P<fingerprint>[0-9a-f]{{16}})/(?P<build_id>{BUILD_ID})-[^/]+\.parquet$")
 _BULKY = ("parts/", "manifest.parquet", "manifest-final.parquet", "duplicates.parquet")
 
-# True: the build's run goes on; False: it has ended; None: nobody knows of such a run.
-IsLive = Callable[[str, str], bool | None]
 
+class Runs(Protocol):
+    """What the scheduler knows."""
 
-class RunState(StrEnum):
-    """Whether a build can still write."""
+    def is_live(self, alias: str, build_id: str) -> bool | None:
+        """Whether the build's run goes on; None when nobody knows of such a run."""
 
-    LIVE = "live"
-    ENDED = "ended"
-    UNKNOWN = "unknown"
+    def is_running(self, alias: str) -> bool:
+        """Whether anything runs for this corpus now. It may not have planned its build yet."""
 
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan in the store, whichever corpus made it."""
+    """A plan in the store, whichever corpus and whichever version made it. `fingerprint`: None when it cannot be read."""
 
     path: str
     alias: str
     build_id: str
-    fingerprint: str
+    fingerprint: str | None
     scans: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class StoreView:
-    """The files of one store. `temporary`, `reports`: with the time of their last change."""
+    """The files of one store."""
 
-    paths: tuple[str, ...]
+    files: tuple[StoredFile, ...]
     plans: tuple[PlanFile, ...]
     vectors: tuple[VectorFile, ...]
     markers: tuple[Marker, ...]
-    temporary: tuple[tuple[str, datetime], ...]
-    reports: tuple[tuple[str, datetime], ...]
 
     @property
     def fingerprints(self) -> list[str]:
@@ -65,6 +62,12 @@ class StoreView:
     def vectors_of(self, fingerprint: str) -> list[VectorFile]:
         return [file for file in self.vectors if file.fingerprint == fingerprint]
 
+    def markers_of(self, fingerprint: str) -> list[Marker]:
+        return [marker for marker in self.markers if marker.path.startswith(f"{VECTORS}/{fingerprint}/")]
+
+    def under(self, folder: str, suffix: str) -> list[StoredFile]:
+        return [file for file in self.files if file.path.startswith(f"{folder}/") and file.path.endswith(suffix)]
+
 
 @dataclass(frozen=True)
 class BuildView:
@@ -72,7 +75,7 @@ class BuildView:
 
     alias: str
     build_id: str
-    state: RunState
+    state: BuildState
     paths: tuple[str, ...]
 
     @property
@@ -87,16 +90,17 @@ class BuildView:
 
 @dataclass(frozen=True)
 class CorpusView:
-    """What carries the mark of one corpus. `indices`: newest first; `groups`: (model group, build id); `scans`: scan
-    manifests with the time of their last change; `states`: of every build that anything names."""
+    """What carries the mark of one corpus. `indices`: newest first; `groups`: (model group, build id); `is_busy`: something
+    of it runs now; `states`: of every build that anything names."""
 
     config: CorpusConfig
     indices: tuple[OwnIndex, ...]
     groups: tuple[tuple[str, str], ...]
     builds: tuple[BuildView, ...]
-    scans: tuple[tuple[str, datetime], ...]
+    scans: tuple[StoredFile, ...]
     scans_in_use: frozenset[str]
-    states: dict[str, RunState]
+    is_busy: bool
+    states: dict[str, BuildState]
 
     @property
     def alias(self) -> str:
@@ -107,88 +111,99 @@ class CorpusView:
         return [index for index in self.indices if index.is_failed_candidate]
 
     @property
-    def is_busy(self) -> bool:
-        return RunState.LIVE in self.states.values()
-
-    @property
     def referred_builds(self) -> set[str]:
         """The builds whose files an index refers to, by its own build id and by the paths in its `_meta`."""
         paths = [path for index in self.indices for path in (index.meta.manifest, index.meta.receipt)]
         matches = (_BUILD_PATH.match(path) for path in paths)
         return {match["build_id"] for match in matches if match} | {index.meta.build_id for index in self.indices}
 
-    def state(self, build_id: str) -> RunState:
-        return self.states.get(build_id, RunState.UNKNOWN)
+    def state(self, build_id: str) -> BuildState:
+        return self.states.get(build_id, BuildState.UNKNOWN)
 
 
 def view_store(store: Store) -> StoreView:
     """One listing of the whole store; every plan and every compaction marker is read."""
-    paths = store.files("")
+    files = store.listing()
+    modified = {file.path: file.modified for file in files}
+    plans = (_plan_file(store, file.path) for file in files)
+    vectors = (_vector_file(file) for file in files)
+    markers = (_marker(store, file.path, modified) for file in files if file.path.endswith(MARKER_SUFFIX))
     return StoreView(
-        paths=tuple(paths),
-        plans=tuple(_plan_file(store, path) for path in paths if _is_plan(path)),
-        vectors=tuple(_vector_file(store, path) for path in paths if _VECTOR_PATH.match(path)),
-        markers=tuple(read_marker(store, path) for path in paths if is_marker(path)),
-        temporary=tuple((path, store.modified_at(path)) for path in store.temporary_files()),
-        reports=_dated(store, [path for path in paths if path.startswith(f"{REPORTS}/") and path.endswith(".json")]),
+        files=tuple(files),
+        plans=tuple(plan for plan in plans if plan),
+        vectors=tuple(file for file in vectors if file),
+        markers=tuple(markers),
     )
 
 
-def _is_plan(path: str) -> bool:
+def _plan_file(store: Store, path: str) -> PlanFile | None:
+    """Read field by field: another version may have written the plan, and one that is odd must not stop the janitor."""
     match = _BUILD_PATH.match(path)
-    return match is not None and match["rest"] == "plan.json"
+    if match is None or match["rest"] != "plan.json":
+        return None
+    try:
+        raw = store.read_json(path)
+        fingerprint, scans = str(raw["fingerprint"]), tuple(map(str, raw.get("scans") or ()))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        fingerprint, scans = None, ()
+    return PlanFile(path, match["alias"], match["build_id"], fingerprint, scans)
 
 
-def _plan_file(store: Store, path: str) -> PlanFile:
-    plan = load_plan(store, path)
-    return PlanFile(path, plan.alias, plan.build_id, plan.fingerprint, tuple(plan.scans))
+def _vector_file(file: StoredFile) -> VectorFile | None:
+    match = _VECTOR_PATH.match(file.path)
+    if match is None:
+        return None
+    return VectorFile(file.path, match["fingerprint"], match["build_id"], file.size_bytes, file.modified)
 
 
-def _vector_file(store: Store, path: str) -> VectorFile:
-    match = _VECTOR_PATH.match(path)
-    fingerprint, build_id = match.groups() if match else ("", "")
-    return VectorFile(path, fingerprint, build_id, store.size_bytes(path), store.modified_at(path))
+def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker:
+    content = store.read_json(path)
+    target = str(content["target"])
+    return Marker(path, target, tuple(content["sources"]), modified.get(target))
 
 
-def _dated(store: Store, paths: Sequence[str]) -> tuple[tuple[str, datetime], ...]:
-    return tuple((path, store.modified_at(path)) for path in paths)
-
-
-def view_corpus(cluster: Cluster, store: Store, config: CorpusConfig, files: StoreView, is_live: IsLive) -> CorpusView:
-    """What the cluster and the store have of this corpus."""
-    indices = own_indices(cluster, config.alias)
-    groups = [(name, owner.build_id) for name in marked_groups(cluster, config.alias) if (owner := parse_group(name))]
-    in_store = _build_paths(files, config.alias)
+def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: Runs) -> CorpusView:
+    """What the cluster and the store have of this corpus; `BuildError` when an index of it cannot be understood."""
+    alias = config.alias
+    indices, unreadable = own_and_unreadable(cluster, alias)
+    _require_readable(unreadable)
+    groups = [(name, owner.build_id) for name in marked_groups(cluster, alias) if (owner := parse_group(name))]
+    in_store = _build_paths(files, alias)
     named = {index.meta.build_id for index in indices} | {build_id for _, build_id in groups} | set(in_store)
-    states = {build_id: _state(config.alias, build_id, in_store.get(build_id), is_live) for build_id in sorted(named)}
-    plans = sorted((plan for plan in files.plans if plan.alias == config.alias), key=lambda plan: plan.build_id)
-    wanted = [plan for plan in plans if plan is plans[-1] or states[plan.build_id] is not RunState.ENDED]
-    scans = [path for path in files.paths if path.startswith(f"{manifests_folder(config.alias)}/")]
+    is_live = partial(runs.is_live, alias)
+    states = {build_id: build_state(build_id, in_store.get(build_id, ()), is_live) for build_id in sorted(named)}
     return CorpusView(
         config=config,
         indices=tuple(indices),
         groups=tuple(groups),
-        builds=tuple(BuildView(config.alias, build, states[build], tuple(paths)) for build, paths in in_store.items()),
-        scans=_dated(store, scans),
-        scans_in_use=frozenset(path for plan in wanted for path in plan.scans),
+        builds=tuple(BuildView(alias, build, states[build], tuple(paths)) for build, paths in in_store.items()),
+        scans=tuple(files.under(manifests_folder(alias), ".parquet")),
+        scans_in_use=_scans_in_use(files.plans, alias, states),
+        is_busy=runs.is_running(alias) or BuildState.LIVE in states.values(),
         states=states,
     )
 
 
+def _require_readable(unreadable: Sequence[str]) -> None:
+    """Such an index may need any build and any vector, so nothing is safe to remove."""
+    if unreadable:
+        raise BuildError(
+            f"the `_meta` of {', '.join(unreadable)} cannot be read (written by another version, or by hand?), so nobody "
+            "can say what it needs. Delete it if nobody needs it"
+        )
+
+
+def _scans_in_use(plans: Sequence[PlanFile], alias: str, states: dict[str, BuildState]) -> frozenset[str]:
+    """Those of the newest plan, which the next scan takes over, and of every plan that may still be worked on."""
+    own = sorted((plan for plan in plans if plan.alias == alias), key=lambda plan: plan.build_id)
+    wanted = [plan for plan in own if plan is own[-1] or states[plan.build_id] is not BuildState.ENDED]
+    return frozenset(path for plan in wanted for path in plan.scans)
+
+
 def _build_paths(files: StoreView, alias: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for path in files.paths:
-        match = _BUILD_PATH.match(path)
-        if match and match["alias"] == alias:
-            found.setdefault(match["build_id"], []).append(path)
+    for file in files.files:
+        match = _BUILD_PATH.match(file.path)
+        if match and match["alias"] == alias and not file.is_leftover:
+            found.setdefault(match["build_id"], []).append(file.path)
     return found
-
-
-def _state(alias: str, build_id: str, paths: Sequence[str] | None, is_live: IsLive) -> RunState:
-    """A build whose run nobody knows has ended when it left a receipt (written last of all), or was refused by its plan:
-    then it left files, but no plan that a later task could have worked on."""
-    live = is_live(alias, build_id)
-    if live is not None:
-        return RunState.LIVE if live else RunState.ENDED
-    left = {path.rsplit("/", 1)[-1] for path in paths or ()}
-    return RunState.ENDED if "receipt.json" in left or (left and "plan.json" not in left) else RunState.UNKNOWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sparse_index.build_state import IsLive
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
@@ -18,7 +19,7 @@ from sparse_index.preflight.connection import (
     installed_plugins,
 )
 from sparse_index.preflight.encoder import check_model, check_settings
-from sparse_index.preflight.leftovers import IsLive, sweep
+from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.report import Findings, PreflightReport, Problem
 from sparse_index.preflight.storage import check_store
 from sparse_index.store import Store
@@ -49,7 +50,7 @@ def examine(
 ) -> PreflightReport:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
-    `is_live`: whether a build id has a run still; what others have left is removed then. `workers_share_files`: False
+    `is_live`: whether a build id has a run still; what dead ones have left is removed then. `workers_share_files`: False
     where tasks run on several machines, which do not see each other's folders.
     """
     findings = Findings()
@@ -65,7 +66,7 @@ def examine(
             findings.problem(error.message, type(error))
     if not silent:
         former = _check_cluster(findings, cluster, config)
-        swept = _sweep(findings, cluster, config.alias, is_live)
+        swept = _sweep(findings, cluster, store, config.alias, is_live)
     return PreflightReport(
         config.alias, about, tuple(findings.problems), tuple(findings.warnings), tuple(swept), former
     )
@@ -107,7 +108,7 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     return former
 
 
-def _sweep(findings: Findings, cluster: Cluster, alias: str, is_live: IsLive | None) -> list[str]:
+def _sweep(findings: Findings, cluster: Cluster, store: Store, alias: str, is_live: IsLive | None) -> list[str]:
     with findings.checking():
-        return sweep(findings, cluster, alias, is_live)
+        return sweep(findings, cluster, store, alias, is_live)
     return []

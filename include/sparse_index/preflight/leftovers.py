@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from sparse_index.build_state import BuildState, IsLive, build_state
 from sparse_index.cluster import Cluster
 from sparse_index.index.generations import own_indices, remove_candidate
 from sparse_index.ml.commons import marked_groups, remove_build_models
 from sparse_index.names import parse_group
 from sparse_index.preflight.report import Findings
+from sparse_index.store import Store, build_folder
 
-IsLive = Callable[[str], bool]
 
-
-def sweep(findings: Findings, cluster: Cluster, alias: str, is_live: IsLive | None) -> list[str]:
+def sweep(findings: Findings, cluster: Cluster, store: Store, alias: str, is_live: IsLive | None) -> list[str]:
     """Remove the models and candidates of dead builds; gives what was removed.
 
-    `is_live` tells whether a build (by its id) still has a run; without it nothing is removed, only named. Of the
-    candidates that never went live the newest stays for inspection.
+    `is_live` tells whether a build still has a run; without it nothing is removed, only named. Of the candidates that
+    never went live the newest stays for inspection.
     """
     groups = {group: owner.build_id for group in marked_groups(cluster, alias) if (owner := parse_group(group))}
     never_live = [index for index in own_indices(cluster, alias) if index.is_failed_candidate]
@@ -26,10 +24,12 @@ def sweep(findings: Findings, cluster: Cluster, alias: str, is_live: IsLive | No
         for name in [*groups, *candidates]:
             findings.warning(f"{name} is there: of a build that runs now, or left over by one that died.")
         return []
-    swept = [
-        group for group, build in groups.items() if not is_live(build) and _remove_models(findings, cluster, group)
-    ]
-    dead = [index for index, build in candidates.items() if not is_live(build)]
+
+    def is_dead(build: str) -> bool:
+        return build_state(build, store.files(build_folder(alias, build)), is_live) is BuildState.ENDED
+
+    swept = [group for group, build in groups.items() if is_dead(build) and _remove_models(findings, cluster, group)]
+    dead = [index for index, build in candidates.items() if is_dead(build)]
     return swept + [index for index in dead if remove_candidate(cluster, alias, index)]
 
 

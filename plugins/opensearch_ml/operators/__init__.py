@@ -10,6 +10,7 @@ from opensearch_ml.operators.index import (
     ReconcileOperator,
     RetireOperator,
 )
+from opensearch_ml.operators.janitor import JanitorCleanOperator, JanitorLookOperator
 from opensearch_ml.operators.model import (
     CreateModelGroupOperator,
     DeleteModelGroupOperator,
@@ -20,15 +21,20 @@ from opensearch_ml.operators.model import (
     UndeployModelOperator,
 )
 from opensearch_ml.operators.receipt import ReceiptOperator
+from opensearch_ml.operators.redrive import SelectLettersOperator, SettleLettersOperator
+from opensearch_ml.operators.rollback import ChooseTargetOperator, RollBackOperator
 
 __all__ = [
     "BulkIndexOperator",
+    "ChooseTargetOperator",
     "CreateModelGroupOperator",
     "DeleteModelGroupOperator",
     "DeleteModelOperator",
     "DeployModelOperator",
     "EncodeOperator",
     "GateOperator",
+    "JanitorCleanOperator",
+    "JanitorLookOperator",
     "PlanChangesOperator",
     "PlanShardsOperator",
     "PreflightOperator",
@@ -39,6 +45,9 @@ __all__ = [
     "RegisterModelOperator",
     "ReserveOperator",
     "RetireOperator",
+    "RollBackOperator",
     "ScanOperator",
+    "SelectLettersOperator",
+    "SettleLettersOperator",
     "UndeployModelOperator",
 ]

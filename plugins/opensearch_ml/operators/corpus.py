@@ -31,7 +31,7 @@ class PreflightOperator(CorpusOperator):
             corpus.cluster,
             corpus.config,
             corpus.store,
-            is_live=partial(is_live, context, corpus.store, corpus.config.alias),
+            is_live=partial(is_live, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
         self.log.info("%s", report)

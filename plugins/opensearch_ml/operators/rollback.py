@@ -1,0 +1,64 @@
+"""Going back to a former generation: decided by one task, done by the next, so that a repeat does the same again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from opensearch_ml.factory import dag_id
+from opensearch_ml.operators.base import Corpus, CorpusOperator
+from opensearch_ml.turns import PROMOTE, TURN, turn_holders
+from sparse_index.errors import BuildError
+
+
+class ChooseTargetOperator(CorpusOperator):
+    """Which index the alias goes back to; `to`: `previous`, an index or a build id. Nothing is changed.
+
+    Fails while a daily run is between its turn and its promotion: whichever of the two came second would be refused.
+    """
+
+    template_fields = ("corpus", "to")
+
+    def __init__(self, *, to: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.to = to
+
+    def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.operations.rollback import choose_target
+
+        require_no_build(context, dag_id(self.corpus))
+        now, run_id = datetime.now(UTC), context["run_id"]
+        target = choose_target(corpus.cluster, corpus.config, self.to, now=now, run_id=run_id)
+        self.log.info("'%s' goes back from %s to %s.", target.alias, target.live or "no index", target.index)
+        return target.model_dump(mode="json")
+
+
+def require_no_build(context: Any, daily: str) -> None:
+    """`BuildError` while a run of the DAG `daily` is about to move the alias itself."""
+    states = context["ti"].get_task_states(dag_id=daily, task_ids=[TURN, PROMOTE])
+    holders = turn_holders(states, own_run="", turn=TURN, until=PROMOTE)
+    if holders:
+        raise BuildError(
+            f"Run {', '.join(holders)} of {daily} is building an index and would switch the alias afterwards. Nothing was "
+            "changed. Wait until it has ended, or mark it failed, then trigger the rollback anew."
+        )
+
+
+class RollBackOperator(CorpusOperator):
+    """Checks the chosen index, gives it its replicas, switches the alias, and records what was done."""
+
+    template_fields = ("corpus", "target")
+
+    def __init__(self, *, target: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target = target
+
+    def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.operations.rollback import Target, roll_back
+
+        target = Target.model_validate(self.target)
+        done = roll_back(corpus.cluster, corpus.store, corpus.config, target, now=datetime.now(UTC))
+        self.log.info("%s Recorded in %s.", done.summary, corpus.store.full(done.record))
+        for note in done.notes:
+            self.log.warning("Note: %s.", note)
+        return done.model_dump(mode="json")

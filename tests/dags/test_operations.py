@@ -1,0 +1,215 @@
+"""Rollback, redrive and janitor as an operator triggers them, on a real OpenSearch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from build_plans import complete_candidate, corpus_config, make_plan
+from real_day import ROWS, RealDay
+from sparse_index.index.meta import read_meta
+from sparse_index.ml import commons
+from sparse_index.store import Store
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
+
+LESS = ROWS - 10
+
+
+def documents(day: RealDay) -> int:
+    return day.cluster.get(f"/{day.alias}/_count")["count"]
+
+
+def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay) -> None:
+    day.run()
+    former = day.live()
+    day.write_rows(LESS)
+    day.run()
+    bad = day.live()
+    assert documents(day) == LESS
+
+    unknown = day.operate("rollback", generation="nothing-like-it")
+    assert (unknown.state, unknown.tasks["choose_target"]) == ("failed", "failed")
+    assert f"has no generation 'nothing-like-it' to go back to; live is {bad}" in unknown.said["choose_target"]
+    assert f"Generations: {former} (data of " in unknown.said["choose_target"]
+    assert day.live() == bad
+
+    back = day.operate("rollback")
+    assert back.state == "success", back.said
+    assert (day.live(), documents(day)) == (former, ROWS)
+    done = back.xcoms["roll_back"]
+    assert f"'{day.alias}' is on {former} (data of " in done["summary"]
+    assert Store(day.config["store"]).read_json(done["record"]) == done
+    assert (done["former"], done["run_id"]) == (bad, back.run_id)
+    withdrawn = read_meta(day.cluster, bad)
+    assert withdrawn is not None
+    assert withdrawn.withdrawn_at is not None
+
+    again = day.operate("rollback")
+    assert "has no previous generation to go back to" in again.said["choose_target"]
+    assert f"{bad} (data of " in again.said["choose_target"]
+    assert "withdrawn by a rollback" in again.said["choose_target"]
+
+    forward = day.run()
+    assert forward.state == "success", forward.said
+    assert forward.tasks["encode"] == "skipped"
+    assert documents(day) == LESS
+    assert day.live() not in (former, bad)
+    assert day.left_behind()["candidates"] == [former], "the withdrawn one is the first to go"
+
+
+def set_state(dag_id: str, run_id: str, task_id: str, state: str | None) -> None:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        query = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id, task_id=task_id)
+        query.update({"state": state})
+
+
+def test_no_rollback_between_the_turn_and_the_promotion_of_a_daily_run(day: RealDay) -> None:
+    day.write_config()
+    never_ran = day.operate("rollback")
+    assert (
+        "has no previous generation to go back to; live is no index. Generations: none"
+        in never_ran.said["choose_target"]
+    )
+    daily = day.run(mode="plan_only")
+    for promote in (None, "up_for_retry"):
+        set_state("sparse_index__day", daily.run_id, "promote", promote)
+        refused = day.operate("rollback")
+        assert refused.tasks["choose_target"] == "failed"
+        assert f"Run {daily.run_id} of sparse_index__day is building an index" in refused.said["choose_target"]
+    set_state("sparse_index__day", daily.run_id, "promote", "skipped")
+    assert "no previous generation" in day.operate("rollback").said["choose_target"]
+
+
+@pytest.fixture
+def triggered_runs_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of a scheduler: the run that `TriggerDagRunOperator` made in the database is run while it is waited for."""
+    from airflow.models import dagrun
+    from airflow.providers.standard.triggers.external_task import DagStateTrigger
+    from airflow.triggers.base import TriggerEvent
+    from airflow.utils.session import create_session
+
+    from dag_help import load_dags
+
+    def run(dag_id: str, run_id: str) -> str:
+        def existing(*, dag: Any, session: Any, **_: Any) -> Any:
+            found = session.query(dagrun.DagRun).filter_by(dag_id=dag_id, run_id=run_id).one()
+            found.dag, found.state = dag, "running"
+            found.verify_integrity(session=session, dag_version_id=found.created_dag_version_id)
+            session.commit()
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(dagrun, "get_or_create_dagrun", existing)
+            return str(load_dags()[dag_id].test().state)
+
+    async def wait(self: DagStateTrigger) -> AsyncIterator[TriggerEvent]:
+        (run_id,) = self.run_ids or ()
+        with create_session() as session:
+            assert session.query(dagrun.DagRun).filter_by(run_id=run_id).one().state == "queued"
+        state = run(self.dag_id, run_id)
+        yield TriggerEvent((self.serialize()[0], {"dag_id": self.dag_id, "run_ids": [run_id], run_id: state}))
+
+    monkeypatch.setattr(DagStateTrigger, "run", wait)
+
+
+def write_poisoned(day: RealDay, body: str) -> None:
+    """The corpus with one row whose text is `body`."""
+    day.write_rows(ROWS)
+    table = pq.read_table(day.folder / "corpus.parquet")
+    rows = table.to_pylist()
+    rows[7] |= {"title": body, "body": body}
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), day.folder / "corpus.parquet")
+
+
+def unpause(dag_id: str) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.query(DagModel).filter_by(dag_id=dag_id).update({"is_paused": False})
+
+
+@pytest.mark.usefixtures("triggered_runs_run")
+def test_a_corrected_document_is_redriven_by_an_ordinary_run(day: RealDay) -> None:
+    write_poisoned(day, "§§§")
+    first = day.run()
+    assert first.state == "success", first.said
+    assert documents(day) == ROWS - 1
+
+    write_poisoned(day, "my parcel has not arrived")
+    assert day.operate("redrive").tasks["run_corpus"] == "failed", "the daily DAG is paused: its run would never begin"
+    unpause("sparse_index__day")
+    done = day.operate("redrive")
+    assert done.state == "success", done.said
+    assert documents(day) == ROWS
+    assert done.xcoms["select_letters"]["letters"] == 1
+    assert (
+        "1 are live, 0 are no longer in the corpus, 0 were rejected again." in done.xcoms["settle_letters"]["summary"]
+    )
+
+    nothing = day.operate("redrive")
+    assert nothing.state == "success"
+    assert set(nothing.tasks.values()) == {"skipped"}
+
+
+def leftover(day: RealDay, run_id: str, build_id: str) -> str:
+    """What a build of last year left: a candidate, a model group and files; gives the folder of the files."""
+    plan = make_plan(corpus_config(day.alias, day.config["store"]), build_id=build_id)
+    complete_candidate(day.cluster, plan)
+    commons.create_group(day.cluster, plan.group, "test")
+    store = Store(day.config["store"])
+    store.write_json(f"{plan.folder}/plan.json", {"request": {"run_id": run_id}, "fingerprint": plan.fingerprint})
+    store.write_json(f"{plan.folder}/reports/encode-00000.json", {})
+    return plan.folder
+
+
+def test_the_janitor_says_first_and_does_then(day: RealDay) -> None:
+    daily = day.run()
+    store = Store(day.config["store"])
+    ended = leftover(day, daily.run_id, "20250101T000000-abcdef")
+    unknown = leftover(day, "a-run-of-nobody", "20250102T000000-abcdef")
+    (day.folder / "corpora" / "broken.yaml").write_text("alias: broken\nstore: /tmp")
+    store.write_json("broken/builds/20250101T000000-abcdef/receipt.json", {})
+    before = (day.left_behind(), set(store.files("")))
+
+    dry = day.operate("janitor")
+    assert (dry.state, dry.tasks) == ("success", {"look": "success", "clean": "skipped"})
+    (found,) = dry.xcoms["look"]
+    assert (found["actions"], found["unproven"]) == (2, 3), store.read_json(found["report"])
+    assert (day.left_behind(), set(store.files("")) - {found["report"]}) == before
+
+    real = day.operate("janitor", dry_run=False)
+    assert (real.state, real.tasks["look"], real.tasks["clean"]) == ("failed", "success", "failed")
+    assert "3 thing(s) could not be tidied up or proven dead; all else was:" in real.said["clean"]
+    assert "build 20250102T000000-abcdef has no receipt and Airflow does not know its run" in real.said["clean"]
+    left = day.left_behind()
+    assert left["groups"] == [f"sparse-index--{day.alias}--b20250102T000000-abcdef"]
+    assert left["candidates"] == [f"{day.alias}--b20250102t000000-abcdef"]
+    assert store.files(ended), "its index was there when the janitor looked"
+    assert len(store.files(unknown)) == 2
+    assert store.exists("broken/builds/20250101T000000-abcdef/receipt.json")
+    assert documents(day) == ROWS
+
+    elsewhere = day.config | {"alias": "elsewhere", "store": "nosuch://store"}
+    (day.folder / "corpora" / "elsewhere.yaml").write_text(yaml.safe_dump(elsewhere))
+    day.config |= {"connection": "nowhere"}
+    day.write_config()
+    nowhere = day.operate("janitor", dry_run=False)
+    assert "Store nosuch://store: it could not be looked at: " in nowhere.said["clean"]
+    assert "connection 'nowhere' cannot be opened" in nowhere.said["clean"]
+    assert store.files(ended), "nothing goes of a corpus whose cluster nobody can ask"
+
+    day.config |= {"connection": "opensearch_default"}
+    day.write_config()
+    day.operate("janitor", dry_run=False)
+    assert store.files(ended) == []
+    assert len(store.files(unknown)) == 2

@@ -1,0 +1,109 @@
+"""The wiring of the operations DAGs: three places for an operator, each the same for every corpus."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from airflow.sdk import DAG
+
+from dag_help import load_dags
+from opensearch_ml.factory import ROLLBACK_DAG
+from opensearch_ml.notifier import FailureNotifier
+from opensearch_ml.turns import PROMOTE, TURN
+
+FORMS = {"rollback": {"corpus", "generation"}, "redrive": {"corpus", "build"}, "janitor": {"dry_run"}}
+
+
+@pytest.fixture(params=FORMS)
+def operation(dag_bag, request) -> DAG:
+    return dag_bag.dags[f"sparse_index_{request.param}"]
+
+
+def test_there_is_one_dag_for_each_operation(dag_bag) -> None:
+    found = {dag_id for dag_id, dag in dag_bag.dags.items() if "operations" in dag.tags}
+    assert found == {f"sparse_index_{name}" for name in FORMS}
+    assert ROLLBACK_DAG in found
+
+
+def test_an_operation_says_what_it_does_and_fails_loudly(operation: DAG) -> None:
+    assert operation.doc_md.startswith("# ")
+    assert operation.description
+    assert operation.dagrun_timeout is None
+    assert operation.catchup is False
+    assert {"sparse-index", "operations"} == operation.tags
+    for task in operation.tasks:
+        assert task.owner == "sparse-index", task.task_id
+        assert task.execution_timeout is not None, task.task_id
+        assert task.retries == (0 if task.task_id == "run_corpus" else 2)
+        (told,) = task.on_failure_callback
+        assert isinstance(told, FailureNotifier), task.task_id
+
+
+def test_every_question_of_a_form_is_explained(dag_bag) -> None:
+    for name, questions in FORMS.items():
+        params = dag_bag.dags[f"sparse_index_{name}"].params
+        assert set(params) == questions
+        assert all(params.get_param(question).description for question in questions)
+
+
+def test_a_form_offers_every_corpus_and_chooses_none_by_itself(dag_bag, corpus_names) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    for name in ("rollback", "redrive"):
+        param = dag_bag.dags[f"sparse_index_{name}"].params.get_param("corpus")
+        assert param.schema["enum"] == corpus_names
+        for refused in ({}, {"value": "nothing-like-it"}):
+            with pytest.raises(ParamValidationError):
+                param.resolve(**refused)
+        assert param.resolve("tickets") == "tickets"
+
+
+def test_what_a_person_triggers_works_at_once_and_the_janitor_begins_paused_and_dry(dag_bag) -> None:
+    for name in ("rollback", "redrive"):
+        dag = dag_bag.dags[f"sparse_index_{name}"]
+        assert dag.is_paused_upon_creation is False
+        assert dag.timetable.can_be_scheduled is False
+    janitor = dag_bag.dags["sparse_index_janitor"]
+    assert janitor.is_paused_upon_creation is True
+    assert janitor.timetable.can_be_scheduled is True
+    assert janitor.max_active_runs == 1
+    assert janitor.params["dry_run"] is True
+
+
+def test_a_scheduled_janitor_cleans_only_where_somebody_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, dry in (("yes", True), ("clean", False)):
+        monkeypatch.setenv("SPARSE_INDEX_JANITOR", said)
+        assert load_dags()["sparse_index_janitor"].params["dry_run"] is dry
+
+
+def test_a_rollback_asks_for_the_tasks_that_the_daily_dag_has(dag: DAG) -> None:
+    assert dag.get_task(TURN).until == PROMOTE
+    assert PROMOTE in dag.task_ids
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("rollback", ["choose_target", "roll_back"]),
+        ("redrive", ["select_letters", "run_corpus", "settle_letters"]),
+        ("janitor", ["look", "clean"]),
+    ],
+)
+def test_the_order_of_the_tasks(dag_bag, name: str, order: list[str]) -> None:
+    dag = dag_bag.dags[f"sparse_index_{name}"]
+    assert [task.task_id for task in dag.topological_sort()] == order
+    for earlier, later in pairwise(order):
+        assert earlier in dag.get_task(later).upstream_task_ids
+
+
+def test_a_redrive_starts_the_corpus_s_own_dag_for_the_right_day_and_waits(dag_bag) -> None:
+    task = dag_bag.dags["sparse_index_redrive"].get_task("run_corpus")
+    assert task.trigger_dag_id == "sparse_index__{{ params.corpus }}"
+    assert set(task.conf) == {"data_date"}
+    assert (task.wait_for_completion, task.deferrable, task.fail_when_dag_is_paused) == (True, True, True)
+
+
+def test_a_folder_without_any_corpus_harms_no_operation(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
+    assert set(load_dags()) == {f"sparse_index_{name}" for name in FORMS}
