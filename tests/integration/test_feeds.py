@@ -30,7 +30,7 @@ from sparse_index.index.alias import observe_alias
 from sparse_index.index.meta import read_meta
 from sparse_index.ml import commons
 from sparse_index.names import group_name, new_build_id
-from sparse_index.operations.rollback import rollback
+from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.pipeline import Run, run
 from sparse_index.plan.model import BuildKind, Plan, RunRequest
 from sparse_index.store import Store
@@ -240,7 +240,8 @@ def test_a_rollback_names_the_partitions_to_run_again(small: Feed, tmp_path: Pat
     promoted(small, arrives(tmp_path, DAYS[0], row("a")))
     promoted(small, arrives(tmp_path, DAYS[1], row("a", deleted=True), row("b")))
     gone_forward = small.documents()
-    back = rollback(small.cluster, small.store, small.config, now=datetime.now(UTC), run_id="test")
+    target = choose_target(small.cluster, small.config, PREVIOUS, now=datetime.now(UTC), run_id="test")
+    back = roll_back(small.cluster, small.store, small.config, target, now=datetime.now(UTC))
     assert set(small.documents()) == {"a"}
     assert back.notes == [f"a feed's run reads one partition: run those again that came after it ({DAYS[1]})"]
     promoted(small, DAYS[1])
