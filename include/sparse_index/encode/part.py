@@ -14,6 +14,7 @@ from sparse_index.encode.files import PartFiles
 from sparse_index.encode.governor import Governor, starting_limit
 from sparse_index.encode.predict import Predictor, Timing
 from sparse_index.encode.requests import Encoding
+from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
 from sparse_index.encode.vectors import SparseVector
@@ -103,6 +104,7 @@ def encode_part(
         Governor(starting_limit(cores, plan.config.encoder.parallel_tasks)),
         plan.config.encoder,
         Timing(clock, sleep),
+        SearchWatch(cluster, plan.live_index, clock),
     )
     rejected = _encode(encoding, iter_texts(store, plan, part, kept), files, plan, meter)
     _close(store, plan, part, files, rejected)
