@@ -92,7 +92,8 @@ def encode_part(
     finished = encode_report(store, plan, part)
     if finished is not None:
         return finished
-    predictor = Predictor(cluster, model_id, plan.config.encoder.request_timeout_s)
+    ours = plan.config.encoder.given_model_id is None
+    predictor = Predictor(cluster, model_id, plan.config.encoder.request_timeout_s, ours=ours)
     predictor.require_model()
     started = clock()
     files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
