@@ -16,6 +16,7 @@ from sparse_index.index.alias import observe_alias
 from sparse_index.index.generations import own_indices, remove_candidate, remove_failed_candidates, retire
 from sparse_index.index.meta import read_meta
 from sparse_index.index.promote import Promotion, promote
+from sparse_index.index.switch import switch_alias
 from sparse_index.plan.model import Plan
 
 pytestmark = pytest.mark.integration
@@ -178,6 +179,30 @@ def test_retire_keeps_the_configured_generations(plain_cluster: Cluster, alias: 
     assert retire(plain_cluster, config) == [plans[1].candidate, plans[0].candidate]
     assert [index.name for index in own_indices(plain_cluster, alias)] == [plans[3].candidate, plans[2].candidate]
     assert retire(plain_cluster, config) == []
+
+
+class RolledBackMeanwhile(Cluster):
+    """Just after its first change of an index somebody moves the alias to another index."""
+
+    def __init__(self, real: Cluster, alias: str, former: str, to: str) -> None:
+        self.real, self.alias = real, alias
+        self.former: str | None = former
+        self.to = to
+
+    def request(self, method: str, path: str, *arguments: object, **options: object) -> object:
+        answer = self.real.request(method, path, *arguments, **options)  # type: ignore[arg-type]
+        if method == "PUT" and self.former is not None:
+            switch_alias(self.real, self.alias, former=self.former, to=self.to)
+            self.former = None
+        return answer
+
+
+def test_a_generation_that_a_rollback_makes_live_is_not_retired(plain_cluster: Cluster, alias: str) -> None:
+    oldest, surplus, kept, live = (plan.candidate for plan in builds(plain_cluster, alias, 4))
+    meanwhile = RolledBackMeanwhile(plain_cluster, alias, former=live, to=oldest)
+    assert retire(meanwhile, corpus_config(alias, retention={"generations": 1})) == [surplus]
+    assert observe_alias(plain_cluster, alias).index == oldest
+    assert [index.name for index in own_indices(plain_cluster, alias)] == [live, kept, oldest]
 
 
 def test_a_failed_candidate_is_no_generation(plain_cluster: Cluster, alias: str) -> None:

@@ -44,8 +44,9 @@ def own_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
 
 def own_and_unreadable(cluster: Cluster, alias: str) -> tuple[list[OwnIndex], list[str]]:
     """`own_indices`, and the names of those that are ours by name while their `_meta` does not say so."""
-    members = set(observe_alias(cluster, alias).members)
     answer: Json = cluster.get(f"/{candidate_pattern(alias)}/_mapping", ignore_unavailable="true")
+    # After the mappings: an index that goes live between the two requests is live.
+    members = set(observe_alias(cluster, alias).members)
     found = {name: _own(name, body, alias, name in members) for name, body in answer.items()}
     unreadable = [name for name, index in found.items() if index is None and _claims(name, alias)]
     own = [index for index in found.values() if index is not None]
@@ -74,11 +75,12 @@ def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:
 
 def remove_candidate(cluster: Cluster, alias: str, index: str) -> bool:
     """Delete a candidate of ours that is not live; False when it was gone already."""
-    if index in observe_alias(cluster, alias).members:
-        raise BuildError(f"Index {index} is behind alias '{alias}': a live index is never deleted.")
     owner, meta = parse_candidate(index), read_meta(cluster, index)
     if owner is None or owner.alias != alias or (meta is not None and meta.alias != alias):
         raise BuildError(f"Index {index} does not carry the mark of alias '{alias}'; it is left alone.")
+    # The last look before the deletion.
+    if _is_live(cluster, alias, index):
+        raise BuildError(f"Index {index} is behind alias '{alias}': a live index is never deleted.")
     return delete_index(cluster, index)
 
 
@@ -103,7 +105,7 @@ def remove_failed_candidates(cluster: Cluster, alias: str, older_than: str) -> l
         for index in own_indices(cluster, alias)
         if index.is_failed_candidate and index.meta.build_id < older_than
     ]
-    return _delete_all(cluster, doomed)
+    return _delete_all(cluster, alias, doomed)
 
 
 def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple[list[str], list[str]]:
@@ -117,12 +119,22 @@ def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple
 
 
 def retire(cluster: Cluster, config: CorpusConfig) -> list[str]:
-    """Delete generations beyond `retention.generations`; the kept ones need no replicas. Gives the deleted names."""
-    kept, surplus = kept_and_surplus(own_indices(cluster, config.alias), config)
+    """Delete generations beyond `retention.generations`; the kept ones need no replicas. Gives the deleted names.
+
+    The alias is read again before each change: another run or a rollback may have moved it to any of them.
+    """
+    alias = config.alias
+    kept, surplus = kept_and_surplus(own_indices(cluster, alias), config)
     for name in kept:
-        cluster.put(f"/{name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
-    return _delete_all(cluster, surplus)
+        if not _is_live(cluster, alias, name):
+            cluster.put(f"/{name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
+    return _delete_all(cluster, alias, surplus)
 
 
-def _delete_all(cluster: Cluster, names: Iterable[str]) -> list[str]:
-    return [name for name in names if delete_index(cluster, name)]
+def _delete_all(cluster: Cluster, alias: str, names: Iterable[str]) -> list[str]:
+    """Those that were deleted; one that went live meanwhile stays."""
+    return [name for name in names if not _is_live(cluster, alias, name) and delete_index(cluster, name)]
+
+
+def _is_live(cluster: Cluster, alias: str, index: str) -> bool:
+    return index in observe_alias(cluster, alias).members
