@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 WHOLE = os.environ.get("SPARSE_INDEX_CHAOS") == "whole"
+SEED = os.environ.get("SPARSE_INDEX_CHAOS_SEED") or str(random.randrange(10**6))
 REPORT = Path(__file__).parents[1] / ".local" / "chaos.md"
 HEAD = ("What was done", "Times", "Result", "Texts encoded again")
 
@@ -18,6 +20,12 @@ HEAD = ("What was done", "Times", "Result", "Texts encoded again")
 def times(short: int, whole: int) -> int:
     """How often this form of the run does something."""
     return whole if WHOLE else short
+
+
+def dice(name: str) -> random.Random:
+    """Chance that a failed run can repeat: set SPARSE_INDEX_CHAOS_SEED to the number printed here."""
+    print(f"SPARSE_INDEX_CHAOS_SEED={SEED}")  # noqa: T201 - pytest shows it with a failure
+    return random.Random(f"{SEED} {name}")
 
 
 @dataclass
@@ -49,7 +57,8 @@ class ChaosTable:
 
     def markdown(self) -> str:
         rows = [(line.what, str(line.times), line.result, line.again) for line in self.lines]
-        return "".join(f"| {' | '.join(row)} |\n" for row in [HEAD, ("---",) * len(HEAD), *rows])
+        table = "".join(f"| {' | '.join(row)} |\n" for row in [HEAD, ("---",) * len(HEAD), *rows])
+        return f"{table}\nRandom moments: SPARSE_INDEX_CHAOS_SEED={SEED}.\n"
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
 
 Row = dict[str, Any]
 MakeVector = Callable[[str], SparseVector]
+MakeConfig = Callable[..., CorpusConfig]
 
 
 def rows(count: int) -> list[Row]:
