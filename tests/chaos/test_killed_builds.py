@@ -111,8 +111,9 @@ def require_right_settings(cluster: Cluster, config: CorpusConfig, plan: Plan) -
         "routing.rebalance.enable": None,
         "search.default_pipeline": config.alias,
     }
-    live, *former = [index for index in own_indices(cluster, config.alias) if not index.is_failed_candidate]
-    assert live.name == plan.candidate
+    indices = own_indices(cluster, config.alias)
+    live = next(index for index in indices if index.name == plan.candidate)
+    former = [index for index in indices if index.is_generation]
     assert state(cluster, live.name) == usual | {
         "number_of_replicas": "1",
         "aliases": {config.alias: {"is_write_index": True}},
