@@ -69,5 +69,6 @@ def chaos_table(request: pytest.FixtureRequest) -> Iterator[ChaosTable]:
     if WHOLE:
         REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(table.markdown())
-        terminal = request.config.pluginmanager.getplugin("terminalreporter")
-        terminal.write(f"\n{table.markdown()}\n")
+        plugins = request.config.pluginmanager
+        with plugins.getplugin("capturemanager").global_and_fixture_disabled():
+            plugins.getplugin("terminalreporter").write(f"\n{table.markdown()}\n")
