@@ -1,18 +1,17 @@
-"""Starts and ends the four services. Each has a process group of its own and a file with its process id."""
+"""Starts and ends the four services. Each has a session of its own, and a file that names every one it has had."""
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_airflow.sessions import Session
 from local_airflow.settings import POOL, POOL_SLOTS
+from local_cluster.process import spawn
 
 # The log servers of scheduler and triggerer would listen on every interface.
 SERVICES: Mapping[str, tuple[str, ...]] = {
@@ -51,52 +50,40 @@ class Services:
                 self.start_one(name)
 
     def start_one(self, name: str) -> None:
-        log = self.home / f"{name}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "airflow", *SERVICES[name]],
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        self._pid_file(name).write_text(str(process.pid), encoding="utf-8")
+        command = [sys.executable, "-m", "airflow", *SERVICES[name]]
+        session = Session.of(spawn(command, self.home / f"{name}.log", self.environment))
+        with self._file(name).open("a", encoding="utf-8") as file:
+            file.write(f"{session}\n")
 
     def is_running(self, name: str) -> bool:
-        pid = self._pid(name)
-        if pid is None:
-            return False
-        with suppress(ChildProcessError):  # started by another process: nothing to collect
-            os.waitpid(pid, os.WNOHANG)
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return f"AIRFLOW_HOME={self.home}".encode() in environment
+        return self.pid(name) is not None
+
+    def pid(self, name: str) -> int | None:
+        """The service's own process, not one that it started; None when it does not run."""
+        return next((session.leader for session in self._sessions(name) if session.is_led()), None)
 
     def kill(self, name: str) -> None:
-        """SIGKILL to the service and to all it started."""
-        self._signal(name, signal.SIGKILL)
+        """SIGKILL to the service and to all it started, running tasks too; they are gone afterwards."""
+        for session in self._sessions(name):
+            session.kill()
 
     def stop(self) -> None:
-        for name in SERVICES:
-            self._signal(name, signal.SIGTERM)
+        """End everything that was ever started here, also what outlived its service."""
+        sessions = [session for name in SERVICES for session in self._sessions(name)]
+        for session in sessions:
+            session.terminate()
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        while any(self.is_running(name) for name in SERVICES) and time.monotonic() < deadline:
+        while any(session.members() for session in sessions) and time.monotonic() < deadline:
             time.sleep(POLL_S)
+        for session in sessions:
+            session.kill()
         for name in SERVICES:
-            self.kill(name)
-            self._pid_file(name).unlink(missing_ok=True)
+            self._file(name).unlink(missing_ok=True)
 
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        pid = self._pid(name)
-        if pid is not None and self.is_running(name):
-            os.killpg(pid, number)
+    def _sessions(self, name: str) -> list[Session]:
+        file = self._file(name)
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return [Session.parse(line) for line in lines]
 
-    def _pid_file(self, name: str) -> Path:
-        return self.home / f"{name}.pid"
-
-    def _pid(self, name: str) -> int | None:
-        file = self._pid_file(name)
-        return int(file.read_text(encoding="utf-8")) if file.exists() else None
+    def _file(self, name: str) -> Path:
+        return self.home / f"{name}.sessions"

@@ -7,17 +7,27 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local_airflow.services import Services
+from local_airflow.sessions import Session
 from local_airflow.settings import environment, login_of
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "airflow"
+
+
+@pytest.fixture
+def services(home: Path) -> Services:
+    home.mkdir()
+    return Services(home, {**os.environ, "AIRFLOW_HOME": str(home)})
 
 
 def test_the_login_is_made_once_and_readable_by_its_owner_only(home: Path) -> None:
@@ -35,52 +45,82 @@ def test_everything_listens_on_the_loopback_address(home: Path) -> None:
     assert connection["extra"] == {"use_ssl": False, "verify_certs": False}
 
 
-def test_only_a_process_of_this_home_is_ever_signalled(home: Path) -> None:
-    home.mkdir()
-    services = Services(home, {**os.environ, "AIRFLOW_HOME": str(home)})
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    try:
-        (home / "scheduler.pid").write_text(str(stranger.pid))
+def test_a_stranger_who_got_an_old_process_id_is_not_signalled(services: Services) -> None:
+    with sleeping("60") as stranger:
+        session = Session.of(stranger.pid)
+        for old in (replace(session, started=session.started - 1), replace(session, boot="another")):
+            write_session(services, old)
+            assert not services.is_running("scheduler")
+            services.stop()
+            assert stranger.poll() is None
+
+
+def test_kill_ends_all_that_a_service_started_also_under_another_name_and_in_another_group(services: Services) -> None:
+    """As Airflow's workers do it: the title overwrites the environment, the task's process leaves the group."""
+    code = (
+        "import os, time; from setproctitle import setproctitle\n"
+        "if os.fork() == 0: os.setpgid(0, 0); setproctitle('airflow worker')\n"
+        "time.sleep(60)"
+    )
+    with python(code) as leader:
+        session = Session.of(leader.pid)
+        write_session(services, session)
+        until(lambda: len(session.members()) == 2)
+        assert services.pid("scheduler") == leader.pid
+        services.kill("scheduler")
+        assert session.members() == []
         assert not services.is_running("scheduler")
-        services.stop()
-        assert stranger.poll() is None
-    finally:
-        stranger.kill()
-        stranger.wait()
 
 
-def test_kill_ends_a_service_with_all_it_started(home: Path) -> None:
-    home.mkdir()
-    services = Services(home, {**os.environ, "AIRFLOW_HOME": str(home)})
-    code = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
-    leader = subprocess.Popen([sys.executable, "-c", code], env=services.environment, start_new_session=True)
-    (home / "scheduler.pid").write_text(str(leader.pid))
-    deadline = time.monotonic() + 20
-    while not (children := _children(leader.pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert services.is_running("scheduler")
-    services.kill("scheduler")
-    leader.wait(timeout=10)
-    while any(Path(f"/proc/{child}/cmdline").exists() and _alive(child) for child in children):
-        assert time.monotonic() < deadline, "a child outlived its service"
-        time.sleep(0.05)
-    assert not services.is_running("scheduler")
+def test_stop_finds_what_outlived_a_service_that_was_killed(services: Services) -> None:
+    with python("import os, time; os.fork(); time.sleep(60)") as leader:
+        session = Session.of(leader.pid)
+        write_session(services, session)
+        until(lambda: len(session.members()) == 2)
+        leader.kill()
+        leader.wait()
+        assert not services.is_running("scheduler")
+        assert len(session.members()) == 1
+        with sleeping("60") as next_one:  # as `start` would
+            write_session(services, Session.of(next_one.pid), "a")
+            assert services.pid("scheduler") == next_one.pid
+            services.stop()
+        assert session.members() == []
 
 
-def test_a_failed_command_says_what_airflow_said(home: Path) -> None:
-    home.mkdir()
-    services = Services(home, {**os.environ, "AIRFLOW_HOME": str(home)})
+def test_a_session_cannot_be_told_of_a_process_that_is_gone() -> None:
+    with python("") as gone:
+        gone.wait()
+    with pytest.raises(ProcessLookupError, match="is gone"):
+        Session.of(gone.pid)
+
+
+def test_a_failed_command_says_what_airflow_said(services: Services) -> None:
     with pytest.raises(RuntimeError, match=r"(?s)airflow no-such-command failed:.*invalid choice"):
         services.airflow("no-such-command")
 
 
-def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split()]
+def write_session(services: Services, session: Session, mode: str = "w") -> None:
+    with (services.home / "scheduler.sessions").open(mode) as file:
+        file.write(f"{session}\n")
 
 
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+@contextmanager
+def python(code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own."""
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def sleeping(seconds: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return python(f"import time; time.sleep({seconds})")
+
+
+def until(seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
