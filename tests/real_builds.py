@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from build_plans import corpus_config
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.dead_letters import DeadLetter, Place, letters_path, write_letters
 from sparse_index.encode.files import PartFiles
 from sparse_index.encode.part import encode_part
 from sparse_index.encode.vectors import SparseVector
@@ -74,12 +75,20 @@ def made_up_vector(text_hash: str) -> SparseVector:
 
 
 def make_vectors(store: Store, plan: Plan, without: Collection[str] = (), vector: MakeVector = made_up_vector) -> None:
-    """What the encode stage would leave, except for the text hashes in `without`."""
+    """What the encode stage would leave when the model refuses the text hashes in `without`."""
     for part in plan.encode_parts:
         hashes = store.read_table(part.path, ["text_hash"]).column("text_hash").to_pylist()
         files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
-        files.write_chunk({name: vector(name) for name in hashes if name not in without})
-        files.merge()
+        vectors = {name: vector(name) for name in hashes if name not in without}
+        files.write_chunk(vectors)
+        files.merge(len(vectors))
+        refused = [_refused(plan, name) for name in hashes if name in without]
+        write_letters(store, letters_path(plan, "encode", part.number), refused)
+
+
+def _refused(plan: Plan, text_hash: str) -> DeadLetter:
+    place = Place(None, None, None, None, text_hash)
+    return DeadLetter(None, "encode", "predict_failed", "made by the test", 1, plan.build_id, plan.created_at, place)
 
 
 def indexed(

@@ -56,7 +56,8 @@ class Store:
 
     def __init__(self, root_uri: str) -> None:
         self.root_uri = root_uri
-        self.filesystem, self._root = filesystem_at(root_uri)
+        # A kept listing would hide what other workers write and delete.
+        self.filesystem, self._root = filesystem_at(root_uri, use_listings_cache=False)
 
     @property
     def is_local(self) -> bool:

@@ -119,8 +119,8 @@ def test_a_refused_text_is_a_dead_letter_for_each_document(
     assert (books.documents, books.dead_letters, books.encoded) == (COUNT - 2, 2, COUNT - 2)
     letters = read_letters(store, letters_path(plan, "index", 0))
     assert sorted((letter.id, letter.stage, letter.error_class) for letter in letters) == [
-        ("d4", "encode", "missing_vector"),
-        ("d5", "encode", "missing_vector"),
+        ("d4", "encode", "predict_failed"),
+        ("d5", "encode", "predict_failed"),
     ]
     assert '"title":"title 4"' in letters[0].source
     final = store.read_table(f"{plan.folder}/manifest-final.parquet", ["id"]).column("id").to_pylist()

@@ -99,8 +99,8 @@ def compact(store: Store, target: str, sources: Sequence[str]) -> None:
     if not store.exists(marker):
         store.write_json(marker, {"target": target, "sources": list(sources)})
     if not store.exists(target):
-        with _readable(target):
-            merge_vectors(store, target, sources)
+        with _readable(target), store.writing(target) as local:
+            merge_vectors(store, local, sources)
 
 
 def drop_sources(store: Store, target: str, sources: Sequence[str]) -> None:
