@@ -10,11 +10,11 @@ import orjson
 
 from sparse_index.corpus.rows import Document, Location, documents_at
 from sparse_index.dead_letters import DeadLetter, Place, letters_files
-from sparse_index.errors import CorpusError
+from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.bulk import Operation
 from sparse_index.index.joined import joined_rows, part_rows
 from sparse_index.plan.model import BuildKind, Part, Plan
-from sparse_index.store import Store
+from sparse_index.store import Store, vectors_folder
 
 _LOCATION = ("file", "file_version", "row_group", "row")
 _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -58,7 +58,8 @@ class PartOperations:
 
 
 class _Refusals:
-    """Why a text has no vector, from the dead letters of the encode stage; read when first asked."""
+    """Why a text has no vector, from the dead letters of the encode stage; read when first asked. BuildError when it was
+    not refused: such a document is lost, not rejected."""
 
     def __init__(self, store: Store, plan: Plan) -> None:
         self._store, self._plan = store, plan
@@ -67,8 +68,14 @@ class _Refusals:
     def letter(self, document_id: str, place: Place) -> DeadLetter:
         if self._known is None:
             self._known = self._read()
-        unknown = ("missing_vector", "the store has no vector for this text and no encode task refused it", 0)
-        error_class, reason, attempt = self._known.get(place.text_hash or "", unknown)
+        known = self._known.get(place.text_hash or "")
+        if known is None:
+            raise BuildError(
+                f"Document {document_id} of build {self._plan.build_id}: {vectors_folder(self._plan.fingerprint)} in the store "
+                f"has no vector for its text (hash {place.text_hash}), and no encode task of the build refused it. A file there "
+                "was deleted since the plan was made. Trigger a new run: it encodes what is missing."
+            )
+        error_class, reason, attempt = known
         now = datetime.now(UTC)
         return DeadLetter(document_id, "encode", error_class, reason, attempt, self._plan.build_id, now, place)
 
