@@ -43,6 +43,11 @@ def _from_status(error: client_errors.TransportError, status: int, what: str) ->
         return AccessError(f"{what}: login or password refused (401).", status, reason)
     if (status == 403 or permissions_named(reason)) and "cluster_block_exception" not in reason:
         return AccessError(f"{what}: permission missing ({status}): {reason}. See docs/security.md.", status, reason)
+    if status == 429 and "cluster_block_exception" in reason:
+        # The flood-stage watermark's: no overload that passes by itself.
+        return TerminalError(
+            f"{what}: a block refuses writes (429): {reason}. Free disk, then run again.", status, reason
+        )
     if status == 429:
         return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
     if status in _UNAVAILABLE:

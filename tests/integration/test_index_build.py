@@ -14,6 +14,7 @@ from real_builds import (
     documents,
     indexed,
     made_up_vector,
+    make_vectors,
     planned,
     real_config,
     rows,
@@ -171,14 +172,16 @@ def test_a_corpus_that_changed_under_the_build_is_noticed(
         indexed(plain_cluster, config, plan)
 
 
-def test_a_full_disks_block_stops_the_task_without_dead_letters(
-    plain_cluster: Cluster, config: CorpusConfig, store: Store
+@pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])
+def test_a_full_disks_block_stops_the_task_at_once_without_dead_letters(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store, block: str
 ) -> None:
     plan = planned(plain_cluster, config)
+    make_vectors(store, plan)
     prepare_candidate(plain_cluster, store, plan)
-    plain_cluster.put(f"/{plan.candidate}/_settings", {"index.blocks.write": True})
+    plain_cluster.put(f"/{plan.candidate}/_settings", {f"index.blocks.{block}": True})
     with pytest.raises(TerminalError, match="cluster_block_exception"):
-        indexed(plain_cluster, config, plan)
+        index_part(plain_cluster, store, plan, plan.index_parts[0], sleep=pytest.fail)
     assert not store.exists(letters_path(plan, "index", 0))
 
 

@@ -20,6 +20,7 @@ from sparse_index.errors import (
 from sparse_index.http_errors import permissions_named, reason_of, translate
 
 BLOCKED = "index [a] blocked by: [FORBIDDEN/8/index write (api)];"
+FLOODED = "index [a] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark];"
 REFUSED = "no permissions for [cluster:admin/opensearch/ml/predict] and User [name=b, backend_roles=[]]"
 PROFILE = client_errors.TransportError(500, "x", "Failed to get ML node level profile")
 
@@ -33,10 +34,15 @@ TABLE = [
     (http_error(409, "status_exception", "conflict"), TerminalError),
     (http_error(413, "too_large", ""), TerminalError),
     (http_error(429, "circuit_breaking_exception", "Memory Circuit Breaker is open"), OverloadedError),
+    (http_error(429, "cluster_block_exception", FLOODED), TerminalError),
     (http_error(500, "illegal_state_exception", "no"), TerminalError),
     (PROFILE, AccessError),
     (http_error(502, "bad_gateway"), UnavailableError),
     (http_error(503, "cluster_manager_not_discovered_exception"), UnavailableError),
+    (
+        http_error(503, "cluster_block_exception", "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered];"),
+        UnavailableError,
+    ),
     (http_error(504, "timeout"), UnavailableError),
     (unreachable(), UnavailableError),
     (timed_out(), UnavailableError),

@@ -97,9 +97,16 @@ def test_only_refused_items_are_sent_again() -> None:
 
 def test_items_refused_for_ever_stop_the_task() -> None:
     index = FakeIndex(lambda action, id_: error_item(429, "rejected_execution_exception"))
-    with pytest.raises(OverloadedError, match="3 items were refused"):
+    with pytest.raises(
+        OverloadedError, match=r"3 items were refused 8 times.* rejected_execution_exception: .*\(429\)"
+    ):
         write(index, [index_op(n) for n in range(3)])
     assert len(index.requests) == ITEM_ATTEMPTS
+
+
+def test_a_cluster_that_is_not_ready_is_waited_for() -> None:
+    starting = [error_item(503, "cluster_block_exception")]
+    assert write(FakeIndex(lambda action, id_: starting.pop() if starting else None), [index_op(1)]).indexed == 1
 
 
 def test_a_document_the_mapping_refuses_is_rejected_at_once() -> None:
@@ -138,13 +145,16 @@ def test_a_refused_body_is_halved_down_to_the_one_document(status: int) -> None:
     [
         (403, "security_exception", AccessError),
         (403, "cluster_block_exception", TerminalError),
+        (429, "cluster_block_exception", TerminalError),
         (404, "index_not_found_exception", BuildError),
         (500, "node_closed_exception", TerminalError),
     ],
 )
 def test_errors_that_concern_everything_are_no_dead_letters(status: int, kind: str, error: type[Exception]) -> None:
+    index = FakeIndex(lambda action, id_: error_item(status, kind))
     with pytest.raises(error, match=kind):
-        write(FakeIndex(lambda action, id_: error_item(status, kind)), [index_op(1)])
+        write(index, [index_op(1)])
+    assert index.requests == [1]
 
 
 def test_an_answer_with_an_item_less_opens_the_books() -> None:

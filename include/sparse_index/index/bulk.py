@@ -87,11 +87,12 @@ class _Item(Enum):
 
 @dataclass
 class _Sorted:
-    """The items of one answer, sorted by what to do with them."""
+    """The items of one answer, sorted by what to do with them; `refusal`: why the last of `again` was refused."""
 
     done: list[Operation] = field(default_factory=list)
     again: list[Operation] = field(default_factory=list)
     rejected: list[RejectedItem] = field(default_factory=list)
+    refusal: str = ""
 
 
 def bodies(operations: Iterable[Operation], max_bytes: int) -> Iterator[list[Operation]]:
@@ -137,7 +138,7 @@ class BulkWriter:
                 yield from _ended(flying)
 
     def _send(self, batch: Sequence[Operation]) -> BulkOutcome:
-        outcome, pending = BulkOutcome(), list(batch)
+        outcome, pending, refusal = BulkOutcome(), list(batch), ""
         for attempt in range(1, ITEM_ATTEMPTS + 1):
             body = b"".join(operation.lines() for operation in pending)
             try:
@@ -148,12 +149,13 @@ class BulkWriter:
             outcome += _counted(items, len(body))
             if not items.again:
                 return outcome
-            pending = items.again
+            pending, refusal = items.again, items.refusal
             self._pause(attempt, len(pending))
         raise OverloadedError(
-            f"Bulk into {self._write_alias}: {len(pending)} items were refused {ITEM_ATTEMPTS} times (429/503). The "
-            "cluster is too busy: lower index.bulk_requests_in_flight or the parallel tasks, then run again.",
+            f"Bulk into {self._write_alias}: {len(pending)} items were refused {ITEM_ATTEMPTS} times, the last one with "
+            f"{refusal}. The cluster is too busy: lower index.bulk_requests_in_flight or the parallel tasks, then run again.",
             429,
+            refusal,
         )
 
     def _post(self, body: bytes) -> Any:
@@ -205,6 +207,7 @@ def _sort(sent: Sequence[Operation], answer: Any, attempt: int) -> _Sorted:
             items.done.append(operation)
         elif kind is _Item.AGAIN:
             items.again.append(operation)
+            items.refusal = f"{': '.join(_error_of(result))} ({result['status']})"
         else:
             items.rejected.append(RejectedItem(operation, *_error_of(result), attempt))
     return items
@@ -214,10 +217,15 @@ def _judge(result: Any) -> _Item:
     """DONE also for a delete of what is not there (404 without an error)."""
     if "error" not in result:
         return _Item.DONE
-    if result["status"] in (429, 502, 503, 504):
+    if result["status"] in (429, 502, 503, 504) and not _is_full_disk(result):
         return _Item.AGAIN
     _raise_if_common(result)
     return _Item.REJECTED
+
+
+def _is_full_disk(result: Any) -> bool:
+    """The block that the flood-stage watermark sets comes as a 429, and stays until somebody frees disk."""
+    return bool(result["status"] == 429 and result["error"].get("type") == "cluster_block_exception")
 
 
 def _raise_if_common(result: Any) -> None:
