@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -33,13 +34,29 @@ def file_addresses(uri: str, remedy: str = NOT_THERE) -> list[str]:
 
 
 def file_version(uri: str) -> str:
-    """What identifies the content of a file: an ETag where there is one, else size, time and inode."""
+    """What identifies the content of a file: an ETag where there is one, else size and time, on a local disk the inode too.
+
+    CorpusError for a web server that tells neither: its files could change unnoticed.
+    """
     filesystem, path = _filesystem(uri)
     with reading(uri):
         info = filesystem.info(path)
         if isinstance(filesystem, LocalFileSystem):
             return f"{info['size']}-{info['mtime']}-{info['ino']}"
-        return str(info.get("ETag") or info.get("etag") or filesystem.ukey(path)).strip('"')
+        etag = info.get("ETag") or info.get("etag")
+        if not etag and "https" in filesystem.protocol:
+            return _told_by_web_server(uri, info)
+        return str(etag or filesystem.ukey(path)).strip('"')
+
+
+def _told_by_web_server(uri: str, info: dict[str, Any]) -> str:
+    # fsspec takes whatever is at a web address for unchanging, so its own key would never differ.
+    if "Last-Modified" in info:
+        return f"{info['size']}-{info['Last-Modified']}"
+    raise CorpusError(
+        f"{uri}: its server sends neither ETag nor Last-Modified, so a change of the file would go unnoticed. Let it send "
+        "one of them, or copy the corpus to a store that knows when a file was written."
+    )
 
 
 def joint_version(versions: Iterable[str]) -> str:
