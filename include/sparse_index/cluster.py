@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,15 +11,29 @@ from typing import Any
 
 import opensearchpy
 from opensearchpy import AsyncOpenSearch, OpenSearch
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from sparse_index.errors import TransientError
 from sparse_index.http_errors import translate
 
+log = logging.getLogger(__name__)
+
 Json = dict[str, Any]
 
-ATTEMPTS = 5
+# Pauses of 1, 2, 4, ... 30, 30 seconds, each less up to half of it: a server that restarts is back within that minute.
+ATTEMPTS = 8
+FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 30.0
+# Time-outs take longer than pauses; no further attempt begins after so long.
+LAST_ATTEMPT_AFTER_S = 600.0
 POOL_SIZE = 32
 
 
@@ -101,9 +116,11 @@ class Cluster:
         if timeout_s is not None:
             arguments["request_timeout"] = timeout_s
         policy = Retrying(
-            stop=stop_after_attempt(self._attempts if retry else 1),
-            wait=wait_random_exponential(multiplier=0.5, max=MAX_WAIT_S),
+            stop=stop_after_attempt(self._attempts if retry else 1) | stop_after_delay(LAST_ATTEMPT_AFTER_S),
+            wait=wait_exponential(FIRST_WAIT_S / 2, MAX_WAIT_S / 2)
+            + wait_random_exponential(FIRST_WAIT_S / 2, MAX_WAIT_S / 2),
             retry=retry_if_exception_type(TransientError),
+            before_sleep=before_sleep_log(log, logging.WARNING),
             sleep=self._sleep,
             reraise=True,
         )

@@ -164,7 +164,7 @@ class OpenSearchMLHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Whether the cluster answers, and what it is or why not."""
         try:
-            answer = self.cluster.get("/")
+            answer = self.cluster.request("GET", "/", retry=False)  # a person waits for it
         except SparseIndexError as error:
             return False, str(error)
         return True, f"Cluster '{answer['cluster_name']}', OpenSearch {answer['version']['number']}"

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.cluster import ATTEMPTS, MAX_WAIT_S, Cluster, ConnectionSettings
 from sparse_index.errors import SparseIndexError, TerminalError, UnavailableError
 
 pytestmark = pytest.mark.integration
@@ -26,11 +26,21 @@ def connect(port: int, waits: list[float] | None = None, **settings: object) -> 
     return Cluster(OpenSearch(**where.client_arguments()), sleep=(waits if waits is not None else []).append)
 
 
-def test_a_closed_port_is_tried_five_times_and_then_said() -> None:
+def test_a_closed_port_is_waited_for_about_a_minute_and_then_said() -> None:
     waits: list[float] = []
     with pytest.raises(UnavailableError, match="no answer from the cluster"):
         connect(free_port(), waits, use_ssl=False).get("/")
-    assert len(waits) == 4
+    assert len(waits) == ATTEMPTS - 1
+    assert 45 < sum(waits) < 91
+    assert MAX_WAIT_S / 2 < max(waits) < MAX_WAIT_S
+
+
+def test_two_that_wait_do_not_come_back_together() -> None:
+    one, other = [], []
+    for waits in (one, other):
+        with pytest.raises(UnavailableError):
+            connect(free_port(), waits, use_ssl=False).get("/")
+    assert all(mine != theirs for mine, theirs in zip(one, other, strict=True))
 
 
 def test_a_call_that_must_not_be_repeated_is_not() -> None:

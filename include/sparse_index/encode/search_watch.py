@@ -48,7 +48,8 @@ class SearchWatch:
     def _mean_since_last_look(self, index: str) -> float | None:
         """Milliseconds; None when there were too few searches to tell, or nobody answers."""
         try:
-            stats = self._cluster.get(f"/{index}/_stats/search")["_all"]["total"]["search"]
+            # Encoding waits for the answer, so it is asked for once only.
+            stats = self._cluster.request("GET", f"/{index}/_stats/search", retry=False)["_all"]["total"]["search"]
         except SparseIndexError:
             return None
         total = int(stats["query_total"]), int(stats["query_time_in_millis"])
