@@ -11,6 +11,7 @@ The books count `scan` and `index` files; `encode` files give the index stage th
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -19,8 +20,7 @@ from typing import Any, Literal
 import orjson
 import pyarrow as pa
 
-from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.rows import Location, documents_at
+from sparse_index.corpus.rows import Location, source_rows_at
 from sparse_index.plan.model import Plan
 from sparse_index.store import Store
 
@@ -114,15 +114,18 @@ def _letter(row: dict[str, Any]) -> DeadLetter:
     return DeadLetter(place=place, **row)
 
 
-def with_sources(config: CorpusConfig, letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
+def with_sources(letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
     """The letters with `source` read from the corpus again, all columns: they are few, and so no stage has to carry
-    whole rows about."""
+    whole rows about. Bytes are written in base64."""
     ordered = sorted((letter for letter in letters if letter.place.file), key=_order)
     yield from (letter for letter in letters if not letter.place.file)
-    whole_rows = config.model_copy(update={"source": config.source.model_copy(update={"columns": None})})
-    documents = documents_at(whole_rows, (_location(letter.place) for letter in ordered))
-    for letter, document in zip(ordered, documents, strict=True):
-        yield replace(letter, source=orjson.dumps(document.fields, default=str).decode())
+    rows = source_rows_at(_location(letter.place) for letter in ordered)
+    for letter, row in zip(ordered, rows, strict=True):
+        yield replace(letter, source=orjson.dumps(row, default=_readable).decode())
+
+
+def _readable(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _location(place: Place) -> Location:

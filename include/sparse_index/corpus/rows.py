@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,7 +15,7 @@ from sparse_index.corpus.columns import indexed_columns, read_columns
 from sparse_index.corpus.parquet import open_parquet, reading
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.schema import decoded
-from sparse_index.corpus.values import column_values
+from sparse_index.corpus.values import any_values, column_values
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
 # of 1 MB that every row repeats is stored once.
@@ -73,21 +73,37 @@ def batches_of_group(
     config: CorpusConfig, parquet: pq.ParquetFile, file: str, row_group: int
 ) -> Iterator[DocumentBatch]:
     """Every row of one row group, in order; CorpusError naming file and row group when it cannot be read."""
-    for first, batch in _read(config, parquet, file, row_group):
+    columns = read_columns(config, parquet.schema_arrow)
+    for first, batch in _read(parquet, file, row_group, columns):
         yield _documents(config, batch, range(first, first + len(batch)))
 
 
 def documents_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[Document]:
     """The rows at `locations`, which must be sorted by file, row group and row."""
+    for here, batch in _batches_at(locations, lambda schema: read_columns(config, schema)):
+        yield from _single(here, _documents(config, batch, [location.row for location in here]))
+
+
+def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
+    """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
+    for _, batch in _batches_at(locations, lambda schema: schema.names):
+        columns = [any_values(column) for column in batch.columns]
+        yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+_At = tuple[list[Location], pa.RecordBatch]
+
+
+def _batches_at(locations: Iterable[Location], columns: Callable[[pa.Schema], list[str]]) -> Iterator[_At]:
+    """`columns` of the rows at `locations`, some at a time."""
     for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
         with open_parquet(file, version) as parquet:
+            names = columns(parquet.schema_arrow)
             for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
-                yield from _documents_of_group(config, _read(config, parquet, file, row_group), of_group)
+                yield from _batches_of(_read(parquet, file, row_group, names), of_group)
 
 
-def _documents_of_group(
-    config: CorpusConfig, batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Location]
-) -> Iterator[Document]:
+def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Location]) -> Iterator[_At]:
     """Never all of `wanted` at once: a row group may have a million rows."""
     at = next(wanted, None)
     for first, batch in batches:
@@ -96,8 +112,7 @@ def _documents_of_group(
             here.append(at)
             at = next(wanted, None)
         if here:
-            chosen = batch.take(pa.array([location.row - first for location in here]))
-            yield from _single(here, _documents(config, chosen, [location.row for location in here]))
+            yield here, batch.take(pa.array([location.row - first for location in here]))
         if at is None:
             return
 
@@ -116,13 +131,12 @@ def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Doc
 
 
 def _read(
-    config: CorpusConfig, parquet: pq.ParquetFile, file: str, row_group: int
+    parquet: pq.ParquetFile, file: str, row_group: int, columns: list[str]
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """(number of the first row, rows) of one row group, in batches whose size follows the size of a row."""
     group = parquet.metadata.row_group(row_group)
     row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
-    columns = read_columns(config, parquet.schema_arrow)
     first = 0
     with reading(file, row_group):
         for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=columns):

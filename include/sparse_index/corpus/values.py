@@ -72,6 +72,24 @@ def column_values(array: pa.Array) -> list[Any]:
     return convert(array)
 
 
+def any_values(array: pa.Array) -> list[Any]:
+    """Values of a column of any type: as they are indexed where a field can hold them, else as Python has them, else (an
+    instant of the year 12000 within a struct) in Arrow's words."""
+    try:
+        field_mapping(array.type)
+    except ConfigError:
+        return _unmapped(array)
+    return column_values(array)
+
+
+def _unmapped(array: pa.Array) -> list[Any]:
+    try:
+        values: list[Any] = array.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return [array.slice(at, 1).to_string() for at in range(len(array))]
+    return values
+
+
 def _plain(array: pa.Array) -> list[Any]:
     # numpy is several times faster, but has no null but for objects.
     values: list[Any] = array.to_pylist() if array.null_count else array.to_numpy(zero_copy_only=False).tolist()
