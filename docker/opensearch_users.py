@@ -37,7 +37,7 @@ def administrator(environment: Mapping[str, str]) -> ConnectionSettings:
 def build_role(aliases: list[str], folder: Path = ROLES) -> dict[str, Any]:
     """The shipped build role, allowed on `aliases` and on the indices behind them."""
     role: dict[str, Any] = yaml.safe_load((folder / "build.yaml").read_text(encoding="utf-8"))[BUILD_ROLE]
-    patterns = [pattern for alias in aliases for pattern in (alias, f"{alias}-*")]
+    patterns = [pattern for alias in aliases for pattern in (alias, f"{alias}--*")]
     rules = [{**rule, "index_patterns": patterns} for rule in role["index_permissions"]]
     return {**role, "index_permissions": rules}
 

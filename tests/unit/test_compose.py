@@ -274,7 +274,7 @@ def test_the_build_account_gets_the_shipped_role_on_its_aliases_only(services):
     bodies = script("opensearch_users").accounts(environment)
     role = bodies["roles/sparse_index_build"]
     (rule,) = role["index_permissions"]
-    assert rule["index_patterns"] == ["tickets", "tickets-*", "legal", "legal-*"]
+    assert rule["index_patterns"] == ["tickets", "tickets--*", "legal", "legal--*"]
     assert "indices:data/write/bulk*" in rule["allowed_actions"]
     assert "cluster:admin/opensearch/ml/predict" in role["cluster_permissions"]
     assert bodies["rolesmapping/sparse_index_build"] == {"users": ["sparse_index_build"]}

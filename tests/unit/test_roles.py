@@ -31,8 +31,8 @@ def test_the_alias_is_filled_in_and_no_line_stands_twice(name: str) -> None:
 def test_only_the_alias_and_the_indices_behind_it_are_reached() -> None:
     reached = {name: [rule["index_patterns"] for rule in role["index_permissions"]] for name, role in ROLES.items()}
     assert reached == {
-        "sparse_index_build": [["tickets", "tickets-*"]],
-        "sparse_index_serve": [["tickets", "tickets-*"]],
+        "sparse_index_build": [["tickets", "tickets--*"]],
+        "sparse_index_serve": [["tickets", "tickets--*"]],
         "sparse_index_read": [["tickets"]],
     }
 
