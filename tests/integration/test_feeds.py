@@ -32,7 +32,7 @@ from sparse_index.ml import commons
 from sparse_index.names import group_name, new_build_id
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.pipeline import Run, run
-from sparse_index.plan.model import BuildKind, Plan, RunRequest
+from sparse_index.plan.model import BuildKind, Plan, RunRequest, plan_path
 from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
@@ -244,5 +244,11 @@ def test_a_rollback_names_the_partitions_to_run_again(small: Feed, tmp_path: Pat
     back = roll_back(small.cluster, small.store, small.config, target, now=datetime.now(UTC))
     assert set(small.documents()) == {"a"}
     assert back.notes == [f"a feed's run reads one partition: run those again that came after it ({DAYS[1]})"]
-    promoted(small, DAYS[1])
+    again = promoted(small, DAYS[1]).plan
     assert small.documents() == gone_forward
+
+    plan = small.store.read_json(plan_path(small.config.alias, again.build_id))
+    small.store.write_json(plan_path(small.config.alias, again.build_id), plan | {"of_another_version": True})
+    target = choose_target(small.cluster, small.config, PREVIOUS, now=datetime.now(UTC), run_id="test")
+    (note,) = roll_back(small.cluster, small.store, small.config, target, now=datetime.now(UTC)).notes
+    assert f"that of build {again.build_id}, whose plan another version wrote" in note

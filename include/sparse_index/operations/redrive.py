@@ -25,10 +25,10 @@ from sparse_index.errors import BuildError
 from sparse_index.index.alias import observe_alias
 from sparse_index.index.final_manifest import final_manifest_path
 from sparse_index.index.meta import Meta, read_meta
-from sparse_index.plan.model import Frozen, Plan, load_plan, plan_path
+from sparse_index.plan.model import Frozen, Plan, load_plan, plan_path, saved_plans
 from sparse_index.plan.sql import connect, parquet
 from sparse_index.receipt import receipt_path
-from sparse_index.store import Store, builds_folder
+from sparse_index.store import Store
 
 LATEST = "latest"
 # The same row fails again for these; they are tried all the same, because the row may have been corrected.
@@ -123,9 +123,8 @@ def _plan_of(store: Store, alias: str, build_id: str) -> Plan:
 
 
 def _plans(store: Store, alias: str) -> Iterator[Plan]:
-    """Newest first."""
-    for path in reversed(store.files(builds_folder(alias), "/plan.json")):
-        yield load_plan(store, path)
+    """Newest first. One that another version wrote is passed over: every daily run tries its letters anyway."""
+    return (plan for _, plan in saved_plans(store, alias) if plan is not None)
 
 
 def _promoted(store: Store, alias: str) -> Iterator[Plan]:

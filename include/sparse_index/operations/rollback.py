@@ -25,8 +25,8 @@ from sparse_index.index.generations import OwnIndex, own_indices
 from sparse_index.index.meta import Meta, read_meta, write_meta
 from sparse_index.index.settle import settle_index
 from sparse_index.index.switch import sealed_count, switch_alias
-from sparse_index.plan.model import Frozen, load_plan
-from sparse_index.store import Store, builds_folder
+from sparse_index.plan.model import Frozen, saved_plans
+from sparse_index.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -177,8 +177,9 @@ def _feed_note(store: Store, config: CorpusConfig, meta: Meta) -> list[str]:
     """A partition that came after the generation is in none of the runs to come."""
     if config.kind != "feed":
         return []
-    plans = (load_plan(store, path) for path in store.files(builds_folder(config.alias), "/plan.json"))
-    days = sorted({str(plan.request.data_date) for plan in plans if plan.build_id > meta.build_id and plan.builds})
+    later = [found for found in saved_plans(store, config.alias) if found[0] > meta.build_id]
+    days = sorted({str(plan.request.data_date) for _, plan in later if plan is not None and plan.builds})
+    days += [f"that of build {build_id}, whose plan another version wrote" for build_id, plan in later if plan is None]
     return [f"a feed's run reads one partition: run those again that came after it ({', '.join(days)})"] if days else []
 
 

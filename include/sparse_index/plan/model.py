@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError
 from sparse_index.names import candidate_name, group_name, write_alias
-from sparse_index.store import Store, build_folder
+from sparse_index.store import Store, build_folder, builds_folder
+
+log = logging.getLogger(__name__)
 
 
 class Frozen(BaseModel):
@@ -186,4 +191,23 @@ def save_plan(store: Store, plan: Plan) -> str:
 
 
 def load_plan(store: Store, path: str) -> Plan:
-    return Plan.model_validate_json(store.read_bytes(path))
+    """BuildError when another version wrote it in a way that this one cannot read."""
+    try:
+        return Plan.model_validate_json(store.read_bytes(path))
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, problem["loc"])) or problem["type"] for problem in error.errors())
+        raise BuildError(
+            f"{path} in the store is no plan of this version of the package ({fields}): another version wrote it. Trigger a "
+            "new run, or finish the build with the version that planned it."
+        ) from error
+
+
+def saved_plans(store: Store, alias: str) -> Iterator[tuple[str, Plan | None]]:
+    """(Build id, plan) of every build that was planned, newest first; None: `load_plan` cannot read it."""
+    for path in reversed(store.files(builds_folder(alias), "/plan.json")):
+        try:
+            plan = load_plan(store, path)
+        except BuildError as error:
+            log.warning("%s", error)
+            plan = None
+        yield path.split("/")[-2], plan

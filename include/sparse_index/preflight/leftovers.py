@@ -25,11 +25,16 @@ def sweep(findings: Findings, cluster: Cluster, store: Store, alias: str, is_liv
             findings.warning(f"{name} is there: of a build that runs now, or left over by one that died.")
         return []
 
-    def is_dead(build: str) -> bool:
-        return build_state(build, store.files(build_folder(alias, build)), is_live) is BuildState.ENDED
+    def is_dead(name: str, build: str) -> bool:
+        state = build_state(build, store.files(build_folder(alias, build)), is_live)
+        if state is BuildState.UNKNOWN:
+            findings.warning(f"{name} is there: nobody knows the run of build {build}, so it may be alive, and stays.")
+        return state is BuildState.ENDED
 
-    swept = [group for group, build in groups.items() if is_dead(build) and _remove_models(findings, cluster, group)]
-    dead = [index for index, build in candidates.items() if is_dead(build)]
+    swept = [
+        group for group, build in groups.items() if is_dead(group, build) and _remove_models(findings, cluster, group)
+    ]
+    dead = [index for index, build in candidates.items() if is_dead(index, build)]
     return swept + [index for index in dead if remove_candidate(cluster, alias, index)]
 
 
