@@ -24,6 +24,9 @@ from sparse_index.plan.sql import connect, copy_to
 from sparse_index.store import Store, build_folder, vectors_folder
 
 PART_ITEMS = 2_000
+# What one task can do within its time and memory, and (a little below) how many tasks Airflow maps by default.
+LARGEST_PART_ITEMS = 250_000
+MOST_PARTS = 1_000
 _REASONS = {
     "null_id": "the row has no id",
     "empty_id": "the id is empty",
@@ -183,12 +186,23 @@ def _with_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     )
 
 
+def part_count(config: CorpusConfig, items: int) -> int:
+    """Parts of 2,000 items, as many as `source.max_shards` at most, unless they would be too large; BuildError beyond 1,000."""
+    count = max(min(-(-items // PART_ITEMS), config.source.max_shards), -(-items // LARGEST_PART_ITEMS))
+    if count > MOST_PARTS:
+        raise BuildError(
+            f"'{config.alias}': {items} items are {count} parts of {LARGEST_PART_ITEMS}, and a run maps {MOST_PARTS} tasks at "
+            "most. Nothing was changed; divide the corpus among several aliases, or begin with a part of it."
+        )
+    return count
+
+
 def _write_parts(
     con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, stage: str, items: int, *, least: int
 ) -> list[Part]:
     """Even, contiguous shares of the stage's table (its column `position` counts from 0) as files."""
     table = {"encode": "encode", "index": "operations"}[stage]
-    count = max(least, min(-(-items // PART_ITEMS), plan.config.source.max_shards))
+    count = max(least, part_count(plan.config, items))
     parts = []
     for number in range(count):
         low, high = number * items // count, (number + 1) * items // count
