@@ -101,6 +101,23 @@ def test_clashes_come_together_with_single_problems(write) -> None:
         assert part in message
 
 
+def test_names_that_no_field_can_have_are_all_named_at_once(write) -> None:
+    columns = "id_column: id, columns: [title, price.net, _id, '', _own]"
+    text = (
+        GOOD.format(store="/s").replace("id_column: id", columns) + "index: {vector_field: sparse.vector}\nsauce: 1\n"
+    )
+    message = problems_of(write(text))
+    for part in (
+        "source.columns.1: 'price.net' has a dot, which OpenSearch takes for a field within an object: write 'price_net'",
+        "source.columns.2: '_id' is a field of OpenSearch's own",
+        "source.columns.3: a field needs a name",
+        "index.vector_field: 'sparse.vector' has a dot",
+        "sauce:",
+    ):
+        assert part in message
+    assert "_own" not in message
+
+
 @pytest.mark.parametrize(
     ("addition", "words"),
     [

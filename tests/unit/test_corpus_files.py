@@ -143,6 +143,8 @@ def test_all_column_problems_come_in_one_message(config: CorpusConfig, corpus: P
         "raw": [b"bytes"],
         "nothing": pa.nulls(1),
         "text_sparse": ["x"],
+        "price.net": [1],
+        "_source": ["x"],
     }
     table(corpus, columns)
     with pytest.raises(ConfigError) as caught:
@@ -155,6 +157,8 @@ def test_all_column_problems_come_in_one_message(config: CorpusConfig, corpus: P
         "column 'raw': the type binary",
         "column 'nothing': it has no value in any file",
         "column 'text_sparse' has the name of index.vector_field",
+        "column 'price.net' has a dot",
+        "column '_source' is a field of OpenSearch's own",
     ):
         assert part in str(caught.value)
 

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
+from sparse_index.config.field_names import FieldName
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
@@ -32,7 +33,7 @@ class SourceConfig(Section):
     uri: str
     id_column: str
     text_template: str
-    columns: list[str] | None = None
+    columns: list[FieldName] | None = None
     max_text_chars: Annotated[int, Field(ge=1)] = 20_000
     max_shards: Annotated[int, Field(ge=1, le=256)] = 16
     deleted_column: str | None = None
@@ -72,7 +73,7 @@ class IndexConfig(Section):
 
     shards: Annotated[int, Field(ge=1)] = 1
     replicas: Annotated[int, Field(ge=0)] = 1
-    vector_field: str = "text_sparse"
+    vector_field: FieldName = "text_sparse"
     codec: str = "default"
     deletes_pct_allowed: Annotated[int, Field(ge=5, le=50)] = 20
     bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000

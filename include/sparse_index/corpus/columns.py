@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.field_names import name_problem
 from sparse_index.corpus.values import field_mapping, is_list, is_text
 from sparse_index.errors import ConfigError
 
@@ -44,6 +45,10 @@ def _problems(config: CorpusConfig, schema: pa.Schema) -> Iterator[str]:
         yield f"columns of the same name: {', '.join(twice)}; rename all but one of each"
     if config.index.vector_field in indexed_columns(config, schema):
         yield f"column '{config.index.vector_field}' has the name of index.vector_field: rename one"
+    for name in indexed_columns(config, schema):
+        problem = name_problem(name)
+        if problem is not None:
+            yield f"column {problem} (in the corpus), or leave it out of `source.columns`"
     for name in wanted:
         if name in schema.names and name not in twice:
             yield from _type_problems(config, name, schema.field(name).type)
