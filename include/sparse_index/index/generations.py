@@ -75,13 +75,17 @@ def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:
 
 def remove_candidate(cluster: Cluster, alias: str, index: str) -> bool:
     """Delete a candidate of ours that is not live; False when it was gone already."""
-    owner, meta = parse_candidate(index), read_meta(cluster, index)
-    if owner is None or owner.alias != alias or (meta is not None and meta.alias != alias):
-        raise BuildError(f"Index {index} does not carry the mark of alias '{alias}'; it is left alone.")
+    _require_ours(cluster, alias, index)
     # The last look before the deletion.
     if _is_live(cluster, alias, index):
         raise BuildError(f"Index {index} is behind alias '{alias}': a live index is never deleted.")
     return delete_index(cluster, index)
+
+
+def _require_ours(cluster: Cluster, alias: str, index: str) -> None:
+    owner, meta = parse_candidate(index), read_meta(cluster, index)
+    if owner is None or owner.alias != alias or (meta is not None and meta.alias != alias):
+        raise BuildError(f"Index {index} does not carry the mark of alias '{alias}'; it is left alone.")
 
 
 def delete_index(cluster: Cluster, index: str) -> bool:
@@ -133,7 +137,12 @@ def retire(cluster: Cluster, config: CorpusConfig) -> list[str]:
 
 def _delete_all(cluster: Cluster, alias: str, names: Iterable[str]) -> list[str]:
     """Those that were deleted; one that went live meanwhile stays."""
-    return [name for name in names if not _is_live(cluster, alias, name) and delete_index(cluster, name)]
+    return [name for name in names if _delete_unless_live(cluster, alias, name)]
+
+
+def _delete_unless_live(cluster: Cluster, alias: str, index: str) -> bool:
+    _require_ours(cluster, alias, index)
+    return not _is_live(cluster, alias, index) and delete_index(cluster, index)
 
 
 def _is_live(cluster: Cluster, alias: str, index: str) -> bool:
