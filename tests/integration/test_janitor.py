@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,8 +59,6 @@ def three_generations(cluster: Cluster, config: CorpusConfig) -> list[Plan]:
     plans: list[Plan] = []
     for number in range(3):
         write_corpus(config, rows(COUNT - number))
-        if plans:
-            time.sleep(1)  # within one second chance orders the builds
         plans.append(planned(cluster, config))
         built(cluster, config, plans[-1])
     return plans
