@@ -60,7 +60,7 @@ def run_in_order(config: CorpusConfig, order: Sequence[int], store: str, modes: 
     index, live = DictIndex(config), None
     for step, number in enumerate(order):
         mode = modes[step % len(modes)] if modes else "auto"
-        plan = planned(config, live=live, token=f"{step:06d}", data_date=day_of(number), mode=mode)
+        plan = planned(config, live=live, token=f"{step:03d}", data_date=day_of(number), mode=mode)
         index.apply(plan)
         assert plan.counts.documents == len(index.documents)
         live = plan if live is None or plan.kind is not BuildKind.NOTHING else live

@@ -56,7 +56,7 @@ def test_delta_builds_equal_a_full_build(content: list[Row], layout: tuple[int, 
         for number, change in enumerate([None, *changes]):
             content, layout = (content, layout) if change is None else (change.after(content), change.layout)
             write_corpus(folder / "corpus", content, layout)
-            plan = planned(config, live=live, token=f"{number:06d}")
+            plan = planned(config, live=live, token=f"{number:03d}")
             require_books(plan, content)
             index.apply(plan)
             index.require_vectors(plan)
