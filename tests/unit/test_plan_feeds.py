@@ -24,7 +24,7 @@ from sparse_index.store import Store
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, day) for day in (5, 6, 7))
 FEED_SCHEMA = SCHEMA.append(pa.field("gone", pa.bool_()))
-TOKENS = (f"{number:06d}" for number in itertools.count())
+TOKENS = (f"{number:03d}" for number in itertools.count())
 GENEROUS = {"max_changed_share": 1.0, "max_deleted_share": 1.0, "min_documents": 0}
 
 
