@@ -7,7 +7,7 @@ CORPUS ?= tickets
 ROWS ?= 100000
 Q ?= money back for a cracked screen
 
-.PHONY: help demo search corpus test lint types check stop clean
+.PHONY: help demo search corpus test chaos lint types check stop clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -29,6 +29,9 @@ corpus: $(VENV)/installed ## Write a demo corpus of any size: make corpus CORPUS
 
 test: $(VENV)/installed ## Run every test, against a real OpenSearch that is started and stopped
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/installed ## Kill, stall and break everything on purpose; the table goes to .local/chaos.md
+	SPARSE_INDEX_CHAOS=whole $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live)
 
 lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff check .

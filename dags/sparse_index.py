@@ -59,7 +59,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
         candidate = op.PrepareCandidateOperator(task_id="prepare_candidate", trigger_rule=TriggerRule.NONE_FAILED)
         index = op.BulkIndexOperator.partial(task_id="index", map_index_template=DOCUMENTS, **LONG)
         indexed = index.expand(part=candidate.output)
-        reconcile = op.ReconcileOperator(task_id="reconcile")
+        reconcile = op.ReconcileOperator(task_id="reconcile", **LONG)
         gate = op.GateOperator(task_id="gate")
         promote = op.PromoteOperator(task_id="promote", outlets=[Asset(config.alias, f"x-opensearch://{config.alias}")])
         retire = op.RetireOperator(task_id="retire")

@@ -67,6 +67,13 @@ def complete_candidate(cluster: Cluster, plan: Plan, documents: int = 0) -> str:
     return plan.candidate
 
 
+def ready_plan(cluster: Cluster, alias: str, live: str | None = None, documents: int = 0, **changes: Any) -> Plan:
+    """A plan whose candidate is complete and waits for its promotion."""
+    plan = make_plan(corpus_config(alias), live_index=live, **changes)
+    complete_candidate(cluster, plan, documents)
+    return plan
+
+
 def remove_indices(cluster: Cluster, alias: str) -> None:
     """Everything the tests made for `alias`."""
     for name in cluster.get(f"/{candidate_name(alias, '*')}/_alias", ignore_unavailable="true"):

@@ -70,11 +70,11 @@ class FaultyProxy:
                 self.texts_asked += len(json.loads(body)["text_docs"])
             return Seen(verb, self.counts[verb], body, method, path)
 
-    def wait_for(self, verb: str, more: int, deadline_s: float = 60) -> None:
-        """Until `more` further requests of this kind came, or the time is over."""
+    def wait_for(self, verb: str, more: int, deadline_s: float = 60, alive: Callable[[], bool] = lambda: True) -> None:
+        """Until `more` further requests of this kind came, whoever sends them is gone, or the time is over."""
         wanted, deadline = self.counts.get(verb, 0) + more, time.monotonic() + deadline_s
-        while self.counts.get(verb, 0) < wanted and time.monotonic() < deadline:
-            time.sleep(0.005)
+        while self.counts.get(verb, 0) < wanted and time.monotonic() < deadline and alive():
+            time.sleep(0.002)
 
 
 def _verb(path: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.ml import commons
-from sparse_index.ml.waits import Wait, wait_until
+from sparse_index.ml.waits import wait_for, wait_until
 
 DEADLINE_S = 90.0
 
@@ -28,14 +29,13 @@ def url_encoder(url: str, sha256: str) -> EncoderConfig:
 def registered(cluster: Cluster, encoder: EncoderConfig, group: str) -> str:
     group_id = commons.create_group(cluster, group, "a test")
     started = commons.register(cluster, encoder, group_id, group)
-    deadline_at = time.time() + DEADLINE_S
-    wait = Wait(kind="register", task_id=started.task_id, model_id=started.model_id, deadline_at=deadline_at)
+    wait = wait_for("register", DEADLINE_S, now=time.time(), **asdict(started))
     return wait_until(cluster, wait, poll_s=0.1)
 
 
 def deployed(cluster: Cluster, model_id: str) -> str:
     task_id = commons.deploy(cluster, model_id)
-    wait = Wait(kind="deploy", task_id=task_id, model_id=model_id, deadline_at=time.time() + DEADLINE_S)
+    wait = wait_for("deploy", DEADLINE_S, now=time.time(), task_id=task_id, model_id=model_id)
     return wait_until(cluster, wait, poll_s=0.1)
 
 

@@ -15,6 +15,7 @@ from build_plans import corpus_config
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.files import PartFiles
+from sparse_index.encode.part import encode_part
 from sparse_index.encode.vectors import SparseVector
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.gate import gate
@@ -39,6 +40,7 @@ SCHEMA = pa.schema(
 
 Row = dict[str, Any]
 MakeVector = Callable[[str], SparseVector]
+MakeConfig = Callable[..., CorpusConfig]
 
 
 def rows(count: int) -> list[Row]:
@@ -104,10 +106,27 @@ def built(
 ) -> Books:
     """The whole build, promoted."""
     indexed(cluster, config, plan, without, vector)
-    books = reconcile(cluster, Store(config.store), plan)
-    gate(cluster, Store(config.store), plan)
+    return closed(cluster, Store(config.store), plan)
+
+
+def closed(cluster: Cluster, store: Store, plan: Plan) -> Books:
+    """What follows the last bulk request, up to the promotion."""
+    books = reconcile(cluster, store, plan)
+    gate(cluster, store, plan)
     promote(cluster, plan, now=datetime.now(UTC))
     return books
+
+
+def undisturbed(cluster: Cluster, plan: Plan, model_id: str) -> dict[str, Row]:
+    """The whole build with the vectors of a deployed model; gives the documents."""
+    store = Store(plan.config.store)
+    for part in plan.encode_parts:
+        encode_part(cluster, store, plan, part, model_id, cores=2)
+    prepare_candidate(cluster, store, plan)
+    for part in plan.index_parts:
+        index_part(cluster, store, plan, part)
+    closed(cluster, store, plan)
+    return documents(cluster, plan.alias)
 
 
 def documents(cluster: Cluster, index: str) -> dict[str, Row]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.encoder import ExistingModel
 from sparse_index.corpus.files import plan_shards
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.encode.part import encode_part
+from sparse_index.errors import SparseIndexError
 from sparse_index.index.alias import observe_alias
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.gate import gate
@@ -24,7 +24,7 @@ from sparse_index.index.promote import promote
 from sparse_index.index.reconcile import reconcile
 from sparse_index.ml import commons
 from sparse_index.ml.cores import ml_cores
-from sparse_index.ml.waits import Wait, wait_until
+from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.model import Plan, RunRequest
 from sparse_index.preflight import preflight
@@ -37,15 +37,21 @@ Clock = Callable[[], float]
 
 @dataclass
 class Stages:
-    """Seconds of each stage that ended, in order."""
+    """Seconds of each stage that ended, in order; what a failed one said; what could not be tidied up."""
 
     clock: Clock = time.monotonic
     seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    untidy: list[str] = field(default_factory=list)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         started = self.clock()
-        yield
+        try:
+            yield
+        except SparseIndexError as error:
+            self.failures[name] = error.message
+            raise
         self.seconds[name] = round(self.clock() - started, 3)
 
 
@@ -81,12 +87,26 @@ def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunReques
         else:
             outcome = plan.outcome_when_idle
     finally:
-        live = observe_alias(cluster, config.alias).index
-        ending = Ending(
-            outcome, live, datetime.now(UTC), stage_seconds=stages.seconds, former_settings=checked.former_settings
-        )
-        receipt = write_receipt(store, plan, ending)
+        receipt = write_receipt(store, plan, _ending(cluster, plan, outcome, stages, checked.former_settings))
     return Run(plan, receipt)
+
+
+def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages, former: Mapping[str, str | None]) -> Ending:
+    """Never fails for the cluster's sake: it would hide why the run failed."""
+    try:
+        live = observe_alias(cluster, plan.alias).index
+    except SparseIndexError as error:
+        live = plan.live_index
+        stages.untidy.append(f"the alias could not be asked for ({error.message})")
+    return Ending(
+        outcome=outcome,
+        live=live,
+        at=datetime.now(UTC),
+        untidy=stages.untidy,
+        failures=stages.failures,
+        stage_seconds=stages.seconds,
+        former_settings=former,
+    )
 
 
 def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
@@ -100,23 +120,30 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: 
             for part in plan.encode_parts:
                 encode_part(cluster, store, plan, part, model_id, cores=cores, report=report)
     finally:
-        if not isinstance(plan.config.encoder.model, ExistingModel):
-            commons.remove_build_models(cluster, plan.group)
+        if plan.config.encoder.given_model_id is None:
+            stages.untidy += _removed(cluster, plan.group)
+
+
+def _removed(cluster: Cluster, group: str) -> list[str]:
+    """What is left of the build's models against our will, in words."""
+    try:
+        return list(commons.remove_build_models(cluster, group).kept)
+    except SparseIndexError as error:
+        return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
 
 
 def deployed_model(cluster: Cluster, plan: Plan) -> str:
     """Register and deploy the plan's encoder and wait for both; gives the model id."""
     encoder = plan.config.encoder
-    if isinstance(encoder.model, ExistingModel):
-        return encoder.model.model_id
+    if encoder.given_model_id:
+        return encoder.given_model_id
     group_id = commons.create_group(cluster, plan.group, f"Build {plan.build_id} of {plan.alias}")
     started = commons.register(cluster, encoder, group_id, plan.group)
-    deadline = time.time() + encoder.register_deadline_s
-    registration = Wait(kind="register", task_id=started.task_id, model_id=started.model_id, deadline_at=deadline)
+    registration = wait_for("register", encoder.register_deadline_s, now=time.time(), **asdict(started))
     model_id = wait_until(cluster, registration)
     task_id = commons.deploy(cluster, model_id)
-    deadline = time.time() + encoder.deploy_deadline_s
-    return wait_until(cluster, Wait(kind="deploy", task_id=task_id, model_id=model_id, deadline_at=deadline))
+    deployment = wait_for("deploy", encoder.deploy_deadline_s, now=time.time(), task_id=task_id, model_id=model_id)
+    return wait_until(cluster, deployment)
 
 
 def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:

@@ -42,7 +42,10 @@ class TurnSensor(BaseSensorOperator):
 
 
 class ModelWaitSensor(BaseSensorOperator):
-    """Polls in place for `patience_s`, because small models are ready in seconds, then defers until the deadline."""
+    """Polls in place for `patience_s`, because small models are ready in seconds, then defers until the deadline.
+
+    For a model that was given there is nothing to wait for: preflight has asked whether it answers.
+    """
 
     template_fields = ("plan_task_id", "started")
 
@@ -66,6 +69,9 @@ class ModelWaitSensor(BaseSensorOperator):
         from sparse_index.ml.waits import settled
 
         with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
+            given = build.plan.config.encoder.given_model_id
+            if given:
+                return given
             wait = self._asked(build)
             verdict = self._poll_in_place(build, wait)
             if verdict.state == "waiting":
@@ -117,9 +123,9 @@ class RegistrationSensor(ModelWaitSensor):
     """Waits until the model is registered; gives its id."""
 
     def wait(self, encoder: EncoderConfig) -> Wait:
-        from sparse_index.ml.waits import Wait
+        from sparse_index.ml.waits import wait_for
 
-        return Wait(kind="register", deadline_at=time.time() + encoder.register_deadline_s, **self.started)
+        return wait_for("register", encoder.register_deadline_s, now=time.time(), **self.started)
 
     def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
         plan = build.plan
@@ -131,9 +137,9 @@ class DeploymentSensor(ModelWaitSensor):
     """Waits until the model is deployed on every node it should be on; gives its id."""
 
     def wait(self, encoder: EncoderConfig) -> Wait:
-        from sparse_index.ml.waits import Wait
+        from sparse_index.ml.waits import wait_for
 
-        return Wait(kind="deploy", deadline_at=time.time() + encoder.deploy_deadline_s, **self.started)
+        return wait_for("deploy", encoder.deploy_deadline_s, now=time.time(), **self.started)
 
     def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
         return {"task_id": build.hook.deploy_model(str(wait.model_id))}

@@ -17,6 +17,7 @@ from opensearch_ml.triggers import ModelWaitTrigger
 from sparse_index.errors import AccessError, TerminalError, UnavailableError
 from sparse_index.ml import waits
 
+ENDED_WAIT = {"kind": "register", "task_id": "t1", "deadline_at": 1.0, "standstill_s": 1.0}
 CONTEXT = {"ti": SimpleNamespace(xcom_push=lambda key, value: None)}
 
 
@@ -55,7 +56,7 @@ FAILED = {"state": "FAILED", "error": "model content changed"}
 def sensor(monkeypatch):
     """Makes a registration sensor that sees `cluster`; its waiting costs no time."""
     monkeypatch.setattr(waits, "POLL_S", 0.01)
-    encoder = SimpleNamespace(register_deadline_s=100.0, deploy_deadline_s=100.0)
+    encoder = SimpleNamespace(register_deadline_s=100.0, deploy_deadline_s=100.0, given_model_id=None)
 
     def make(cluster, kind=RegistrationSensor, started=None, patience_s=0.05):
         config = SimpleNamespace(encoder=encoder, connection="search")
@@ -109,7 +110,7 @@ def test_a_deployment_needs_the_node_s_own_word(sensor) -> None:
 
 
 def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor) -> None:
-    wait = {"kind": "register", "task_id": "t1", "deadline_at": 1.0}
+    wait = ENDED_WAIT
     event = {"state": "done", "detail": "task t1 COMPLETED", "model_id": "m1"}
     assert sensor(FakeCluster()).resume(CONTEXT, event, wait) == "m1"
 
@@ -119,7 +120,7 @@ def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor) -> None:
 )
 def test_resume_refuses_an_event_that_is_no_verdict(sensor, event) -> None:
     with pytest.raises(AirflowFailException):
-        sensor(FakeCluster()).resume(CONTEXT, event, {"kind": "register", "task_id": "t1", "deadline_at": 1.0})
+        sensor(FakeCluster()).resume(CONTEXT, event, ENDED_WAIT)
 
 
 @pytest.fixture

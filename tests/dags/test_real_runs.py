@@ -12,7 +12,10 @@ from collections.abc import Callable
 
 import pytest
 
-from real_day import ROWS, Day, RealDay
+from ml_verbs import deployed, file_encoder, registered
+from real_day import DEMO, ROWS, Day, RealDay
+from sparse_index.index.switch import switch_alias
+from sparse_index.ml.commons import get_model, remove_build_models
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
 
@@ -238,6 +241,21 @@ def test_a_model_that_a_search_pipeline_needs_is_kept_and_named(day: RealDay) ->
     assert day.left_behind()["models"] == [], "preflight sweeps what the dead build left"
 
 
+def test_a_model_that_was_given_is_used_and_left_alone(day: RealDay) -> None:
+    group = "somebody-elses-models"
+    model_id = deployed(day.cluster, registered(day.cluster, file_encoder(DEMO / "models/sparse/model.zip"), group))
+    before = get_model(day.cluster, model_id)
+    day.config["encoder"] = {"model": {"source": "model_id", "model_id": model_id}}
+    ended = day.run()
+    after = get_model(day.cluster, model_id)
+    remove_build_models(day.cluster, group)
+    assert ended.state == "success", ended.said
+    assert documents(day) == ROWS
+    assert ended.tasks["create_model_group"] == "success"
+    assert day.left_behind()["groups"] == []
+    assert after == before, "neither deployed again nor undeployed"
+
+
 def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monkeypatch) -> None:
     gone = {"conn_type": "opensearch", "host": "127.0.0.1", "port": 9, "extra": {"use_ssl": False}}
     monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(gone))
@@ -260,3 +278,14 @@ def test_a_lost_race_leaves_no_model_and_the_next_run_reuses_its_vectors(day: Re
     assert again.state == "success", again.said
     assert again.tasks["encode"] == "skipped", "the vectors of the failed run are reused"
     assert documents(day) == ROWS
+
+
+def test_a_promoted_run_stays_one_when_the_next_has_promoted_before_its_receipt(day: RealDay) -> None:
+    def the_next_run_promotes(day: RealDay) -> None:
+        day.cluster.put(f"/{day.alias}-other")
+        switch_alias(day.cluster, day.alias, former=day.live(), to=f"{day.alias}-other")
+
+    ended = day.run(before={"retire": the_next_run_promotes})
+    assert ended.state == "success", ended.said
+    assert ended.xcoms["receipt"]["outcome"] == "promoted"
+    assert f"'{day.alias}' is on {day.alias}-other" in ended.xcoms["receipt"]["summary"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from build_plans import make_plan as bare_plan
+from ml_verbs import deployed, registered
 from real_builds import planned, real_config, rows, write_corpus
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -19,7 +19,6 @@ from sparse_index.encode.predict import Predictor
 from sparse_index.encode.vectors import sparse_vector
 from sparse_index.errors import CorpusError, ModelError
 from sparse_index.ml import commons
-from sparse_index.ml.waits import Wait, wait_until
 from sparse_index.plan.model import Plan
 from sparse_index.store import Store
 
@@ -36,17 +35,7 @@ def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     )
     config = real_config("encode-model", tmp_path_factory.mktemp("model"))
     group = bare_plan(config).group
-    group_id = commons.create_group(plain_cluster, group, "a test")
-    started = commons.register(plain_cluster, config.encoder, group_id, group)
-    deadline = time.time() + 60
-    found = wait_until(
-        plain_cluster,
-        Wait(kind="register", task_id=started.task_id, model_id=started.model_id, deadline_at=deadline),
-        poll_s=0.1,
-    )
-    task_id = commons.deploy(plain_cluster, found)
-    wait_until(plain_cluster, Wait(kind="deploy", task_id=task_id, model_id=found, deadline_at=deadline), poll_s=0.1)
-    yield found
+    yield deployed(plain_cluster, registered(plain_cluster, config.encoder, group))
     commons.remove_build_models(plain_cluster, group)
 
 

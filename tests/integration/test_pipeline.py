@@ -108,3 +108,8 @@ def test_a_model_that_cannot_be_used_leaves_nothing_behind(
         run(plain_cluster, config, Store(config.store), REQUEST)
     assert models(plain_cluster) == before
     assert observe_alias(plain_cluster, "pipeline-test").members == ()
+    store = Store(config.store)
+    receipt = store.read_json(store.files("pipeline-test/builds", "/receipt.json")[0])
+    assert receipt["outcome"] == "failed"
+    assert "did not deploy" in receipt["failures"]["deploy"]
+    assert "'pipeline-test' has no live index; this build failed. Nothing is untidy." in receipt["summary"]

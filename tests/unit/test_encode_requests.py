@@ -13,6 +13,7 @@ from sparse_index.dead_letters import Place
 from sparse_index.encode.governor import Governor
 from sparse_index.encode.predict import Predictor, Timing
 from sparse_index.encode.requests import BREAKER_PAUSE_S, Encoding
+from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
 from sparse_index.errors import AccessError, ModelError, OverloadedError, UnavailableError
 
@@ -72,8 +73,10 @@ def texts(count: int) -> list[Text]:
 def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None, start: int = 2) -> list[Outcome]:
     time = time or FakeTime()
     config = EncoderConfig(model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8)
-    predictor = Predictor(fake_cluster(server), MODEL, config.request_timeout_s)
-    return list(Encoding(predictor, Governor(start), config, Timing(time.clock, time.sleep)).run(items))
+    cluster = fake_cluster(server)
+    predictor = Predictor(cluster, MODEL, config.request_timeout_s)
+    searches = SearchWatch(cluster, None, time.clock)
+    return list(Encoding(predictor, Governor(start), config, Timing(time.clock, time.sleep), searches).run(items))
 
 
 def hashes(outcomes: list[Outcome], kind: type[Encoded] | type[Rejected]) -> list[str]:
@@ -116,8 +119,8 @@ def test_one_poisoned_text_is_one_rejection() -> None:
     rejected = next(outcome for outcome in outcomes if isinstance(outcome, Rejected))
     assert (rejected.error_class, rejected.attempt) == ("predict_failed", 2)
     assert "poisoned" in rejected.reason
-    # 8 requests, and for the bad one 8 -> 4 -> 2 -> 1 twice over.
-    assert len(server.requests) <= 8 + 2 * 3 + 1
+    # 8 requests, and for the bad one 8 -> 4 -> 2 -> 1 twice over, then a text that is known to be good.
+    assert len(server.requests) <= 8 + 2 * 3 + 2
 
 
 def test_a_text_without_tokens_is_rejected_not_lost() -> None:
@@ -130,6 +133,25 @@ def test_a_text_without_tokens_is_rejected_not_lost() -> None:
 def test_a_node_that_goes_away_makes_no_dead_letters() -> None:
     server = ModelServer(Sometimes(lambda: http_error(500, "node_closed_exception"), first=4))
     assert hashes(encode(server, texts(16)), Encoded) == all_hashes(16)
+
+
+def test_nodes_in_trouble_make_no_dead_letters_of_good_texts() -> None:
+    def fault(asked: list[str]) -> None:
+        if 10 <= len(server.requests) < 60:
+            raise http_error(500, "translate_exception", "a node without memory")
+
+    server = ModelServer(fault)
+    assert hashes(encode(server, texts(200)), Encoded) == all_hashes(200)
+
+
+def test_nodes_that_stay_in_trouble_end_the_task_for_now() -> None:
+    def fault(asked: list[str]) -> None:
+        if len(server.requests) > 10:
+            raise http_error(500, "translate_exception", "a node without memory")
+
+    server = ModelServer(fault)
+    with pytest.raises(UnavailableError, match="refuses even a text that it encoded before"):
+        encode(server, texts(200))
 
 
 def test_the_breaker_is_waited_for() -> None:

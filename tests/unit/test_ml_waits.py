@@ -10,11 +10,16 @@ import pytest
 from fake_opensearch import fake_cluster, http_error, unreachable
 from sparse_index.errors import AccessError, ModelError, UnavailableError
 from sparse_index.ml.states import ModelState, TaskState
-from sparse_index.ml.waits import Memory, Verdict, Wait, check, look_async, settled, wait_until
+from sparse_index.ml.waits import Memory, Verdict, Wait, check, look_async, settled, wait_for, wait_until
 
 TASK, MODEL, NODE = "t1", "m1", "nodenodenodenodenode1"
 REGISTER = Wait(kind="register", task_id=TASK, deadline_at=1000, standstill_s=60)
 DEPLOY = Wait(kind="deploy", task_id=TASK, model_id=MODEL, deadline_at=1000, standstill_s=60)
+
+
+def test_patience_grows_with_the_deadline() -> None:
+    wait = wait_for("register", 7200, now=100, task_id=TASK)
+    assert (wait.deadline_at, wait.standstill_s) == (7300, 3600)
 
 
 def task(state: str, **more: Any) -> dict[str, Any]:
@@ -31,7 +36,7 @@ def profile(state: str | None) -> dict[str, Any]:
 
 def test_what_is_asked_and_in_which_order() -> None:
     assert REGISTER.paths() == ("/_plugins/_ml/tasks/t1",)
-    assert Wait(kind="register", model_id=MODEL, deadline_at=1).paths() == ("/_plugins/_ml/models/m1",)
+    assert wait_for("register", 1, now=0, model_id=MODEL).paths() == ("/_plugins/_ml/models/m1",)
     assert [path.split("/")[3] for path in DEPLOY.paths()] == ["tasks", "models", "profile"]
 
 

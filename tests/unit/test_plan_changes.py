@@ -48,6 +48,19 @@ def test_a_text_many_documents_share_is_encoded_once(config: CorpusConfig, corpu
     assert (plan.counts.texts_to_encode, plan.counts.encoded) == (1, 4)
 
 
+def test_a_shared_text_is_encoded_where_it_comes_first(config: CorpusConfig, corpus: Path) -> None:
+    shared = {"title": "same", "body": "words"}
+    write(corpus, [row(20), {**row(21), **shared}, {**row(22), **shared}], name="b.parquet", group_rows=1)
+    write(corpus, [row(10), row(11), row(12), {**row(13), **shared}, {**row(14), **shared}], group_rows=2)
+    write(corpus, [row(30), row(11) | {"id": "d31"}], name="c.parquet")
+    plan = planned(config)
+    items = [(Path(item["file"]).name, item["row_group"], item["row"]) for item in part_rows(config, plan, "encode")]
+    # By file, row group and row: d10 to d13, then d20, then d30; d14, d21, d22 and d31 repeat a text.
+    firsts = [("a.parquet", group, place) for group, place in [(0, 0), (0, 1), (1, 0), (1, 1)]]
+    assert items == [*firsts, ("b.parquet", 0, 0), ("c.parquet", 0, 0)]
+    assert (plan.counts.texts_to_encode, plan.counts.encoded) == (6, 10)
+
+
 def test_every_row_is_in_one_line_of_the_books(tmp_path: Path) -> None:
     config = config_at(tmp_path, limits=GENEROUS)
     blank = {"id": "blank", "title": None, "body": " \n", "price": 1}

@@ -46,7 +46,7 @@ class Governor:
             self._decide(rate)
 
     def refused(self) -> None:
-        """The cluster answered 429, or not in time."""
+        """The cluster answered 429, or not in time, or its searches suffer."""
         self.limit = max(1, self.limit // 2)
         self._before, self._moved, self._next_try = None, 0, +1
         self._rest = REST_WINDOWS

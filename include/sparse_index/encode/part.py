@@ -14,6 +14,7 @@ from sparse_index.encode.files import PartFiles
 from sparse_index.encode.governor import Governor, starting_limit
 from sparse_index.encode.predict import Predictor, Timing
 from sparse_index.encode.requests import Encoding
+from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
 from sparse_index.encode.vectors import SparseVector
@@ -91,7 +92,8 @@ def encode_part(
     finished = encode_report(store, plan, part)
     if finished is not None:
         return finished
-    predictor = Predictor(cluster, model_id, plan.config.encoder.request_timeout_s)
+    ours = plan.config.encoder.given_model_id is None
+    predictor = Predictor(cluster, model_id, plan.config.encoder.request_timeout_s, ours=ours)
     predictor.require_model()
     started = clock()
     files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
@@ -103,6 +105,7 @@ def encode_part(
         Governor(starting_limit(cores, plan.config.encoder.parallel_tasks)),
         plan.config.encoder,
         Timing(clock, sleep),
+        SearchWatch(cluster, plan.live_index, clock),
     )
     rejected = _encode(encoding, iter_texts(store, plan, part, kept), files, plan, meter)
     _close(store, plan, part, files, rejected)

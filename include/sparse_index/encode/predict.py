@@ -66,9 +66,10 @@ class Predictor:
     """Predict requests to one deployed model. Never repeated by the client policy: the server goes on with a request
     that timed out, so the caller lets its pool drain first."""
 
-    def __init__(self, cluster: Cluster, model_id: str, request_timeout_s: float) -> None:
+    def __init__(self, cluster: Cluster, model_id: str, request_timeout_s: float, *, ours: bool = True) -> None:
         self._cluster = cluster
         self.model_id = model_id
+        self._ours = ours
         self._request_timeout_s = request_timeout_s
         self._lock = threading.Lock()
         self.calls = 0
@@ -109,7 +110,7 @@ class Predictor:
         return sum(int(pool["active"]) + int(pool["queue"]) for pool in pools)
 
     def wait_until_ready(self, text: str, deadline_s: float, timing: Timing) -> None:
-        """Wait for redeployment after an outage, by asking for `text`; at most one redeploy is started.
+        """Wait for redeployment after an outage, by asking for `text`; at most one redeploy is started, of our own model.
 
         The model document says DEPLOYED long before predict works, so only predict itself can tell.
         """
@@ -122,7 +123,7 @@ class Predictor:
                     f"Model {self.model_id} was not ready again after {waited:.0f} s (encoder.deploy_deadline_s). "
                     "See the ML nodes' logs and memory, then run again: finished chunks are kept."
                 )
-            if waited > REDEPLOY_AFTER_S and not redeployed:
+            if waited > REDEPLOY_AFTER_S and self._ours and not redeployed:
                 redeployed = True
                 self._redeploy()
             timing.sleep(READY_POLL_S)

@@ -16,6 +16,7 @@ from itertools import islice
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.encode.governor import Governor
 from sparse_index.encode.predict import Predictor, Timing, Trouble, trouble_of
+from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
 from sparse_index.encode.vectors import sparse_vector
 from sparse_index.errors import ModelError, SparseIndexError, UnavailableError
@@ -50,13 +51,17 @@ _Answer = tuple[list[dict[str, float]], float]
 class Encoding:
     """One pass over an iterator of texts; every text comes out once, as `Encoded` or `Rejected`, in any order."""
 
-    def __init__(self, predictor: Predictor, governor: Governor, config: EncoderConfig, timing: Timing) -> None:
+    def __init__(
+        self, predictor: Predictor, governor: Governor, config: EncoderConfig, timing: Timing, searches: SearchWatch
+    ) -> None:
         self._predictor, self._governor, self._config, self._timing = predictor, governor, config, timing
+        self._searches = searches
         self._again: deque[_Batch] = deque()
         self._flying: dict[Future[_Answer], _Batch] = {}
         self._trouble: tuple[Trouble, _Batch, SparseIndexError] | None = None
         self._troubles_in_a_row = 0
         self._successes = self._rejections = 0
+        self._known_good: str | None = None
 
     @property
     def texts_in_flight(self) -> int:
@@ -103,8 +108,11 @@ class Encoding:
 
     def _succeed(self, batch: _Batch, outputs: list[dict[str, float]], seconds: float) -> Iterator[Outcome]:
         self._governor.observe(len(batch.texts), seconds)
+        if self._searches.suffer():
+            self._governor.refused()
         self._troubles_in_a_row = 0
         self._successes += len(batch.texts)
+        self._known_good = min((text.text for text in batch.texts), key=len)
         for text, output in zip(batch.texts, outputs, strict=True):
             vector = sparse_vector(output, self._config.pruning)
             # A text with letters and no token is a defect of the model or of the text (a script its vocabulary lacks):
@@ -124,15 +132,31 @@ class Encoding:
         self._trouble = (kind, batch, error)
 
     def _suspect(self, batch: _Batch, error: SparseIndexError) -> Iterator[Outcome]:
-        """Halve the failing request; a single text that fails twice is the bad one."""
+        """Halve the failing request; a single text that fails twice, while others are answered, is the bad one."""
         if len(batch.texts) > 1:
             self._again.extendleft(reversed(batch.halves()))
         elif batch.refusals == 0:
             # A node that goes away answers 500 for innocent texts too.
             self._timing.sleep(DOCUMENT_RETRY_PAUSE_S)
             self._again.appendleft(replace(batch, refusals=1))
+        elif not self._model_works():
+            self._again.append(batch)
+            self._trouble = (Trouble.UNREACHABLE, batch, _refuses_everything(self._predictor.model_id, error))
         else:
             yield self._reject(batch.texts[0], "predict_failed", error.reason or error.message, batch.refusals + 1)
+
+    def _model_works(self) -> bool:
+        """Whether a text that was encoded before still is: nodes in trouble refuse good texts too. Before the first
+        success nobody can tell; `_reject` counts those."""
+        if self._known_good is None:
+            return True
+        try:
+            self._predictor([self._known_good])
+        except SparseIndexError as error:
+            if trouble_of(error) is Trouble.FATAL:
+                raise
+            return False
+        return True
 
     def _reject(self, text: Text, error_class: str, reason: str, attempt: int) -> Rejected:
         self._rejections += 1
@@ -189,3 +213,11 @@ class Encoding:
             if waiting is not None and waiting < self._governor.limit:
                 return
             self._timing.sleep(DRAIN_POLL_S)
+
+
+def _refuses_everything(model_id: str, error: SparseIndexError) -> UnavailableError:
+    return UnavailableError(
+        f"Model {model_id} refuses even a text that it encoded before ({error.reason or error.message}): its nodes are in "
+        "trouble. See their logs and memory; finished chunks are kept.",
+        error.status,
+    )

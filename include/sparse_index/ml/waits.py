@@ -20,7 +20,6 @@ from sparse_index.ml.states import (
 )
 from sparse_index.plan.model import Frozen
 
-STANDSTILL_S = 600.0
 POLL_S = 1.0
 
 
@@ -34,7 +33,7 @@ class Wait(Frozen):
     task_id: str | None = None
     model_id: str | None = None
     deadline_at: float
-    standstill_s: float = STANDSTILL_S
+    standstill_s: float
 
     def paths(self) -> tuple[str, ...]:
         """What to GET; the answers go to `check` in this order, None for a 404."""
@@ -42,6 +41,21 @@ class Wait(Frozen):
         if self.kind == "register":
             return task or (f"/_plugins/_ml/models/{self.model_id}",)
         return (*task, f"/_plugins/_ml/models/{self.model_id}", f"/_plugins/_ml/profile/models/{self.model_id}")
+
+
+def wait_for(
+    kind: Literal["register", "deploy"],
+    deadline_s: float,
+    *,
+    now: float,
+    task_id: str | None = None,
+    model_id: str | None = None,
+) -> Wait:
+    """A wait of at most `deadline_s` seconds from `now`. Half of it without any movement is a standstill: ML Commons
+    tells nothing between the begin and the end of a download, so a longer deadline must mean more patience."""
+    return Wait(
+        kind=kind, task_id=task_id, model_id=model_id, deadline_at=now + deadline_s, standstill_s=deadline_s / 2
+    )
 
 
 class Memory(Frozen):

@@ -63,13 +63,22 @@ _WRITTEN = """
 CREATE TEMP VIEW written AS
 SELECT * FROM state WHERE NOT deleted AND ({full} OR change IN ('new', 'text_changed', 'fields_changed'))
 """
-# A text is encoded once, where it comes first, however many documents share it.
+# A text is encoded once, where it comes first, however many documents share it. Only texts that come twice are looked at
+# closely: a window over all rows would need memory for all of them.
 _ENCODE = f"""
 CREATE TEMP TABLE encode AS
-SELECT text_hash, file, file_version, row_group, row, row_number() OVER (ORDER BY {_PLACE}) - 1 AS position
-FROM (SELECT *, row_number() OVER (PARTITION BY text_hash ORDER BY {_PLACE}) AS copy
-      FROM (SELECT * FROM written ANTI JOIN known USING (text_hash)) WHERE text_hash IS NOT NULL)
-WHERE copy = 1
+WITH fresh AS (
+    SELECT text_hash, file, file_version, row_group, row FROM written ANTI JOIN known USING (text_hash)
+    WHERE text_hash IS NOT NULL
+), repeated AS (
+    SELECT text_hash, min({{'file': file, 'row_group': row_group, 'row': row}}) AS first FROM fresh
+    GROUP BY text_hash HAVING count(*) > 1
+)
+SELECT *, row_number() OVER (ORDER BY {_PLACE}) - 1 AS position FROM (
+    SELECT * FROM fresh ANTI JOIN repeated USING (text_hash)
+    UNION ALL
+    SELECT fresh.* FROM fresh JOIN repeated USING (text_hash)
+    WHERE fresh.file = first.file AND fresh.row_group = first.row_group AND fresh.row = first.row)
 """
 # Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
 _OPERATIONS = f"""

@@ -63,11 +63,11 @@ def _model_attempts(model: ModelSource) -> Iterator[Attempt]:
     ml = "cluster:admin/opensearch/ml"
     yield Attempt(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
     yield Attempt(f"{ml}/predict", "POST", f"{_ML}/_predict/sparse_encoding/{_NOTHING}", {"text_docs": ["a"]})
+    if isinstance(model, ExistingModel):
+        return
     yield Attempt(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
     yield Attempt(f"{ml}/deploy_model", "POST", f"{_ML}/models/{_NOTHING}/_deploy")
     yield Attempt(f"{ml}/tasks/get", "GET", f"{_ML}/tasks/{_NOTHING}")
-    if isinstance(model, ExistingModel):
-        return
     yield Attempt(f"{ml}/undeploy_models", "POST", f"{_ML}/models/{_NOTHING}/_undeploy")
     yield Attempt(f"{ml}/models/search", "POST", f"{_ML}/models/_search", _NONE_MATCHES)
     yield Attempt(f"{ml}/models/delete", "DELETE", f"{_ML}/models/{_NOTHING}")

@@ -24,11 +24,11 @@ class EncodeOperator(BuildOperator):
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
         from sparse_index.encode.part import encode_part
+        from sparse_index.fail_fast import failing_fast
         from sparse_index.ml.cores import ml_cores
 
-        part = build.plan.encode_parts[self.part["number"]]
-        cores = ml_cores(build.cluster)
-        report = reporter(context)
-        return asdict(
-            encode_part(build.cluster, build.store, build.plan, part, self.model_id, cores=cores, report=report)
-        )
+        cluster, store, plan = build.cluster, build.store, build.plan
+        part = plan.encode_parts[self.part["number"]]
+        with failing_fast(store, plan, "encode", part.number, first_attempt=context["ti"].try_number == 1):
+            cores, report = ml_cores(cluster), reporter(context)
+            return asdict(encode_part(cluster, store, plan, part, self.model_id, cores=cores, report=report))

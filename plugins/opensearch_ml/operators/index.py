@@ -38,10 +38,13 @@ class BulkIndexOperator(BuildOperator):
         self.part = part
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.fail_fast import failing_fast
         from sparse_index.index.part import index_part
 
-        part = build.plan.index_parts[self.part["number"]]
-        return asdict(index_part(build.cluster, build.store, build.plan, part, report=reporter(context)))
+        store, plan = build.store, build.plan
+        part = plan.index_parts[self.part["number"]]
+        with failing_fast(store, plan, "index", part.number, first_attempt=context["ti"].try_number == 1):
+            return asdict(index_part(build.cluster, store, plan, part, report=reporter(context)))
 
 
 class ReconcileOperator(BuildOperator):

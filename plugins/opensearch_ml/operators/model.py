@@ -28,10 +28,12 @@ class ReserveOperator(BuildOperator):
 
 
 class CreateModelGroupOperator(BuildOperator):
-    """The model group that carries the build's mark; adopts one that is there. Gives its id."""
+    """The model group that carries the build's mark; adopts one that is there. Gives its id, "" for a given model."""
 
     def work(self, build: Build, context: Any) -> str:
         plan = build.plan
+        if plan.config.encoder.given_model_id:
+            return ""
         return build.hook.create_model_group(plan.group, f"Build {plan.build_id} of search index '{plan.alias}'")
 
 
@@ -49,7 +51,7 @@ class RegisterModelOperator(BuildOperator):
 
 
 class DeployModelOperator(BuildOperator):
-    """Starts the deployment; a model that is deployed already stays as it is."""
+    """Starts the deployment; a model that is deployed already stays as it is, and so does one that is not ours."""
 
     template_fields = ("plan_task_id", "model_id")
 
@@ -58,6 +60,8 @@ class DeployModelOperator(BuildOperator):
         self.model_id = model_id
 
     def work(self, build: Build, context: Any) -> dict[str, str | None]:
+        if build.plan.config.encoder.given_model_id:
+            return {"model_id": self.model_id, "task_id": None}
         return {"model_id": self.model_id, "task_id": build.hook.deploy_model(self.model_id)}
 
 

@@ -92,9 +92,10 @@ def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
     from sparse_index.receipt import Ending
 
     live = observe_alias(corpus.cluster, plan.alias).index
-    passed, settings = context["ti"].xcom_pull(task_ids=["gate", "preflight"])
+    passed, promotion, settings = context["ti"].xcom_pull(task_ids=["gate", "promote", "preflight"])
+    promoted = plan.candidate in (live, (promotion or {}).get("live"))
     return Ending(
-        outcome=outcome_of(plan, live, gate_passed=passed is not None),
+        outcome=outcome_of(plan, promoted=promoted, gate_passed=passed is not None),
         live=live,
         at=datetime.now(UTC),
         untidy=_untidy(corpus, plan),
@@ -104,11 +105,12 @@ def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
     )
 
 
-def outcome_of(plan: Plan, live: str | None, *, gate_passed: bool) -> Outcome:
-    """How the build ended. The alias decides, not a task's state: a promote that died after the switch has promoted."""
+def outcome_of(plan: Plan, *, promoted: bool, gate_passed: bool) -> Outcome:
+    """How the build ended. `promoted`: the alias is on the candidate (a promote that died after the switch has promoted),
+    or was put there by this run (the next run may have moved it on by now)."""
     if not plan.builds:
         return plan.outcome_when_idle
-    if live == plan.candidate:
+    if promoted:
         return "promoted"
     return "not_promoted" if gate_passed and not plan.promotes else _FAILED
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from uuid import uuid4
 
 import pytest
 
-from build_plans import NOW, complete_candidate, corpus_config, make_plan, remove_indices
+from build_plans import NOW, corpus_config, make_plan, ready_plan, remove_indices
 from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
 from sparse_index.index.alias import observe_alias
@@ -19,7 +17,6 @@ from sparse_index.index.promote import Promotion, promote
 from sparse_index.plan.model import Plan
 
 pytestmark = pytest.mark.integration
-RACES = 50
 
 
 @pytest.fixture
@@ -27,52 +24,6 @@ def alias(plain_cluster: Cluster) -> Iterator[str]:
     name = f"promote-{uuid4().hex[:8]}"
     yield name
     remove_indices(plain_cluster, name)
-
-
-def ready_plan(cluster: Cluster, alias: str, live: str | None = None, documents: int = 0, **changes: object) -> Plan:
-    plan = make_plan(corpus_config(alias), live_index=live, **changes)
-    complete_candidate(cluster, plan, documents)
-    return plan
-
-
-def race(cluster: Cluster, plans: list[Plan]) -> list[Promotion | SparseIndexError]:
-    together = Barrier(len(plans))
-
-    def run(plan: Plan) -> Promotion | SparseIndexError:
-        together.wait()
-        try:
-            return promote(cluster, plan, now=NOW)
-        except SparseIndexError as error:
-            return error
-
-    with ThreadPoolExecutor(len(plans)) as pool:
-        return list(pool.map(run, plans))
-
-
-def one_winner(cluster: Cluster, alias: str, results: list[Promotion | SparseIndexError]) -> str:
-    won = [result for result in results if isinstance(result, Promotion)]
-    lost = [result for result in results if isinstance(result, SparseIndexError)]
-    assert len(won) == 1
-    assert all(isinstance(error, BuildError) and "Lost race" in error.message for error in lost)
-    assert observe_alias(cluster, alias).members == (won[0].live,)
-    return won[0].live
-
-
-def test_fifty_first_promotions(plain_cluster: Cluster, alias: str) -> None:
-    plans = [ready_plan(plain_cluster, alias) for _ in range(2)]
-    for _ in range(RACES):
-        live = one_winner(plain_cluster, alias, race(plain_cluster, plans))
-        plain_cluster.post("/_aliases", {"actions": [{"remove": {"index": live, "alias": alias}}]})
-
-
-def test_fifty_switches(plain_cluster: Cluster, alias: str) -> None:
-    first = ready_plan(plain_cluster, alias)
-    promote(plain_cluster, first, now=NOW)
-    plans = [ready_plan(plain_cluster, alias, live=first.candidate) for _ in range(2)]
-    for _ in range(RACES):
-        live = one_winner(plain_cluster, alias, race(plain_cluster, plans))
-        back = {"add": {"index": first.candidate, "alias": alias, "is_write_index": True}}
-        plain_cluster.post("/_aliases", {"actions": [{"remove": {"index": live, "alias": alias}}, back]})
 
 
 def test_first_promotion_then_a_switch(plain_cluster: Cluster, alias: str) -> None:

@@ -1,0 +1,147 @@
+"""P3 and the clone: a delta build's process is killed after each of its requests to the cluster in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import pytest
+
+import victims
+from chaos_table import WHOLE, ChaosTable, dice
+from faulty_proxy import Fault, FaultyProxy, Seen
+from promises import check_promises
+from real_builds import MakeConfig, Row, built, documents, planned, rows, write_corpus
+from sparse_index import pipeline
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.index.alias import observe_alias
+from sparse_index.index.generations import own_indices, retire
+from sparse_index.index.meta import read_meta
+from sparse_index.index.promote import promote
+from sparse_index.plan.model import BuildKind, Plan, RunRequest, load_plan, plan_path
+from sparse_index.store import Store
+
+pytestmark = [pytest.mark.integration, pytest.mark.chaos]
+COUNT = 60
+SHORT_MOMENTS = 2
+
+
+def edition(number: int) -> list[Row]:
+    """Every third row has another stock, and some rows come and go; no text is new."""
+    return [row | {"stock": number} if n % 3 == 0 else row for n, row in enumerate(rows(COUNT)) if n % 20 != number % 2]
+
+
+def request() -> RunRequest:
+    return RunRequest(run_id="test", data_date=datetime.now(UTC).date())
+
+
+@pytest.fixture
+def config(plain_cluster: Cluster, make_config: MakeConfig) -> CorpusConfig:
+    """A live build of all rows, whose index names a search pipeline."""
+    config = make_config("builds", index={"replicas": 1})
+    write_corpus(config, rows(COUNT))
+    plan = planned(plain_cluster, config)
+    built(plain_cluster, config, plan)
+    plain_cluster.put(f"/_search/pipeline/{config.alias}", {"request_processors": []})
+    plain_cluster.put(f"/{plan.candidate}/_settings", {"index.search.default_pipeline": config.alias})
+    return config
+
+
+def requests_of_a_run(proxy: FaultyProxy, config: CorpusConfig) -> list[str]:
+    """The verbs of an undisturbed delta build, in order."""
+    verbs: list[str] = []
+
+    def note(seen: Seen) -> Fault:
+        verbs.append(seen.verb)
+        return Fault.NONE
+
+    proxy.decide = note
+    write_corpus(config, edition(0))
+    assert victims.ended_well(victims.started(victims.run, proxy.settings, config, request()))
+    return verbs
+
+
+def kill_after(proxy: FaultyProxy, requests: int, config: CorpusConfig) -> None:
+    """Run a build; it is killed when it asks for one thing more."""
+    victim: Future[BaseProcess] = Future()
+    proxy.decide = _killer(proxy, sum(proxy.counts.values()) + requests, victim)
+    victim.set_result(victims.started(victims.run, proxy.settings, config, request()))
+    assert not victims.ended_well(victim.result()), f"the run ended before request {requests + 1}"
+
+
+def _killer(proxy: FaultyProxy, allowed: int, victim: Future[BaseProcess]) -> Callable[[Seen], Fault]:
+    def decide(_: Seen) -> Fault:
+        if sum(proxy.counts.values()) <= allowed:
+            return Fault.NONE
+        victim.result().kill()
+        return Fault.RESET
+
+    return decide
+
+
+def run_again(cluster: Cluster, config: CorpusConfig) -> Plan:
+    """The same run once more; where the killed one was live already, its last tasks."""
+    store = Store(config.store)
+    plan = pipeline.run(cluster, config, store, request()).plan
+    if plan.kind is not BuildKind.NOTHING:
+        return plan
+    meta = read_meta(cluster, str(observe_alias(cluster, config.alias).index))
+    assert meta is not None
+    plan = load_plan(store, plan_path(config.alias, meta.build_id))
+    promote(cluster, plan, now=datetime.now(UTC))
+    retire(cluster, config)
+    return plan
+
+
+def state(cluster: Cluster, index: str) -> dict[str, Any]:
+    answer = cluster.get(f"/{index}", flat_settings="true")[index]
+    names = ("blocks.write", "number_of_replicas", "refresh_interval", "routing.rebalance.enable")
+    settings = {name: answer["settings"].get(f"index.{name}") for name in (*names, "search.default_pipeline")}
+    return settings | {"aliases": answer["aliases"]}
+
+
+def require_right_settings(cluster: Cluster, config: CorpusConfig, plan: Plan) -> None:
+    usual = {
+        "blocks.write": "true",
+        "refresh_interval": None,
+        "routing.rebalance.enable": None,
+        "search.default_pipeline": config.alias,
+    }
+    indices = own_indices(cluster, config.alias)
+    live = next(index for index in indices if index.name == plan.candidate)
+    former = [index for index in indices if index.is_generation]
+    assert state(cluster, live.name) == usual | {
+        "number_of_replicas": "1",
+        "aliases": {config.alias: {"is_write_index": True}},
+    }
+    assert [state(cluster, index.name) for index in former] == [usual | {"number_of_replicas": "0", "aliases": {}}]
+    for index in (live, *former):
+        meta = index.meta
+        assert meta.state == "complete"
+        assert meta.promoted_at is not None
+        assert meta.documents == cluster.get(f"/{index.name}/_count")["count"]
+
+
+def test_a_delta_build_killed_after_each_request(
+    plain_cluster: Cluster, proxy: FaultyProxy, config: CorpusConfig, chaos_table: ChaosTable
+) -> None:
+    vectors = {name: document["text_sparse"] for name, document in documents(plain_cluster, config.alias).items()}
+    verbs = requests_of_a_run(proxy, config)
+    moments = range(1, len(verbs))
+    if not WHOLE:
+        chosen = {verbs.index("_clone") + 1, verbs.index("_aliases") + 1}
+        moments = sorted(chosen | set(dice("builds").sample(moments, SHORT_MOMENTS)))
+    with chaos_table.line("SIGKILL of a delta build after each of its requests in turn", len(moments)) as line:
+        for number, moment in enumerate(moments, start=1):
+            write_corpus(config, edition(number))
+            kill_after(proxy, moment, config)
+            assert len(observe_alias(plain_cluster, config.alias).members) == 1, f"P2 after request {moment}"
+            plan = run_again(plain_cluster, config)
+            expected = {row["id"]: row | {"text_sparse": vectors[row["id"]]} for row in edition(number)}
+            check_promises(plain_cluster, Store(config.store), plan, expected)
+            require_right_settings(plain_cluster, config, plan)
+        line.result = "run again: the right documents, settings, aliases and _meta on both indices"
