@@ -43,6 +43,37 @@ TWO_PARTS = 2_004
 Request = Callable[[Seen], bool]
 
 
+def _ends_with(words: str) -> Request:
+    return lambda seen: seen.path.partition("?")[0].endswith(words)
+
+
+def _contains(method: str, words: str) -> Request:
+    return lambda seen: seen.method == method and words in seen.path
+
+
+def _searches_a_candidate(seen: Seen) -> bool:
+    return "--b" in seen.path and _ends_with("/_search")(seen)
+
+
+def _switches_the_alias(seen: Seen) -> bool:
+    return seen.verb == "_aliases" and b"is_write_index" in seen.body
+
+
+# What a task asks that no other asks before it.
+STAGES: Mapping[str, Request] = {
+    "register_model": _ends_with("/models/_register"),
+    "wait_registered": _contains("GET", "/_ml/tasks/"),
+    "deploy_model": _ends_with("/_deploy"),
+    "wait_deployed": _contains("GET", "/_ml/profile/models/"),
+    "encode": _contains("POST", "/_predict/"),
+    "prepare_candidate": _contains("PUT", "--b"),
+    "index": _ends_with("/_bulk"),
+    "reconcile": _ends_with("/_refresh"),
+    "gate": _searches_a_candidate,
+    "promote": _switches_the_alias,
+}
+
+
 def until(what: str, seen: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + DEADLINE_S
     while not (found := seen()):
@@ -92,13 +123,22 @@ class LiveRun:
     def states(self) -> dict[str, str]:
         return {label: task["state"] for label, task in self.tasks().items()}
 
+    def runs(self, label: str) -> None:
+        """Waits until that task is at work."""
+        until(f"{label} at work", lambda: self.states().get(label) == "running")
+
     def ends(self) -> str:
         """Waits for the end; gives the state."""
         until(f"the end of {self.run_id}", lambda: self.state() in ("success", "failed"))
         return self.state()
 
-    def mark_failed(self) -> None:
-        self.api.patch(f"/dags/{self.dag_id}/dagRuns/{self.run_id}", {"state": "failed"})
+    def mark_failed(self, task_id: str | None = None, map_index: int = -1) -> None:
+        """The run, or one of its tasks."""
+        run = f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
+        if task_id is None:
+            self.api.patch(run, {"state": "failed"})
+        else:
+            self.api.patch(f"{run}/taskInstances/{task_id}/{map_index}", {"new_state": "failed"})
 
     def clear(self, *tasks: str | tuple[str, int], only_failed: bool) -> None:
         """Of these tasks with downstream, or of the whole run; `only_failed` is the dialog's default."""
@@ -173,13 +213,20 @@ class LiveCorpus:
         table = pa.table({"id": [f"d{n}" for n in range(rows)], "text": texts})
         pq.write_table(table, self.folder / f"{self.name}.parquet")
 
+    def build(self, cluster: Cluster) -> None:
+        """What a run does, without Airflow."""
+        _build(cluster, self.config)
+
     def undisturbed(self, cluster: Cluster) -> Documents:
         """What one build of the corpus as it is puts into an index, without Airflow and from nothing."""
         changes = {"alias": f"{self.alias}-undisturbed", "store": f"{self.config.store}-undisturbed"}
         config = self.config.model_copy(update=changes)
-        request = RunRequest(run_id="undisturbed", data_date=datetime.now(UTC).date())
-        run(cluster, config, Store(config.store), request)
+        _build(cluster, config)
         return documents(cluster, config.alias)
+
+
+def _build(cluster: Cluster, config: CorpusConfig) -> None:
+    run(cluster, config, Store(config.store), RunRequest(run_id="by-hand", data_date=datetime.now(UTC).date()))
 
 
 @dataclass(frozen=True)
@@ -204,6 +251,16 @@ class LiveAirflow:
         finally:
             hold.release()
             self.proxy.decide = no_fault
+
+    def kill(self, *services: str) -> None:
+        """SIGKILL to them and to all they started, running tasks too."""
+        for name in services:
+            self.services.kill(name)
+
+    def start_again(self) -> None:
+        self.services.start()
+        for corpus in self.corpora.values():
+            self.api.wait_until_ready(corpus.dag_id)
 
     def ended_well(self, corpus: LiveCorpus, run: LiveRun, expected: Documents | None = None) -> None:
         assert run.ends() == "success", run.states()
