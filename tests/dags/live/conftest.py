@@ -9,11 +9,12 @@ import pytest
 
 from build_plans import remove_indices
 from faulty_proxy import faulty_proxy
-from live_airflow import LiveAirflow, LiveCorpus
+from live_airflow import LiveAirflow
+from live_corpora import LiveCorpus
 from local_airflow.api import AirflowApi
 from local_airflow.services import Services
 from local_airflow.settings import environment, login_of
-from own_servers import ended_with_this_process, stop_airflow
+from own_servers import discard_airflow, ended_with_this_process
 from sparse_index.cluster import Cluster, ConnectionSettings
 
 CORPORA = ("marked", "cleared", "together", "killed")
@@ -35,7 +36,7 @@ def live(
     corpora = {name: LiveCorpus(name, folder) for name in CORPORA}
     for corpus in corpora.values():
         corpus.configure()
-    with faulty_proxy(plain_settings) as proxy, ended_with_this_process(home, stop_airflow):
+    with faulty_proxy(plain_settings) as proxy, ended_with_this_process(home, discard_airflow):
         settings = environment(root, home, {"host": "127.0.0.1", "port": proxy.listening})
         services = Services(home, settings | NOTICED_SOON | {"SPARSE_INDEX_CORPORA": str(folder / "corpora")})
         services.prepare()

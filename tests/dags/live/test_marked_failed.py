@@ -9,31 +9,58 @@ from __future__ import annotations
 import pytest
 
 from chaos_table import WHOLE, ChaosTable
-from live_airflow import STAGES, LiveAirflow
+from live_airflow import LiveAirflow, LiveRun
+from live_corpora import STAGES
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
-ROWS = 96
+whole_form = pytest.mark.skipif(not WHOLE, reason="part of the whole form: make chaos")
+ROWS = 400
+MARKED = "the run failed, its teardowns ran, nothing of it was left"
 
 
-@pytest.mark.parametrize("stage", STAGES if WHOLE else ["encode"])
-def test_a_run_marked_failed_ends_failed_and_leaves_nothing(
-    live: LiveAirflow, chaos_table: ChaosTable, stage: str
-) -> None:
+def marked_failed(live: LiveAirflow, stage: str) -> LiveRun:
+    """A run that was marked failed while a request of that stage was under way."""
     corpus = live.corpora["marked"]
     corpus.write(ROWS, stage)
+    with live.holding(corpus.request_of(stage)) as hold:
+        run = live.trigger(corpus)
+        hold.wait_until_reached()
+        assert "running" in {run.states().get(stage), run.states().get(f"{stage}[0]")}
+        run.mark_failed()
+    return run
+
+
+@whole_form
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("encode", "promote")])
+def test_a_run_marked_failed_leaves_nothing(live: LiveAirflow, chaos_table: ChaosTable, stage: str) -> None:
     with chaos_table.line(f"Run marked failed in `{stage}`") as line:
-        with live.holding(STAGES[stage]) as hold:
-            run = live.trigger(corpus)
-            hold.wait_until_reached()
-            assert "running" in {run.states().get(stage), run.states().get(f"{stage}[0]")}
-            run.mark_failed()
-            hold.release()
-            live.ended_failed(run)
-        line.result = "the run failed, its teardowns ran, nothing of it was left"
+        live.ended_failed(marked_failed(live, stage))
+        line.result = MARKED
 
 
-@pytest.mark.skipif(not WHOLE, reason="in the short form the cleared run of test_cleared.py shows the same")
-def test_the_run_after_it_is_well(live: LiveAirflow) -> None:
+def test_a_run_marked_failed_while_it_encodes_and_cleared(live: LiveAirflow, chaos_table: ChaosTable) -> None:
+    with chaos_table.line("Run marked failed in `encode`") as line:
+        run = marked_failed(live, "encode")
+        live.ended_failed(run)
+        line.result = MARKED
+    with chaos_table.line("Clear of its failed tasks only") as line:
+        run.clear(only_failed=True)
+        live.ended_failed(run)
+        assert "trigger a new run" in run.said("encode[0]")
+        line.result = "failed at once, said what to do, nothing of it was left"
+
+
+@whole_form
+def test_a_run_marked_failed_while_it_promotes_has_promoted(live: LiveAirflow, chaos_table: ChaosTable) -> None:
+    """The request to switch the alias was under way: what counts is what is live, and the receipt says it."""
+    with chaos_table.line("Run marked failed in `promote`, the switch of the alias under way") as line:
+        run = marked_failed(live, "promote")
+        line.result = f"promoted all the same, one whole index is live; the run ended as {run.ends()}"
+        live.keeps_promises(live.corpora["marked"], run)
+
+
+@whole_form
+def test_the_run_after_all_these_is_well(live: LiveAirflow) -> None:
     corpus = live.corpora["marked"]
     corpus.write(ROWS, "afterwards")
     live.ended_well(corpus, live.trigger(corpus), corpus.undisturbed(live.cluster))
