@@ -6,6 +6,9 @@ Airflow kills the workers and starts the teardowns at the same moment, so that a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from chaos_table import WHOLE, ChaosTable
@@ -18,8 +21,9 @@ ROWS = 400
 MARKED = "the run failed, its teardowns ran, nothing of it was left"
 
 
-def marked_failed(live: LiveAirflow, stage: str) -> LiveRun:
-    """A run that was marked failed while a request of that stage was under way."""
+@contextmanager
+def marked_failed(live: LiveAirflow, stage: str) -> Iterator[LiveRun]:
+    """A run that was marked failed while a request of that stage was under way; it arrives when the block ends."""
     corpus = live.corpora["marked"]
     corpus.write(ROWS, stage)
     with live.holding(corpus.request_of(stage)) as hold:
@@ -27,21 +31,23 @@ def marked_failed(live: LiveAirflow, stage: str) -> LiveRun:
         hold.wait_until_reached()
         assert "running" in {run.states().get(stage), run.states().get(f"{stage}[0]")}
         run.mark_failed()
-    return run
+        yield run
 
 
 @whole_form
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("encode", "promote")])
 def test_a_run_marked_failed_leaves_nothing(live: LiveAirflow, chaos_table: ChaosTable, stage: str) -> None:
     with chaos_table.line(f"Run marked failed in `{stage}`") as line:
-        live.ended_failed(marked_failed(live, stage))
+        with marked_failed(live, stage) as run:
+            pass
+        live.ended_failed(run)
         line.result = MARKED
 
 
 def test_a_run_marked_failed_while_it_encodes_and_cleared(live: LiveAirflow, chaos_table: ChaosTable) -> None:
     with chaos_table.line("Run marked failed in `encode`") as line:
-        run = marked_failed(live, "encode")
-        live.ended_failed(run)
+        with marked_failed(live, "encode") as run:
+            live.ended_failed(run)
         line.result = MARKED
     with chaos_table.line("Clear of its failed tasks only") as line:
         run.clear(only_failed=True)
@@ -54,7 +60,8 @@ def test_a_run_marked_failed_while_it_encodes_and_cleared(live: LiveAirflow, cha
 def test_a_run_marked_failed_while_it_promotes_has_promoted(live: LiveAirflow, chaos_table: ChaosTable) -> None:
     """The request to switch the alias was under way: what counts is what is live, and the receipt says it."""
     with chaos_table.line("Run marked failed in `promote`, the switch of the alias under way") as line:
-        run = marked_failed(live, "promote")
+        with marked_failed(live, "promote") as run:
+            pass
         line.result = f"promoted all the same, one whole index is live; the run ended as {run.ends()}"
         live.keeps_promises(live.corpora["marked"], run)
 
