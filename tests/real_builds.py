@@ -17,13 +17,15 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.files import PartFiles
 from sparse_index.encode.part import encode_part
 from sparse_index.encode.vectors import SparseVector
+from sparse_index.index.alias import observe_alias
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.gate import gate
+from sparse_index.index.meta import read_meta
 from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
 from sparse_index.index.reconcile import Books, reconcile
 from sparse_index.pipeline import make_plan
-from sparse_index.plan.model import Mode, Plan, RunRequest
+from sparse_index.plan.model import Mode, Plan, RunRequest, load_plan, plan_path
 from sparse_index.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -127,6 +129,13 @@ def undisturbed(cluster: Cluster, plan: Plan, model_id: str) -> dict[str, Row]:
         index_part(cluster, store, plan, part)
     closed(cluster, store, plan)
     return documents(cluster, plan.alias)
+
+
+def live_plan(cluster: Cluster, config: CorpusConfig) -> Plan:
+    """The plan of the build that is live."""
+    meta = read_meta(cluster, str(observe_alias(cluster, config.alias).index))
+    assert meta is not None
+    return load_plan(Store(config.store), plan_path(config.alias, meta.build_id))
 
 
 def documents(cluster: Cluster, index: str) -> dict[str, Row]:

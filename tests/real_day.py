@@ -191,6 +191,10 @@ def _day(result: Any) -> Day:
 
 def delete_everything(cluster: Cluster, alias: str, folder: Path) -> None:
     """So that one test's leftovers are not another test's."""
+    from sparse_index.ml import commons
+
+    for group in commons.marked_groups(cluster, alias):
+        commons.remove_build_models(cluster, group)
     for name in cluster.get(f"/{alias}*/_alias", ignore_unavailable="true", allow_no_indices="true"):
         cluster.delete(f"/{name}")
     shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,8 @@ from sparse_index.errors import (
 )
 
 _UNAVAILABLE = frozenset({502, 503, 504})
+# A server that has just started answers so for a shard that it is still recovering, with 404 of all things.
+_RECOVERING = ("illegal_index_shard_state_exception", "index_shard_", "shard_not_found_exception")
 _PERMISSIONS = re.compile(r"no permissions for \[(?P<names>(?:[^\[\]]|\[[^\]]*\])+)\]")
 # Where OpenSearch hides a missing permission behind something else: text of the answer -> the permission.
 _HIDDEN = {"Failed to get ML node level profile": "cluster:admin/opensearch/ml/profile/nodes"}
@@ -45,7 +47,7 @@ def _from_status(error: client_errors.TransportError, status: int, what: str) ->
         return AccessError(f"{what}: permission missing ({status}): {reason}. See docs/security.md.", status, reason)
     if status == 429:
         return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
-    if status in _UNAVAILABLE:
+    if status in _UNAVAILABLE or reason.startswith(_RECOVERING):
         return UnavailableError(f"{what}: the cluster is not ready ({status}): {reason}.", status, reason)
     return TerminalError(f"{what}: refused with {status}: {reason}", status, reason)
 

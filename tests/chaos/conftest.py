@@ -19,9 +19,9 @@ from sparse_index.ml import commons
 from sparse_index.pipeline import deployed_model
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The demo model, deployed on the shared server."""
+    """The demo model, deployed on the shared server; gone before tests of other folders count what is there."""
     plan = bare_plan(real_config("chaos-model", tmp_path_factory.mktemp("model")))
     yield deployed_model(plain_cluster, plan)
     commons.remove_build_models(plain_cluster, plan.group)

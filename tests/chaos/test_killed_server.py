@@ -16,14 +16,12 @@ from faulty_proxy import Fault, FaultyProxy, Seen, faulty_proxy
 from local_cluster import LocalCluster, start
 from own_servers import ended_with_this_process
 from promises import check_promises
-from real_builds import MakeConfig, Row, planned, rows, undisturbed, write_corpus
+from real_builds import MakeConfig, Row, live_plan, planned, rows, undisturbed, write_corpus
 from sparse_index import pipeline
 from sparse_index.cluster import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.meta import read_meta
-from sparse_index.plan.model import BuildKind, Plan, RunRequest, load_plan, plan_path
+from sparse_index.plan.model import BuildKind, Plan, RunRequest
 from sparse_index.preflight import preflight
 from sparse_index.store import Store
 
@@ -91,24 +89,20 @@ def run(cluster: Cluster, config: CorpusConfig) -> Plan:
     return pipeline.run(cluster, config, Store(config.store), request).plan
 
 
-def live_plan(cluster: Cluster, config: CorpusConfig) -> Plan:
-    meta = read_meta(cluster, str(observe_alias(cluster, config.alias).index))
-    assert meta is not None
-    return load_plan(Store(config.store), plan_path(config.alias, meta.build_id))
-
-
 def run_under_fire(proxy: FaultyProxy, cluster: Cluster, config: CorpusConfig, assassin: Assassin) -> str:
-    """One run; when it fails, what the next one does first and then that one. Gives what happened, in words."""
+    """Runs until no kill is left, after a failed one what the next does first; then one more. Gives what happened."""
     proxy.decide = assassin
-    try:
-        run(Cluster.connect(proxy.settings), config)
-        how = "completed by itself"
-    except SparseIndexError as error:
-        print(error)  # noqa: T201 - pytest shows it with a failure
-        how = "failed, and completed when run again"
-    assassin.wait()
-    assert not assassin.verbs, f"never asked for: {assassin.verbs}"
-    preflight(cluster, config, Store(config.store), is_live=lambda _: False)
+    how = "completed by itself"
+    while assassin.verbs:
+        left = len(assassin.verbs)
+        try:
+            run(Cluster.connect(proxy.settings), config)
+        except SparseIndexError as error:
+            print(error)  # noqa: T201 - pytest shows it with a failure
+            how = "failed, and completed when run again"
+        assassin.wait()
+        assert len(assassin.verbs) < left, f"never asked for: {assassin.verbs}"
+        preflight(cluster, config, Store(config.store), is_live=lambda _: False)
     again = run(cluster, config)
     assert how.startswith("failed") or again.kind is BuildKind.NOTHING, "it ended well, and had promoted nothing"
     return how

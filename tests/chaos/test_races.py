@@ -1,4 +1,4 @@
-"""P2 under races: fifty first promotions and fifty switches, two builds at once; the alias ends on exactly one index."""
+"""P2 under races: first promotions and switches, two builds at once fifty times and fifty at once; one index wins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from build_plans import NOW, ready_plan, remove_indices
-from chaos_table import ChaosTable
+from chaos_table import ChaosTable, times
 from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.index.alias import observe_alias
@@ -18,8 +18,9 @@ from sparse_index.index.promote import Promotion, promote
 from sparse_index.plan.model import Plan
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
-RACES = 50
-OUTCOME = "each time one winner, the loser refused, the alias on exactly one index"
+# How many builds go live at once, and how often.
+RACES = pytest.mark.parametrize(("builds", "races"), [(2, 50), (times(10, 50), 1)], ids=["two", "many"])
+OUTCOME = "each time one winner, the others refused, the alias on exactly one index"
 
 
 @pytest.fixture
@@ -52,21 +53,23 @@ def one_winner(cluster: Cluster, alias: str, results: list[Promotion | SparseInd
     return won[0].live
 
 
-def test_fifty_first_promotions(plain_cluster: Cluster, alias: str, chaos_table: ChaosTable) -> None:
-    with chaos_table.line("Two first promotions of one alias at once", RACES) as line:
-        plans = [ready_plan(plain_cluster, alias) for _ in range(2)]
-        for _ in range(RACES):
+@RACES
+def test_first_promotions(plain_cluster: Cluster, alias: str, chaos_table: ChaosTable, builds: int, races: int) -> None:
+    with chaos_table.line(f"{builds} first promotions of one alias at once", races) as line:
+        plans = [ready_plan(plain_cluster, alias) for _ in range(builds)]
+        for _ in range(races):
             live = one_winner(plain_cluster, alias, race(plain_cluster, plans))
             plain_cluster.post("/_aliases", {"actions": [{"remove": {"index": live, "alias": alias}}]})
         line.result = OUTCOME
 
 
-def test_fifty_switches(plain_cluster: Cluster, alias: str, chaos_table: ChaosTable) -> None:
-    with chaos_table.line("Two switches of one alias at once", RACES) as line:
+@RACES
+def test_switches(plain_cluster: Cluster, alias: str, chaos_table: ChaosTable, builds: int, races: int) -> None:
+    with chaos_table.line(f"{builds} switches of one alias at once", races) as line:
         first = ready_plan(plain_cluster, alias)
         promote(plain_cluster, first, now=NOW)
-        plans = [ready_plan(plain_cluster, alias, live=first.candidate) for _ in range(2)]
-        for _ in range(RACES):
+        plans = [ready_plan(plain_cluster, alias, live=first.candidate) for _ in range(builds)]
+        for _ in range(races):
             live = one_winner(plain_cluster, alias, race(plain_cluster, plans))
             back = {"add": {"index": first.candidate, "alias": alias, "is_write_index": True}}
             plain_cluster.post("/_aliases", {"actions": [{"remove": {"index": live, "alias": alias}}, back]})

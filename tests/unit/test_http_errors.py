@@ -30,6 +30,7 @@ TABLE = [
     (client_errors.AuthorizationException(403, "", ""), AccessError),
     (http_error(403, "cluster_block_exception", BLOCKED), TerminalError),
     (http_error(404, "index_not_found_exception", "no such index [a]"), TerminalError),
+    (http_error(404, "illegal_index_shard_state_exception", "CurrentState[RECOVERING]"), UnavailableError),
     (http_error(409, "status_exception", "conflict"), TerminalError),
     (http_error(413, "too_large", ""), TerminalError),
     (http_error(429, "circuit_breaking_exception", "Memory Circuit Breaker is open"), OverloadedError),

@@ -37,7 +37,7 @@ BULKY = {"manifest.parquet", "parts/index-00000.parquet"}
 
 def build(days: float, number: int = 0) -> str:
     """The id of a build that was planned so many days ago."""
-    return new_build_id(NOW - timedelta(days=days), f"{number:06x}")
+    return new_build_id(NOW - timedelta(days=days), f"{number:03x}")
 
 
 def index(build_id: str, **meta: Any) -> OwnIndex:

@@ -1,0 +1,27 @@
+"""Build ids sort by time, and a candidate's and a group's name say whose they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparse_index.names import Owner, candidate_name, group_name, new_build_id, parse_candidate, parse_group
+
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC))
+TOKENS = st.text("0123456789abcdef", min_size=32, max_size=32)
+
+
+@given(MOMENTS, st.timedeltas(timedelta(milliseconds=1), timedelta(days=400)), TOKENS, TOKENS)
+def test_of_two_builds_the_later_one_has_the_greater_id(
+    moment: datetime, later: timedelta, token: str, other: str
+) -> None:
+    assert new_build_id(moment, token) < new_build_id(moment + later, other)
+
+
+@given(MOMENTS, TOKENS)
+def test_names_lead_back_to_the_alias_and_the_build(moment: datetime, token: str) -> None:
+    owner = Owner("tickets", new_build_id(moment, token))
+    assert parse_candidate(candidate_name(owner.alias, owner.build_id)) == owner
+    assert parse_group(group_name(owner.alias, owner.build_id)) == owner
