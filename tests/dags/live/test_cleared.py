@@ -6,18 +6,14 @@ import json
 
 import pytest
 
-from chaos_table import WHOLE, ChaosTable
+from chaos_table import ChaosTable, whole_form
 from faulty_proxy import Seen
 from live_airflow import LiveAirflow, LiveRun, until
 from live_corpora import STAGES
 from sparse_index.corpus.render import hash_text
 from sparse_index.store import Store
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.chaos,
-    pytest.mark.skipif(not WHOLE, reason="part of the whole form: make chaos"),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, whole_form]
 TWO_PARTS = 2_004
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from chaos_table import ChaosTable
+from chaos_table import ChaosTable, whole_form
 from live_airflow import LiveAirflow, until
 from sparse_index.index.alias import observe_alias
 
-pytestmark = [pytest.mark.integration, pytest.mark.chaos]
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, whole_form]
 ROWS = 96
 
 
