@@ -35,7 +35,7 @@ def test_the_first_build_is_full_and_writes_every_document(config: CorpusConfig,
     plan = planned(config)
     assert plan.kind is BuildKind.FULL
     assert plan.reasons == ["alias 'things' has no index yet"]
-    assert plan.candidate == "things--b20260102t030405-abcdef"
+    assert plan.candidate == "things--b20260102t030405-000abc"
     assert operations(config, plan) == [("index", f"d{number}") for number in range(5)]
     assert sum(part.items for part in plan.encode_parts) == 5
     assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan

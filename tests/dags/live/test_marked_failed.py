@@ -57,13 +57,14 @@ def test_a_run_marked_failed_while_it_encodes_and_cleared(live: LiveAirflow, cha
 
 @whole_form
 def test_a_run_marked_failed_while_it_promotes_has_promoted(live: LiveAirflow, chaos_table: ChaosTable) -> None:
-    """The request to switch the alias was under way: what counts is what is live, and the receipt says it.
+    """The request to switch the alias was under way: the run is red, and its receipt says what is live.
 
     So the runs that were marked before it have left nothing that disturbs it.
     """
     with chaos_table.line("Run marked failed in `promote`, the switch of the alias under way") as line:
         with marked_failed(live, "promote") as run:
             pass
-        line.result = f"promoted all the same, one whole index is live; the run ended as {run.ends()}"
+        assert (run.ends(), run.states()["receipt"]) == ("failed", "failed")
+        line.result = "promoted all the same, one whole index is live; the run failed and its receipt says so"
         corpus = live.corpora["marked"]
         live.keeps_promises(corpus, run, corpus.undisturbed(live.cluster))
