@@ -34,6 +34,8 @@ class Seen:
     verb: str
     number: int
     body: bytes
+    method: str = "POST"
+    path: str = ""
 
 
 Decide = Callable[[Seen], Fault]
@@ -60,13 +62,13 @@ class FaultyProxy:
     def settings(self) -> ConnectionSettings:
         return ConnectionSettings(host="127.0.0.1", port=self.listening, use_ssl=False)
 
-    def see(self, path: str, body: bytes) -> Seen:
+    def see(self, method: str, path: str, body: bytes) -> Seen:
         verb = _verb(path)
         with self._lock:
             self.counts[verb] = self.counts.get(verb, 0) + 1
             if verb == "_predict":
                 self.texts_asked += len(json.loads(body)["text_docs"])
-            return Seen(verb, self.counts[verb], body)
+            return Seen(verb, self.counts[verb], body, method, path)
 
     def wait_for(self, verb: str, more: int, deadline_s: float = 60, alive: Callable[[], bool] = lambda: True) -> None:
         """Until `more` further requests of this kind came, whoever sends them is gone, or the time is over."""
@@ -101,15 +103,17 @@ def faulty_proxy(target: ConnectionSettings) -> Iterator[FaultyProxy]:
     proxy.listening = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield proxy
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _serve(handler: BaseHTTPRequestHandler, proxy: FaultyProxy) -> None:
     body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-    fault = proxy.decide(proxy.see(handler.path, body))
+    fault = proxy.decide(proxy.see(handler.command, handler.path, body))
     if fault in _ERRORS:
         status, kind = _ERRORS[fault]
         error = {"error": {"type": kind, "reason": "made by the test"}, "status": status}

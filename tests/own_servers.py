@@ -5,25 +5,39 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from local_airflow.services import SERVICES, Services
 from local_cluster import LocalCluster, lost, start, stop
 
-INCLUDE = Path(__file__).parents[1] / "include"
+TESTS = Path(__file__).parent
+INCLUDE = TESTS.parent / "include"
 # Reads until this process closes its end of the pipe, which the system does also when it is killed.
 WATCHER = """
 import pathlib, sys
 sys.stdin.read()
 home = pathlib.Path(sys.argv[1])
 if home.exists():
-    from local_cluster import stop
-    stop(home, discard_data=True)
+    import own_servers
+    getattr(own_servers, sys.argv[2])(home)
 """
 WATCHER_TIMEOUT_S = 120
+
+
+def discard_server(home: Path) -> None:
+    stop(home, discard_data=True)
+
+
+def discard_airflow(home: Path) -> None:
+    """At once: a proper end takes ten seconds, and nothing of it is needed any more."""
+    services = Services(home, {})
+    for name in SERVICES:
+        services.kill(name)
+    services.stop()
 
 
 @contextmanager
@@ -37,16 +51,19 @@ def server_of_this_run(home: Path, profile: str) -> Iterator[LocalCluster]:
 
 
 @contextmanager
-def ended_with_this_process(home: Path) -> Iterator[None]:
-    """The server of that folder, started inside the block, does not outlive the block nor this process."""
+def ended_with_this_process(home: Path, end: Callable[[Path], None] = discard_server) -> Iterator[None]:
+    """What was started in that folder inside the block does not outlive the block nor this process.
+
+    `end`: a function of this module; a process that watches this one calls it by its name.
+    """
     watcher = subprocess.Popen(
-        [sys.executable, "-c", WATCHER, str(home)],
+        [sys.executable, "-c", WATCHER, str(home), end.__name__],
         stdin=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(INCLUDE)},
+        env={**os.environ, "PYTHONPATH": f"{INCLUDE}{os.pathsep}{TESTS}"},
         start_new_session=True,
     )
     try:
         yield
     finally:
-        stop(home, discard_data=True)
+        end(home)
         watcher.communicate(timeout=WATCHER_TIMEOUT_S)

@@ -29,7 +29,7 @@ def check_promises(cluster: Cluster, store: Store, plan: Plan, expected: Documen
         assert live == expected, "P3: not the documents of an undisturbed run"
     _forward_only(cluster, plan, meta)
     _one_encoder(store, plan, meta, live)
-    _no_trace(cluster, plan)
+    leaves_no_trace(cluster, plan)
 
 
 def _closed_books(cluster: Cluster, store: Store, plan: Plan, found: int) -> Meta:
@@ -68,7 +68,8 @@ def _one_encoder(store: Store, plan: Plan, meta: Meta, live: Documents) -> None:
             assert found == wanted, f"P5: document {row['id']} has a vector of another encoder"
 
 
-def _no_trace(cluster: Cluster, plan: Plan) -> None:
+def leaves_no_trace(cluster: Cluster, plan: Plan) -> None:
+    """Holds after a failed build, too."""
     assert marked_groups(cluster, plan.alias) == [], "P6: model groups are left over"
     indices = own_indices(cluster, plan.alias)
     assert sum(index.is_failed_candidate for index in indices) <= 1, f"P6: failed candidates are left over: {indices}"

@@ -125,8 +125,8 @@ class RealDay:
         """Models and model groups that carry this alias's mark, and its indices that are not live."""
         indices = self.cluster.get(f"/{self.alias}--b*/_alias", ignore_unavailable="true")
         return {
-            "models": sorted(_names(self.cluster, "models", "demo-sparse")),
-            "groups": sorted(_names(self.cluster, "model_groups", f"--{self.alias}--")),
+            "models": sorted(names_of(self.cluster, "models", "demo-sparse")),
+            "groups": sorted(names_of(self.cluster, "model_groups", f"--{self.alias}--")),
             "candidates": sorted(name for name in indices if name != self.live()),
         }
 
@@ -142,7 +142,7 @@ class RealDay:
         (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
 
 
-def _names(cluster: Cluster, kind: str, part: str) -> list[str]:
+def names_of(cluster: Cluster, kind: str, part: str) -> list[str]:
     from sparse_index.errors import TerminalError
 
     try:

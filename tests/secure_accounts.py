@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from sparse_index.cluster import Cluster, ConnectionSettings
 from sparse_index.errors import TerminalError
 
 API = "/_plugins/_security/api"
+ACCESS_CONTROL = "plugins.ml_commons.model_access_control_enabled"
 Role = dict[str, Any]
 
 
@@ -25,8 +27,22 @@ def without_own_index(admin: Cluster) -> None:
             raise
 
 
+@contextmanager
+def hardened(admin: Cluster) -> Iterator[Cluster]:
+    """No role is lent, and within the block models are private."""
+    without_own_index(admin)
+    admin.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: True}})
+    yield admin
+    admin.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: None}})
+
+
 def accounts(server: LocalCluster, admin: Cluster, roles: Mapping[str, Role]) -> dict[str, Cluster]:
-    """Name -> the cluster as a new user sees it who has that role and nothing else.
+    """Name -> the cluster as a new user sees it who has that role and nothing else."""
+    return {name: Cluster.connect(settings) for name, settings in logins(server, admin, roles).items()}
+
+
+def logins(server: LocalCluster, admin: Cluster, roles: Mapping[str, Role]) -> dict[str, ConnectionSettings]:
+    """Name -> how a new user gets in who has that role and nothing else.
 
     All at once: every single change makes the server read its whole security configuration again.
     """
@@ -36,7 +52,7 @@ def accounts(server: LocalCluster, admin: Cluster, roles: Mapping[str, Role]) ->
     _add(admin, "roles", {users[name]: role for name, role in roles.items()})
     _add(admin, "internalusers", {user: {"password": password} for user in users.values()})
     _add(admin, "rolesmapping", {user: {"users": [user]} for user in users.values()})
-    return {name: Cluster.connect(login(server, user, password)) for name, user in users.items()}
+    return {name: login(server, user, password) for name, user in users.items()}
 
 
 def _add(admin: Cluster, kind: str, things: Mapping[str, object]) -> None:

@@ -289,3 +289,16 @@ def test_a_promoted_run_stays_one_when_the_next_has_promoted_before_its_receipt(
     assert ended.state == "success", ended.said
     assert ended.xcoms["receipt"]["outcome"] == "promoted"
     assert f"'{day.alias}' is on {day.alias}-other" in ended.xcoms["receipt"]["summary"]
+
+
+def test_a_promoted_run_that_is_stopped_before_its_end_is_red_and_says_what_is_live(day: RealDay) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    def stop(_: RealDay) -> None:
+        raise AirflowFailException
+
+    ended = day.run(before={"retire": stop})
+    assert (ended.state, ended.tasks["receipt"]) == ("failed", "failed")
+    assert f"'{day.alias}' is on {day.live()}" in ended.said["receipt"]
+    assert documents(day) == ROWS
+    assert day.left_behind() == NOTHING

@@ -44,7 +44,7 @@ class Scenario:
         return "success"
 
     def _build_ended_well(self) -> bool:
-        return "promote" in self.ended_well or "prepare_candidate" in self.skip
+        return "retire" in self.ended_well or "prepare_candidate" in self.skip
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+import secure_accounts
 from build_plans import complete_candidate, make_plan
 from fake_runs import FakeRuns
 from local_cluster import LocalCluster
 from ml_verbs import registered
 from real_builds import real_config, rows, write_corpus
-from secure_accounts import accounts, without_own_index
+from secure_accounts import ACCESS_CONTROL, accounts
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig, RetentionConfig
 from sparse_index.errors import AccessError
@@ -33,17 +34,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.secure]
 
 ALIAS = "roles-test"
 ROLES = role_bodies(ALIAS)
-ACCESS_CONTROL = "plugins.ml_commons.model_access_control_enabled"
 
 
 @pytest.fixture(scope="module")
 def hardened(secure_cluster: Cluster) -> Iterator[Cluster]:
     """The administrator of a cluster where models are private and no role is lent."""
-    without_own_index(secure_cluster)
-    secure_cluster.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: True}})
-    yield secure_cluster
-    secure_cluster.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: None}})
-    secure_cluster.delete(f"/{ALIAS}--b*")
+    with secure_accounts.hardened(secure_cluster):
+        yield secure_cluster
+        secure_cluster.delete(f"/{ALIAS}--b*")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sparse_index.receipt import Ending, Outcome
 
 _FAILED: Final = "failed"
+_PROMOTED: Final = "promoted"
+_LAST_TASK: Final = "retire"
 
 
 class ReceiptOperator(CorpusOperator):
@@ -39,10 +41,16 @@ class ReceiptOperator(CorpusOperator):
         store, plan = found
         receipt = write_receipt(store, plan, _ending(corpus, plan, context))
         where = store.full(receipt_path(plan))
-        if receipt["outcome"] == _FAILED:
+        if receipt["outcome"] == _FAILED or cut_short(receipt["outcome"], ended_tasks(context)):
             raise BuildError(f"{receipt['summary']} {_why(receipt['failures'])}\nReceipt: {where}")
         self.log.info("%s Receipt: %s", receipt["summary"], where)
         return {"outcome": receipt["outcome"], "summary": receipt["summary"], "receipt": where}
+
+
+def cut_short(outcome: str, tasks: list[dict[str, Any]]) -> bool:
+    """Promoted, but failed or stopped (marked failed in the UI) before the last task's end: no run to be shown green."""
+    last_ended = any(task["task_id"] == _LAST_TASK and task["state"] == "success" for task in tasks)
+    return outcome == _PROMOTED and not last_ended
 
 
 def ended_tasks(context: Any) -> list[dict[str, Any]]:
@@ -111,7 +119,7 @@ def outcome_of(plan: Plan, *, promoted: bool, gate_passed: bool) -> Outcome:
     if not plan.builds:
         return plan.outcome_when_idle
     if promoted:
-        return "promoted"
+        return _PROMOTED
     return "not_promoted" if gate_passed and not plan.promotes else _FAILED
 
 
