@@ -98,8 +98,8 @@ class Cluster:
         self._sleep = sleep
 
     @classmethod
-    def connect(cls, settings: ConnectionSettings) -> Cluster:
-        return cls(OpenSearch(**settings.client_arguments()))
+    def connect(cls, settings: ConnectionSettings, *, attempts: int = ATTEMPTS) -> Cluster:
+        return cls(OpenSearch(**settings.client_arguments()), attempts=attempts)
 
     def request(
         self,

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from opensearchpy import OpenSearch
 
 from build_plans import complete_candidate, make_plan, remove_indices
 from fake_runs import FakeRuns
@@ -181,9 +180,7 @@ def test_a_cluster_that_does_not_answer_keeps_everything_and_stops_nobody(
 ) -> None:
     silent = config.model_copy(update={"alias": f"{config.alias}-silent", "connection": "nowhere"})
     unopened = config.model_copy(update={"alias": f"{config.alias}-unopened", "connection": "unknown"})
-    nobody = Cluster(
-        OpenSearch(**ConnectionSettings(host="127.0.0.1", port=9, use_ssl=False).client_arguments()), attempts=1
-    )
+    nobody = Cluster.connect(ConnectionSettings(host="127.0.0.1", port=9, use_ssl=False), attempts=1)
     plans = three_generations(plain_cluster, config)
     theirs = [make_plan(each, build_id="20250101T000000-abcdef") for each in (silent, unopened)]
     for plan in theirs:

@@ -150,10 +150,9 @@ def test_a_full_disk(plain_settings: ConnectionSettings, config: CorpusConfig) -
 
 
 def test_a_cluster_that_is_not_there_does_not_hide_what_the_store_says(config: CorpusConfig, tmp_path: Path) -> None:
-    from opensearchpy import OpenSearch
 
     settings = ConnectionSettings(host="127.0.0.1", port=9, use_ssl=False)
-    cluster = Cluster(OpenSearch(**settings.client_arguments()), attempts=1)
+    cluster = Cluster.connect(settings, attempts=1)
     with pytest.raises(UnavailableError, match="no answer from the cluster"):
         preflight(cluster, config, Store(config.store))
     (tmp_path / "file").write_text("")

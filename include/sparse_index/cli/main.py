@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cli.bars import Bars
-from sparse_index.cluster import Cluster
+from sparse_index.cluster import ATTEMPTS, Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import load_corpus
 from sparse_index.errors import SparseIndexError
@@ -22,6 +22,8 @@ from sparse_index.search_table import side_by_side
 from sparse_index.store import Store
 
 Command = Callable[[argparse.Namespace, Cluster, CorpusConfig], None]
+# Somebody waits for their answer, and "not there" is one.
+_ASK_ONCE = {"doctor", "search"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[str, Command] = {"doctor": _doctor, "plan": _plan, "run": _run, "search": _search}
     try:
         config = load_corpus(options.corpus)
-        cluster = Cluster.connect(connection(options))
+        attempts = 1 if options.command in _ASK_ONCE else ATTEMPTS
+        cluster = Cluster.connect(connection(options), attempts=attempts)
         try:
             commands[options.command](options, cluster, config)
         finally:
