@@ -11,7 +11,8 @@ from sparse_index.ml.sources import require_usable_zip
 from sparse_index.ml.states import ModelState
 from sparse_index.preflight.report import Findings
 
-_ANSWERS = frozenset({ModelState.DEPLOYED, ModelState.PARTIALLY_DEPLOYED})
+# Encoding waits for one that is on its way: ML Commons deploys models again after a restart.
+_USABLE = frozenset({ModelState.DEPLOYED, ModelState.PARTIALLY_DEPLOYED, ModelState.DEPLOYING})
 
 
 def check_settings(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
@@ -41,7 +42,7 @@ def _check_existing(findings: Findings, cluster: Cluster, model_id: str) -> None
         findings.problem(f"Model {model_id} does not exist. Correct `encoder.model.model_id`.")
         return
     # A remote model is deployed by its first request.
-    if document.get("algorithm") != "REMOTE" and document.get("model_state") not in _ANSWERS:
+    if document.get("algorithm") != "REMOTE" and document.get("model_state") not in _USABLE:
         findings.problem(
             f"Model {model_id} is {document.get('model_state')}, and a model that is not ours is not deployed by us. "
             f"Deploy it: POST /_plugins/_ml/models/{model_id}/_deploy"
