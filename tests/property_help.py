@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,37 @@ def examples(count: int) -> settings:
 def layouts(draw: st.DrawFn) -> tuple[int, int]:
     """Number of files, rows in a row group."""
     return draw(st.integers(1, 3)), draw(st.integers(1, 4))
+
+
+@dataclass(frozen=True)
+class Day:
+    """What happens to the corpus before a run: rows go, change, come, are shuffled; the files are cut anew."""
+
+    removed: list[int]
+    replaced: list[tuple[int, Row]]
+    added: list[Row]
+    shuffle: int | None
+    layout: tuple[int, int]
+
+    def after(self, content: list[Row]) -> list[Row]:
+        left = [row for number, row in enumerate(content) if number not in self.removed]
+        for position, row in self.replaced:
+            if left:
+                left[position % len(left)] = row
+        left += self.added
+        if self.shuffle is not None:
+            random.Random(self.shuffle).shuffle(left)
+        return left or content
+
+
+days = st.builds(
+    Day,
+    removed=st.lists(st.integers(0, 9), max_size=3),
+    replaced=st.lists(st.tuples(st.integers(0, 9), rows), max_size=3),
+    added=st.lists(rows, max_size=3),
+    shuffle=st.none() | st.integers(0, 99),
+    layout=layouts(),
+)
 
 
 def write_corpus(folder: Path, content: list[Row], layout: tuple[int, int]) -> None:

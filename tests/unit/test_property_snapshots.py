@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,39 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plan_help import config_at, planned
-from property_help import GENEROUS, DictIndex, Row, examples, first_rows, layouts, rows, usable, write_corpus
+from property_help import GENEROUS, Day, DictIndex, Row, days, examples, first_rows, layouts, rows, usable, write_corpus
 from sparse_index.plan.model import BuildKind, Plan
-
-
-@dataclass(frozen=True)
-class Day:
-    """What happens to the corpus before a run: rows go, change, come, are shuffled; the files are cut anew."""
-
-    removed: list[int]
-    replaced: list[tuple[int, Row]]
-    added: list[Row]
-    shuffle: int | None
-    layout: tuple[int, int]
-
-    def after(self, content: list[Row]) -> list[Row]:
-        left = [row for number, row in enumerate(content) if number not in self.removed]
-        for position, row in self.replaced:
-            if left:
-                left[position % len(left)] = row
-        left += self.added
-        if self.shuffle is not None:
-            random.Random(self.shuffle).shuffle(left)
-        return left or content
-
-
-days = st.builds(
-    Day,
-    removed=st.lists(st.integers(0, 9), max_size=3),
-    replaced=st.lists(st.tuples(st.integers(0, 9), rows), max_size=3),
-    added=st.lists(rows, max_size=3),
-    shuffle=st.none() | st.integers(0, 99),
-    layout=layouts(),
-)
 
 
 @examples(15)
