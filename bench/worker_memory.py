@@ -1,8 +1,8 @@
 """Time and peak memory of every task that sees rows: `PYTHONPATH=include python bench/worker_memory.py 100000`.
 
-For each N a corpus of N rows (about 1 KB each, all texts different, row groups of 200,000 rows) is planned as one
-single part: the most that one worker can ever get. Child processes scan, plan, encode, encode again what is kept, and
-index it, as the tasks of the DAG do; the peak resident memory of each (Linux: VmHWM) is printed.
+For each N a corpus of N rows (about 1 KB each, all texts different, row groups of 200,000 rows) is planned in as few parts
+as there can be: the most that one worker can ever get. Child processes scan, plan, encode part after part, encode again what
+is kept, and index one part, as the tasks of the DAG do; the peak resident memory of each (Linux: VmHWM) is printed.
 The cluster is a stand-in on the loopback address that answers every predict request with made-up vectors of
 100 tokens and accepts every bulk item: the memory of the worker is measured, not the speed of a model or an index.
 """
@@ -149,8 +149,9 @@ def child(step: str, folder: Path, port: int) -> None:
             result = index_part(cluster, store, plan, plan.index_parts[0])
             said = f"{result.indexed:,} documents, {result.bytes / 1e6:,.0f} MB sent"
         else:
-            encoded = encode_part(cluster, store, plan, plan.encode_parts[0], "made-up", cores=2)
-            said = f"{encoded.encoded:,} texts encoded, {encoded.reused:,} kept from before"
+            parts = [encode_part(cluster, store, plan, part, "made-up", cores=2) for part in plan.encode_parts]
+            encoded, reused = sum(part.encoded for part in parts), sum(part.reused for part in parts)
+            said = f"{encoded:,} texts encoded, {reused:,} kept from before"
     print(f"  {step:<10}{time.monotonic() - started:8.1f} s   peak {peak_mb()} MB   {said}", flush=True)
 
 
@@ -161,14 +162,15 @@ def peak_mb() -> int:
 
 
 def forget_report(folder: Path) -> None:
-    """As if the task had been killed at its very end: the next attempt finds every vector there."""
+    """As if each task had been killed at its very end: the next attempt finds every vector there."""
     store = Store(config_for(folder).store)
-    for path in store.files("bench/builds", "encode-00000.json"):
-        store.delete(path)
+    for path in store.files("bench/builds", ".json"):
+        if Path(path).name.startswith("encode-"):
+            store.delete(path)
 
 
 def measure(rows: int, port: int) -> None:
-    print(f"{rows:,} rows in one part", flush=True)
+    print(f"{rows:,} rows", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_corpus(folder / "corpus.parquet", rows)
