@@ -36,7 +36,8 @@ _WANTED = """
         FROM read_parquet($files, filename = true, file_row_number = true) SEMI JOIN needed USING (text_hash)
         GROUP BY text_hash
     )
-    SELECT file, row, part_window FROM stored JOIN needed USING (text_hash) ORDER BY file, row"""
+    SELECT list_position($files, file) - 1 AS file, row, part_window
+    FROM stored JOIN needed USING (text_hash) ORDER BY ALL"""
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,16 @@ def part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
 
 def _wanted(store: Store, plan: Plan, part: Part, window_rows: int) -> Iterator[_Want]:
     """By file and row, each vector as often as windows need it."""
-    files = {store.full(path): path for path in store.files(vectors_folder(plan.fingerprint), ".parquet")}
+    files = store.files(vectors_folder(plan.fingerprint), ".parquet")
     if not files:
         return
+    addresses = [store.full(path) for path in files]
     with connect(store) as con:
-        parameters = {"files": list(files), "part": store.full(part.path), "window_rows": window_rows}
-        found = con.execute(_WANTED, parameters)
-        while rows := found.fetchmany(VECTORS_AT_ONCE):
-            yield from (_Want(files[address], row, window) for address, row, window in rows)
+        parameters = {"files": addresses, "part": store.full(part.path), "window_rows": window_rows}
+        # Three numbers a vector are kept, and the database has given its memory back before the vectors are read.
+        found = con.execute(_WANTED, parameters).fetchnumpy()
+    for file, row, window in zip(found["file"], found["row"], found["part_window"], strict=True):
+        yield _Want(files[file], int(row), int(window))
 
 
 def _spill(store: Store, wanted: Iterator[_Want], folder: Path) -> None:

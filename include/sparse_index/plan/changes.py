@@ -25,7 +25,7 @@ from sparse_index.store import Store, build_folder, vectors_folder
 
 PART_ITEMS = 2_000
 # What one task can do within its time and memory, and (a little below) how many tasks Airflow maps by default.
-LARGEST_PART_ITEMS = 250_000
+LARGEST_PART_ITEMS = 100_000
 MOST_PARTS = 1_000
 _REASONS = {
     "null_id": "the row has no id",
