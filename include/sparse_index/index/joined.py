@@ -1,4 +1,4 @@
-"""An index part joined with its vectors, in the order of the part, in memory that does not grow with either.
+"""An index part joined with its vectors, in the order of the part, in memory that grows by three numbers a vector.
 
 Vectors are too big for a database's join and sort to hold, so the join is done in three steps: SQL over the hash
 columns alone says which row of which file holds a vector and where in the part it is needed; the files are read once
