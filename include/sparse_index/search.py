@@ -5,7 +5,7 @@ Where the query's tokens come from:
     model      a deployed sparse model encodes the query, as it encoded the documents
     analyzer   the query's own words, each with weight 1: the documents' expansions do the work. Right for doc-only
                models and for the demo models, whose vocabulary is words. A model with word pieces needs its own
-               tokenizer as the analyzer (ML Commons brings `bert-uncased` from 3.1 on)
+               tokenizer as the analyzer (ML Commons brings `bert-uncased` from 3.1 on): the corpus declares it
     tokens     the caller brings them
 
 A daily run deletes its model, so without a shared model `analyzer` is the mode that always works.
@@ -23,7 +23,6 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.vectors import parse_answer
 from sparse_index.errors import ConfigError
 
-DEFAULT_ANALYZER = "standard"
 _MARKED = re.compile(r"<em>(.*?)</em>")
 _WORD = re.compile(r"\w+")
 
@@ -71,12 +70,13 @@ def search(
     size: int = 5,
     query_tokens: Mapping[str, float] | None = None,
     model_id: str | None = None,
-    analyzer: str = DEFAULT_ANALYZER,
+    analyzer: str | None = None,
     index: str | None = None,
 ) -> SearchResults:
-    """Ask the alias (or `index`) both ways. `query_tokens` win over `model_id`, which wins over `analyzer`."""
+    """Ask the alias (or `index`) both ways. `query_tokens` win over `model_id`, which wins over `analyzer` (None: the one
+    that the corpus declares)."""
     target = index or config.alias
-    tokens = _tokens(cluster, target, query, query_tokens, model_id, analyzer)
+    tokens = _tokens(cluster, target, query, query_tokens, model_id, analyzer or config.query.analyzer)
     return SearchResults(
         query=query,
         tokens=tokens,

@@ -59,6 +59,11 @@ class Store:
         self.root_uri = root_uri
         # A kept listing would hide what other workers write and delete.
         self.filesystem, self._root = filesystem_at(root_uri, use_listings_cache=False)
+        if "\\" in self._root and set(self._root) & set("*?["):
+            raise ConfigError(
+                f"The store {root_uri} has a backslash and one of * ? [ in its address: no file in it could be named to DuckDB. "
+                "Take one of them out."
+            )
 
     @property
     def is_local(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cli.bars import Bars
+from sparse_index.cli.ending import ending
 from sparse_index.cluster import ATTEMPTS, Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import load_corpus
@@ -65,10 +66,10 @@ def _plan(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -
 def _run(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     with Bars() as bars:
         done = run(cluster, config, Store(config.store), request(options), bars)
-    print(plan_report(done.plan))
-    print(done.receipt["summary"])
+    print(ending(Store(config.store), done))
 
 
 def _search(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
-    results = search(cluster, config, options.query, size=options.size, model_id=options.model_id)
+    wanted = {"size": options.size, "model_id": options.model_id, "analyzer": options.analyzer}
+    results = search(cluster, config, options.query, **wanted)
     print("\n".join(side_by_side(results)))

@@ -81,6 +81,12 @@ class IndexConfig(Section):
     max_delta_builds: Annotated[int, Field(ge=0)] = 60
 
 
+class QueryConfig(Section):
+    """How a query becomes tokens. `analyzer`: the cluster's analyzer that splits it as the model's tokenizer splits texts."""
+
+    analyzer: Annotated[str, Field(min_length=1)] = "standard"
+
+
 class LimitsConfig(Section):
     """Beyond these nothing is promoted (dead letters) or even started (changes), unless a Param acknowledges it."""
 
@@ -114,6 +120,7 @@ class CorpusConfig(Section):
     source: SourceConfig
     encoder: EncoderConfig
     index: IndexConfig = IndexConfig()
+    query: QueryConfig = QueryConfig()
     limits: LimitsConfig = LimitsConfig()
     retention: RetentionConfig = RetentionConfig()
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
@@ -46,7 +46,7 @@ class RunRequest(Frozen):
     run_id: str
     data_date: date
     mode: Mode = Mode.AUTO
-    row_limit: int | None = None
+    row_limit: Annotated[int, Field(ge=1)] | None = None
     force_older_date: bool = False
     accept_mass_change: bool = False
 
