@@ -160,7 +160,9 @@ def test_a_failed_candidate_is_no_generation(plain_cluster: Cluster, alias: str)
     plans = builds(plain_cluster, alias, 2)
     failed = ready_plan(plain_cluster, alias, live=plans[1].candidate, build_id="20250301T070000-abcdef")
     assert retire(plain_cluster, corpus_config(alias)) == []
-    assert remove_failed_candidates(plain_cluster, alias, "20250309T000000-000000") == [failed.candidate]
+    older_than = "20250309T000000-000000"
+    assert remove_failed_candidates(plain_cluster, alias, older_than, lambda _: True) == []
+    assert remove_failed_candidates(plain_cluster, alias, older_than, lambda _: False) == [failed.candidate]
     assert {index.name for index in own_indices(plain_cluster, alias)} == {plan.candidate for plan in plans}
 
 

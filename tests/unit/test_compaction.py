@@ -54,7 +54,7 @@ def vectors(store: Store) -> dict[str, Any]:
 
 
 def to_compact(store: Store) -> list[tuple[str, list[str]]]:
-    seen = view_store(store)
+    seen = view_store(store, datetime.now(UTC))
     return list(compactions(seen.vectors, seen.markers))
 
 
@@ -142,7 +142,7 @@ def test_a_view_knows_how_old_a_merge_is(store: Store) -> None:
     compact(store, target, sources)
     long_ago = time.time() - timedelta(days=2).total_seconds()
     os.utime(store.full(target), (long_ago, long_ago))
-    (marker,) = view_store(store).markers
+    (marker,) = view_store(store, datetime.now(UTC)).markers
     assert (marker.target, list(marker.sources)) == (target, sources)
     assert marker.target_modified is not None
     assert datetime.now(UTC) - marker.target_modified > timedelta(days=1.9)

@@ -67,7 +67,7 @@ def test_retire_leaves_an_index_alone_that_went_live_meanwhile(to: str, at: int)
 @pytest.mark.parametrize(("to", "at"), instants(OLDEST, SURPLUS))
 def test_a_candidate_that_went_live_meanwhile_is_not_removed(to: str, at: int) -> None:
     indices = Indices(promoted=False, to=to, at=at)
-    deleted = remove_failed_candidates(indices.cluster(), "things", "20250303T000000-000000")
+    deleted = remove_failed_candidates(indices.cluster(), "things", "20250303T000000-000000", lambda _: False)
     assert indices.there.keys() == set(NAMES) - set(deleted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import BuildError, TerminalError
@@ -13,18 +14,22 @@ from sparse_index.index.mapping import index_body
 from sparse_index.index.meta import meta_of, read_meta
 from sparse_index.index.templates import require_harmless_templates
 from sparse_index.plan.model import BuildKind, Plan
+from sparse_index.sign_of_life import is_living
+from sparse_index.store import Store, build_folder
 
 log = logging.getLogger(__name__)
 
 
-def prepare_candidate(cluster: Cluster, plan: Plan) -> str:
+def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
     """Make the candidate ready for writes through `plan.write_alias`; gives its name. Idempotent.
 
     `BuildError` when the alias is no longer as the plan saw it, or a template would make the empty candidate live.
     """
     state = observe_alias(cluster, plan.alias).require_sound()
     _require_as_planned(state, plan)
-    removed = remove_failed_candidates(cluster, plan.alias, plan.build_id)
+    removed = remove_failed_candidates(
+        cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build)
+    )
     if removed:
         log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(removed))
     if _is_prepared(cluster, plan):
@@ -34,6 +39,11 @@ def prepare_candidate(cluster: Cluster, plan: Plan) -> str:
     else:
         _create(cluster, plan)
     return plan.candidate
+
+
+def _is_at_work(store: Store, plan: Plan, build_id: str) -> bool:
+    """Whether a run outside Airflow, which takes no turns, writes that build now."""
+    return bool(is_living(store, build_folder(plan.alias, build_id), datetime.now(UTC)))
 
 
 def _require_as_planned(state: AliasState, plan: Plan) -> None:

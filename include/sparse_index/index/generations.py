@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.index.alias import observe_alias
 from sparse_index.index.meta import Meta, read_meta
-from sparse_index.names import candidate_pattern, parse_candidate
+from sparse_index.names import candidate_name, candidate_pattern, parse_candidate
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,20 @@ def delete_index(cluster: Cluster, index: str) -> bool:
     return True
 
 
-def remove_failed_candidates(cluster: Cluster, alias: str, older_than: str) -> list[str]:
+def remove_failed_candidates(
+    cluster: Cluster, alias: str, older_than: str, is_at_work: Callable[[str], bool]
+) -> list[str]:
     """Delete the candidates of builds before `older_than` (a build id) that never went live; their names.
 
-    A failed build's candidate stays for inspection until the next build begins: that is now.
+    A failed build's candidate stays for inspection until the next build begins: that is now. One that is being written
+    (`is_at_work`, by build id) stays.
     """
-    doomed = [
-        index.name
+    older = [
+        index.meta.build_id
         for index in own_indices(cluster, alias)
         if index.is_failed_candidate and index.meta.build_id < older_than
     ]
-    return _delete_all(cluster, alias, doomed)
+    return _delete_all(cluster, alias, (candidate_name(alias, build) for build in older if not is_at_work(build)))
 
 
 def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple[list[str], list[str]]:

@@ -227,8 +227,8 @@ def _doubts(view: CorpusView, now: datetime) -> Iterator[str]:
     for kind, name, build_id in found:
         if view.state(build_id) is BuildState.UNKNOWN and now - build_time(build_id) > DOUBTFUL_AFTER:
             yield (
-                f"{kind} {name} of '{view.alias}': build {build_id} has no receipt and Airflow does not know its run, so it "
-                "may be alive. If it is not, delete it by hand."
+                f"{kind} {name} of '{view.alias}': build {build_id} has no receipt and nobody knows its run, so it may be "
+                "alive. If it is not, delete it by hand."
             )
 
 

@@ -40,12 +40,14 @@ def _place(uri: str) -> str:
         return uri
 
 
-def look(clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, runs: Runs) -> Cleanup:
+def look(
+    clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, runs: Runs | None
+) -> Cleanup:
     """What there is to do in one store and for all corpora that use it (`configs`); changes nothing.
 
-    A corpus that cannot be looked at keeps all that is its own.
+    `runs`: what a scheduler knows, None where there is none. A corpus that cannot be looked at keeps all that is its own.
     """
-    files = view_store(store)
+    files = view_store(store, now)
     views: list[CorpusView] = []
     failures: list[str] = []
     for config in configs:
@@ -63,7 +65,7 @@ def clean(
     decided: Cleanup,
     *,
     now: datetime,
-    runs: Runs,
+    runs: Runs | None,
 ) -> Cleanup:
     """Do what `decided` says and a look of now still says; gives that. One failure does not stop the others: in the end
     `BuildError` names what failed or is unproven."""

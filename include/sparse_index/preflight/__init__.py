@@ -33,10 +33,11 @@ def preflight(
     store: Store,
     *,
     is_live: IsLive | None = None,
+    sweeps: bool = True,
     workers_share_files: bool = True,
 ) -> PreflightReport:
     """`examine`, and one error that names every problem when there is any."""
-    report = examine(cluster, config, store, is_live=is_live, workers_share_files=workers_share_files)
+    report = examine(cluster, config, store, is_live=is_live, sweeps=sweeps, workers_share_files=workers_share_files)
     return report.require_ready()
 
 
@@ -46,16 +47,20 @@ def examine(
     store: Store,
     *,
     is_live: IsLive | None = None,
+    sweeps: bool = True,
     workers_share_files: bool = True,
 ) -> PreflightReport:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
-    `is_live`: whether a build id has a run still; what dead ones have left is removed then. `workers_share_files`: False
-    where tasks run on several machines, which do not see each other's folders.
+    What dead runs have left is removed, or only named (`sweeps` False). `is_live`: whether a scheduler has a run of a build
+    still; None where there is no scheduler. `workers_share_files`: False where tasks run on several machines, which do not
+    see each other's folders.
     """
     findings = Findings()
     check_store(findings, config, store, workers_share_files=workers_share_files)
-    about, former, swept, silent = "", {}, [], False
+    about, silent = "", False
+    former: Former = {}
+    swept: list[str] = []
     try:
         about = check_version(findings, cluster.get("/"))
     except SparseIndexError as error:
@@ -66,9 +71,16 @@ def examine(
             findings.problem(error.message, type(error))
     if not silent:
         former = _check_cluster(findings, cluster, config)
-        swept = _sweep(findings, cluster, store, config.alias, is_live)
+        with findings.checking():
+            swept = sweep(findings, cluster, store, config.alias, is_live, removes=sweeps)
     return PreflightReport(
-        config.alias, about, tuple(findings.problems), tuple(findings.warnings), tuple(swept), former
+        alias=config.alias,
+        cluster=about,
+        problems=tuple(findings.problems),
+        warnings=tuple(findings.warnings),
+        swept=tuple(swept),
+        left=tuple(findings.left),
+        former_settings=former,
     )
 
 
@@ -106,9 +118,3 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
         with findings.checking():
             check_model_places(findings, cluster)
     return former
-
-
-def _sweep(findings: Findings, cluster: Cluster, store: Store, alias: str, is_live: IsLive | None) -> list[str]:
-    with findings.checking():
-        return sweep(findings, cluster, store, alias, is_live)
-    return []

@@ -21,7 +21,7 @@ _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecu
 class PreflightOperator(CorpusOperator):
     """Everything that would make the build fail later, named at once; removes what dead runs left.
 
-    Gives the cluster settings that it changed, with their former values, and what it removed.
+    Gives the cluster settings that it changed, with their former values, what it removed, and what stays of former runs.
     """
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
@@ -35,7 +35,8 @@ class PreflightOperator(CorpusOperator):
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
         self.log.info("%s", report)
-        return {"former_settings": dict(report.former_settings), "swept": list(report.swept)}
+        found = {"swept": list(report.swept), "left": list(report.left)}
+        return {"former_settings": dict(report.former_settings)} | found
 
 
 def workers_share_files(executors: str) -> bool:

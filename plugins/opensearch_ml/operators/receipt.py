@@ -106,7 +106,7 @@ def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
         outcome=outcome_of(plan, promoted=promoted, gate_passed=passed is not None),
         live=live,
         at=datetime.now(UTC),
-        untidy=_untidy(corpus, plan),
+        untidy=[*_untidy(corpus, plan), *(settings or {}).get("left", [])],
         failures=failures(context),
         stage_seconds=stage_seconds(ended_tasks(context)),
         former_settings=(settings or {}).get("former_settings", {}),
