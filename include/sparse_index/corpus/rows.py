@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import indexed_columns, read_columns
-from sparse_index.corpus.parquet import open_parquet, reading
+from sparse_index.corpus.columns import column_converters, indexed_columns, read_columns
+from sparse_index.corpus.int96 import exact_batches, int96_columns
+from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.schema import decoded
-from sparse_index.corpus.values import any_values, column_values
+from sparse_index.corpus.values import Column, readable_values
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
 # of 1 MB that every row repeats is stored once.
@@ -37,7 +38,8 @@ class Location:
 class Document:
     """One row as it is encoded and indexed. `text` is cut at `max_text_chars`; None (and no hash) when it is blank.
 
-    `id` None: the row has none. `chars`: length of the whole text. `fields`: the indexed columns as JSON values.
+    `id` None: the row has none. `chars`: length of the whole text. `fields`: the indexed columns as JSON values. `problem`:
+    why the row cannot be a document of the index, because a value of it could not be kept.
     """
 
     location: Location
@@ -47,13 +49,15 @@ class Document:
     row_hash: str
     chars: int
     fields: dict[str, Any]
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
 class DocumentBatch:
     """Some rows of one row group, as columns of one length: the fast form of `Document`.
 
-    `rows` are their numbers within the row group, `deleted` what the tombstone column says.
+    `rows` are their numbers within the row group, `deleted` what the tombstone column says, `missing` how many values of a
+    field are NaN and therefore null.
     """
 
     rows: Sequence[int]
@@ -64,6 +68,8 @@ class DocumentBatch:
     chars: list[int]
     deleted: list[bool]
     fields: dict[str, list[Any]]
+    problems: list[str | None]
+    missing: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,7 +93,7 @@ def documents_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterato
 def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
     """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
     for _, batch in _batches_at(locations, lambda schema: schema.names):
-        columns = [any_values(column) for column in batch.columns]
+        columns = [readable_values(column) for column in batch.columns]
         yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
 
 
@@ -127,6 +133,7 @@ def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Doc
             row_hash=batch.row_hashes[at],
             chars=batch.chars[at],
             fields={name: values[at] for name, values in batch.fields.items()},
+            problem=batch.problems[at],
         )
 
 
@@ -139,26 +146,62 @@ def _read(
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
     first = 0
     with reading(file, row_group):
-        for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=columns):
+        for batch in _batches(parquet, file, row_group, columns, size):
             yield first, decoded(batch)
             first += len(batch)
 
 
+def _batches(
+    parquet: pq.ParquetFile, file: str, row_group: int, columns: list[str], rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Batches of `rows` at most; instants of 96 bits are read twice, so that each keeps its year and all its digits."""
+    chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
+    batches, twice = parquet.iter_batches(columns=columns, **chosen), int96_columns(parquet, columns)
+    if not twice:
+        yield from batches
+        return
+    with parquet_file(file, "ns") as again:
+        yield from exact_batches(batches, again.iter_batches(columns=twice, **chosen), f"{file}, row group {row_group}")
+
+
 def _documents(config: CorpusConfig, batch: pa.RecordBatch, rows: Sequence[int]) -> DocumentBatch:
     source = config.source
-    columns = {name: column_values(batch.column(name)) for name in batch.schema.names}
-    ids = [None if value is None else str(value) for value in columns[source.id_column]]
-    whole = render_texts(source, columns)
+    converters = column_converters(config, batch.schema)
+    columns = {name: convert(batch.column(name)) for name, convert in converters.items()}
+    values = {name: column.values for name, column in columns.items()}
+    indexed = {name: columns[name] for name in indexed_columns(config, batch.schema)}
+    ids = [None if value is None else str(value) for value in values[source.id_column]]
+    whole = render_texts(source, values)
     texts = [cut_text(source, text) for text in whole]
-    fields = {name: columns[name] for name in indexed_columns(config, batch.schema)}
-    deleted = columns[source.deleted_column] if source.deleted_column else [False] * len(ids)
+    fields = {name: column.values for name, column in indexed.items()}
+    problems = _problems(indexed, len(ids))
+    deleted = values[source.deleted_column] if source.deleted_column else [False] * len(ids)
     return DocumentBatch(
         rows=rows,
         ids=ids,
         texts=texts,
         text_hashes=[None if text is None else hash_text(text) for text in texts],
-        row_hashes=hash_rows(ids, texts, fields),
+        row_hashes=_row_hashes(hash_rows(ids, texts, fields), problems),
         chars=[len(text) for text in whole],
         deleted=[flag is True for flag in deleted],
         fields=fields,
+        problems=problems,
+        missing={name: column.missing for name, column in indexed.items() if column.missing},
     )
+
+
+def _problems(columns: Mapping[str, Column], rows: int) -> list[str | None]:
+    """For each row what is wrong with the first value that could not be kept."""
+    found: dict[int, str] = {}
+    for name, column in columns.items():
+        for row, reason in column.problems.items():
+            found.setdefault(row, f"'{name}': {reason}")
+    return [found.get(row) for row in range(rows)]
+
+
+def _row_hashes(hashes: Sequence[str], problems: Sequence[str | None]) -> list[str]:
+    """A row with a problem is another than the one with null in the value's place."""
+    return [
+        row_hash if problem is None else hash_text(f"{row_hash} {problem}")
+        for row_hash, problem in zip(hashes, problems, strict=True)
+    ]

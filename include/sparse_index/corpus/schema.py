@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from sparse_index.corpus.values import is_list, is_text
+from sparse_index.corpus.values import is_bytes, is_list, is_text, is_uuid
 from sparse_index.errors import CorpusError
 
 
@@ -29,11 +29,19 @@ def common_schema(files: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
 
 
 def logical_type(kind: pa.DataType) -> pa.DataType:
-    """The type without its storage: dictionaries decoded, strings and lists of one kind each."""
+    """The type without its storage: dictionaries decoded, strings, bytes and lists of one kind each, within structs too."""
     if pa.types.is_dictionary(kind):
         return logical_type(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind if is_uuid(kind) else logical_type(kind.storage_type)
     if is_list(kind):
         return pa.list_(logical_type(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(child.name, logical_type(child.type)) for child in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(logical_type(kind.key_type), logical_type(kind.item_type))
+    if is_bytes(kind):
+        return pa.binary()
     return pa.string() if is_text(kind) else kind
 
 
