@@ -4,6 +4,7 @@ A file that exists is complete: local files are written under a temporary name a
 request. Nothing is ever changed in place.
 
     <alias>/manifests/<scan of one shard>.parquet     content addressed
+    <alias>/schemas/<digest>.json                     content addressed: the types decided for a run
     <alias>/builds/<build>/plan.json, manifest.parquet, parts/*.parquet, reports/*.json, dead_letters/*.parquet,
                            receipt.json, redrive.json
     <alias>/rollbacks/*.json      janitor/*.json
@@ -116,6 +117,11 @@ class Store:
         with self._parquet(path) as parquet:
             return parquet.read(columns=columns, use_threads=False)
 
+    def footer(self, path: str) -> dict[str, str]:
+        """What the writer of a Parquet file said about it."""
+        with self._parquet(path) as parquet:
+            return {name.decode(): value.decode() for name, value in (parquet.metadata.metadata or {}).items()}
+
     def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a Parquet file, at most `rows` at a time."""
         with self._parquet(path) as parquet:
@@ -186,6 +192,10 @@ def build_folder(alias: str, build_id: str) -> str:
 
 def manifests_folder(alias: str) -> str:
     return f"{alias}/manifests"
+
+
+def schemas_folder(alias: str) -> str:
+    return f"{alias}/schemas"
 
 
 def vectors_folder(fingerprint: str) -> str:

@@ -70,12 +70,16 @@ class IndexConfig(Section):
     replicas: Annotated[int, Field(ge=0)] = 1
     vector_field: FieldName = "text_sparse"
     codec: str = "default"
-    fields: dict[FieldName, DeclaredField] = {}
-    analysis: dict[str, Any] = {}
+    fields: dict[FieldName, DeclaredField] = Field(default_factory=dict)
+    analysis: dict[str, Any] = Field(default_factory=dict)
     deletes_pct_allowed: Annotated[int, Field(ge=5, le=50)] = 20
     bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
     bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
     max_delta_builds: Annotated[int, Field(ge=0)] = 60
+
+    @property
+    def has_own_mapping(self) -> bool:
+        return bool(self.fields or self.analysis)
 
 
 class LimitsConfig(Section):

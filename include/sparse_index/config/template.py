@@ -14,8 +14,8 @@ def pieces(template: str) -> Iterator[tuple[str, str | None]]:
         name = match["name"]
         if match["stray"] or (name is not None and not name.strip()):
             raise ValueError(
-                f"'{match[0]}' at character {match.start() + 1} names no column; write a template like '{{title}}. {{body}}', and "
-                "braces that are words as '{{' and '}}'"
+                f"'{match[0]}' at character {match.start() + 1} names no column; write a template like '{{title}}. {{body}}', "
+                "and braces that are words as '{{' and '}}'"
             )
         yield ("", name) if name is not None else (_words(match), None)
 

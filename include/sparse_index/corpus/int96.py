@@ -56,7 +56,7 @@ def _beyond(coarse: pa.Array, fine: pa.Array, place: str) -> np.ndarray:
     digits = _digits(coarse, fine)
     if len(digits) != len(coarse) or not pa.types.is_timestamp(coarse.type):
         raise CorpusError(_lost(place, "within lists or structs"))
-    beyond = np.abs(_numbers(coarse)) > _NANOSECONDS_REACH_US
+    beyond: np.ndarray = np.abs(_numbers(coarse)) > _NANOSECONDS_REACH_US
     if (beyond & (digits != 0)).any():
         raise CorpusError(_lost(place, "outside the years 1677 to 2262"))
     return beyond
@@ -77,7 +77,8 @@ def _digits(coarse: pa.Array, fine: pa.Array) -> np.ndarray:
 
 
 def _numbers(array: pa.Array) -> np.ndarray:
-    return array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    numbers: np.ndarray = array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _leaves(array: pa.Array) -> Iterator[pa.Array]:

@@ -263,7 +263,8 @@ def maps(kind: pa.DataType, convert: Convert) -> Convert:
             list(zip(keys.values, items.values, strict=True))[low - first : high - first] for _, low, high in bounds
         ]
         twice = {row: "a key that is there twice" for row, found in enumerate(pairs) if len(dict(found)) < len(found)}
-        values = [dict(found) if valid else None for (valid, _, _), found in zip(bounds, pairs, strict=True)]
+        rows = zip(range(len(bounds)), bounds, pairs, strict=True)
+        values = [(found if row in twice else dict(found)) if valid else None for row, (valid, *_), found in rows]
         return Column(values, {**_of_rows(keys, offsets), **_of_rows(items, offsets), **twice}, items.missing)
 
     return of

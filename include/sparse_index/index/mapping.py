@@ -39,9 +39,8 @@ def building_settings(config: CorpusConfig) -> dict[str, Any]:
     }
 
 
-def index_body(config: CorpusConfig, schema: pa.Schema, meta: Meta, write_alias: str) -> Json:
-    """The body of `PUT /<candidate>` of a full build."""
-    mapping = index_mapping(config, schema)
+def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str) -> Json:
+    """The body of `PUT /<candidate>` of a full build, with the mapping that its plan froze."""
     settings = building_settings(config) | {
         "index.number_of_shards": config.index.shards,
         "index.codec": config.index.codec,
