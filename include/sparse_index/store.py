@@ -122,6 +122,11 @@ class Store:
         with self._parquet(path) as parquet:
             return parquet.read(columns=columns, use_threads=False)
 
+    def footer(self, path: str) -> dict[str, str]:
+        """What the writer of a Parquet file said about it."""
+        with self._parquet(path) as parquet:
+            return {name.decode(): value.decode() for name, value in (parquet.metadata.metadata or {}).items()}
+
     def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a Parquet file, at most `rows` at a time."""
         with self._parquet(path) as parquet:

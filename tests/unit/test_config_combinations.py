@@ -19,6 +19,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "feed"}, "kind=feed | source.columns=(default) | partitions of different days must make the same fields"),
     ({"kind": "feed", "schedule": "@weekly"}, "kind=feed | schedule=@weekly | a feed's run reads the day before it"),
     ({"source": {"columns": ["text_sparse"]}}, "index.vector_field=(default) | source.columns=['text_sparse'] | the vector"),
+    (
+        {"index": {"fields": {"text_sparse": {"type": "keyword"}}}},
+        "index.vector_field=(default) | index.fields={'text_sparse': {'type': 'keyword'}} | the vector's field is not yours",
+    ),
+    (
+        {"index": {"fields": {"id": {"type": "text"}}}},
+        "source.id_column=id | index.fields={'id': {'type': 'text'}} | ids are compared as they are written",
+    ),
     ({"encoder": {"chunk_docs": 4}}, "encoder.chunk_docs=4 | encoder.docs_per_request=(default) | a chunk holds"),
     ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
 ]  # fmt: skip

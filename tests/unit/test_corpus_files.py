@@ -153,7 +153,7 @@ def test_all_column_problems_come_in_one_message(config: CorpusConfig, corpus: P
         "missing columns body",
         "id column 'id' is double: it must be text or integer",
         "column 'title' is list<",
-        "column 'extra': the type struct<nested: int64> cannot become a field: leave it out",
+        "column 'extra': the type struct<nested: int64> does not become a field by itself: say in `index.fields`",
         "column 'raw': the type binary",
         "column 'text_sparse' has the name of index.vector_field",
         "column 'price.net' has a dot",

@@ -33,6 +33,13 @@ def _store_in_corpus(get: Lookup) -> bool:
     return bool(folder) and f"{store}/".startswith(f"{folder}/")
 
 
+def _type_of(get: Lookup, column: Any) -> Any:
+    """The type that index.fields gives a column; None where it does not name it."""
+    fields = get("index.fields")
+    declared = fields.get(column) if isinstance(fields, Mapping) else None
+    return declared.get("type") if isinstance(declared, Mapping) else None
+
+
 CLASHES = (
     Clash(
         ("kind", "source.uri"),
@@ -68,6 +75,16 @@ CLASHES = (
         ("index.vector_field", "source.columns"),
         lambda get: (get("index.vector_field") or "text_sparse") in (get("source.columns") or ()),
         "the vector needs a field of its own: rename it, or leave the column out",
+    ),
+    Clash(
+        ("index.vector_field", "index.fields"),
+        lambda get: (get("index.vector_field") or "text_sparse") in (get("index.fields") or ()),
+        "the vector's field is not yours to declare: rename it, or take it out of index.fields",
+    ),
+    Clash(
+        ("source.id_column", "index.fields"),
+        lambda get: _type_of(get, get("source.id_column")) not in (None, "keyword"),
+        "ids are compared as they are written: declare the id column as keyword, or leave it out of index.fields",
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),

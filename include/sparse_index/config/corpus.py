@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date
-from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +13,8 @@ from pydantic import Field, field_validator, model_validator
 from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
+from sparse_index.config.fields import DeclaredField
+from sparse_index.config.template import pieces
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
@@ -48,37 +49,37 @@ class SourceConfig(Section):
     @property
     def text_columns(self) -> list[str]:
         """The columns the template names, in order of appearance."""
-        names = (name for _, name, _, _ in Formatter().parse(self.text_template) if name)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys(name for _, name in pieces(self.text_template) if name))
 
     @field_validator("text_template")
     @classmethod
-    def _template_is_plain(cls, template: str) -> str:
-        try:
-            fields = [part for part in Formatter().parse(template) if part[1] is not None]
-        except ValueError as error:
-            raise ValueError(f"not a template: {error}; write it like '{{title}}. {{body}}'") from error
-        if not fields:
+    def _template_names_columns(cls, template: str) -> str:
+        if not any(name for _, name in pieces(template)):
             raise ValueError("names no column; write it like '{title}. {body}'")
-        if any(not name or not name.isidentifier() or spec or conversion for _, name, spec, conversion in fields):
-            raise ValueError("only plain column names in braces are allowed, like '{title}. {body}'")
         return template
 
 
 class IndexConfig(Section):
     """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can.
 
-    After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store.
+    After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store. `fields`:
+    what the field of a column is, where it is not the generated one; `analysis`: the analyzers that they name.
     """
 
     shards: Annotated[int, Field(ge=1)] = 1
     replicas: Annotated[int, Field(ge=0)] = 1
     vector_field: FieldName = "text_sparse"
     codec: str = "default"
+    fields: dict[FieldName, DeclaredField] = Field(default_factory=dict)
+    analysis: dict[str, Any] = Field(default_factory=dict)
     deletes_pct_allowed: Annotated[int, Field(ge=5, le=50)] = 20
     bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
     bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
     max_delta_builds: Annotated[int, Field(ge=0)] = 60
+
+    @property
+    def has_own_mapping(self) -> bool:
+        return bool(self.fields or self.analysis)
 
 
 class QueryConfig(Section):
@@ -145,6 +146,10 @@ class CorpusConfig(Section):
         """16 hex digits over all that decides a document's content beside the corpus: a change means a full build."""
         shape = {
             "source": self.source.model_dump(include={"id_column", "text_template", "columns", "max_text_chars"}),
-            "index": self.index.model_dump(include={"shards", "vector_field", "codec"}),
+            "index": self.index.model_dump(include={"shards", "vector_field", "codec", *self._own_mapping()}),
         }
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+    def _own_mapping(self) -> list[str]:
+        """Keys that count where they are set: the hash of a corpus that says nothing of them is what it always was."""
+        return [name for name in ("fields", "analysis") if getattr(self.index, name)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import fsspec
 import pyarrow as pa
@@ -108,12 +108,19 @@ def _find(filesystem: fsspec.AbstractFileSystem, path: str) -> list[str]:
 
 
 @contextmanager
-def parquet_file(uri: str) -> Iterator[pq.ParquetFile]:
+def parquet_file(uri: str, int96_unit: Literal["us", "ns"] = "us") -> Iterator[pq.ParquetFile]:
+    """The file as it is now. Timestamps of 96 bits are read in `int96_unit`: microseconds hold every year."""
     filesystem, path = _filesystem(uri)
     with reading(uri):
         # Arrow asks for whole buffers itself: a second read-ahead would fetch everything several times.
         source = path if isinstance(filesystem, LocalFileSystem) else filesystem.open(path, "rb", cache_type="none")
-        parquet = pq.ParquetFile(source, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
+        parquet = pq.ParquetFile(
+            source,
+            buffer_size=BUFFER_BYTES,
+            page_checksum_verification=True,
+            coerce_int96_timestamp_unit=int96_unit,
+            arrow_extensions_enabled=True,
+        )
     try:
         yield parquet
     finally:

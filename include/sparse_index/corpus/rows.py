@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import indexed_columns
-from sparse_index.corpus.parquet import open_parquet, reading
+from sparse_index.corpus.columns import column_converters, indexed_columns
+from sparse_index.corpus.int96 import exact_batches, int96_columns
+from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
-from sparse_index.corpus.values import any_values, column_values
+from sparse_index.corpus.values import Column, Convert, readable_values
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
 # of 1 MB that every row repeats is stored once.
@@ -37,7 +38,8 @@ class Location:
 class Document:
     """One row as it is encoded and indexed. `text` is cut at `max_text_chars`; None (and no hash) when it is blank.
 
-    `id` None: the row has none. `chars`: length of the whole text. `fields`: the indexed columns as JSON values.
+    `id` None: the row has none. `chars`: length of the whole text. `fields`: the indexed columns as JSON values. `problem`:
+    why the row cannot be a document of the index, because a value of it could not be kept.
     """
 
     location: Location
@@ -47,13 +49,15 @@ class Document:
     row_hash: str
     chars: int
     fields: dict[str, Any]
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
 class DocumentBatch:
     """Some rows of one row group, as columns of one length: the fast form of `Document`.
 
-    `rows` are their numbers within the row group, `deleted` what the tombstone column says.
+    `rows` are their numbers within the row group, `deleted` what the tombstone column says, `missing` how many values of a
+    field are NaN and therefore null.
     """
 
     rows: Sequence[int]
@@ -64,6 +68,8 @@ class DocumentBatch:
     chars: list[int]
     deleted: list[bool]
     fields: dict[str, list[Any]]
+    problems: list[str | None]
+    missing: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,16 +80,18 @@ def batches_of_group(
 ) -> Iterator[DocumentBatch]:
     """Every row of one row group, in order, in the types of `schema`; CorpusError naming file and row group when it cannot
     be read, or when a value would not stay what it is."""
+    converters = column_converters(config, schema)
     for first, batch in _read(parquet, file, row_group, schema.names):
         rows = typed(batch, schema, _place(file, row_group))
-        yield _documents(config, rows, range(first, first + len(batch)))
+        yield _documents(config, converters, rows, range(first, first + len(batch)))
 
 
 def documents_at(config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location]) -> Iterator[Document]:
     """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`."""
+    converters = column_converters(config, schema)
     for here, batch in _batches_at(locations, schema.names):
         rows = typed(batch, schema, _place(here[0].file, here[0].row_group))
-        yield from _single(here, _documents(config, rows, [location.row for location in here]))
+        yield from _single(here, _documents(config, converters, rows, [location.row for location in here]))
 
 
 def _place(file: str, row_group: int) -> str:
@@ -93,7 +101,7 @@ def _place(file: str, row_group: int) -> str:
 def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
     """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
     for _, batch in _batches_at(locations):
-        columns = [any_values(column) for column in batch.columns]
+        columns = [readable_values(column) for column in batch.columns]
         yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
 
 
@@ -132,6 +140,7 @@ def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Doc
             row_hash=batch.row_hashes[at],
             chars=batch.chars[at],
             fields={name: values[at] for name, values in batch.fields.items()},
+            problem=batch.problems[at],
         )
 
 
@@ -144,26 +153,63 @@ def _read(
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
     first, names = 0, [name for name in parquet.schema_arrow.names if columns is None or name in columns]
     with reading(file, row_group):
-        for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=names):
+        for batch in _batches(parquet, file, row_group, names, size):
             yield first, decoded(batch)
             first += len(batch)
 
 
-def _documents(config: CorpusConfig, batch: pa.RecordBatch, rows: Sequence[int]) -> DocumentBatch:
+def _batches(
+    parquet: pq.ParquetFile, file: str, row_group: int, columns: list[str], rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Batches of `rows` at most; instants of 96 bits are read twice, so that each keeps its year and all its digits."""
+    chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
+    batches, twice = parquet.iter_batches(columns=columns, **chosen), int96_columns(parquet, columns)
+    if not twice:
+        yield from batches
+        return
+    with parquet_file(file, "ns") as again:
+        yield from exact_batches(batches, again.iter_batches(columns=twice, **chosen), _place(file, row_group))
+
+
+def _documents(
+    config: CorpusConfig, converters: Mapping[str, Convert], batch: pa.RecordBatch, rows: Sequence[int]
+) -> DocumentBatch:
     source = config.source
-    columns = {name: column_values(batch.column(name)) for name in batch.schema.names}
-    ids = [None if value is None else str(value) for value in columns[source.id_column]]
-    whole = render_texts(source, columns)
+    columns = {name: convert(batch.column(name)) for name, convert in converters.items()}
+    values = {name: column.values for name, column in columns.items()}
+    indexed = {name: columns[name] for name in indexed_columns(config, batch.schema.names)}
+    ids = [None if value is None else str(value) for value in values[source.id_column]]
+    whole = render_texts(source, values)
     texts = [cut_text(source, text) for text in whole]
-    fields = {name: columns[name] for name in indexed_columns(config, batch.schema.names)}
-    deleted = columns[source.deleted_column] if source.deleted_column else [False] * len(ids)
+    fields = {name: column.values for name, column in indexed.items()}
+    problems = _problems(indexed, len(ids))
+    deleted = values[source.deleted_column] if source.deleted_column else [False] * len(ids)
     return DocumentBatch(
         rows=rows,
         ids=ids,
         texts=texts,
         text_hashes=[None if text is None else hash_text(text) for text in texts],
-        row_hashes=hash_rows(ids, texts, fields),
+        row_hashes=_row_hashes(hash_rows(ids, texts, fields), problems),
         chars=[len(text) for text in whole],
         deleted=[flag is True for flag in deleted],
         fields=fields,
+        problems=problems,
+        missing={name: column.missing for name, column in indexed.items() if column.missing},
     )
+
+
+def _problems(columns: Mapping[str, Column], rows: int) -> list[str | None]:
+    """For each row what is wrong with the first value that could not be kept."""
+    found: dict[int, str] = {}
+    for name, column in columns.items():
+        for row, reason in column.problems.items():
+            found.setdefault(row, f"'{name}': {reason}")
+    return [found.get(row) for row in range(rows)]
+
+
+def _row_hashes(hashes: Sequence[str], problems: Sequence[str | None]) -> list[str]:
+    """A row with a problem is another than the one with null in the value's place."""
+    return [
+        row_hash if problem is None else hash_text(f"{row_hash} {problem}")
+        for row_hash, problem in zip(hashes, problems, strict=True)
+    ]

@@ -22,13 +22,13 @@ _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 class PartOperations:
-    """Iterate once. Afterwards `without_vector` holds the documents whose text was refused at encode, and
-    `removals` how many of them were deleted from a clone for that."""
+    """Iterate once. Afterwards `rejected` holds the documents whose text was refused at encode or that have a value which
+    cannot be kept, and `removals` how many of them were deleted from a clone for that."""
 
     def __init__(self, store: Store, plan: Plan, part: Part) -> None:
         self._store, self._plan, self._part = store, plan, part
         self._refusals = _Refusals(store, plan)
-        self.without_vector: list[DeadLetter] = []
+        self.rejected: list[DeadLetter] = []
         self.removals = 0
 
     def __iter__(self) -> Iterator[Operation]:
@@ -39,8 +39,10 @@ class PartOperations:
                 yield Operation("delete", joined["id"], place)
                 continue
             row = _verified(next(rows), joined)
-            if joined["text_hash"] is not None and joined["tokens"] is None:
-                yield from self._without_vector(joined["id"], place)
+            if row.problem is not None:
+                yield from self._reject(self._unkept(row, place))
+            elif joined["text_hash"] is not None and joined["tokens"] is None:
+                yield from self._reject(self._refusals.letter(joined["id"], place))
             else:
                 yield Operation("index", joined["id"], place, self._document(row, joined))
 
@@ -51,11 +53,16 @@ class PartOperations:
             fields[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
         return orjson.dumps(fields, option=_JSON)
 
-    def _without_vector(self, document_id: str, place: Place) -> Iterator[Operation]:
-        self.without_vector.append(self._refusals.letter(document_id, place))
-        if self._plan.kind is BuildKind.DELTA:
+    def _unkept(self, row: Document, place: Place) -> DeadLetter:
+        now, reason = datetime.now(UTC), row.problem or ""
+        return DeadLetter(row.id, "index", "value_not_kept", reason, 1, self._plan.build_id, now, place)
+
+    def _reject(self, letter: DeadLetter) -> Iterator[Operation]:
+        """A clone still holds yesterday's version: out with it."""
+        self.rejected.append(letter)
+        if self._plan.kind is BuildKind.DELTA and letter.id is not None:
             self.removals += 1
-            yield Operation("delete", document_id, place)
+            yield Operation("delete", letter.id, letter.place)
 
 
 class _Refusals:

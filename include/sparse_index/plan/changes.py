@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.findings import Findings, findings_of
 from sparse_index.corpus.schema import Typed, load_schema
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
 from sparse_index.index.mapping import index_mapping
+from sparse_index.index.trial import require_usable_mapping
 from sparse_index.ml.sources import resolve_fingerprint
 from sparse_index.names import new_build_id
 from sparse_index.plan import disk, guards
@@ -61,7 +63,8 @@ def plan_changes(
     now: datetime,
     token: str,
 ) -> Plan:
-    """Compare, decide, freeze. Nothing is written to the cluster; BuildError when a guard says no."""
+    """Compare, decide, freeze. Nothing stays in the cluster: an empty index tries the owner's mapping, where there is one and
+    it is new. BuildError when a guard says no."""
     attempt = _Attempt(cluster, config, store, request, new_build_id(now, token), now)
     live = observe_live(cluster, config, store)
     guards.require_forward_date(config, request, live.meta)
@@ -85,9 +88,12 @@ def plan_changes(
     with connect(store) as con:
         difference = Difference(con, store, config, inputs)
         difference.load()
-        plan = _decided(attempt, live, fingerprint, reasons, difference)
+        findings = findings_of(store, inputs.scans)
+        plan = _decided(attempt, live, fingerprint, reasons, difference, findings)
         frozen = {"schema_path": schema_path, "mapping": mapping, "notes": [*decided.notes, *plan.notes]}
         plan = plan.model_copy(update=frozen | {"scans": inputs.scans, "newest_day": inputs.newest_day})
+        if plan.kind is BuildKind.FULL and config.index.has_own_mapping:
+            require_usable_mapping(cluster, plan)
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
@@ -107,7 +113,9 @@ def _newest_day(config: CorpusConfig, request: RunRequest, live: Live) -> date |
     return max(request.data_date, live.data_date or request.data_date)
 
 
-def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str], difference: Difference) -> Plan:
+def _decided(
+    attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str], difference: Difference, findings: Findings
+) -> Plan:
     """The plan without its files; only what the guards let pass."""
     config, request, counts = attempt.config, attempt.request, difference.counts()
     require_closed(counts)
@@ -130,6 +138,7 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
         notes=[
             *disk.large_shard_note(config, live_bytes),
             *guards.skipped_days_note(config, request, live.data_date),
+            *findings.notes(),
         ],
         disk_bytes=disk.candidate_bytes(config, counts, live_bytes) if live.index else None,
         seconds=expected_seconds(attempt.store, config, fingerprint, counts, difference.operations()),
@@ -139,6 +148,7 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
         guards.require_kept_files(config, plan.reasons, difference.kept_files())
     guards.require_expected_change(config, request, counts, difference)
     guards.require_few_dead_letters(config, request, counts, letters_path(plan, "scan"))
+    guards.require_few_unkept(config, request, counts, findings)
     if plan.builds and plan.disk_bytes is not None:
         disk.require_disk(attempt.cluster, config, plan.disk_bytes)
     return plan

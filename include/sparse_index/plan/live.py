@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
 from sparse_index.cluster import Cluster, Json
-from sparse_index.config.corpus import CorpusConfig, SourceConfig
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.fields import value_shape
 from sparse_index.errors import BuildError
 from sparse_index.index.alias import observe_alias
 from sparse_index.index.meta import Meta, read_meta
@@ -57,16 +59,18 @@ def reasons_for_full(
         ),
     }
     reasons = [cause for cause, applies in causes.items() if applies]
-    return reasons or [*_new_fields(cluster, live.index, mapping), *_older_version(cluster, live.index)]
+    declared = config.index.fields.keys()
+    return reasons or [*_new_fields(cluster, live.index, mapping, declared), *_older_version(cluster, live.index)]
 
 
-def _new_fields(cluster: Cluster, index: str, mapping: Json) -> list[str]:
-    """The mapping is strict: with a column that it does not know every document would be refused."""
+def _new_fields(cluster: Cluster, index: str, mapping: Json, declared: Set[str]) -> list[str]:
+    """The mapping is strict: with a column that it does not know every document would be refused. Fields that are `declared`
+    are the same while the configuration is; the cluster tells them in other words (without defaults)."""
     answer: Json = cluster.get(f"/{index}/_mapping")
     there: Json = answer[index]["mappings"].get("properties", {})
     wanted: Json = mapping["properties"]
     new = sorted(name for name in wanted if name not in there)
-    other = sorted(name for name in wanted if name in there and not _holds(there[name], wanted[name]))
+    other = sorted(name for name in wanted if name in there.keys() - declared and not _holds(there[name], wanted[name]))
     changes = (f"'{name}' is {there[name].get('type')} there, now {wanted[name].get('type')}" for name in other)
     reasons = {"no such field": ", ".join(new), "a field otherwise": ", ".join(changes)}
     return [f"the live index has {reason}: {names}" for reason, names in reasons.items() if names]
@@ -101,13 +105,13 @@ def require_continuable(config: CorpusConfig, store: Store, live: Live) -> None:
             f"cannot replace it. Restore it from a backup. {remedy}"
         )
     path = plan_path(config.alias, live.meta.build_id)
-    former = load_plan(store, path).config.source if store.exists(path) else None
-    if former is None or _row_shape(former) != _row_shape(config.source):
+    former = load_plan(store, path).config if store.exists(path) else None
+    if former is None or _row_shape(former) != _row_shape(config):
         raise BuildError(
             f"The feed '{config.alias}' now makes documents in another way than {live.index} (id column, text template, "
-            f"columns or text length); its earlier partitions would have to be read again. {remedy}"
+            f"columns, text length or types in index.fields); its earlier partitions would have to be read again. {remedy}"
         )
 
 
-def _row_shape(source: SourceConfig) -> Json:
-    return source.model_dump(include=_ROW_SHAPE)
+def _row_shape(config: CorpusConfig) -> Json:
+    return config.source.model_dump(include=_ROW_SHAPE) | {"fields": value_shape(config.index.fields)}
