@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from sparse_index.config.address import hide_secrets, public_address
 from sparse_index.errors import ConfigError
 
 VECTORS = "vectors"
@@ -156,8 +157,9 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
         filesystem, path = fsspec.core.url_to_fs(uri, **options)
     except (ImportError, ValueError) as error:
         raise ConfigError(
-            f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
-        ) from error
+            f"The address {public_address(uri)} cannot be used: {hide_secrets(str(error))}. Install what reads it, on every "
+            "worker."
+        ) from (error if uri == public_address(uri) else None)
     return filesystem, str(path)
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sparse_index.config.address import Address
+
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys are errors, values never change after loading."""
@@ -62,7 +64,7 @@ class UrlModel(Section):
     source: Literal["url"]
     name: str
     version: str
-    url: str
+    url: Address
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     model_format: Literal["TORCH_SCRIPT", "ONNX"] = "TORCH_SCRIPT"
     model_config_body: dict[str, object] | None = None
@@ -74,7 +76,7 @@ class FileModel(Section):
     source: Literal["file"]
     name: str
     version: str
-    path: str
+    path: Address
     model_format: Literal["TORCH_SCRIPT", "ONNX"] = "TORCH_SCRIPT"
     model_config_body: dict[str, object] | None = None
 

@@ -9,9 +9,11 @@ from datetime import date
 
 import pyarrow as pa
 
-from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.address import public_address, with_secret
+from sparse_index.config.corpus import CorpusConfig, SourceConfig
 from sparse_index.corpus.columns import require_usable
-from sparse_index.corpus.parquet import NOT_THERE, file_addresses, file_version, joint_version, parquet_file
+from sparse_index.corpus.listing import NOT_THERE, list_parquet
+from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
 from sparse_index.corpus.schema import common_schema
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
@@ -44,7 +46,7 @@ class ShardFile:
 
 def corpus_files(uri: str, remedy: str = NOT_THERE) -> list[CorpusFile]:
     """Every file of the corpus, sorted by address; CorpusError for none, unreadable ones or differing schemas."""
-    addresses = file_addresses(uri, remedy)
+    addresses = [with_secret(address, uri) for address in list_parquet(uri, remedy).files]
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
         files = list(pool.map(_footer, addresses))
     schema = common_schema([(file.uri, file.schema) for file in files])
@@ -62,9 +64,12 @@ def plan_shards(config: CorpusConfig, data_date: date | None = None) -> list[Sha
     require_usable(config, files[0].schema)
     rows = sum(file.rows for file in files)
     if rows == 0 and config.kind == "snapshot":
-        raise CorpusError(f"The corpus at {uri} has no rows. Nothing is changed; wait for the data.")
+        raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")
     shards = _even(files, -(-rows // config.source.max_shards)) if rows else [_empty(files[0])]
-    return [shard.model_copy(update={"number": number, "corpus": uri}) for number, shard in enumerate(shards)]
+    return [
+        shard.model_copy(update={"number": number, "corpus": public_address(uri)})
+        for number, shard in enumerate(shards)
+    ]
 
 
 def _late(config: CorpusConfig, day: date | None) -> str:
@@ -74,14 +79,14 @@ def _late(config: CorpusConfig, day: date | None) -> str:
     )
 
 
-def shard_files(shard: Shard) -> list[ShardFile]:
+def shard_files(source: SourceConfig, shard: Shard) -> list[ShardFile]:
     """The files of a shard; CorpusError when they are no longer those of the plan."""
     if shard.files == 1:
         groups = range(shard.first_row_group, shard.first_row_group + shard.row_groups)
         return [ShardFile(shard.uri, shard.version, groups)]
-    addresses = file_addresses(shard.corpus)
+    addresses = list_parquet(source.with_secret(shard.corpus)).files
     first = addresses.index(shard.uri) if shard.uri in addresses else len(addresses)
-    chosen = [(uri, file_version(uri)) for uri in addresses[first : first + shard.files]]
+    chosen = [(uri, file_version(source.with_secret(uri))) for uri in addresses[first : first + shard.files]]
     if joint_version(f"{uri} {version}" for uri, version in chosen) != shard.version:
         raise CorpusError(f"Files at {shard.corpus} changed while the build was running. Trigger a new run.")
     return [ShardFile(uri, version, None) for uri, version in chosen]
@@ -92,7 +97,7 @@ def _footer(uri: str) -> CorpusFile:
     with parquet_file(uri) as parquet:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
-        return CorpusFile(uri, version, rows, parquet.schema_arrow.remove_metadata())
+        return CorpusFile(public_address(uri), version, rows, parquet.schema_arrow.remove_metadata())
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:

@@ -80,13 +80,13 @@ def batches_of_group(
 
 def documents_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[Document]:
     """The rows at `locations`, which must be sorted by file, row group and row."""
-    for here, batch in _batches_at(locations, lambda schema: read_columns(config, schema)):
+    for here, batch in _batches_at(config, locations, lambda schema: read_columns(config, schema)):
         yield from _single(here, _documents(config, batch, [location.row for location in here]))
 
 
-def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
+def source_rows_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
     """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
-    for _, batch in _batches_at(locations, lambda schema: schema.names):
+    for _, batch in _batches_at(config, locations, lambda schema: schema.names):
         columns = [any_values(column) for column in batch.columns]
         yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
 
@@ -94,10 +94,12 @@ def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
 _At = tuple[list[Location], pa.RecordBatch]
 
 
-def _batches_at(locations: Iterable[Location], columns: Callable[[pa.Schema], list[str]]) -> Iterator[_At]:
+def _batches_at(
+    config: CorpusConfig, locations: Iterable[Location], columns: Callable[[pa.Schema], list[str]]
+) -> Iterator[_At]:
     """`columns` of the rows at `locations`, some at a time."""
     for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
-        with open_parquet(file, version) as parquet:
+        with open_parquet(config.source.with_secret(file), version) as parquet:
             names = columns(parquet.schema_arrow)
             for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
                 yield from _batches_of(_read(parquet, file, row_group, names), of_group)

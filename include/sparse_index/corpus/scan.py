@@ -44,7 +44,7 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
 
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
     """
-    files = shard_files(shard)
+    files = shard_files(config.source, shard)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard)}.parquet"
     if not store.exists(path):
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
@@ -75,7 +75,7 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def _manifest(config: CorpusConfig, files: list[ShardFile]) -> Iterator[pa.RecordBatch]:
     for file in files:
-        with open_parquet(file.uri, file.version) as parquet:
+        with open_parquet(config.source.with_secret(file.uri), file.version) as parquet:
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
                 for documents in batches_of_group(config, parquet, file.uri, row_group):
