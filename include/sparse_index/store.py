@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from sparse_index.config.address import hide_secrets, public_address
+from sparse_index.addresses import showable
 from sparse_index.errors import ConfigError
 
 VECTORS = "vectors"
@@ -157,9 +157,8 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
         filesystem, path = fsspec.core.url_to_fs(uri, **options)
     except (ImportError, ValueError) as error:
         raise ConfigError(
-            f"The address {public_address(uri)} cannot be used: {hide_secrets(str(error))}. Install what reads it, on every "
-            "worker."
-        ) from (error if uri == public_address(uri) else None)
+            f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
+        ) from showable(error)
     return filesystem, str(path)
 
 

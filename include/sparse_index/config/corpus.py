@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import Field, field_validator, model_validator
 
-from sparse_index.config.address import Address, public_address, with_secret
+from sparse_index.addresses import Address, public_address, with_secret
 from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
@@ -138,6 +138,11 @@ class CorpusConfig(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether an address in it has a signed query or a login."""
+        return CorpusConfig.model_validate(self.model_dump()) != self
 
     def document_hash(self) -> str:
         """16 hex digits over all that decides a document's content beside the corpus: a change means a full build."""

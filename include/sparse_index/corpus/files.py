@@ -9,7 +9,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from sparse_index.config.address import public_address, with_secret
+from sparse_index.addresses import public_address, with_secret
 from sparse_index.config.corpus import CorpusConfig, SourceConfig
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.listing import NOT_THERE, list_parquet

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from sparse_index.config.address import public_address
+from sparse_index.addresses import public_address
 from sparse_index.corpus.parquet import corpus_filesystem, is_web, reading, web_status
 from sparse_index.errors import CorpusError
 

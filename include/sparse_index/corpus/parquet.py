@@ -1,6 +1,6 @@
 """One Parquet file of a corpus: its version, how to open it, and what each failure means.
 
-Addresses come in with their secrets (a signed query, a login); what is said of them never has any.
+Addresses come in with their secrets (a signed query, a login), and none of them goes into what is said.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.http import HTTPStreamFile
 from fsspec.implementations.local import LocalFileSystem
 
-from sparse_index.config.address import hide_secrets, public_address
+from sparse_index.addresses import public_address, showable
 from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
 from sparse_index.store import filesystem_at
 
@@ -118,22 +118,12 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
         told = _in_our_words(place, error)
         if told is None:
             raise
-        raise told from _showable(error)
-
-
-def _showable(error: BaseException) -> BaseException | None:
-    """The error as a cause, which is shown beside ours; None when it or one of its own causes tells a secret."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if hide_secrets(str(cause)) != str(cause):
-            return None
-        cause = cause.__cause__ or cause.__context__
-    return error
+        raise told from showable(error)
 
 
 def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
     """None for what is no failure of reading."""
-    said = hide_secrets(str(error) or repr(error))
+    said = str(error) or repr(error)
     status = web_status(error)
     if status in (401, 403) or isinstance(error, PermissionError):
         return AccessError(
@@ -143,7 +133,7 @@ def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return CorpusError(f"{place} is gone ({said}). If the corpus was replaced meanwhile, trigger a new run.")
     if isinstance(error, (ConnectionError, TimeoutError, aiohttp.ClientError)):
-        return UnavailableError(f"{place} cannot be reached for now ({hide_secrets(repr(error))}).")
+        return UnavailableError(f"{place} cannot be reached for now ({error!r}).")
     if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
         return CorpusError(f"{place} cannot be read: {NO_RANGES}") if place.startswith("http") else None
     if "crypt" in said:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from sparse_index.config.address import public_address
+from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.parquet import file_version
 from sparse_index.errors import BuildError, CorpusError

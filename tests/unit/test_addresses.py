@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plan_help import config_at
-from sparse_index.config.address import hide_secrets, public_address, with_secret
+from sparse_index.addresses import hide_secrets, public_address, with_secret
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,16 @@ def hide_secrets(text: str) -> str:
     return _ADDRESS.sub(lambda found: public_address(found[0]), text)
 
 
+def showable(error: BaseException) -> BaseException | None:
+    """The error as a cause, which is shown beside ours; None when it or one of its own causes tells a secret."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if hide_secrets(str(cause)) != str(cause):
+            return None
+        cause = cause.__cause__ or cause.__context__
+    return error
+
+
 def _public(link: str) -> str:
     scheme, place, path = _split(link)
     if not scheme:
