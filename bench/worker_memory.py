@@ -27,12 +27,12 @@ import pyarrow.parquet as pq
 
 from sparse_index.cluster import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import plan_shards
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.encode.part import encode_part
 from sparse_index.index.part import index_part
 from sparse_index.pipeline import make_plan
 from sparse_index.plan.model import RunRequest, load_plan
+from sparse_index.plan.shards import plan_shards
 from sparse_index.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -136,13 +136,14 @@ def config_for(folder: Path) -> CorpusConfig:
 
 def child(step: str, folder: Path, port: int) -> None:
     config = config_for(folder)
+    request = RunRequest(run_id="bench", data_date=date(2026, 1, 1))
     store, cluster = Store(config.store), Cluster.connect(ConnectionSettings("127.0.0.1", port, use_ssl=False))
     started, said = time.monotonic(), ""
     if step == "scan":
-        (shard,) = plan_shards(config)
+        (shard,) = plan_shards(cluster, config, store, request)
         scan_shard(config, store, shard)
     elif step == "plan":
-        make_plan(cluster, config, store, RunRequest(run_id="bench", data_date=date(2026, 1, 1)))
+        make_plan(cluster, config, store, request)
     else:
         plan = load_plan(store, store.files("bench/builds", "plan.json")[0])
         if step == "index":

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import corpus_files, plan_shards
 from sparse_index.corpus.scan import scan_shard
+from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import TerminalError
-from sparse_index.index.mapping import index_mapping
+from sparse_index.plan import shards
 from sparse_index.plan.changes import plan_changes
-from sparse_index.plan.model import Plan, RunRequest
+from sparse_index.plan.model import Plan, RunRequest, Shard
 from sparse_index.store import Store
 
 GIB = 2**30
@@ -113,9 +113,20 @@ def live_cluster(config: CorpusConfig, live: Plan | None, **answers: Any) -> Fak
         "manifest": live.manifest,
         "receipt": "",
     } | answers.pop("meta", {})
-    properties = index_mapping(live.config, corpus_files(live.corpus_uri)[0].schema)["properties"]
-    values: dict[str, Any] = {"live": live.candidate, "meta": meta, "properties": properties} | answers
+    assert live.mapping is not None
+    values: dict[str, Any] = {"live": live.candidate, "meta": meta, "properties": live.mapping["properties"]} | answers
     return FakeCluster(config.alias, **values)
+
+
+def plan_shards(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list[Shard]:
+    """The shards of a corpus that has no index yet."""
+    request = RunRequest(run_id="test", data_date=day)
+    return shards.plan_shards(FakeCluster(config.alias), config, Store(config.store), request)  # type: ignore[arg-type]
+
+
+def schema_of(config: CorpusConfig) -> pa.Schema:
+    """The types that a first run decides."""
+    return load_schema(Store(config.store), plan_shards(config)[0].schema_path).schema
 
 
 def planned(
@@ -130,8 +141,9 @@ def planned(
     """Scan and plan, with `live` promoted before."""
     store = Store(config.store)
     wanted = RunRequest(**({"run_id": "test", "data_date": date(2026, 1, 2)} | request))
-    scans = [scan_shard(config, store, shard) for shard in plan_shards(config, wanted.data_date)]
     cluster = cluster or live_cluster(config, live)
+    found = shards.plan_shards(cluster, config, store, wanted)  # type: ignore[arg-type]
+    scans = [scan_shard(config, store, shard) for shard in found]
     return plan_changes(cluster, config, store, scans, wanted, now=now, token=token)  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from plan_help import add_vectors, part_rows, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.rows import Location, documents_at
+from sparse_index.corpus.schema import load_schema
 from sparse_index.plan.model import Plan
 from sparse_index.store import Store
 
@@ -118,7 +119,7 @@ class DictIndex:
         for item in written:
             if item["op"] == "delete":
                 del self.documents[item["id"]]
-        self._write(sorted((item for item in written if item["op"] == "index"), key=_place))
+        self._write(plan, sorted((item for item in written if item["op"] == "index"), key=_place))
 
     def _encode(self, plan: Plan) -> None:
         known, asked = self._known(plan), [item["text_hash"] for item in part_rows(self._config, plan, "encode")]
@@ -127,14 +128,12 @@ class DictIndex:
         if asked:
             add_vectors(self._config, plan)
 
-    def _write(self, items: list[Row]) -> None:
+    def _write(self, plan: Plan, items: list[Row]) -> None:
+        schema = load_schema(Store(self._config.store), plan.schema_path).schema
         locations = (Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in items)
-        for item, document in zip(items, documents_at(self._config, locations), strict=True):
-            assert (item["id"], item["text_hash"], item["row_hash"]) == (
-                document.id,
-                document.text_hash,
-                document.row_hash,
-            )
+        for item, document in zip(items, documents_at(self._config, schema, locations), strict=True):
+            assert (item["id"], item["text_hash"]) == (document.id, document.text_hash)
+            assert item["row_hash"] in (None, document.row_hash)
             self.documents[item["id"]] = (document.fields, document.text_hash)
 
     def _known(self, plan: Plan) -> set[str]:

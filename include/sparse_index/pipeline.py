@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import plan_shards
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.encode.part import encode_part
 from sparse_index.errors import SparseIndexError
@@ -27,6 +26,7 @@ from sparse_index.ml.cores import ml_cores
 from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.model import Plan, RunRequest
+from sparse_index.plan.shards import plan_shards
 from sparse_index.preflight import preflight
 from sparse_index.progress import Report, silent
 from sparse_index.receipt import Ending, Outcome, write_receipt
@@ -67,7 +67,8 @@ def make_plan(
     cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
 ) -> Plan:
     """Scan the corpus and plan; nothing is written to the cluster."""
-    scans = [scan_shard(config, store, shard, report) for shard in plan_shards(config, request.data_date)]
+    shards = plan_shards(cluster, config, store, request)
+    scans = [scan_shard(config, store, shard, report) for shard in shards]
     now, token = datetime.now(UTC), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)
 
@@ -148,7 +149,7 @@ def deployed_model(cluster: Cluster, plan: Plan) -> str:
 
 def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
     with stages.timed("prepare_candidate"):
-        prepare_candidate(cluster, store, plan)
+        prepare_candidate(cluster, plan)
     with stages.timed("index"):
         for part in plan.index_parts:
             index_part(cluster, store, plan, part, report=report)

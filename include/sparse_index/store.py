@@ -4,6 +4,7 @@ A file that exists is complete: local files are written under a temporary name a
 request. Nothing is ever changed in place.
 
     <alias>/manifests/<scan of one shard>.parquet     content addressed
+    <alias>/schemas/<digest>.json                     content addressed: the types decided for a run
     <alias>/builds/<build>/plan.json, manifest.parquet, parts/*.parquet, reports/*.json, dead_letters/*.parquet,
                            receipt.json, redrive.json
     <alias>/rollbacks/*.json      janitor/*.json
@@ -187,6 +188,10 @@ def build_folder(alias: str, build_id: str) -> str:
 
 def manifests_folder(alias: str) -> str:
     return f"{alias}/manifests"
+
+
+def schemas_folder(alias: str) -> str:
+    return f"{alias}/schemas"
 
 
 def vectors_folder(fingerprint: str) -> str:

@@ -23,7 +23,6 @@ from promises import check_promises
 from real_builds import documents, real_config
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import plan_shards
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.alias import observe_alias
@@ -33,6 +32,7 @@ from sparse_index.names import group_name, new_build_id
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.pipeline import Run, run
 from sparse_index.plan.model import BuildKind, Plan, RunRequest, plan_path
+from sparse_index.plan.shards import plan_shards
 from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
@@ -72,12 +72,13 @@ class Feed:
     def store(self) -> Store:
         return Store(self.config.store)
 
-    def read(self, day: date, **request: Any) -> Run:
+    def read(self, day: date, **asked: Any) -> Run:
         """One partition, as the DAG takes it: looked at beside others, then from the plan to the alias one at a time."""
-        for shard in plan_shards(self.config, day):
+        request = RunRequest(run_id=str(day), data_date=day, **asked)
+        for shard in plan_shards(self.cluster, self.config, self.store, request):
             scan_shard(self.config, self.store, shard)
         with self.turn:
-            ended = run(self.cluster, self.config, self.store, RunRequest(run_id=str(day), data_date=day, **request))
+            ended = run(self.cluster, self.config, self.store, request)
             self.last = ended.plan if ended.receipt["outcome"] == "promoted" else self.last
             return ended
 

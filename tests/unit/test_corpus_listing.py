@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from plan_help import row, write
+from plan_help import config_at, plan_shards, row, write
 from sparse_index.corpus.files import corpus_files
 from sparse_index.corpus.listing import list_parquet
 from sparse_index.errors import CorpusError
@@ -157,8 +157,7 @@ def test_each_file_that_cannot_be_opened_is_called_what_it_is(tmp_path: Path) ->
 
 
 def test_an_encrypted_column_is_no_torn_one(tmp_path: Path) -> None:
-    from plan_help import config_at
-    from sparse_index.corpus.files import plan_shards
+
     from sparse_index.corpus.scan import scan_shard
     from sparse_index.store import Store
 

@@ -13,7 +13,7 @@ from fake_opensearch import fake_cluster, http_error
 from sparse_index.errors import AccessError, BuildError, ConfigError
 from sparse_index.index.alias import observe_alias
 from sparse_index.index.gate import sample_problems
-from sparse_index.index.mapping import index_body
+from sparse_index.index.mapping import index_body, index_mapping
 from sparse_index.index.meta import meta_of
 from sparse_index.index.settle import settle_candidate
 from sparse_index.index.switch import switch_actions
@@ -24,7 +24,7 @@ SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.lar
 def body(schema: pa.Schema = SCHEMA, **sections: Any) -> dict[str, Any]:
     config = corpus_config("tickets", **sections)
     plan = make_plan(config)
-    return index_body(config, schema, meta_of(plan), plan.write_alias)
+    return index_body(config, index_mapping(config, schema), meta_of(plan), plan.write_alias)
 
 
 def test_typed_fields_and_a_vector_field() -> None:

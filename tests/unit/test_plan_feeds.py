@@ -11,9 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from plan_help import SCHEMA, add_vectors, config_at, live_cluster, operations, planned, row, write
+from plan_help import SCHEMA, add_vectors, config_at, live_cluster, operations, plan_shards, planned, row, write
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import plan_shards
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, write_letters
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.final_manifest import write_final_manifest

@@ -15,8 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from plan_help import add_vectors, config_at, operations, part_rows, planned, row, write
-from sparse_index.corpus.files import plan_shards
+from plan_help import add_vectors, config_at, operations, part_rows, plan_shards, planned, row, write
 from sparse_index.errors import ConfigError
 from sparse_index.plan.model import load_plan, plan_path
 from sparse_index.plan.sql import connect, copy_to, parquet

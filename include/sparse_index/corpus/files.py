@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from sparse_index.addresses import public_address, with_secret
-from sparse_index.config.corpus import CorpusConfig, SourceConfig
-from sparse_index.corpus.columns import require_usable
+from sparse_index.config.corpus import SourceConfig
 from sparse_index.corpus.listing import NOT_THERE, list_parquet
 from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
-from sparse_index.corpus.schema import common_schema
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
 
@@ -23,7 +20,7 @@ FOOTERS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """`version` changes with the content; `group_rows` are the rows of each row group; all files have one `schema`."""
+    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` the file's own."""
 
     uri: str
     version: str
@@ -45,38 +42,17 @@ class ShardFile:
 
 
 def corpus_files(uri: str, remedy: str = NOT_THERE) -> list[CorpusFile]:
-    """Every file of the corpus, sorted by address; CorpusError for none, unreadable ones or differing schemas."""
+    """Every file of the corpus, sorted by address; CorpusError for none or unreadable ones."""
     addresses = [with_secret(address, uri) for address in list_parquet(uri, remedy).files]
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        files = list(pool.map(_footer, addresses))
-    schema = common_schema([(file.uri, file.schema) for file in files])
-    return [replace(file, schema=schema) for file in files]
+        return list(pool.map(_footer, addresses))
 
 
-def plan_shards(config: CorpusConfig, data_date: date | None = None) -> list[Shard]:
-    """Row groups as about `source.max_shards` even shards: a part of a large file, or some small files each.
-
-    `data_date` fills the placeholder in the address of a feed. CorpusError: no file, none that can be read, or a snapshot
-    without rows (a feed may have days on which nothing happened); ConfigError: every column that does not fit.
-    """
-    uri = config.source.address(data_date)
-    files = corpus_files(uri, _late(config, data_date) if config.kind == "feed" else NOT_THERE)
-    require_usable(config, files[0].schema)
+def even_shards(files: Sequence[CorpusFile], max_shards: int) -> list[Shard]:
+    """Row groups as about `max_shards` even shards: a part of a large file, or some small files each."""
     rows = sum(file.rows for file in files)
-    if rows == 0 and config.kind == "snapshot":
-        raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")
-    shards = _even(files, -(-rows // config.source.max_shards)) if rows else [_empty(files[0])]
-    return [
-        shard.model_copy(update={"number": number, "corpus": public_address(uri)})
-        for number, shard in enumerate(shards)
-    ]
-
-
-def _late(config: CorpusConfig, day: date | None) -> str:
-    return (
-        f"The partition {day} of the feed '{config.alias}' has not arrived: when it has, clear this run or trigger one for "
-        "that day. A day without data is a file without rows."
-    )
+    shards = _even(files, -(-rows // max_shards)) if rows else [_empty(files[0])]
+    return [shard.model_copy(update={"number": number}) for number, shard in enumerate(shards)]
 
 
 def shard_files(source: SourceConfig, shard: Shard) -> list[ShardFile]:

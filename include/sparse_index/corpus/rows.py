@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import indexed_columns, read_columns
+from sparse_index.corpus.columns import indexed_columns
 from sparse_index.corpus.parquet import open_parquet, reading
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
-from sparse_index.corpus.schema import decoded
+from sparse_index.corpus.typed import decoded, typed
 from sparse_index.corpus.values import any_values, column_values
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
@@ -70,23 +70,29 @@ class DocumentBatch:
 
 
 def batches_of_group(
-    config: CorpusConfig, parquet: pq.ParquetFile, file: str, row_group: int
+    config: CorpusConfig, schema: pa.Schema, parquet: pq.ParquetFile, file: str, row_group: int
 ) -> Iterator[DocumentBatch]:
-    """Every row of one row group, in order; CorpusError naming file and row group when it cannot be read."""
-    columns = read_columns(config, parquet.schema_arrow)
-    for first, batch in _read(parquet, file, row_group, columns):
-        yield _documents(config, batch, range(first, first + len(batch)))
+    """Every row of one row group, in order, in the types of `schema`; CorpusError naming file and row group when it cannot
+    be read, or when a value would not stay what it is."""
+    for first, batch in _read(parquet, file, row_group, schema.names):
+        rows = typed(batch, schema, _place(file, row_group))
+        yield _documents(config, rows, range(first, first + len(batch)))
 
 
-def documents_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[Document]:
-    """The rows at `locations`, which must be sorted by file, row group and row."""
-    for here, batch in _batches_at(config, locations, lambda schema: read_columns(config, schema)):
-        yield from _single(here, _documents(config, batch, [location.row for location in here]))
+def documents_at(config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location]) -> Iterator[Document]:
+    """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`."""
+    for here, batch in _batches_at(config, locations, schema.names):
+        rows = typed(batch, schema, _place(here[0].file, here[0].row_group))
+        yield from _single(here, _documents(config, rows, [location.row for location in here]))
+
+
+def _place(file: str, row_group: int) -> str:
+    return f"{file}, row group {row_group}"
 
 
 def source_rows_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
     """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
-    for _, batch in _batches_at(config, locations, lambda schema: schema.names):
+    for _, batch in _batches_at(config, locations):
         columns = [any_values(column) for column in batch.columns]
         yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
 
@@ -95,14 +101,13 @@ _At = tuple[list[Location], pa.RecordBatch]
 
 
 def _batches_at(
-    config: CorpusConfig, locations: Iterable[Location], columns: Callable[[pa.Schema], list[str]]
+    config: CorpusConfig, locations: Iterable[Location], columns: Sequence[str] | None = None
 ) -> Iterator[_At]:
-    """`columns` of the rows at `locations`, some at a time."""
+    """`columns` (those that a file has; None: all) of the rows at `locations`, some at a time."""
     for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
         with open_parquet(config.source.with_secret(file), version) as parquet:
-            names = columns(parquet.schema_arrow)
             for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
-                yield from _batches_of(_read(parquet, file, row_group, names), of_group)
+                yield from _batches_of(_read(parquet, file, row_group, columns), of_group)
 
 
 def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Location]) -> Iterator[_At]:
@@ -133,15 +138,15 @@ def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Doc
 
 
 def _read(
-    parquet: pq.ParquetFile, file: str, row_group: int, columns: list[str]
+    parquet: pq.ParquetFile, file: str, row_group: int, columns: Sequence[str] | None
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """(number of the first row, rows) of one row group, in batches whose size follows the size of a row."""
     group = parquet.metadata.row_group(row_group)
     row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
-    first = 0
+    first, names = 0, [name for name in parquet.schema_arrow.names if columns is None or name in columns]
     with reading(file, row_group):
-        for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=columns):
+        for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=names):
             yield first, decoded(batch)
             first += len(batch)
 
@@ -152,7 +157,7 @@ def _documents(config: CorpusConfig, batch: pa.RecordBatch, rows: Sequence[int])
     ids = [None if value is None else str(value) for value in columns[source.id_column]]
     whole = render_texts(source, columns)
     texts = [cut_text(source, text) for text in whole]
-    fields = {name: columns[name] for name in indexed_columns(config, batch.schema)}
+    fields = {name: columns[name] for name in indexed_columns(config, batch.schema.names)}
     deleted = columns[source.deleted_column] if source.deleted_column else [False] * len(ids)
     return DocumentBatch(
         rows=rows,

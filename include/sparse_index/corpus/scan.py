@@ -13,6 +13,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.files import ShardFile, shard_files
 from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.rows import DocumentBatch, batches_of_group
+from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.plan.model import Shard, ShardScan
 from sparse_index.progress import ProgressMeter, Report, silent
 from sparse_index.store import Store, manifests_folder
@@ -44,21 +45,21 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
 
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
     """
-    files = shard_files(config.source, shard)
-    path = f"{manifests_folder(config.alias)}/{_digest(config, shard)}.parquet"
+    files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
+    path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
     if not store.exists(path):
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
-            for table in _tables(_manifest(config, files)):
+            for table in _tables(_manifest(config, schema.schema, files)):
                 writer.write_table(table)
                 meter.add(len(table))
     return ShardScan(shard=shard, manifest=path, rows=shard.rows)
 
 
-def _digest(config: CorpusConfig, shard: Shard) -> str:
-    content = shard.model_dump(exclude={"number", "corpus"})
+def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:
+    content = shard.model_dump(exclude={"number", "corpus", "schema_path"})
     source = config.source.model_dump(exclude={"uri", "max_shards"})
-    identity = orjson.dumps([SCAN_VERSION, content, source], option=orjson.OPT_SORT_KEYS)
+    identity = orjson.dumps([SCAN_VERSION, content, source, schema.identity], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(identity).hexdigest()[:32]
 
 
@@ -73,12 +74,12 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
 
 
-def _manifest(config: CorpusConfig, files: list[ShardFile]) -> Iterator[pa.RecordBatch]:
+def _manifest(config: CorpusConfig, schema: pa.Schema, files: list[ShardFile]) -> Iterator[pa.RecordBatch]:
     for file in files:
         with open_parquet(config.source.with_secret(file.uri), file.version) as parquet:
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
-                for documents in batches_of_group(config, parquet, file.uri, row_group):
+                for documents in batches_of_group(config, schema, parquet, file.uri, row_group):
                     yield _rows(file, row_group, documents)
 
 

@@ -1,60 +1,200 @@
-"""One schema for all files of a corpus."""
+"""One type for each column, in all files of a run and in the index that lives already: decided once, kept in the store."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 
+import orjson
 import pyarrow as pa
 
-from sparse_index.corpus.values import is_list, is_text
-from sparse_index.errors import CorpusError
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.columns import column_problems, read_columns, refuse
+from sparse_index.corpus.logical import common_type, decoded_type, is_untyped, logical_type
+from sparse_index.errors import BuildError, CorpusError
+from sparse_index.store import Store, schemas_folder
+
+MOST_NOTES = 10
 
 
-def common_schema(files: Sequence[tuple[str, pa.Schema]]) -> pa.Schema:
-    """The schema of all files, given as (address, schema); CorpusError naming two files and each differing column.
+@dataclass(frozen=True)
+class Typed:
+    """Columns as one file or the live index has them; `name` says which, in words."""
 
-    The order of columns, dictionary encoding and the width of offsets do not count; a column without any
-    value in one file has the type that it has in the others.
+    name: str
+    schema: pa.Schema
+
+
+@dataclass(frozen=True)
+class CorpusSchema:
+    """The columns that a run reads, with the logical type that each has in every file. `notes`: what was widened, filled
+    with null or left out for that, in words."""
+
+    schema: pa.Schema
+    notes: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> list[list[str]]:
+        """Equal for schemas that make equal documents."""
+        return [[each.name, str(each.type)] for each in self.schema]
+
+
+@dataclass
+class _Column:
+    """A column of the files: each type as written with the files that have it; `known`: its type in the live index."""
+
+    name: str
+    files: dict[pa.DataType, list[str]] = field(default_factory=dict)
+    known: tuple[pa.DataType, str] | None = None
+
+    @property
+    def sources(self) -> list[tuple[pa.DataType, str]]:
+        """(Type, where): the live index first."""
+        written = [(kind, files[0]) for kind, files in self.files.items()]
+        return written if self.known is None else [self.known, *written]
+
+    @property
+    def is_untyped(self) -> bool:
+        return all(is_untyped(decoded_type(kind)) for kind in self.files)
+
+    def decided(self) -> pa.DataType | None:
+        """The type that holds all of them; None when there is none."""
+        decided: pa.DataType | None = pa.null()
+        for kind, _ in self.sources:
+            decided = None if decided is None else common_type(decided, logical_type(kind))
+        return decided
+
+    def clash(self) -> str:
+        opposed = (pair for pair in combinations(self.sources, 2) if _common(pair) is None)
+        (one, here), (other, there) = next(opposed, (self.sources[0], self.sources[-1]))
+        return f"column '{self.name}' is {decoded_type(one)} in {here} and {decoded_type(other)} in {there}"
+
+
+def _common(pair: tuple[tuple[pa.DataType, str], tuple[pa.DataType, str]]) -> pa.DataType | None:
+    return common_type(logical_type(pair[0][0]), logical_type(pair[1][0]))
+
+
+def decide(config: CorpusConfig, files: Sequence[Typed], live: Typed | None, *, anew: bool) -> CorpusSchema:
+    """The one type of each column that the documents need; other columns may be as they like.
+
+    `anew`: the types of the live index count only for columns without any value. ConfigError: every column that is
+    missing or cannot be used; CorpusError: every one whose types do not go together.
     """
-    first, schema = files[0]
-    kinds = {field.name: logical_type(field.type) for field in schema}
-    origin = dict.fromkeys(kinds, first)
-    for uri, other in files[1:]:
-        theirs = {field.name: logical_type(field.type) for field in other}
-        _require_same(kinds, theirs, origin, uri)
-        typed = {name: kind for name, kind in theirs.items() if pa.types.is_null(kinds[name])}
-        kinds |= typed
-        origin |= dict.fromkeys(typed, uri)
-    return pa.schema([(field.name, kinds[field.name]) for field in schema])
+    columns = _columns(config, files, live, anew=anew)
+    decided = {name: columns[name].decided() for name in read_columns(config, list(columns)) if name in columns}
+    _require_together(config, [columns[name] for name, kind in decided.items() if kind is None])
+    tombstone = config.source.deleted_column
+    fields = [(name, pa.bool_() if name == tombstone and is_untyped(kind) else kind) for name, kind in decided.items()]
+    left_out = {name for name, kind in fields if is_untyped(kind) and _may_be_left_out(config, name)}
+    schema = pa.schema([(name, kind) for name, kind in fields if name not in left_out])
+    refuse(config, [*_file_problems(config, files), *column_problems(config, schema, list(columns))])
+    return CorpusSchema(schema, _bounded(list(_notes(columns, schema, left_out, len(files)))))
 
 
-def logical_type(kind: pa.DataType) -> pa.DataType:
-    """The type without its storage: dictionaries decoded, strings and lists of one kind each."""
-    if pa.types.is_dictionary(kind):
-        return logical_type(kind.value_type)
-    if is_list(kind):
-        return pa.list_(logical_type(kind.value_type))
-    return pa.string() if is_text(kind) else kind
+def _columns(config: CorpusConfig, files: Sequence[Typed], live: Typed | None, *, anew: bool) -> dict[str, _Column]:
+    """Every column of the files, in order of appearance, and those of the live index that the configuration lists."""
+    columns: dict[str, _Column] = {}
+    for file in files:
+        for each in file.schema:
+            columns.setdefault(each.name, _Column(each.name)).files.setdefault(each.type, []).append(file.name)
+    for each in live.schema if live is not None else ():
+        if each.name in columns or _may_be_missing(config, each.name):
+            column = columns.setdefault(each.name, _Column(each.name))
+            column.known = None if live is None or (anew and not column.is_untyped) else (each.type, live.name)
+    return columns
 
 
-def decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same rows with logical types only; Arrow can do less with dictionaries and views."""
-    return batch.cast(pa.schema([(field.name, logical_type(field.type)) for field in batch.schema]))
+def _may_be_missing(config: CorpusConfig, name: str) -> bool:
+    """A field that no file of a run has is null there; id, text and tombstone are needed."""
+    source = config.source
+    return name in (source.columns or []) and name not in {
+        source.id_column,
+        source.deleted_column,
+        *source.text_columns,
+    }
 
 
-def _require_same(
-    kinds: dict[str, pa.DataType], theirs: dict[str, pa.DataType], origin: dict[str, str], uri: str
-) -> None:
-    differing = sorted(name for name in kinds.keys() | theirs.keys() if not _same(kinds.get(name), theirs.get(name)))
-    if differing:
-        first = origin.get(differing[0]) or next(iter(origin.values()))
-        details = "; ".join(
-            f"'{name}': {kinds.get(name, 'missing')} and {theirs.get(name, 'missing')}" for name in differing
-        )
-        raise CorpusError(f"The schemas of {first} and {uri} differ: {details}. Write both alike.")
+def _may_be_left_out(config: CorpusConfig, name: str) -> bool:
+    """A column that nobody named, and whose type nobody knows."""
+    return config.source.columns is None and name not in {config.source.id_column, *config.source.text_columns}
 
 
-def _same(one: pa.DataType | None, other: pa.DataType | None) -> bool:
-    if one is None or other is None:
-        return False
-    return bool(one == other or pa.types.is_null(one) or pa.types.is_null(other))
+def _require_together(config: CorpusConfig, opposed: Sequence[_Column]) -> None:
+    if not opposed:
+        return
+    lines = "".join(f"\n  - {column.clash()}" for column in opposed)
+    replaces = config.kind == "snapshot" and any(column.known for column in opposed)
+    anew = " Where the new type is wanted, run once with mode full." if replaces else ""
+    raise CorpusError(
+        f"Types of '{config.alias}' that do not go together (no type holds the values of both):{lines}\n"
+        f"Nothing was changed. Write the files with one type, or leave the column out of `source.columns`.{anew}"
+    )
+
+
+def _file_problems(config: CorpusConfig, files: Sequence[Typed]) -> Iterator[str]:
+    twice = {name for file in files for name, times in Counter(file.schema.names).items() if times > 1}
+    if twice:
+        yield f"columns of the same name: {', '.join(sorted(twice))}; rename all but one of each"
+    without = [file.name for file in files if config.source.id_column not in file.schema.names]
+    if 0 < len(without) < len(files):
+        yield f"id column '{config.source.id_column}' is missing in {_several(without)}"
+
+
+def _notes(columns: Mapping[str, _Column], schema: pa.Schema, left_out: set[str], files: int) -> Iterator[str]:
+    for each in schema:
+        column = columns[each.name]
+        yield from _widened(column, each.type)
+        missing = files - sum(map(len, column.files.values()))
+        if missing:
+            yield f"column '{each.name}' is missing in {missing} of {files} files: null there"
+    yield from (
+        f"column '{name}' has no value in any file and is left out until it has one" for name in sorted(left_out)
+    )
+    for name in sorted(columns.keys() - set(schema.names) - left_out):
+        if len(columns[name].files) > 1 or sum(map(len, columns[name].files.values())) < files:
+            yield f"column '{name}' is not the same in all files; nothing needs it, so it is passed over"
+
+
+def _widened(column: _Column, decided: pa.DataType) -> Iterator[str]:
+    kinds = {decoded_type(kind): files for kind, files in column.files.items()}
+    others = {kind: files for kind, files in kinds.items() if not is_untyped(kind) and logical_type(kind) != decided}
+    for kind, names in others.items():
+        yield f"column '{column.name}' is {kind} in {_several(names)} and read as {decided}"
+    if column.known is not None and column.known[0] not in (decided, pa.null()):
+        yield f"column '{column.name}' is {column.known[0]} in {column.known[1]} and becomes {decided}"
+
+
+def _several(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _bounded(notes: Sequence[str]) -> tuple[str, ...]:
+    more = len(notes) - MOST_NOTES
+    return (*notes[:MOST_NOTES], *([f"{more} more columns differ likewise"] if more > 0 else []))
+
+
+def save_schema(store: Store, alias: str, decided: CorpusSchema) -> str:
+    """Keep the schema under its content; gives the path."""
+    content = {
+        "columns": dict(decided.identity),
+        "arrow": base64.b64encode(decided.schema.serialize()).decode(),
+        "notes": decided.notes,
+    }
+    digest = hashlib.sha256(orjson.dumps([decided.identity, decided.notes])).hexdigest()[:32]
+    path = f"{schemas_folder(alias)}/{digest}.json"
+    if not store.exists(path):
+        store.write_json(path, content)
+    return path
+
+
+def load_schema(store: Store, path: str | None) -> CorpusSchema:
+    """BuildError without a path: the build was planned by a version that knew no schema."""
+    if not path:
+        raise BuildError("This build was planned by a former version of the package. Trigger a new run.")
+    content = store.read_json(path)
+    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(content["arrow"])))
+    return CorpusSchema(schema, tuple(content["notes"]))

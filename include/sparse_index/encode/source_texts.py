@@ -7,6 +7,7 @@ from itertools import tee
 from typing import Any
 
 from sparse_index.corpus.rows import Document, Location, documents_at
+from sparse_index.corpus.schema import load_schema
 from sparse_index.dead_letters import Place
 from sparse_index.encode.texts import Text
 from sparse_index.errors import CorpusError
@@ -19,7 +20,9 @@ _PART_ROWS = 2_000
 def iter_texts(store: Store, plan: Plan, part: Part, skip: Set[str]) -> Iterator[Text]:
     """Texts of `part` whose hash is not in `skip`; `CorpusError` when a text is not the one that was planned."""
     planned, again = tee(row for row in _part_rows(store, part) if row["text_hash"] not in skip)
-    documents = documents_at(plan.config, (_location(row) for row in again))
+    documents = documents_at(
+        plan.config, load_schema(store, plan.schema_path).schema, (_location(row) for row in again)
+    )
     for row, document in zip(planned, documents, strict=True):
         yield _verified(row, document)
 

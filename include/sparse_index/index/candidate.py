@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 
-import pyarrow as pa
-
 from sparse_index.cluster import Cluster, Json
-from sparse_index.corpus.files import corpus_files
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.index.alias import AliasState, observe_alias
 from sparse_index.index.clone import clone_live, live_search_pipeline
@@ -16,12 +13,11 @@ from sparse_index.index.mapping import index_body
 from sparse_index.index.meta import meta_of, read_meta
 from sparse_index.index.templates import require_harmless_templates
 from sparse_index.plan.model import BuildKind, Plan
-from sparse_index.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
+def prepare_candidate(cluster: Cluster, plan: Plan) -> str:
     """Make the candidate ready for writes through `plan.write_alias`; gives its name. Idempotent.
 
     `BuildError` when the alias is no longer as the plan saw it, or a template would make the empty candidate live.
@@ -36,7 +32,7 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
     if plan.kind is BuildKind.DELTA:
         clone_live(cluster, plan)
     else:
-        _create(cluster, store, plan)
+        _create(cluster, plan)
     return plan.candidate
 
 
@@ -60,9 +56,11 @@ def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
     return False
 
 
-def _create(cluster: Cluster, store: Store, plan: Plan) -> None:
+def _create(cluster: Cluster, plan: Plan) -> None:
+    if plan.mapping is None:
+        raise BuildError(f"Build {plan.build_id} was planned by a former version of the package. Trigger a new run.")
     require_harmless_templates(cluster, plan.candidate, plan.alias)
-    body = index_body(plan.config, corpus_schema(plan), meta_of(plan), plan.write_alias)
+    body = index_body(plan.config, plan.mapping, meta_of(plan), plan.write_alias)
     body["settings"]["index.search.default_pipeline"] = live_search_pipeline(cluster, plan)
     answer = _put_index(cluster, plan.candidate, body)
     if not answer.get("shards_acknowledged", True):
@@ -85,8 +83,3 @@ def _put_index(cluster: Cluster, index: str, body: Json) -> Json:
             return {}
         raise
     return answer
-
-
-def corpus_schema(plan: Plan) -> pa.Schema:
-    """The arrow schema of the corpus; all its files have the same."""
-    return corpus_files(plan.corpus_uri)[0].schema

@@ -19,7 +19,7 @@ _DEFAULT_FIELD_LIMIT = 1_000
 def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
     """Typed fields, the id as a keyword, the vector as rank_features; a field nobody declared is an error."""
     require_usable(config, schema)
-    properties: Json = {name: field_mapping(schema.field(name).type) for name in indexed_columns(config, schema)}
+    properties: Json = {name: field_mapping(schema.field(name).type) for name in indexed_columns(config, schema.names)}
     if config.source.id_column in properties and properties[config.source.id_column]["type"] == "text":
         properties[config.source.id_column] = {"type": "keyword", "ignore_above": 512}
     properties[config.index.vector_field] = {"type": "rank_features"}
@@ -35,9 +35,8 @@ def building_settings(config: CorpusConfig) -> dict[str, Any]:
     }
 
 
-def index_body(config: CorpusConfig, schema: pa.Schema, meta: Meta, write_alias: str) -> Json:
-    """The body of `PUT /<candidate>` of a full build."""
-    mapping = index_mapping(config, schema)
+def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str) -> Json:
+    """The body of `PUT /<candidate>` of a full build, with the mapping that its plan froze."""
     settings = building_settings(config) | {
         "index.number_of_shards": config.index.shards,
         "index.codec": config.index.codec,

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from sparse_index.corpus.rows import Document, Location, documents_at
+from sparse_index.corpus.schema import load_schema
 from sparse_index.dead_letters import DeadLetter, Place, letters_files
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.bulk import Operation
@@ -89,7 +90,8 @@ class _Refusals:
 def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
     """The corpus rows of the part's `index` operations, in the part's order."""
     rows = (row for row in part_rows(store, part) if row["op"] == "index")
-    return documents_at(plan.config, (Location(**{name: row[name] for name in _LOCATION}) for row in rows))
+    schema = load_schema(store, plan.schema_path).schema
+    return documents_at(plan.config, schema, (Location(**{name: row[name] for name in _LOCATION}) for row in rows))
 
 
 def _place(joined: Mapping[str, Any]) -> Place:
@@ -98,7 +100,9 @@ def _place(joined: Mapping[str, Any]) -> Place:
 
 
 def _verified(row: Document, joined: Mapping[str, Any]) -> Document:
-    if row.row_hash != joined["row_hash"]:
+    """A row of an earlier day has no planned hash: that one was made in the types of its day."""
+    planned = joined["row_hash"]
+    if row.id != joined["id"] or (planned is not None and row.row_hash != planned):
         raise CorpusError(
             f"{joined['file']}, row group {joined['row_group']}, row {joined['row']} (id {joined['id']}): not the row that "
             "was planned; the file changed while the build was running. Trigger a new run."

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
+import pyarrow as pa
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import corpus_files
+from sparse_index.corpus.schema import Typed, load_schema
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
+from sparse_index.index.mapping import index_mapping
 from sparse_index.ml.sources import resolve_fingerprint
 from sparse_index.names import new_build_id
 from sparse_index.plan import disk, guards
 from sparse_index.plan.difference import Difference, Inputs
 from sparse_index.plan.estimate import expected_seconds
 from sparse_index.plan.live import Live, observe_live, reasons_for_full, require_continuable
+from sparse_index.plan.live_types import begins_anew, live_types
 from sparse_index.plan.model import BuildKind, Counts, Part, Plan, RunRequest, ShardScan, save_plan
 from sparse_index.plan.sql import connect, copy_to
+from sparse_index.plan.widening import require_types_hold
 from sparse_index.store import Store, build_folder, vectors_folder
 
 PART_ITEMS = 2_000
@@ -64,8 +68,11 @@ def plan_changes(
     guards.require_within_horizon(config, request, live.data_date)
     require_continuable(config, store, live)
     fingerprint = resolve_fingerprint(cluster, config.encoder)
-    schema = corpus_files(config.source.address(request.data_date))[0].schema
-    reasons = reasons_for_full(cluster, config, request, live, fingerprint, schema)
+    schema_path = scans[0].shard.schema_path
+    decided = load_schema(store, schema_path)
+    _require_types_hold(attempt, live, decided.schema)
+    mapping = index_mapping(config, decided.schema)
+    reasons = reasons_for_full(cluster, config, request, live, fingerprint, mapping)
     inputs = Inputs(
         scans=[scan.manifest for scan in scans],
         live_manifest=live.manifest,
@@ -79,10 +86,18 @@ def plan_changes(
         difference = Difference(con, store, config, inputs)
         difference.load()
         plan = _decided(attempt, live, fingerprint, reasons, difference)
-        plan = plan.model_copy(update={"scans": inputs.scans, "newest_day": inputs.newest_day})
+        frozen = {"schema_path": schema_path, "mapping": mapping, "notes": [*decided.notes, *plan.notes]}
+        plan = plan.model_copy(update=frozen | {"scans": inputs.scans, "newest_day": inputs.newest_day})
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
+
+
+def _require_types_hold(attempt: _Attempt, live: Live, decided: pa.Schema) -> None:
+    config = attempt.config
+    known = live_types(attempt.cluster, config, attempt.store, live, [Typed("the corpus", decided)])
+    if live.index is not None and known is not None and not begins_anew(config, attempt.request):
+        require_types_hold(attempt.cluster, config, live.index, known, decided)
 
 
 def _newest_day(config: CorpusConfig, request: RunRequest, live: Live) -> date | None:

@@ -84,7 +84,7 @@ SELECT *, row_number() OVER (ORDER BY {_PLACE}) - 1 AS position FROM (
 _OPERATIONS = f"""
 CREATE TEMP TABLE operations AS
 SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
-    SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, row_hash,
+    SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash,
         (row_number() OVER (ORDER BY {_PLACE}) - 1) * {{shares}} // greatest(count(*) OVER (), 1) AS share
     FROM written
     UNION ALL

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-import pyarrow as pa
-
 from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig, SourceConfig
 from sparse_index.errors import BuildError
 from sparse_index.index.alias import observe_alias
-from sparse_index.index.mapping import index_mapping
 from sparse_index.index.meta import Meta, read_meta
 from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
 from sparse_index.store import Store
@@ -42,7 +39,7 @@ def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
 
 
 def reasons_for_full(
-    cluster: Cluster, config: CorpusConfig, request: RunRequest, live: Live, fingerprint: str, schema: pa.Schema
+    cluster: Cluster, config: CorpusConfig, request: RunRequest, live: Live, fingerprint: str, mapping: Json
 ) -> list[str]:
     """Why a new index is built instead of a clone with the difference; empty when a clone will do."""
     if live.index is None:
@@ -61,16 +58,27 @@ def reasons_for_full(
         ),
     }
     reasons = [cause for cause, applies in causes.items() if applies]
-    return reasons or [*_new_fields(cluster, config, live.index, schema), *_older_version(cluster, live.index)]
+    return reasons or [*_new_fields(cluster, live.index, mapping), *_older_version(cluster, live.index)]
 
 
-def _new_fields(cluster: Cluster, config: CorpusConfig, index: str, schema: pa.Schema) -> list[str]:
+def _new_fields(cluster: Cluster, index: str, mapping: Json) -> list[str]:
     """The mapping is strict: with a column that it does not know every document would be refused."""
     answer: Json = cluster.get(f"/{index}/_mapping")
-    there = {name: field.get("type") for name, field in answer[index]["mappings"].get("properties", {}).items()}
-    wanted = {name: field["type"] for name, field in index_mapping(config, schema)["properties"].items()}
-    differing = sorted(name for name, kind in wanted.items() if there.get(name) != kind)
-    return [f"the live index has no such field: {', '.join(differing)}"] if differing else []
+    there: Json = answer[index]["mappings"].get("properties", {})
+    wanted: Json = mapping["properties"]
+    new = sorted(name for name in wanted if name not in there)
+    other = sorted(name for name in wanted if name in there and not _holds(there[name], wanted[name]))
+    changes = (f"'{name}' is {there[name].get('type')} there, now {wanted[name].get('type')}" for name in other)
+    reasons = {"no such field": ", ".join(new), "a field otherwise": ", ".join(changes)}
+    return [f"the live index has {reason}: {names}" for reason, names in reasons.items() if names]
+
+
+def _holds(there: Json, wanted: Json) -> bool:
+    """Whether a field has all that is wanted of it; the cluster may tell more than it was told."""
+    return all(
+        _holds(there.get(key, {}), value) if isinstance(value, dict) else there.get(key) == value
+        for key, value in wanted.items()
+    )
 
 
 def _older_version(cluster: Cluster, index: str) -> list[str]:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -56,6 +56,7 @@ class Shard(Frozen):
 
     `version` identifies the content (mtime and inode, or an ETag): another value means that the file changed. With
     `files` > 1, `uri` is the first of so many neighbours in the listing of `corpus`, and `version` covers all.
+    `schema_path`: where in the store the types are in which it is read.
     """
 
     number: int
@@ -66,6 +67,7 @@ class Shard(Frozen):
     rows: int
     files: int = 1
     corpus: str = ""
+    schema_path: str = ""
 
 
 class ShardScan(Frozen):
@@ -116,7 +118,8 @@ class Plan(Frozen):
     `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
     candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
     should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
-    partition that the index then has seen. `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
+    partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of
+    the index; both None in plans of former versions. `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
     """
 
     build_id: str
@@ -135,6 +138,8 @@ class Plan(Frozen):
     promotes: bool
     scans: list[str] = []
     notes: list[str] = []
+    schema_path: str | None = None
+    mapping: dict[str, Any] | None = None
     newest_day: date | None = None
     disk_bytes: int | None = None
     seconds: float | None = None

@@ -45,15 +45,16 @@ def workers_share_files(executors: str) -> bool:
 
 
 class PlanShardsOperator(CorpusOperator):
-    """Row groups -> shards; reads the files' metadata only. Gives the list that `ScanOperator` is mapped over.
+    """Row groups -> shards, and one type for each column; reads the files' metadata only.
 
+    Gives the list that `ScanOperator` is mapped over.
     Of a feed, those of the partition of the run's data date.
     """
 
     def work(self, corpus: Corpus, context: Any) -> list[dict[str, Any]]:
-        from sparse_index.corpus.files import plan_shards
+        from sparse_index.plan.shards import plan_shards
 
-        shards = plan_shards(corpus.config, run_request(context).data_date)
+        shards = plan_shards(corpus.cluster, corpus.config, corpus.store, run_request(context))
         return [shard.model_dump(mode="json") for shard in shards]
 
 

@@ -24,7 +24,7 @@ class PrepareCandidateOperator(BuildOperator):
         plan = build.plan
         if not plan.builds:
             raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
-        self.log.info("Candidate %s is ready.", prepare_candidate(build.cluster, build.store, plan))
+        self.log.info("Candidate %s is ready.", prepare_candidate(build.cluster, plan))
         return [{"number": part.number, "documents": part.items} for part in plan.index_parts]
 
 

@@ -1,0 +1,41 @@
+"""The first look at a corpus: which files, as which shards, with which type for each column."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sparse_index.addresses import public_address
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.files import corpus_files, even_shards
+from sparse_index.corpus.listing import NOT_THERE
+from sparse_index.corpus.schema import Typed, decide, save_schema
+from sparse_index.errors import CorpusError
+from sparse_index.plan.live import observe_live
+from sparse_index.plan.live_types import begins_anew, live_types
+from sparse_index.plan.model import RunRequest, Shard
+from sparse_index.store import Store
+
+
+def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest) -> list[Shard]:
+    """Shards of the corpus, of a feed those of the request's day; reads the files' metadata only.
+
+    CorpusError: no file, none that can be read, types that do not go together (with those of the live index, too), or a
+    snapshot without rows (a feed may have days on which nothing happened); ConfigError: every column that does not fit.
+    """
+    uri = config.source.address(request.data_date)
+    files = corpus_files(uri, _late(config, request.data_date) if config.kind == "feed" else NOT_THERE)
+    sources = [Typed(file.uri, file.schema) for file in files]
+    known = live_types(cluster, config, store, observe_live(cluster, config, store), sources)
+    schema = decide(config, sources, known, anew=begins_anew(config, request))
+    if config.kind == "snapshot" and not any(file.rows for file in files):
+        raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")
+    shared = {"corpus": public_address(uri), "schema_path": save_schema(store, config.alias, schema)}
+    return [shard.model_copy(update=shared) for shard in even_shards(files, config.source.max_shards)]
+
+
+def _late(config: CorpusConfig, day: date | None) -> str:
+    return (
+        f"The partition {day} of the feed '{config.alias}' has not arrived: when it has, clear this run or trigger one for "
+        "that day. A day without data is a file without rows."
+    )
