@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from sparse_index.addresses import showable
 from sparse_index.errors import ConfigError
 
 VECTORS = "vectors"
@@ -168,7 +169,7 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
     except (ImportError, ValueError) as error:
         raise ConfigError(
             f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
-        ) from error
+        ) from showable(error)
     return filesystem, str(path)
 
 

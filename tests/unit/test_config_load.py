@@ -147,3 +147,40 @@ def test_one_broken_file_harms_no_other(write, tmp_path) -> None:
     found = load_all(tmp_path, {})
     assert isinstance(found["tickets"], CorpusConfig)
     assert {name for name, each in found.items() if isinstance(each, BrokenCorpus)} == {"odd", "bytes", "folder"}
+
+
+def test_a_path_below_the_home_folder_is_written_out(write, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    text = GOOD.replace("data/*.parquet", "~/data/*.parquet").replace(
+        "{{source: model_id, model_id: abc}}", "{{source: file, name: m, version: '1', path: ~/m.zip}}"
+    )
+    config = load_corpus(write(text.format(store="~/store")), {})
+    assert config.store == f"{tmp_path}/me/store"
+    assert config.source.uri == f"{tmp_path}/me/data/*.parquet"
+    assert config.encoder.model.path == f"{tmp_path}/me/m.zip"
+    assert "no such home folder" in problems_of(write(GOOD.format(store="~nobody-of-this-name/x")))
+    assert load_corpus(write(GOOD.format(store="./~x")), {}).store == f"{tmp_path}/~x"
+
+
+SECRET = "hush12345"
+
+
+@pytest.mark.parametrize(
+    ("store", "uri"),
+    [
+        ("a b: [", "x"),  # not YAML, in the line of a secret
+        (f"sftp://me:{SECRET}@host/x", f"https://host/a.parquet?day={{{{data_date}}}}&sig={SECRET}"),
+        (f"https://me:{SECRET}@host/x", f"https://host/{{{{data_date}}}}.parquet?sig={SECRET}"),
+    ],
+)
+def test_no_problem_quotes_a_secret(write, store: str, uri: str) -> None:
+    text = GOOD.format(store=f"{store}  # {SECRET}").replace(
+        "data/*.parquet", f'"{uri.replace("{{", "{").replace("}}", "}")}"'
+    )
+    message = problems_of(write(f"{text}kind: feed\nx{SECRET}: &\n" if store == "a b: [" else f"{text}kind: feed\n"))
+    assert SECRET not in message
+
+
+def test_the_day_of_a_feed_cannot_stand_in_the_query(write) -> None:
+    text = GOOD.replace("data/*.parquet", '"https://host/a.parquet?day={{data_date}}"') + "kind: feed\n"
+    assert "not in the query of a web address" in problems_of(write(text.format(store="/s")))

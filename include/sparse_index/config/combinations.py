@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sparse_index.addresses import public_address
+
 Lookup = Callable[[str], Any]
 _ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
 
@@ -24,8 +26,8 @@ def _is_feed(get: Lookup) -> bool:
     return bool(get("kind") == "feed")
 
 
-def _names_day(get: Lookup) -> bool:
-    return "{data_date" in str(get("source.uri"))
+def _names_day(address: str) -> bool:
+    return "{data_date" in address
 
 
 def _store_in_corpus(get: Lookup) -> bool:
@@ -43,12 +45,13 @@ def _type_of(get: Lookup, column: Any) -> Any:
 CLASHES = (
     Clash(
         ("kind", "source.uri"),
-        lambda get: _is_feed(get) and not _names_day(get),
-        "a feed reads one partition a run: write {data_date} where the address names the day",
+        lambda get: _is_feed(get) and not _names_day(public_address(str(get("source.uri")))),
+        "a feed reads one partition a run: write {data_date} where the address names the day (not in the query of a web "
+        "address: that may be a secret, and is stored nowhere)",
     ),
     Clash(
         ("kind", "source.uri"),
-        lambda get: not _is_feed(get) and _names_day(get),
+        lambda get: not _is_feed(get) and _names_day(str(get("source.uri"))),
         "a snapshot is read whole each time: take {data_date} out, or set kind: feed",
     ),
     Clash(
@@ -119,7 +122,7 @@ def _line(clash: Clash, raw: Mapping[str, Any]) -> str:
 def _shown(clash: Clash, raw: Mapping[str, Any]) -> Iterator[str]:
     for key in clash.settings:
         value = _lookup(raw, key)
-        yield f"{key}={'(default)' if value is None else value}"
+        yield f"{key}={'(default)' if value is None else public_address(str(value))}"
 
 
 def _lookup(raw: Any, key: str) -> Any:

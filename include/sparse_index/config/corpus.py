@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field, field_validator, model_validator
 
+from sparse_index.addresses import Address, public_address, with_secret
 from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
@@ -31,7 +32,7 @@ class SourceConfig(Section):
     `backfill_horizon_days` late.
     """
 
-    uri: str
+    uri: Address
     id_column: str
     text_template: str
     columns: list[FieldName] | None = None
@@ -41,10 +42,14 @@ class SourceConfig(Section):
     backfill_horizon_days: Annotated[int, Field(ge=1)] = 30
 
     def address(self, data_date: date | None) -> str:
-        """`uri` with the day filled in; ValueError when it names one and there is none."""
+        """`uri` with the day filled in, its secrets with it; ValueError when it names one and there is none."""
         if data_date is None and _DAY.search(self.uri):
-            raise ValueError(f"source.uri {self.uri} needs a data date")
+            raise ValueError(f"source.uri {public_address(self.uri)} needs a data date")
         return _DAY.sub(lambda match: format(data_date, match["format"] or "%Y-%m-%d"), self.uri)
+
+    def with_secret(self, file: str) -> str:
+        """The stored address of a file of this corpus with what opens it: a signed query or a login."""
+        return with_secret(file, self.uri)
 
     @property
     def text_columns(self) -> list[str]:
@@ -115,7 +120,7 @@ class CorpusConfig(Section):
     schedule: str | None = "@daily"
     kind: Literal["snapshot", "feed"] = "snapshot"
     connection: str = "opensearch_default"
-    store: str
+    store: Address
     store_is_shared: bool = False
     cluster_settings: Literal["check", "ensure"] = "check"
     source: SourceConfig
@@ -141,6 +146,11 @@ class CorpusConfig(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether an address in it has a signed query or a login."""
+        return CorpusConfig.model_validate(self.model_dump()) != self
 
     def document_hash(self) -> str:
         """16 hex digits over all that decides a document's content beside the corpus: a change means a full build."""

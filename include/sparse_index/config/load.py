@@ -1,7 +1,7 @@
 """From `include/corpora/<name>.yaml` to a `CorpusConfig`: all problems of a file in one message.
 
 `${NAME}` and `${NAME:-default}` in a value stand for environment variables; a relative local path is relative to the
-file that names it.
+file that names it; `~` at the beginning of a path is the home folder.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def _checked(file: _File, files: list[_File]) -> CorpusConfig | BrokenCorpus:
 
 def _read(path: Path, environment: Mapping[str, str] | None) -> _File:
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 a subclass of the safe loader
+        # From the open file, of which YAML's errors quote no line: it may hold a secret.
+        with path.open(encoding="utf-8") as file:
+            raw = yaml.load(file, _Loader)  # noqa: S506 a subclass of the safe loader
     except (OSError, UnicodeDecodeError) as error:
         return _File(path.name, {}, [f"{path.name} cannot be read: {error}"])
     except yaml.YAMLError as error:
@@ -83,7 +85,7 @@ def _read(path: Path, environment: Mapping[str, str] | None) -> _File:
         return _File(path.name, {}, ["it must hold keys and values (alias: ..., source: ...)"])
     problems: list[str] = []
     expanded = _expanded(raw, os.environ if environment is None else environment, problems)
-    _resolve_paths(expanded, path.parent)
+    _resolve_paths(expanded, path.parent, problems)
     return _File(path.name, expanded, problems)
 
 
@@ -116,13 +118,24 @@ def _expanded(value: Any, environment: Mapping[str, str], problems: list[str]) -
     return _VARIABLE.sub(replacement, value)
 
 
-def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
+def _resolve_paths(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
     for *parents, key in _PATHS:
         section: Any = raw
         for parent in parents:
             section = section.get(parent) if isinstance(section, dict) else None
         if isinstance(section, dict) and isinstance(section.get(key), str):
-            section[key] = _absolute(section[key], folder)
+            section[key] = _absolute(_from_home(section[key], problems), folder)
+
+
+def _from_home(path: str, problems: list[str]) -> str:
+    """`~/x` and `~somebody/x` in full: what opens the path later may not know what `~` means."""
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        problems.append(f"{path}: there is no such home folder; write the path in full (or `./~...` for such a name)")
+        return path
 
 
 def _absolute(path: str, folder: Path) -> str:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sparse_index.corpus.parquet import NOT_THERE, file_addresses, file_version, joint_version, parquet_file
+from sparse_index.addresses import public_address, with_secret
+from sparse_index.config.corpus import SourceConfig
+from sparse_index.corpus.listing import NOT_THERE, list_parquet
+from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
 
@@ -40,7 +43,7 @@ class ShardFile:
 
 def corpus_files(uri: str, remedy: str = NOT_THERE) -> list[CorpusFile]:
     """Every file of the corpus, sorted by address; CorpusError for none or unreadable ones."""
-    addresses = file_addresses(uri, remedy)
+    addresses = [with_secret(address, uri) for address in list_parquet(uri, remedy).files]
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
         return list(pool.map(_footer, addresses))
 
@@ -52,14 +55,14 @@ def even_shards(files: Sequence[CorpusFile], max_shards: int) -> list[Shard]:
     return [shard.model_copy(update={"number": number}) for number, shard in enumerate(shards)]
 
 
-def shard_files(shard: Shard) -> list[ShardFile]:
+def shard_files(source: SourceConfig, shard: Shard) -> list[ShardFile]:
     """The files of a shard; CorpusError when they are no longer those of the plan."""
     if shard.files == 1:
         groups = range(shard.first_row_group, shard.first_row_group + shard.row_groups)
         return [ShardFile(shard.uri, shard.version, groups)]
-    addresses = file_addresses(shard.corpus)
+    addresses = list_parquet(source.with_secret(shard.corpus)).files
     first = addresses.index(shard.uri) if shard.uri in addresses else len(addresses)
-    chosen = [(uri, file_version(uri)) for uri in addresses[first : first + shard.files]]
+    chosen = [(uri, file_version(source.with_secret(uri))) for uri in addresses[first : first + shard.files]]
     if joint_version(f"{uri} {version}" for uri, version in chosen) != shard.version:
         raise CorpusError(f"Files at {shard.corpus} changed while the build was running. Trigger a new run.")
     return [ShardFile(uri, version, None) for uri, version in chosen]
@@ -70,7 +73,7 @@ def _footer(uri: str) -> CorpusFile:
     with parquet_file(uri) as parquet:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
-        return CorpusFile(uri, version, rows, parquet.schema_arrow.remove_metadata())
+        return CorpusFile(public_address(uri), version, rows, parquet.schema_arrow.remove_metadata())
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:

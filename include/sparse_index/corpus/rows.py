@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import column_converters, indexed_columns
 from sparse_index.corpus.int96 import exact_batches, int96_columns
@@ -81,7 +82,7 @@ def batches_of_group(
     """Every row of one row group, in order, in the types of `schema`; CorpusError naming file and row group when it cannot
     be read, or when a value would not stay what it is."""
     converters = column_converters(config, schema)
-    for first, batch in _read(parquet, file, row_group, schema.names):
+    for first, batch in _read(parquet, config.source.with_secret(file), row_group, schema.names):
         rows = typed(batch, schema, _place(file, row_group))
         yield _documents(config, converters, rows, range(first, first + len(batch)))
 
@@ -89,7 +90,7 @@ def batches_of_group(
 def documents_at(config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location]) -> Iterator[Document]:
     """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`."""
     converters = column_converters(config, schema)
-    for here, batch in _batches_at(locations, schema.names):
+    for here, batch in _batches_at(config, locations, schema.names):
         rows = typed(batch, schema, _place(here[0].file, here[0].row_group))
         yield from _single(here, _documents(config, converters, rows, [location.row for location in here]))
 
@@ -98,9 +99,9 @@ def _place(file: str, row_group: int) -> str:
     return f"{file}, row group {row_group}"
 
 
-def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
+def source_rows_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
     """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
-    for _, batch in _batches_at(locations):
+    for _, batch in _batches_at(config, locations):
         columns = [readable_values(column) for column in batch.columns]
         yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
 
@@ -108,12 +109,15 @@ def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
 _At = tuple[list[Location], pa.RecordBatch]
 
 
-def _batches_at(locations: Iterable[Location], columns: Sequence[str] | None = None) -> Iterator[_At]:
+def _batches_at(
+    config: CorpusConfig, locations: Iterable[Location], columns: Sequence[str] | None = None
+) -> Iterator[_At]:
     """`columns` (those that a file has; None: all) of the rows at `locations`, some at a time."""
     for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
-        with open_parquet(file, version) as parquet:
+        address = config.source.with_secret(file)
+        with open_parquet(address, version) as parquet:
             for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
-                yield from _batches_of(_read(parquet, file, row_group, columns), of_group)
+                yield from _batches_of(_read(parquet, address, row_group, columns), of_group)
 
 
 def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Location]) -> Iterator[_At]:
@@ -145,21 +149,21 @@ def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Doc
 
 
 def _read(
-    parquet: pq.ParquetFile, file: str, row_group: int, columns: Sequence[str] | None
+    parquet: pq.ParquetFile, address: str, row_group: int, columns: Sequence[str] | None
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """(number of the first row, rows) of one row group, in batches whose size follows the size of a row."""
     group = parquet.metadata.row_group(row_group)
     row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
     first, names = 0, [name for name in parquet.schema_arrow.names if columns is None or name in columns]
-    with reading(file, row_group):
-        for batch in _batches(parquet, file, row_group, names, size):
+    with reading(address, row_group):
+        for batch in _batches(parquet, address, row_group, names, size):
             yield first, decoded(batch)
             first += len(batch)
 
 
 def _batches(
-    parquet: pq.ParquetFile, file: str, row_group: int, columns: list[str], rows: int
+    parquet: pq.ParquetFile, address: str, row_group: int, columns: list[str], rows: int
 ) -> Iterator[pa.RecordBatch]:
     """Batches of `rows` at most; instants of 96 bits are read twice, so that each keeps its year and all its digits."""
     chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
@@ -167,8 +171,9 @@ def _batches(
     if not twice:
         yield from batches
         return
-    with parquet_file(file, "ns") as again:
-        yield from exact_batches(batches, again.iter_batches(columns=twice, **chosen), _place(file, row_group))
+    with parquet_file(address, "ns") as again:
+        place = _place(public_address(address), row_group)
+        yield from exact_batches(batches, again.iter_batches(columns=twice, **chosen), place)
 
 
 def _documents(

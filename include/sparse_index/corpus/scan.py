@@ -47,7 +47,7 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
 
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
     """
-    files, schema = shard_files(shard), load_schema(store, shard.schema_path)
+    files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
     if not store.exists(path):
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
@@ -83,7 +83,7 @@ def _manifest(
     config: CorpusConfig, schema: pa.Schema, files: list[ShardFile], findings: Findings
 ) -> Iterator[pa.RecordBatch]:
     for file in files:
-        with open_parquet(file.uri, file.version) as parquet:
+        with open_parquet(config.source.with_secret(file.uri), file.version) as parquet:
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
                 for documents in batches_of_group(config, schema, parquet, file.uri, row_group):

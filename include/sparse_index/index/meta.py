@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import TerminalError
 from sparse_index.plan.model import Frozen, Plan
@@ -45,7 +46,7 @@ def meta_of(plan: Plan) -> Meta:
         data_date=plan.data_date,
         fingerprint=plan.fingerprint,
         document_hash=plan.config.document_hash(),
-        store=plan.config.store,
+        store=public_address(plan.config.store),
         manifest=f"{plan.folder}/manifest-final.parquet",
         receipt=f"{plan.folder}/receipt.json",
     )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, TerminalError
@@ -167,8 +168,8 @@ def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target,
         f"its mapping has no field '{field}': queries must name the field it was built with": (
             field not in _fields(cluster, target.index)
         ),
-        f"its manifest {meta.manifest} is not in {config.store}: the next run of a snapshot builds in full, that of a feed "
-        "refuses": meta.store != config.store or not store.exists(meta.manifest),
+        f"its manifest {meta.manifest} is not in the store: the next run of a snapshot builds in full, that of a feed "
+        "refuses": meta.store != public_address(config.store) or not store.exists(meta.manifest),
     }
     return [*(fact for fact, applies in facts.items() if applies), *_feed_note(store, config, meta)]
 

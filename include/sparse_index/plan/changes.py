@@ -183,7 +183,7 @@ def _keep_dead_letters(store: Store, plan: Plan, difference: Difference) -> None
     """One letter a row that cannot be a document; one more than the limit is enough to refuse the build."""
     if plan.counts.dead_letters:
         letters = list(_letters(plan, difference))
-        write_letters(store, letters_path(plan, "scan"), with_sources(letters))
+        write_letters(store, letters_path(plan, "scan"), with_sources(plan.config, letters))
 
 
 def _letters(plan: Plan, difference: Difference) -> Iterator[DeadLetter]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.findings import Findings
 from sparse_index.corpus.parquet import file_version
@@ -51,7 +52,7 @@ def skipped_days_note(config: CorpusConfig, request: RunRequest, newest: date | 
 
 def require_kept_files(config: CorpusConfig, reasons: Sequence[str], files: Iterable[tuple[str, str]]) -> None:
     """A full build of a feed reads the documents of earlier partitions again; `files`: (address, version) of theirs."""
-    changed = [uri for uri, version in files if not _is_still(uri, version)]
+    changed = [uri for uri, version in files if not _is_still(config.source.with_secret(uri), version)]
     if changed:
         raise BuildError(
             f"A full build of the feed '{config.alias}' ({'; '.join(reasons)}) would read documents of earlier partitions "
@@ -82,7 +83,7 @@ def _require_documents(config: CorpusConfig, counts: Counts) -> None:
     if counts.documents < config.limits.min_documents:
         raise BuildError(
             f"The new state of '{config.alias}' has {counts.documents} documents, fewer than limits.min_documents "
-            f"({config.limits.min_documents}). Look at the corpus at {config.source.uri}."
+            f"({config.limits.min_documents}). Look at the corpus at {public_address(config.source.uri)}."
         )
 
 

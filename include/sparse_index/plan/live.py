@@ -6,6 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.fields import value_shape
@@ -35,7 +36,7 @@ class Live:
 def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
     index = observe_alias(cluster, config.alias).require_sound().index
     meta = read_meta(cluster, index) if index else None
-    kept = meta is not None and meta.store == config.store and store.exists(meta.manifest)
+    kept = meta is not None and meta.store == public_address(config.store) and store.exists(meta.manifest)
     return Live(index, meta, meta.manifest if meta is not None and kept else None)
 
 

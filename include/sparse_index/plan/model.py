@@ -144,6 +144,10 @@ class Plan(Frozen):
     disk_bytes: int | None = None
     seconds: float | None = None
 
+    def with_secrets_of(self, config: CorpusConfig) -> Plan:
+        """This plan, read back from the store, with the secrets that the corpus file has: the store holds none."""
+        return self.model_copy(update={"config": self.config.with_secrets_of(config)})
+
     @property
     def corpus_uri(self) -> str:
         """Where this build's corpus is: a feed's address names the day."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.files import corpus_files, even_shards
-from sparse_index.corpus.parquet import NOT_THERE
+from sparse_index.corpus.listing import NOT_THERE
 from sparse_index.corpus.schema import Typed, decide, save_schema
 from sparse_index.errors import CorpusError
 from sparse_index.plan.live import observe_live
@@ -28,8 +29,8 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     known = live_types(cluster, config, store, observe_live(cluster, config, store), sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))
     if config.kind == "snapshot" and not any(file.rows for file in files):
-        raise CorpusError(f"The corpus at {uri} has no rows. Nothing is changed; wait for the data.")
-    shared = {"corpus": uri, "schema_path": save_schema(store, config.alias, schema)}
+        raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")
+    shared = {"corpus": public_address(uri), "schema_path": save_schema(store, config.alias, schema)}
     return [shard.model_copy(update=shared) for shard in even_shards(files, config.source.max_shards)]
 
 

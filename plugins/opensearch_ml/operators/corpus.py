@@ -86,6 +86,7 @@ class PlanChangesOperator(CorpusOperator):
         self.scans = scans
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.addresses import public_address
         from sparse_index.plan.changes import plan_changes
         from sparse_index.plan.model import ShardScan, plan_path
         from sparse_index.plan.report import plan_report
@@ -102,7 +103,8 @@ class PlanChangesOperator(CorpusOperator):
         )
         self.log.info("%s", plan_report(plan))
         return {
-            "store": corpus.config.store,
+            "store": public_address(corpus.config.store),
+            "secrets_of": self.corpus if corpus.config.has_secrets else None,
             "plan": plan_path(plan.alias, plan.build_id),
             "build_id": plan.build_id,
             "kind": plan.kind.value,
