@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from sparse_index.corpus.parquet import NOT_THERE, file_addresses, file_version, joint_version, parquet_file
+from sparse_index.corpus.statistics import valueless
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
 
@@ -17,12 +18,14 @@ FOOTERS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` the file's own."""
+    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` the file's own,
+    `valueless` those of its columns of which the footer says that they hold nothing but null."""
 
     uri: str
     version: str
     group_rows: tuple[int, ...]
     schema: pa.Schema
+    valueless: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -70,7 +73,7 @@ def _footer(uri: str) -> CorpusFile:
     with parquet_file(uri) as parquet:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
-        return CorpusFile(uri, version, rows, parquet.schema_arrow.remove_metadata())
+        return CorpusFile(uri, version, rows, parquet.schema_arrow.remove_metadata(), valueless(parquet.metadata))
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:
