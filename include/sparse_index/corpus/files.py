@@ -12,6 +12,7 @@ from sparse_index.addresses import public_address, with_secret
 from sparse_index.config.corpus import SourceConfig
 from sparse_index.corpus.listing import NOT_THERE, list_parquet
 from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
+from sparse_index.corpus.statistics import valueless
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
 
@@ -20,12 +21,14 @@ FOOTERS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` the file's own."""
+    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` the file's own,
+    `valueless` those of its columns of which the footer says that they hold nothing but null."""
 
     uri: str
     version: str
     group_rows: tuple[int, ...]
     schema: pa.Schema
+    valueless: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -73,7 +76,8 @@ def _footer(uri: str) -> CorpusFile:
     with parquet_file(uri) as parquet:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
-        return CorpusFile(public_address(uri), version, rows, parquet.schema_arrow.remove_metadata())
+        schema = parquet.schema_arrow.remove_metadata()
+        return CorpusFile(public_address(uri), version, rows, schema, valueless(parquet.metadata))
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:

@@ -25,7 +25,7 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     """
     uri = config.source.address(request.data_date)
     files = corpus_files(uri, _late(config, request.data_date) if config.kind == "feed" else NOT_THERE)
-    sources = [Typed(file.uri, file.schema) for file in files]
+    sources = [Typed(file.uri, file.schema, file.valueless) for file in files]
     known = live_types(cluster, config, store, observe_live(cluster, config, store), sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))
     if config.kind == "snapshot" and not any(file.rows for file in files):
