@@ -108,6 +108,6 @@ def test_a_row_with_columns_of_any_type_is_kept_whole(tmp_path: Path) -> None:
         "time": "06:30:00",
         "map": {"a": 1},
     }
-    assert first["struct"] == {"at": "2025-03-01T00:00:00+00:00", "raw": "/w=="}
+    assert first["struct"] == {"at": "2025-03-01T00:00:00Z", "raw": "/w=="}
     assert {name for name, value in second.items() if value is None} >= {"binary", "duration", "struct", "nothing"}
     assert write_letters(Store(str(tmp_path)), "letters.parquet", letters) == 2

@@ -142,11 +142,10 @@ def _kept_double(text: str) -> bool:
 
 
 def _kept_scaled(text: str, scale: int) -> bool:
-    """Whether the field's own arithmetic (a double x the factor, rounded; back by the factor) gives the number again."""
-    number, factor = Decimal(text), 10**scale
-    product = float(text) * factor
+    """Whether the field's own arithmetic (a double x the factor, rounded to 64 bits) stores the number, and a double shows it."""
+    product = float(text) * 10**scale
     stored = math.floor(product + 0.5) if abs(product) < 2**52 else int(product)
-    return stored == number.scaleb(scale) and round(Decimal(stored * (1 / factor)), scale) == number
+    return stored == Decimal(text).scaleb(scale) and _kept_double(text)
 
 
 def _declared(kind: pa.DataType, declared: Json) -> Convert:
