@@ -57,7 +57,7 @@ def test_every_line_of_the_table_is_tried_here() -> None:
     assert [clash.settings for clash in CLASHES if not any(map(clash.remedy.startswith, remedies))] == []
 
 
-@pytest.mark.parametrize("schedule", ["@hourly", "0 */6 * * *", "0 6 * * 1-5", "0 6,18 * * *", "0 6 1 * *", "daily"])
+@pytest.mark.parametrize("schedule", ["@hourly", "0 */6 * * *", "0 6 * * 1-5", "0 6,18 * * *", "0 6 1 * *", "@weekly"])
 def test_a_feed_runs_once_every_day_or_by_hand(schedule: str) -> None:
     with pytest.raises(ValidationError, match="it must run once every day"):
         CorpusConfig.model_validate(raw(kind="feed", source=FEED, schedule=schedule))

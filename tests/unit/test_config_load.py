@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.load import BrokenCorpus, corpus_files, load_all, load_corpus
+from sparse_index.config.load import BrokenCorpus, corpus_files, load_all, load_beside_others, load_corpus, load_named
 from sparse_index.errors import ConfigError
 
 GOOD = """
@@ -31,7 +31,7 @@ def write(tmp_path):
 
 def problems_of(path: Path, environment: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_corpus(path, environment or {})
+        load_beside_others(path, environment or {})
     return str(caught.value)
 
 
@@ -133,6 +133,75 @@ def test_yaml_that_means_something_else_is_refused(write, addition: str, words: 
     message = problems_of(write(GOOD.format(store="/s") + addition))
     assert "tickets.yaml" in message
     assert words in message
+
+
+def test_a_corpus_that_is_read_alone_knows_nothing_of_its_twin(write) -> None:
+    path = write(GOOD.format(store="/a"))
+    write(GOOD.format(store="/b"), "twin.yaml")
+    assert load_corpus(path, {}).alias == "tickets"
+    assert isinstance(load_named(path.parent, "tickets", {}), CorpusConfig)
+    assert [type(found) for found in load_all(path.parent, {}).values()] == [BrokenCorpus, BrokenCorpus]
+
+
+def test_both_endings_are_read_and_one_name_with_both_is_said(write, tmp_path) -> None:
+    write(GOOD.format(store="/a"), "tickets.yml")
+    assert load_named(tmp_path, "tickets", {}).store == "/a"
+    assert load_all(tmp_path, {})["tickets"].store == "/a"
+    write(GOOD.format(store="/b").replace("alias: tickets", "alias: others"))
+    for found in (load_named(tmp_path, "tickets", {}), *load_all(tmp_path, {}).values()):
+        assert "name one corpus: keep one of them" in found.problems
+    assert "tickets.yaml and tickets.yml name one corpus" in problems_of(tmp_path / "tickets.yaml")
+
+
+def test_what_editors_and_systems_leave_is_no_corpus(tmp_path) -> None:
+    for name in (
+        ".hidden.yaml",
+        "._tickets.yaml",
+        "tickets.yaml~",
+        "#tickets.yaml#",
+        ".tickets.yaml.swp",
+        "tickets.yaml.bak",
+    ):
+        (tmp_path / name).write_text("alias: [")
+    (tmp_path / ".#tickets.yaml").symlink_to("nobody@nowhere")
+    assert load_all(tmp_path, {}) == load_all(tmp_path / "nowhere", {}) == {}
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """The names of the files that were read, in order."""
+    names: list[str] = []
+    read = Path.read_text
+
+    def reading(path: Path, *arguments: str, **options: str) -> str:
+        names.append(path.name)
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "read_text", reading)
+    return names
+
+
+def test_each_file_is_opened_once_and_one_corpus_opens_its_own_only(write, tmp_path, opened) -> None:
+    names = [f"c{number}" for number in range(9)]
+    for name in names:
+        write(GOOD.format(store="/s").replace("alias: tickets", f"alias: {name}"), f"{name}.yaml")
+    assert list(load_all(tmp_path, {})) == names
+    assert sorted(opened) == [f"{name}.yaml" for name in names]
+    opened.clear()
+    load_named(tmp_path, "c4", {})
+    load_corpus(tmp_path / "c5.yaml", {})
+    assert opened == ["c4.yaml", "c5.yaml"]
+    opened.clear()
+    load_beside_others(tmp_path / "c4.yaml", {})
+    assert sorted(opened) == [f"{name}.yaml" for name in names]
+
+
+@pytest.mark.parametrize(("text", "environment"), [(r'"a\0b"', {}), ("${TEAM}", {"TEAM": "half \udcff"})])
+def test_characters_that_no_database_stores_are_said(write, text, environment) -> None:
+    message = problems_of(write(GOOD.format(store="/s") + f"description: {text}\n"), environment)
+    assert "has a character that no database stores" in message
+    assert "\0" not in message
+    assert message.encode()
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path) -> None:

@@ -13,7 +13,7 @@ from sparse_index.cli.ending import ending
 from sparse_index.cli.signals import Stopped, stopping_cleanly
 from sparse_index.cluster import ATTEMPTS, Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.load import load_corpus
+from sparse_index.config.load import load_beside_others
 from sparse_index.errors import SparseIndexError
 from sparse_index.ml.settings import ensure_settings, put_request, restore_settings
 from sparse_index.pipeline import plan_only, run
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     commands: dict[str, Command] = {"doctor": _doctor, "plan": _plan, "run": _run, "search": _search}
     try:
-        config = load_corpus(options.corpus)
+        config = load_beside_others(options.corpus)
         attempts = 1 if options.command in _ASK_ONCE else ATTEMPTS
         cluster = Cluster.connect(connection(options), attempts=attempts)
         try:

@@ -11,6 +11,7 @@ import orjson
 from pydantic import Field, field_validator, model_validator
 
 from sparse_index.addresses import Address, public_address, with_secret
+from sparse_index.config.airflow_rules import ConnectionId, Owner, Schedule, Tag
 from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
@@ -115,11 +116,11 @@ class CorpusConfig(Section):
 
     alias: str
     description: str = ""
-    owner: str = "airflow"
-    tags: tuple[str, ...] = ()
-    schedule: str | None = "@daily"
+    owner: Owner = "airflow"
+    tags: tuple[Tag, ...] = ()
+    schedule: Schedule | None = "@daily"
     kind: Literal["snapshot", "feed"] = "snapshot"
-    connection: str = "opensearch_default"
+    connection: ConnectionId = "opensearch_default"
     store: Address
     store_is_shared: bool = False
     cluster_settings: Literal["check", "ensure"] = "check"
