@@ -50,9 +50,10 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def parquet(store: Store, paths: Sequence[str]) -> str:
+def parquet(store: Store, paths: Sequence[str], option: str = "") -> str:
     """The SQL table function that reads these files of the store."""
-    return f"read_parquet([{', '.join(literal(store.full(path)) for path in paths)}])"
+    files = ", ".join(literal(store.full(path)) for path in paths)
+    return f"read_parquet([{files}]{', ' + option if option else ''})"
 
 
 def copy_to(con: duckdb.DuckDBPyConnection, store: Store, query: str, path: str, row_group_rows: int = 50_000) -> None:
