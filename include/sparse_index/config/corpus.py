@@ -105,10 +105,12 @@ class LimitsConfig(Section):
 
 
 class RetentionConfig(Section):
-    """How many previous generations (indices) stay for a rollback, and how long the store keeps ended builds."""
+    """How many previous generations (indices) stay for a rollback, and how long the store keeps ended builds, and vectors
+    that no kept index needs."""
 
     generations: Annotated[int, Field(ge=0)] = 1
     builds_days: Annotated[int, Field(ge=1)] = 30
+    vectors_days: Annotated[int, Field(ge=1)] = 30
 
 
 class CorpusConfig(Section):

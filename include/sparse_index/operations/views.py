@@ -168,7 +168,7 @@ def _vector_file(file: StoredFile) -> VectorFile | None:
 def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker:
     content = store.read_json(path)
     target = str(content["target"])
-    return Marker(path, target, tuple(content["sources"]), modified.get(target))
+    return Marker(path, target, tuple(content["sources"]), modified.get(target), tuple(content.get("sifted", ())))
 
 
 def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: Runs | None) -> CorpusView:
