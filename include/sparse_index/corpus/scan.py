@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.files import ShardFile, shard_files
 from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.rows import DocumentBatch, batches_of_group
@@ -50,15 +51,15 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
     if not store.exists(path):
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
-            for table in _tables(_manifest(config, schema.schema, files)):
+            for table in _tables(_manifest(config, schema.schema, shard, files)):
                 writer.write_table(table)
                 meter.add(len(table))
     return ShardScan(shard=shard, manifest=path, rows=shard.rows)
 
 
 def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:
-    content = shard.model_dump(exclude={"number", "corpus", "schema_path"})
-    source = config.source.model_dump(exclude={"uri", "max_shards"})
+    content = shard.model_dump(exclude={"number", "corpus", "schema_path", "source_version"})
+    source = config.source.model_dump(exclude={"uri", "max_shards", "version"})
     identity = orjson.dumps([SCAN_VERSION, content, source, schema.identity], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(identity).hexdigest()[:32]
 
@@ -74,12 +75,15 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
 
 
-def _manifest(config: CorpusConfig, schema: pa.Schema, files: list[ShardFile]) -> Iterator[pa.RecordBatch]:
+def _manifest(
+    config: CorpusConfig, schema: pa.Schema, shard: Shard, files: list[ShardFile]
+) -> Iterator[pa.RecordBatch]:
+    partitions = partitions_of(config.source, shard.source_version)
     for file in files:
         with open_parquet(config.source.with_secret(file.uri), file.version) as parquet:
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
-                for documents in batches_of_group(config, schema, parquet, file.uri, row_group):
+                for documents in batches_of_group(config, schema, partitions, parquet, file.uri, row_group):
                     yield _rows(file, row_group, documents)
 
 

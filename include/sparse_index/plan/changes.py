@@ -86,7 +86,12 @@ def plan_changes(
         difference = Difference(con, store, config, inputs)
         difference.load()
         plan = _decided(attempt, live, fingerprint, reasons, difference)
-        frozen = {"schema_path": schema_path, "mapping": mapping, "notes": [*decided.notes, *plan.notes]}
+        frozen = {
+            "schema_path": schema_path,
+            "source_version": scans[0].shard.source_version,
+            "mapping": mapping,
+            "notes": [*decided.notes, *plan.notes],
+        }
         plan = plan.model_copy(update=frozen | {"scans": inputs.scans, "newest_day": inputs.newest_day})
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
@@ -173,7 +178,7 @@ def _keep_dead_letters(store: Store, plan: Plan, difference: Difference) -> None
     """One letter a row that cannot be a document; one more than the limit is enough to refuse the build."""
     if plan.counts.dead_letters:
         letters = list(_letters(plan, difference))
-        write_letters(store, letters_path(plan, "scan"), with_sources(plan.config, letters))
+        write_letters(store, letters_path(plan, "scan"), with_sources(plan, letters))
 
 
 def _letters(plan: Plan, difference: Difference) -> Iterator[DeadLetter]:
