@@ -129,9 +129,9 @@ def plan_shards(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list[Shar
     return shards.plan_shards(FakeCluster(config.alias), config, Store(config.store), request)  # type: ignore[arg-type]
 
 
-def schema_of(config: CorpusConfig) -> pa.Schema:
+def schema_of(config: CorpusConfig, day: date = date(2026, 1, 2)) -> pa.Schema:
     """The types that a first run decides."""
-    return load_schema(Store(config.store), plan_shards(config)[0].schema_path).schema
+    return load_schema(Store(config.store), plan_shards(config, day)[0].schema_path).schema
 
 
 def planned(

@@ -17,7 +17,8 @@ import pytest
 
 from plan_help import config_at, plan_shards, row, schema_of, write
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.files import corpus_files, shard_files
+from sparse_index.corpus.files import shard_files
+from sparse_index.corpus.listing import list_parquet
 from sparse_index.corpus.parquet import reading
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import AccessError, ConfigError, CorpusError, UnavailableError
@@ -209,8 +210,8 @@ def test_a_shard_of_many_files_notices_each_change(config: CorpusConfig, corpus:
 def test_an_address_may_be_a_file_a_glob_or_elsewhere(tmp_path: Path) -> None:
     write(tmp_path / "corpus", [row(1)])
     write(tmp_path / "corpus", [row(2)], name="b.parquet")
-    assert len(corpus_files(str(tmp_path / "corpus" / "a.parquet"))) == 1
-    assert len(corpus_files(f"{tmp_path}/*/b.par*")) == 1
+    assert len(list_parquet(str(tmp_path / "corpus" / "a.parquet")).files) == 1
+    assert len(list_parquet(f"{tmp_path}/*/b.par*").files) == 1
     memory = fsspec.filesystem("memory")
     memory.put(str(tmp_path / "corpus" / "a.parquet"), "/bucket/day/a.parquet")
     config = config_at(tmp_path, source={"uri": "memory://bucket/day"})

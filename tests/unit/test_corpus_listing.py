@@ -12,6 +12,7 @@ import pyarrow.parquet.encryption as pe
 import pytest
 
 from plan_help import config_at, plan_shards, row, write
+from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import corpus_files
 from sparse_index.corpus.listing import list_parquet
 from sparse_index.errors import CorpusError
@@ -134,13 +135,14 @@ def encrypted(path: Path, *, plaintext_footer: bool) -> None:
 
 
 def test_each_file_that_cannot_be_opened_is_called_what_it_is(tmp_path: Path) -> None:
-    write(tmp_path, [row(number) for number in range(50)])
-    path = tmp_path / "a.parquet"
+    source = config_at(tmp_path).source
+    path = tmp_path / "corpus" / "a.parquet"
+    write(path.parent, [row(number) for number in range(50)])
     whole = path.read_bytes()
 
     def said() -> str:
         with pytest.raises(CorpusError) as caught:
-            corpus_files(str(tmp_path))
+            corpus_files(source, data_set(source, source.uri))
         return caught.value.message.removeprefix(f"{path} ")
 
     path.write_bytes(b"")

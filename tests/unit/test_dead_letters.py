@@ -93,8 +93,8 @@ def test_a_row_with_columns_of_any_type_is_kept_whole(tmp_path: Path) -> None:
     path = tmp_path / "corpus.parquet"
     pq.write_table(pa.table({"id": ["d0", "d1"]} | STRANGE), path)
     places = [Place(str(path), file_version(str(path)), 0, row) for row in (1, 0)]
-    config = corpus_config("tickets", str(tmp_path))
-    letters = list(with_sources(config, [replace(letter(1), place=place) for place in places]))
+    plan = make_plan(corpus_config("tickets", str(tmp_path)))
+    letters = list(with_sources(plan, [replace(letter(1), place=place) for place in places]))
     assert [found.place.row for found in letters] == [0, 1]
     first, second = (json.loads(found.source) for found in letters)
     assert first.keys() == second.keys() == {"id", *STRANGE}

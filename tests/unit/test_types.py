@@ -14,8 +14,8 @@ from plan_help import config_at
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import mapping_of
 from sparse_index.corpus.logical import logical_type
-from sparse_index.corpus.rows import Document, documents_at, Location
 from sparse_index.corpus.parquet import file_version
+from sparse_index.corpus.rows import Document, Location, documents_at
 from sparse_index.corpus.schema import Typed, decide
 from sparse_index.errors import ConfigError
 

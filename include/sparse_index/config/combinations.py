@@ -26,6 +26,10 @@ def _is_feed(get: Lookup) -> bool:
     return bool(get("kind") == "feed")
 
 
+def _is_table(get: Lookup) -> bool:
+    return get("source.format") in ("delta", "iceberg")
+
+
 def _names_day(address: str) -> bool:
     return "{data_date" in address
 
@@ -68,6 +72,26 @@ CLASHES = (
         ("kind", "source.columns"),
         lambda get: _is_feed(get) and not get("source.columns"),
         "partitions of different days must make the same fields: list the columns",
+    ),
+    Clash(
+        ("kind", "source.format"),
+        lambda get: _is_feed(get) and _is_table(get),
+        "a table is read whole, in one of its versions: set kind: snapshot (a run then costs what changed)",
+    ),
+    Clash(
+        ("source.format", "source.version"),
+        lambda get: not _is_table(get) and get("source.version") is not None,
+        "plain files have no versions: leave version out, or set the format of the table",
+    ),
+    Clash(
+        ("source.format", "source.partitions", "source.partition_types"),
+        lambda get: _is_table(get) and (get("source.partitions") == "ignore" or bool(get("source.partition_types"))),
+        "a table itself knows its partition columns and their types: leave both out (`source.columns` says what is indexed)",
+    ),
+    Clash(
+        ("source.partitions", "source.partition_types"),
+        lambda get: get("source.partitions") == "ignore" and bool(get("source.partition_types")),
+        "partitions that are ignored need no types: leave one of the two out",
     ),
     Clash(
         ("kind", "schedule"),

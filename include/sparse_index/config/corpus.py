@@ -20,6 +20,7 @@ from sparse_index.config.template import pieces
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
+PartitionType = Literal["string", "int", "long", "double", "date", "timestamp", "boolean"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -31,6 +32,9 @@ class SourceConfig(Section):
     fields (default: every column; a feed lists them). Texts are cut at `max_text_chars` characters before encoding: a model
     reads a few thousand at most. Feeds only: a true in `deleted_column` deletes the document, and partitions may come
     `backfill_horizon_days` late.
+
+    `format`: what lies at the address. Of a table, `version` is its number (Iceberg: the snapshot's id) or `data_date`, the
+    last one of the run's day. Folders `key=value` are columns unless `partitions` is `ignore`.
     """
 
     uri: Address
@@ -41,6 +45,10 @@ class SourceConfig(Section):
     max_shards: Annotated[int, Field(ge=1, le=256)] = 16
     deleted_column: str | None = None
     backfill_horizon_days: Annotated[int, Field(ge=1)] = 30
+    format: Literal["parquet", "delta", "iceberg"] = "parquet"
+    version: int | Literal["data_date"] | None = None
+    partitions: Literal["columns", "ignore"] = "columns"
+    partition_types: dict[str, PartitionType] | None = None
 
     def address(self, data_date: date | None) -> str:
         """`uri` with the day filled in, its secrets with it; ValueError when it names one and there is none."""

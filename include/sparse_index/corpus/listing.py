@@ -64,7 +64,7 @@ def list_parquet(uri: str, remedy: str = NOT_THERE) -> Listing:
         names = sorted({name for match in matched for name in _files_in(filesystem, match)})
         _require_no_table(filesystem, matched, names)
         data, others = (names, []) if names == [path] else _parted(filesystem, pattern, names)
-    found, left_out = (sorted(_full(filesystem, uri, name) for name in group) for group in (data, others))
+    found, left_out = (sorted(full_address(filesystem, uri, name) for name in group) for group in (data, others))
     if not found:
         beside = f" (there are {_some(left_out)}: hidden, or no Parquet)" if left_out else ""
         raise CorpusError(f"No Parquet file at {public_address(uri)}{beside}. {remedy}")
@@ -196,7 +196,7 @@ def _table_at(filesystem: fsspec.AbstractFileSystem, folder: str) -> tuple[str, 
     return None
 
 
-def _full(filesystem: fsspec.AbstractFileSystem, uri: str, name: str) -> str:
+def full_address(filesystem: fsspec.AbstractFileSystem, uri: str, name: str) -> str:
     """The public address of a file that was found at `uri`."""
     if isinstance(filesystem, LocalFileSystem):
         return name

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import column_converters, indexed_columns
+from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.int96 import exact_batches, int96_columns
 from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
+from sparse_index.corpus.partitions import Partitions, with_partition
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
 from sparse_index.corpus.values import Column, Convert, readable_values
@@ -77,21 +79,30 @@ class DocumentBatch:
 
 
 def batches_of_group(
-    config: CorpusConfig, schema: pa.Schema, parquet: pq.ParquetFile, file: str, row_group: int
+    config: CorpusConfig,
+    schema: pa.Schema,
+    partitions: Partitions,
+    parquet: pq.ParquetFile,
+    file: str,
+    row_group: int,
 ) -> Iterator[DocumentBatch]:
     """Every row of one row group, in order, in the types of `schema`; CorpusError naming file and row group when it cannot
     be read, or when a value would not stay what it is."""
     converters = column_converters(config, schema)
     for first, batch in _read(parquet, config.source.with_secret(file), row_group, schema.names):
-        rows = typed(batch, schema, _place(file, row_group))
+        rows = _whole(schema, partitions, batch, file, row_group)
         yield _documents(config, converters, rows, range(first, first + len(batch)))
 
 
-def documents_at(config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location]) -> Iterator[Document]:
-    """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`."""
+def documents_at(
+    config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location], source_version: str | None = None
+) -> Iterator[Document]:
+    """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`; of a table,
+    those of `source_version`."""
     converters = column_converters(config, schema)
+    partitions = partitions_of(config.source, source_version)
     for here, batch in _batches_at(config, locations, schema.names):
-        rows = typed(batch, schema, _place(here[0].file, here[0].row_group))
+        rows = _whole(schema, partitions, batch, here[0].file, here[0].row_group)
         yield from _single(here, _documents(config, converters, rows, [location.row for location in here]))
 
 
@@ -99,11 +110,25 @@ def _place(file: str, row_group: int) -> str:
     return f"{file}, row group {row_group}"
 
 
-def source_rows_at(config: CorpusConfig, locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
+def _whole(
+    schema: pa.Schema, partitions: Partitions, batch: pa.RecordBatch, file: str, row_group: int
+) -> pa.RecordBatch:
+    """The columns of the corpus for some rows of a file: its own in the corpus' types, and those of its partition."""
+    place = _place(file, row_group)
+    return with_partition(typed(batch, schema, place), batch.schema.names, partitions(file), place)
+
+
+def source_rows_at(
+    config: CorpusConfig, locations: Iterable[Location], source_version: str | None = None
+) -> Iterator[dict[str, Any]]:
     """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
-    for _, batch in _batches_at(config, locations):
+    partitions = partitions_of(config.source, source_version)
+    for here, batch in _batches_at(config, locations):
         columns = [readable_values(column) for column in batch.columns]
-        yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+        partition = partitions(here[0].file)
+        yield from (
+            {**partition, **dict(zip(batch.schema.names, values, strict=True))} for values in zip(*columns, strict=True)
+        )
 
 
 _At = tuple[list[Location], pa.RecordBatch]

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.fields import value_shape
+from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.files import ShardFile, shard_files
 from sparse_index.corpus.findings import Findings
 from sparse_index.corpus.parquet import open_parquet
@@ -53,7 +54,7 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
         findings = Findings()
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
-            for table in _tables(_manifest(config, schema.schema, files, findings)):
+            for table in _tables(_manifest(config, schema.schema, shard, files, findings)):
                 writer.write_table(table)
                 meter.add(len(table))
             writer.add_key_value_metadata(findings.footer())
@@ -61,8 +62,8 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
 
 
 def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:
-    content = shard.model_dump(exclude={"number", "corpus", "schema_path"})
-    source = config.source.model_dump(exclude={"uri", "max_shards"})
+    content = shard.model_dump(exclude={"number", "corpus", "schema_path", "source_version"})
+    source = config.source.model_dump(exclude={"uri", "max_shards", "version"})
     shapes = [schema.identity, value_shape(config.index.fields)]
     identity = orjson.dumps([SCAN_VERSION, content, source, *shapes], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(identity).hexdigest()[:32]
@@ -80,13 +81,14 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _manifest(
-    config: CorpusConfig, schema: pa.Schema, files: list[ShardFile], findings: Findings
+    config: CorpusConfig, schema: pa.Schema, shard: Shard, files: list[ShardFile], findings: Findings
 ) -> Iterator[pa.RecordBatch]:
+    partitions = partitions_of(config.source, shard.source_version)
     for file in files:
         with open_parquet(config.source.with_secret(file.uri), file.version) as parquet:
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
-                for documents in batches_of_group(config, schema, parquet, file.uri, row_group):
+                for documents in batches_of_group(config, schema, partitions, parquet, file.uri, row_group):
                     findings.add(documents)
                     yield _rows(file, row_group, documents)
 

@@ -98,7 +98,8 @@ def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
     """The corpus rows of the part's `index` operations, in the part's order."""
     rows = (row for row in part_rows(store, part) if row["op"] == "index")
     schema = load_schema(store, plan.schema_path).schema
-    return documents_at(plan.config, schema, (Location(**{name: row[name] for name in _LOCATION}) for row in rows))
+    locations = (Location(**{name: row[name] for name in _LOCATION}) for row in rows)
+    return documents_at(plan.config, schema, locations, plan.source_version)
 
 
 def _place(joined: Mapping[str, Any]) -> Place:

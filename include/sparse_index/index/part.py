@@ -69,7 +69,7 @@ def index_part(
     meter = ProgressMeter(f"index part {part.number}", part.items, report, clock=clock)
     written = _write(writer, plan, operations, meter)
     letters = [*operations.rejected, *(_letter(plan, item) for item in written.rejected)]
-    write_letters(store, letters_path(plan, "index", part.number), with_sources(plan.config, letters))
+    write_letters(store, letters_path(plan, "index", part.number), with_sources(plan, letters))
     result = IndexResult(
         part=part.number,
         indexed=written.indexed,

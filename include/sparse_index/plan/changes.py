@@ -90,7 +90,12 @@ def plan_changes(
         difference.load()
         findings = findings_of(store, inputs.scans)
         plan = _decided(attempt, live, fingerprint, reasons, difference, findings)
-        frozen = {"schema_path": schema_path, "mapping": mapping, "notes": [*decided.notes, *plan.notes]}
+        frozen = {
+            "schema_path": schema_path,
+            "source_version": scans[0].shard.source_version,
+            "mapping": mapping,
+            "notes": [*decided.notes, *plan.notes],
+        }
         plan = plan.model_copy(update=frozen | {"scans": inputs.scans, "newest_day": inputs.newest_day})
         if plan.kind is BuildKind.FULL and config.index.has_own_mapping:
             require_usable_mapping(cluster, plan)
@@ -183,7 +188,7 @@ def _keep_dead_letters(store: Store, plan: Plan, difference: Difference) -> None
     """One letter a row that cannot be a document; one more than the limit is enough to refuse the build."""
     if plan.counts.dead_letters:
         letters = list(_letters(plan, difference))
-        write_letters(store, letters_path(plan, "scan"), with_sources(plan.config, letters))
+        write_letters(store, letters_path(plan, "scan"), with_sources(plan, letters))
 
 
 def _letters(plan: Plan, difference: Difference) -> Iterator[DeadLetter]:

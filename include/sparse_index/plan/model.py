@@ -56,7 +56,7 @@ class Shard(Frozen):
 
     `version` identifies the content (mtime and inode, or an ETag): another value means that the file changed. With
     `files` > 1, `uri` is the first of so many neighbours in the listing of `corpus`, and `version` covers all.
-    `schema_path`: where in the store the types are in which it is read.
+    `schema_path`: where in the store the types are in which it is read. `source_version`: of a table, what is read of it.
     """
 
     number: int
@@ -68,6 +68,7 @@ class Shard(Frozen):
     files: int = 1
     corpus: str = ""
     schema_path: str = ""
+    source_version: str | None = None
 
 
 class ShardScan(Frozen):
@@ -119,7 +120,8 @@ class Plan(Frozen):
     candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
     should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
     partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of
-    the index; both None in plans of former versions. `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
+    the index; both None in plans of former versions. `source_version`: of a table, the version that is read.
+    `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
     """
 
     build_id: str
@@ -139,6 +141,7 @@ class Plan(Frozen):
     scans: list[str] = []
     notes: list[str] = []
     schema_path: str | None = None
+    source_version: str | None = None
     mapping: dict[str, Any] | None = None
     newest_day: date | None = None
     disk_bytes: int | None = None
