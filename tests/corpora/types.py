@@ -159,14 +159,16 @@ GENERATED = [
     TypeCase("list of doubles", pa.list_(pa.float64()), [[NAN, 1.5], [INFINITY]], [[None, 1.5], Letter("infinity")], "double"),
     TypeCase("list of lists", pa.list_(pa.list_(pa.string())), [[["a"], None, []], None], [[["a"], None, []], None], "text"),
     TypeCase("large list", pa.large_list(pa.date32()), [[0], None], [["1970-01-01"], None], "date"),
-    TypeCase("fixed-size list", pa.list_(pa.float32(), 2), [[1.5, None], None], [[1.5, None], None], "double", writers=NOT_DUCKDB),
+    TypeCase("fixed-size list", pa.list_(pa.float32(), 2), [[1.5, None], None], [[1.5, None], None], "double",
+             writers=NOT_DUCKDB),
 ]  # fmt: skip
 
 KEYWORD = {"type": "keyword"}
 OBJECT = pa.struct([("a", pa.int32()), ("b", pa.string())])
 POINT = pa.struct([("lat", pa.float64()), ("lon", pa.float64())])
 DECLARED = [
-    TypeCase("bytes as text", pa.binary(), [b"\xc3\xa9", b"\xff", b"", None], ["\u00e9", Letter("no UTF-8"), "", None], "keyword", KEYWORD),
+    TypeCase("bytes as text", pa.binary(), [b"\xc3\xa9", b"\xff", b"", None], ["\u00e9", Letter("no UTF-8"), "",
+             None], "keyword", KEYWORD),
     TypeCase("bytes", pa.binary(), [b"\x00\xff", None], ["AP8=", None], "binary", {"type": "binary"}, searchable=False),
     TypeCase("fixed-size bytes", pa.binary(2), [b"ab", None], ["ab", None], "keyword", KEYWORD, NOT_POLARS),
     TypeCase("large bytes", pa.large_binary(), [b"ab", None], ["ab", None], "keyword", KEYWORD),
@@ -175,7 +177,8 @@ DECLARED = [
     TypeCase("tiny decimal as keyword", pa.decimal128(18, 10), [Decimal("1E-10")], ["0.0000000001"], "keyword", KEYWORD),
     TypeCase("decimal as long", pa.decimal128(38, 0), [Decimal(LARGEST_LONG), Decimal("1E20")],
              [LARGEST_LONG, Letter("no whole number")], "long", {"type": "long"}),
-    TypeCase("double as long", pa.float64(), [7.0, 1.75, NAN, 1e300], [7, Letter("no whole number"), None, Letter("no whole number")],
+    TypeCase("double as long", pa.float64(), [7.0, 1.75, NAN, 1e300], [7, Letter("no whole number"), None,
+             Letter("no whole number")],
              "long", {"type": "long"}),
     TypeCase("int as keyword", pa.int64(), [LARGEST_LONG, None], [LARGEST_LONG, None], "keyword", KEYWORD),
     TypeCase("price", pa.float64(), [19.99, INFINITY], [19.99, Letter("infinity")], "scaled_float",
@@ -184,20 +187,26 @@ DECLARED = [
     TypeCase("time ms", pa.time32("ms"), [1, None], ["00:00:00.001", None], "keyword", KEYWORD, NOT_POLARS),
     TypeCase("time us", pa.time64("us"), [86399999999, None], ["23:59:59.999999", None], "keyword", KEYWORD, NOT_POLARS),
     TypeCase("time ns", pa.time64("ns"), [1, None], ["00:00:00.000000001", None], "keyword", KEYWORD),
-    TypeCase("duration", pa.duration("us"), [LARGEST_LONG, -1, None], [LARGEST_LONG, -1, None], "long", {"type": "long"}, NOT_DUCKDB),
-    TypeCase("instant in ns", pa.timestamp("ns"), [1, None], ["1970-01-01T00:00:00.000000001Z", None], "date_nanos", {"type": "date_nanos"}),
+    TypeCase("duration", pa.duration("us"), [LARGEST_LONG, -1, None], [LARGEST_LONG, -1, None], "long",
+             {"type": "long"}, NOT_DUCKDB),
+    TypeCase("instant in ns", pa.timestamp("ns"), [1, None], ["1970-01-01T00:00:00.000000001Z", None], "date_nanos",
+             {"type": "date_nanos"}),
     TypeCase("text as date", pa.string(), ["2024-02-29", None], ["2024-02-29", None], "date", {"type": "date"}),
-    TypeCase("seconds as date", pa.int64(), [1704067200, None], [1704067200, None], "date", {"type": "date", "format": "epoch_second"}),
+    TypeCase("seconds as date", pa.int64(), [1704067200, None], [1704067200, None], "date", {"type": "date",
+             "format": "epoch_second"}),
     TypeCase("ip", pa.string(), ["192.0.2.1", "::1", None], ["192.0.2.1", "::1", None], "ip", {"type": "ip"}),
     TypeCase("point as struct", POINT, [{"lat": 52.5, "lon": 13.4}, None], [{"lat": 52.5, "lon": 13.4}, None], "geo_point",
              {"type": "geo_point"}, searchable=False),
-    TypeCase("point as list", pa.list_(pa.float64()), [[13.4, 52.5], None], [[13.4, 52.5], None], "geo_point", {"type": "geo_point"},
+    TypeCase("point as list", pa.list_(pa.float64()), [[13.4, 52.5], None], [[13.4, 52.5], None], "geo_point",
+             {"type": "geo_point"},
              searchable=False),
     TypeCase("struct as object", OBJECT, [{"a": 1, "b": "x"}, {"a": None, "b": None}, None],
              [{"a": 1, "b": "x"}, {"a": None, "b": None}, None], "object", {"type": "object"}, searchable=False),
     TypeCase("structs as nested", pa.list_(OBJECT), [[{"a": 1, "b": "x"}, None], [], None],
-             [[{"a": 1, "b": "x"}, None], [], None], "nested", {"type": "nested", "properties": {"b": KEYWORD}}, searchable=False),
-    TypeCase("map as flat_object", pa.map_(pa.string(), pa.string()), [[("k", "v")], [], None], [{"k": "v"}, {}, None], "flat_object",
+             [[{"a": 1, "b": "x"}, None], [], None], "nested", {"type": "nested", "properties": {"b": KEYWORD}},
+             searchable=False),
+    TypeCase("map as flat_object", pa.map_(pa.string(), pa.string()), [[("k", "v")], [], None], [{"k": "v"}, {},
+             None], "flat_object",
              {"type": "flat_object"}, NOT_POLARS, searchable=False),
     TypeCase("map as object", pa.map_(pa.string(), pa.float64()), [[("k", 1.5)], [("k", INFINITY)], [], None],
              [{"k": 1.5}, Letter("infinity"), {}, None], "object", {"type": "object"}, NOT_POLARS, searchable=False),
@@ -259,7 +268,7 @@ def _by_duckdb(content: pa.Table, path: Path) -> None:
 
 
 WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
-    "pyarrow": lambda content, path: pq.write_table(content, path),
+    "pyarrow": pq.write_table,
     "duckdb": _by_duckdb,
     "polars": lambda content, path: pl.from_arrow(content).write_parquet(path),  # type: ignore[union-attr]
 }

@@ -68,5 +68,5 @@ def test_the_field_is_the_one_of_the_table(case: TypeCase) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_field_by_itself_is_refused_naming_the_way_out(tmp_path: Path, name: str) -> None:
     config = config_at(tmp_path, source={"text_template": "{id}"})
-    with pytest.raises(ConfigError, match="column 'x'.* say in `index.fields` what it is"):
+    with pytest.raises(ConfigError, match=r"column 'x'.* say in `index.fields` what it is"):
         require_usable(config, pa.schema([("id", pa.string()), ("x", logical_type(REFUSED[name]))]))
