@@ -20,8 +20,8 @@ from typing import Any
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.encode.vectors import parse_answer
-from sparse_index.errors import ConfigError
+from sparse_index.encode.vectors import Refused, parse_answer
+from sparse_index.errors import ConfigError, ModelError
 
 _MARKED = re.compile(r"<em>(.*?)</em>")
 _WORD = re.compile(r"\w+")
@@ -103,7 +103,10 @@ def _tokens(
 def model_tokens(cluster: Cluster, model_id: str, query: str) -> dict[str, float]:
     """Weights > 0 that the deployed model `model_id` gives the query's tokens."""
     answer = cluster.post(f"/_plugins/_ml/_predict/sparse_encoding/{model_id}", {"text_docs": [query]}, retry=False)
-    return {token: weight for token, weight in parse_answer(answer, 1)[0].items() if weight > 0}
+    (weights,) = parse_answer(answer, 1)
+    if isinstance(weights, Refused):
+        raise ModelError(f"Model {model_id} does not encode the query: {weights.reason}.")
+    return {token: weight for token, weight in weights.items() if weight > 0}
 
 
 def analyzer_tokens(cluster: Cluster, index: str, query: str, analyzer: str) -> dict[str, float]:
