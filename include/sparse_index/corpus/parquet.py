@@ -24,6 +24,8 @@ from sparse_index.store import filesystem_at
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
 _MAGIC = b"PAR1"
+# A footer in plain text of a file with encrypted columns ends in a signature; then come its length and the magic.
+_SIGNATURE_BYTES = 28
 Int96Unit = Literal["us", "ns"]
 NO_RANGES = (
     "its web server gives whole files only, and Parquet is read in pieces. Let the server answer range requests (nginx, "
@@ -99,6 +101,19 @@ def _opened(filesystem: fsspec.AbstractFileSystem, path: str, int96_unit: Int96U
         coerce_int96_timestamp_unit=int96_unit,
         arrow_extensions_enabled=True,
     )
+
+
+def require_no_encrypted_column(uri: str, metadata: pq.FileMetaData) -> None:
+    """CorpusError for a file whose footer can be read while some of its columns cannot: whoever asks Arrow about such a
+    column, of a name or a statistic, ends the process."""
+    filesystem, path = corpus_filesystem(uri)
+    with reading(uri), filesystem.open(path, "rb", cache_type="none") as file:
+        file.seek(-8, 2)
+        length = int.from_bytes(file.read(4), "little")
+    if length == metadata.serialized_size + _SIGNATURE_BYTES:
+        raise CorpusError(
+            f"{public_address(uri)} is encrypted (some columns are), and there is no key here. Write it without encryption."
+        )
 
 
 def _require_whole(filesystem: fsspec.AbstractFileSystem, path: str, place: str) -> None:
