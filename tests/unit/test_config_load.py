@@ -171,13 +171,13 @@ def test_what_editors_and_systems_leave_is_no_corpus(tmp_path) -> None:
 def opened(monkeypatch) -> list[str]:
     """The names of the files that were read, in order."""
     names: list[str] = []
-    read = Path.read_text
+    open_ = Path.open
 
-    def reading(path: Path, *arguments: str, **options: str) -> str:
+    def opening(path: Path, *arguments: str, **options: str) -> object:
         names.append(path.name)
-        return read(path, *arguments, **options)
+        return open_(path, *arguments, **options)
 
-    monkeypatch.setattr(Path, "read_text", reading)
+    monkeypatch.setattr(Path, "open", opening)
     return names
 
 
