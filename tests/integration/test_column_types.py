@@ -19,6 +19,7 @@ from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.alias import observe_alias
+from sparse_index.index.candidate import prepare_candidate
 from sparse_index.pipeline import make_plan
 from sparse_index.plan.model import BuildKind, Plan, RunRequest, plan_path
 from sparse_index.store import Store
@@ -193,6 +194,22 @@ def test_files_that_write_a_column_in_two_ways_make_one_field(
     assert planned(plain_cluster, config).kind is BuildKind.NOTHING
     forget_types(config, plan)
     assert planned(plain_cluster, config).kind is BuildKind.NOTHING
+
+
+def test_the_candidate_is_made_from_the_plan_alone(plain_cluster: Cluster, alias: str, tmp_path: Path) -> None:
+    """The corpus may have other columns by now, or be gone."""
+    config = real_config(alias, tmp_path, source={"uri": str(tmp_path / "corpus"), "text_template": "{body}"})
+    file = tmp_path / "corpus" / "a.parquet"
+    write(file, id=["a"], body=["text"], score=[1])
+    plan = planned(plain_cluster, config)
+    file.unlink()
+    former = plan.model_copy(update={"mapping": None})
+    with pytest.raises(BuildError, match=r"was planned by a former version of the package\. Trigger a new run"):
+        prepare_candidate(plain_cluster, former)
+    prepare_candidate(plain_cluster, plan)
+    mappings = plain_cluster.get(f"/{plan.candidate}/_mapping")[plan.candidate]["mappings"]
+    assert plan.mapping is not None
+    assert {name: mappings[name] for name in plan.mapping} == plan.mapping
 
 
 FIRST = {

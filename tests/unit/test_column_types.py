@@ -256,7 +256,7 @@ def test_a_snapshot_s_whole_numbers_become_a_double_field(config: CorpusConfig, 
     file(corpus, "a", score=[1.5, 2.0])
     second = planned(config, live=first)
     assert (second.kind, second.counts.texts_to_encode) == (BuildKind.FULL, 0)
-    assert second.reasons == ["the live index has a field otherwise: 'score' is long there, now double"]
+    assert second.reasons == ["the live index has a field otherwise: 'score' (type long, now double)"]
     assert (
         f"column 'score' is int64 in the live index {first.candidate} (data of 2026-01-02) and becomes double"
         in second.notes
@@ -281,7 +281,7 @@ def test_a_scaling_factor_is_part_of_a_field(config: CorpusConfig, corpus: Path)
     first = planned(config)
     file(corpus, "a", price=pa.array([Decimal("1.55")], pa.decimal128(5, 2)))
     assert planned(config, live=first).reasons == [
-        "the live index has a field otherwise: 'price' is scaled_float there, now scaled_float"
+        "the live index has a field otherwise: 'price' (scaling_factor 10, now 100)"
     ]
 
 
@@ -340,7 +340,7 @@ def test_a_day_without_values_has_the_type_that_the_index_knows(feed: Feed, note
 def test_a_type_without_any_value_binds_nobody(feed: Feed) -> None:
     feed.run("a", note=pa.array([None], pa.float64()))
     plan = feed.run("b", note=["words"])
-    assert plan.reasons == ["the live index has a field otherwise: 'note' is double there, now text"]
+    assert plan.reasons == ["the live index has a field otherwise: 'note' (type double, now text)"]
     assert {name: fields.get("note") for name, fields in read(feed.config, plan).items()} == {"a0": None, "b0": "words"}
     with pytest.raises(CorpusError, match="column 'note' is string in the live index"):
         feed.plan("c", note=[1.5])
@@ -385,6 +385,17 @@ def test_an_index_is_widened_and_earlier_days_are_read_again(feed: Feed) -> None
         "b0": False,
     }
     assert feed.run("c", score=[7]).kind is BuildKind.DELTA
+
+
+def test_days_become_instants_in_every_document(feed: Feed) -> None:
+    """The field is the same; the documents of earlier days would keep their other form."""
+    feed.run("a", score=[date(2026, 1, 1)])
+    plan = feed.run("b", score=[datetime(2026, 1, 2, 12)])
+    assert plan.reasons == ["'score' is date32[day] in the live index and becomes timestamp[us, tz=UTC]"]
+    assert [read(feed.config, plan)[name]["score"] for name in ("a0", "b0")] == [
+        "2026-01-01T00:00:00Z",
+        "2026-01-02T12:00:00Z",
+    ]
 
 
 def test_numbers_that_a_double_cannot_hold_keep_the_index_as_it_is(feed: Feed) -> None:
