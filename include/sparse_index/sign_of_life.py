@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from sparse_index.store import Store
+from sparse_index.store import Store, builds_folder
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,12 @@ def is_living(store: Store, folder: str, now: datetime) -> bool | None:
         return Sign.model_validate_json(store.read_bytes(f"{folder}/{SIGN}")).is_living(now)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+
+
+def living_builds(store: Store, alias: str, now: datetime) -> list[str]:
+    """The ids of the builds of `alias` whose sign of life says that they are at work."""
+    folders = [path.removesuffix(f"/{SIGN}") for path in store.files(builds_folder(alias), f"/{SIGN}")]
+    return [folder.rpartition("/")[2] for folder in folders if is_living(store, folder, now)]
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from sparse_index.cluster import ConnectionSettings
 from sparse_index.errors import ConfigError
+from sparse_index.operations.redrive import LATEST
+from sparse_index.operations.rollback import PREVIOUS
 from sparse_index.plan.model import Mode, RunRequest
 
 PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable, not a password
@@ -19,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(
         prog="python -m sparse_index",
-        description="Build and search the index of one corpus without Airflow.",
+        description="Build, search and look after the index of one corpus without Airflow.",
         epilog=f"The password is read from the environment variable {PASSWORD_VARIABLE}.",
     )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -35,7 +37,23 @@ def parser() -> argparse.ArgumentParser:
     encoder = search.add_mutually_exclusive_group()
     encoder.add_argument("--model-id", help="a deployed model that encodes the query")
     encoder.add_argument("--analyzer", help="what splits the query into tokens (default: the corpus's query.analyzer)")
+    _operations(commands)
     return root
+
+
+def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    janitor = _command(commands, "janitor", "say what nobody needs any more, in the cluster and in the store")
+    janitor.add_argument("--clean", action="store_true", help="remove it (default: a dry run)")
+    rollback = _command(commands, "rollback", "move the alias back to a former generation")
+    rollback.add_argument(
+        "--to", default=PREVIOUS, help="an index or a build id (default: the one that was live before)"
+    )
+    redrive = _command(commands, "redrive", "run the corpus again for its dead letters, and say what became of them")
+    redrive.add_argument("--build", default=LATEST, help="a build id (default: the newest with open dead letters)")
+    receipt = _command(commands, "receipt", "print what a build read, wrote and rejected")
+    receipt.add_argument("--build", default=LATEST, help="a build id (default: the newest that has a receipt)")
+    receipt.add_argument("--json", action="store_true", help="as it is in the store")
+    _command(commands, "roles", "print the roles of least privilege for this corpus")
 
 
 def _command(

@@ -1,4 +1,4 @@
-"""One command each: check, plan, build, search."""
+"""One command each: check, plan, build, search, and what an operator does beside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
+from sparse_index.cli import operations
 from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cli.bars import Bars
 from sparse_index.cli.ending import ending
@@ -32,14 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 an error that was said on stderr, 2 wrong words on the command line, 128 + n stopped by signal n
     (after cleaning up)."""
     options = parser().parse_args(arguments)
-    commands: dict[str, Command] = {"doctor": _doctor, "plan": _plan, "run": _run, "search": _search}
     try:
         config = load_beside_others(options.corpus)
         attempts = 1 if options.command in _ASK_ONCE else ATTEMPTS
         cluster = Cluster.connect(connection(options), attempts=attempts)
         try:
             with stopping_cleanly():
-                commands[options.command](options, cluster, config)
+                _COMMANDS[options.command](options, cluster, config)
         finally:
             cluster.close()
     except Stopped as stop:
@@ -79,3 +79,16 @@ def _search(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
     wanted = {"size": options.size, "model_id": options.model_id, "analyzer": options.analyzer}
     results = search(cluster, config, options.query, **wanted)
     print("\n".join(side_by_side(results)))
+
+
+_COMMANDS: dict[str, Command] = {
+    "doctor": _doctor,
+    "plan": _plan,
+    "run": _run,
+    "search": _search,
+    "janitor": operations.janitor,
+    "rollback": operations.rollback,
+    "redrive": operations.redrive,
+    "receipt": operations.receipt,
+    "roles": operations.roles,
+}
