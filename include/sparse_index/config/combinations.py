@@ -24,6 +24,10 @@ def _is_feed(get: Lookup) -> bool:
     return bool(get("kind") == "feed")
 
 
+def _is_routed(get: Lookup) -> bool:
+    return any(get(f"index.alias.{name}") for name in ("routing", "index_routing", "search_routing"))
+
+
 def _names_day(get: Lookup) -> bool:
     return "{data_date" in str(get("source.uri"))
 
@@ -68,6 +72,12 @@ CLASHES = (
         ("index.vector_field", "source.columns"),
         lambda get: (get("index.vector_field") or "text_sparse") in (get("source.columns") or ()),
         "the vector needs a field of its own: rename it, or leave the column out",
+    ),
+    Clash(
+        ("index.alias", "index.shards"),
+        lambda get: _is_routed(get) and _number(get("index.shards"), 1) > 1,
+        "documents are written without routing and spread over the shards: a routed alias would find those of one shard; "
+        "leave routing out, or have one shard",
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),

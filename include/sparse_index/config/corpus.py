@@ -6,7 +6,7 @@ import hashlib
 import re
 from datetime import date
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
+from sparse_index.config.live_index import AliasConfig, is_dynamic, settings_by_full_name
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
@@ -68,7 +69,8 @@ class SourceConfig(Section):
 class IndexConfig(Section):
     """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can.
 
-    After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store.
+    After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store. `alias`
+    and `settings` own what is otherwise taken over from the index that was live before.
     """
 
     shards: Annotated[int, Field(ge=1)] = 1
@@ -79,6 +81,23 @@ class IndexConfig(Section):
     bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
     bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
     max_delta_builds: Annotated[int, Field(ge=0)] = 60
+    alias: AliasConfig = AliasConfig()
+    settings: dict[str, str | list[str]] = Field(default_factory=dict)
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _settings_are_the_owners(cls, given: Any) -> dict[str, Any]:
+        return settings_by_full_name(given)
+
+    @property
+    def dynamic_settings(self) -> dict[str, str | list[str]]:
+        """Those of `settings` that change on an index that is there."""
+        return {name: value for name, value in self.settings.items() if is_dynamic(name)}
+
+    @property
+    def static_settings(self) -> dict[str, str | list[str]]:
+        """Those of `settings` that only a new index can have."""
+        return {name: value for name, value in self.settings.items() if not is_dynamic(name)}
 
 
 class LimitsConfig(Section):
@@ -140,4 +159,6 @@ class CorpusConfig(Section):
             "source": self.source.model_dump(include={"id_column", "text_template", "columns", "max_text_chars"}),
             "index": self.index.model_dump(include={"shards", "vector_field", "codec"}),
         }
+        if self.index.static_settings:
+            shape["index"]["settings"] = self.index.static_settings
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

@@ -13,9 +13,11 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.files import corpus_files
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
+from sparse_index.index.mapping import index_mapping
 from sparse_index.ml.sources import resolve_fingerprint
-from sparse_index.names import new_build_id
+from sparse_index.names import candidate_name, new_build_id
 from sparse_index.plan import disk, guards
+from sparse_index.plan.attached import Takeover, plan_takeover
 from sparse_index.plan.difference import Difference, Inputs
 from sparse_index.plan.estimate import expected_seconds
 from sparse_index.plan.live import Live, observe_live, reasons_for_full, require_continuable
@@ -66,6 +68,8 @@ def plan_changes(
     fingerprint = resolve_fingerprint(cluster, config.encoder)
     schema = corpus_files(config.source.address(request.data_date))[0].schema
     reasons = reasons_for_full(cluster, config, request, live, fingerprint, schema)
+    candidate = candidate_name(config.alias, attempt.build_id)
+    takeover = plan_takeover(cluster, config, live.state, live.attached, index_mapping(config, schema), candidate)
     inputs = Inputs(
         scans=[scan.manifest for scan in scans],
         live_manifest=live.manifest,
@@ -78,7 +82,7 @@ def plan_changes(
     with connect(store) as con:
         difference = Difference(con, store, config, inputs)
         difference.load()
-        plan = _decided(attempt, live, fingerprint, reasons, difference)
+        plan = _decided(attempt, live, fingerprint, reasons, difference, takeover)
         plan = plan.model_copy(update={"scans": inputs.scans, "newest_day": inputs.newest_day})
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
@@ -92,7 +96,9 @@ def _newest_day(config: CorpusConfig, request: RunRequest, live: Live) -> date |
     return max(request.data_date, live.data_date or request.data_date)
 
 
-def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str], difference: Difference) -> Plan:
+def _decided(
+    attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str], difference: Difference, takeover: Takeover
+) -> Plan:
     """The plan without its files; only what the guards let pass."""
     config, request, counts = attempt.config, attempt.request, difference.counts()
     require_closed(counts)
@@ -101,8 +107,8 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
         build_id=attempt.build_id,
         request=request,
         config=config,
-        kind=_kind(reasons, difference),
-        reasons=reasons or ["only what changed"],
+        kind=_kind(reasons, difference, takeover),
+        reasons=reasons or _reasons_for_delta(difference, takeover),
         created_at=attempt.now,
         fingerprint=fingerprint,
         live_index=live.index,
@@ -115,10 +121,13 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
         notes=[
             *disk.large_shard_note(config, live_bytes),
             *guards.skipped_days_note(config, request, live.data_date),
+            *takeover.notes,
         ],
         disk_bytes=disk.candidate_bytes(config, counts, live_bytes) if live.index else None,
         seconds=expected_seconds(attempt.store, config, fingerprint, counts, difference.operations()),
     )
+    if plan.kind is not BuildKind.NOTHING:
+        takeover.require_right(config.alias)
     _keep_dead_letters(attempt.store, plan, difference)
     if config.kind == "feed":
         guards.require_kept_files(config, plan.reasons, difference.kept_files())
@@ -148,10 +157,15 @@ def require_closed(counts: Counts) -> None:
         )
 
 
-def _kind(reasons: list[str], difference: Difference) -> BuildKind:
+def _kind(reasons: list[str], difference: Difference, takeover: Takeover) -> BuildKind:
+    """What the corpus file owns on alias and index comes with the switch to a clone, though no document changed."""
     if reasons:
         return BuildKind.FULL
-    return BuildKind.DELTA if difference.changes_manifest() else BuildKind.NOTHING
+    return BuildKind.DELTA if takeover.changes or difference.changes_manifest() else BuildKind.NOTHING
+
+
+def _reasons_for_delta(difference: Difference, takeover: Takeover) -> list[str]:
+    return ["only what changed"] if difference.changes_manifest() else list(takeover.changes) or ["only what changed"]
 
 
 def _keep_dead_letters(store: Store, plan: Plan, difference: Difference) -> None:
