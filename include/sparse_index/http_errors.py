@@ -81,6 +81,7 @@ def reason_of(info: Any) -> str:
 
 
 def _last_cause(cause: dict[str, Any]) -> str:
-    while isinstance(cause.get("caused_by"), dict):
-        cause = cause["caused_by"]
-    return str(cause.get("reason") or "")
+    inner = cause.get("caused_by")
+    if not isinstance(inner, dict):
+        return ""
+    return _last_cause(inner) or str(inner.get("reason") or "")
