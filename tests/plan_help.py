@@ -47,6 +47,7 @@ class FakeCluster:
             size = {"store": {"size_in_bytes": self.index_bytes}}
             answers |= {
                 f"/{self.alias}/_alias": {self.live: {"aliases": {self.alias: {}}}},
+                f"/{self.live}": {self.live: {"mappings": mapping, "settings": settings}},
                 f"/{self.live}/_mapping": {self.live: {"mappings": mapping}},
                 f"/{self.live}/_settings": {self.live: {"settings": settings}},
                 f"/{self.live}/_stats/store": {"_all": {"primaries": size}},

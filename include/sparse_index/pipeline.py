@@ -193,5 +193,5 @@ def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: R
     with stages.timed("promote"):
         promote(cluster, plan, now=datetime.now(UTC))
     with stages.timed("retire"):
-        retire(cluster, plan.config)
+        stages.untidy += retire(cluster, plan.config).left
     return "promoted"

@@ -31,6 +31,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"index": {"fields": {"id": {"type": "text"}}}},
         "source.id_column=id | index.fields={'id': {'type': 'text'}} | ids are compared as they are written",
     ),
+    ({"index": {"alias": {"routing": "a"}, "shards": 2}}, "index.alias={'routing': 'a'} | index.shards=2 | documents are"),
     ({"encoder": {"chunk_docs": 4}}, "encoder.chunk_docs=4 | encoder.docs_per_request=(default) | a chunk holds"),
     ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
 ]  # fmt: skip
@@ -78,6 +79,7 @@ def test_a_feed_runs_once_every_day_or_by_hand(schedule: str) -> None:
         {"schedule": "0 * * * 1-5"},
         {"index": {"vector_field": "vector"}, "source": {"columns": ["text_sparse"]}},
         {"encoder": {"chunk_docs": 8, "docs_per_request": 8}},
+        {"index": {"alias": {"routing": "a"}}},
         {"store": "/lake/xy"},
     ],
 )  # fmt: skip

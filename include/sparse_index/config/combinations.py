@@ -30,6 +30,10 @@ def _is_table(get: Lookup) -> bool:
     return get("source.format") in ("delta", "iceberg")
 
 
+def _is_routed(get: Lookup) -> bool:
+    return any(get(f"index.alias.{name}") for name in ("routing", "index_routing", "search_routing"))
+
+
 def _names_day(address: str) -> bool:
     return "{data_date" in address
 
@@ -112,6 +116,12 @@ CLASHES = (
         ("source.id_column", "index.fields"),
         lambda get: _type_of(get, get("source.id_column")) not in (None, "keyword"),
         "ids are compared as they are written: declare the id column as keyword, or leave it out of index.fields",
+    ),
+    Clash(
+        ("index.alias", "index.shards"),
+        lambda get: _is_routed(get) and _number(get("index.shards"), 1) > 1,
+        "documents are written without routing and spread over the shards: a routed alias would find those of one shard; "
+        "leave routing out, or have one shard",
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),

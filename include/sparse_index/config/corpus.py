@@ -16,6 +16,7 @@ from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
 from sparse_index.config.fields import DeclaredField
+from sparse_index.config.live_index import AliasConfig, is_dynamic, settings_by_full_name
 from sparse_index.config.template import pieces
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
@@ -77,7 +78,8 @@ class IndexConfig(Section):
     """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can.
 
     After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store. `fields`:
-    what the field of a column is, where it is not the generated one; `analysis`: the analyzers that they name.
+    what the field of a column is, where it is not the generated one; `analysis`: the analyzers that they name. `alias` and
+    `settings` own what is otherwise taken over from the index that was live before.
     """
 
     shards: Annotated[int, Field(ge=1)] = 1
@@ -90,6 +92,23 @@ class IndexConfig(Section):
     bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
     bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
     max_delta_builds: Annotated[int, Field(ge=0)] = 60
+    alias: AliasConfig = AliasConfig()
+    settings: dict[str, str | list[str]] = Field(default_factory=dict)
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _settings_are_the_owners(cls, given: Any) -> dict[str, Any]:
+        return settings_by_full_name(given)
+
+    @property
+    def dynamic_settings(self) -> dict[str, str | list[str]]:
+        """Those of `settings` that change on an index that is there."""
+        return {name: value for name, value in self.settings.items() if is_dynamic(name)}
+
+    @property
+    def static_settings(self) -> dict[str, str | list[str]]:
+        """Those of `settings` that only a new index can have."""
+        return {name: value for name, value in self.settings.items() if not is_dynamic(name)}
 
     @property
     def has_own_mapping(self) -> bool:
@@ -169,6 +188,8 @@ class CorpusConfig(Section):
             "source": self.source.model_dump(include={"id_column", "text_template", "columns", "max_text_chars"}),
             "index": self.index.model_dump(include={"shards", "vector_field", "codec", *self._own_mapping()}),
         }
+        if self.index.static_settings:
+            shape["index"]["settings"] = self.index.static_settings
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
     def _own_mapping(self) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.index.alias import AliasState, observe_alias
-from sparse_index.index.clone import clone_live, live_search_pipeline
+from sparse_index.index.clone import clone_live
 from sparse_index.index.generations import delete_index, remove_failed_candidates
 from sparse_index.index.mapping import index_body
 from sparse_index.index.meta import meta_of, read_meta
@@ -27,11 +27,11 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
     """
     state = observe_alias(cluster, plan.alias).require_sound()
     _require_as_planned(state, plan)
-    removed = remove_failed_candidates(
-        cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build)
-    )
-    if removed:
-        log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(removed))
+    tidied = remove_failed_candidates(cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build))
+    if tidied.removed:
+        log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(tidied.removed))
+    for reason in tidied.left:
+        log.warning("A candidate of an earlier build: %s", reason)
     if _is_prepared(cluster, plan):
         return plan.candidate
     if plan.kind is BuildKind.DELTA:
@@ -71,7 +71,6 @@ def _create(cluster: Cluster, plan: Plan) -> None:
         raise BuildError(f"Build {plan.build_id} was planned by a former version of the package. Trigger a new run.")
     require_harmless_templates(cluster, plan.candidate, plan.alias)
     body = index_body(plan.config, plan.mapping, meta_of(plan), plan.write_alias)
-    body["settings"]["index.search.default_pipeline"] = live_search_pipeline(cluster, plan)
     answer = _put_index(cluster, plan.candidate, body)
     if not answer.get("shards_acknowledged", True):
         delete_index(cluster, plan.candidate)

@@ -11,6 +11,7 @@ from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import column_fields, require_usable
 from sparse_index.corpus.fields import key_templates
+from sparse_index.index.attached import NO_PIPELINE, SEARCH_PIPELINE
 from sparse_index.index.meta import Meta
 
 _DEFAULT_FIELD_LIMIT = 1_000
@@ -31,8 +32,9 @@ def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
 
 
 def building_settings(config: CorpusConfig) -> dict[str, Any]:
-    """Settings of an index while documents are written: no refresh, no replicas."""
+    """Settings of an index while documents are written: no refresh, no replicas, no pipeline between us and a search."""
     return {
+        SEARCH_PIPELINE: NO_PIPELINE,
         "index.refresh_interval": "-1",
         "index.number_of_replicas": 0,
         "index.merge.policy.deletes_pct_allowed": config.index.deletes_pct_allowed,
@@ -41,11 +43,12 @@ def building_settings(config: CorpusConfig) -> dict[str, Any]:
 
 def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str) -> Json:
     """The body of `PUT /<candidate>` of a full build, with the mapping that its plan froze."""
-    settings = building_settings(config) | {
+    own = {
         "index.number_of_shards": config.index.shards,
         "index.codec": config.index.codec,
         "index.mapping.total_fields.limit": max(_DEFAULT_FIELD_LIMIT, 2 * sum(1 for _ in _fields(mapping))),
     }
+    settings = building_settings(config) | config.index.static_settings | own
     if config.index.analysis:
         settings["index.analysis"] = config.index.analysis
     return {

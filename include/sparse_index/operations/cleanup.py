@@ -111,6 +111,7 @@ def plan_cleanup(
     actions += _store_actions(views, store, now)
     notes = [*_strangers(views, store), *(f"all vectors stay: {reason}" for reason in reasons)]
     notes += [f"unneeded vectors of encoder {name} stay: {doubt}" for name, doubt in use.doubts.items() if not reasons]
+    notes += [index.why_it_stays for view in views for index in view.indices if not index.live and index.why_it_stays]
     by_path = (Kind.FILES, Kind.VECTORS)
     nonempty = [action for action in actions if action.kind not in by_path or action.paths]
     return Cleanup(at=now, actions=nonempty, notes=notes, unproven=[*failures, *doubts])
@@ -135,7 +136,8 @@ def _candidates(view: CorpusView, now: datetime) -> Iterator[Action]:
     """The newest one stays for some days, to be looked at."""
     for place, index in enumerate(view.failed_candidates):
         old = now - build_time(index.meta.build_id) > CANDIDATE_KEPT
-        if view.state(index.meta.build_id) is BuildState.ENDED and (place > 0 or old):
+        ended = view.state(index.meta.build_id) is BuildState.ENDED
+        if ended and (place > 0 or old) and index.why_it_stays is None:
             reason = f"build {index.meta.build_id} has ended and never went live"
             yield Action(kind=Kind.CANDIDATE, alias=view.alias, name=index.name, reason=reason)
 
@@ -144,9 +146,10 @@ def _generations(view: CorpusView) -> Iterator[Action]:
     """Without a live index of ours somebody is at work on the alias, and may need any of them."""
     if view.is_busy or not any(index.live for index in view.indices):
         return
-    for name in kept_and_surplus(view.indices, view.config)[1]:
-        reason = f"beyond retention.generations ({view.config.retention.generations})"
-        yield Action(kind=Kind.GENERATION, alias=view.alias, name=name, reason=reason)
+    for index in kept_and_surplus(view.indices, view.config)[1]:
+        if index.why_it_stays is None:
+            reason = f"beyond retention.generations ({view.config.retention.generations})"
+            yield Action(kind=Kind.GENERATION, alias=view.alias, name=index.name, reason=reason)
 
 
 def _build_files(view: CorpusView, build: BuildView, now: datetime) -> Iterator[Action]:

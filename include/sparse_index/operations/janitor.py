@@ -12,7 +12,7 @@ from datetime import datetime
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError
-from sparse_index.index.generations import remove_candidate
+from sparse_index.index.generations import is_being_copied, remove_candidate
 from sparse_index.ml.commons import remove_build_models
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup, reasons_to_keep_vectors
 from sparse_index.operations.compaction import compact, drop_sources
@@ -88,16 +88,22 @@ def clean(
         return not reasons_to_keep_vectors(views, files, failures)
 
     problems = list(cleanup.unproven)
+    passing: list[str] = []
     for action in cleanup.actions:
         log.info("%s", action)
         try:
             problems += carry_out(cluster_of.get(action.alias), store, action, is_quiet)
         except (SparseIndexError, OSError) as error:
-            problems.append(f"{action}: {error}")
+            waits = isinstance(error, SparseIndexError) and is_being_copied(error)
+            (passing if waits else problems).append(f"{action}: {error}")
+    for reason in passing:
+        log.warning("Left for the next time: %s", reason)
     if problems:
         listed = "\n  ".join(problems)
         raise BuildError(f"{len(problems)} thing(s) could not be tidied up or proven dead; all else was:\n  {listed}")
-    return cleanup
+    return cleanup.model_copy(
+        update={"notes": [*cleanup.notes, *(f"left for the next time: {one}" for one in passing)]}
+    )
 
 
 def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:

@@ -11,7 +11,8 @@ from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.fields import value_shape
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
+from sparse_index.index.alias import AliasState, observe_alias
+from sparse_index.index.attached import Attached, observe_attached
 from sparse_index.index.meta import Meta, read_meta
 from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
 from sparse_index.store import Store
@@ -22,11 +23,14 @@ _ROW_SHAPE = {"id_column", "text_template", "columns", "max_text_chars", "delete
 
 @dataclass(frozen=True)
 class Live:
-    """The index behind the alias (None: no alias yet), what it says of itself, and its manifest if it is still there."""
+    """The index behind the alias (None: no alias yet), what it says of itself, its manifest if it is still there, and what
+    others attached to it."""
 
     index: str | None
     meta: Meta | None
     manifest: str | None
+    state: AliasState
+    attached: Attached | None
 
     @property
     def data_date(self) -> date | None:
@@ -34,10 +38,12 @@ class Live:
 
 
 def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
-    index = observe_alias(cluster, config.alias).require_sound().index
+    state = observe_alias(cluster, config.alias).require_sound()
+    index = state.index
     meta = read_meta(cluster, index) if index else None
     kept = meta is not None and meta.store == public_address(config.store) and store.exists(meta.manifest)
-    return Live(index, meta, meta.manifest if meta is not None and kept else None)
+    manifest = meta.manifest if meta is not None and kept else None
+    return Live(index, meta, manifest, state, observe_attached(cluster, index) if index else None)
 
 
 def reasons_for_full(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sparse_index.build_state import BuildState, IsLive, state_in_store
 from sparse_index.cluster import Cluster
+from sparse_index.errors import SparseIndexError
 from sparse_index.index.generations import own_indices, remove_candidate
 from sparse_index.ml.commons import marked_groups, remove_build_models
 from sparse_index.names import parse_group
@@ -39,7 +40,16 @@ def sweep(
         group for group, build in groups.items() if is_dead(group, build) and _remove_models(findings, cluster, group)
     ]
     dead = [index for index, build in candidates.items() if is_dead(index, build)]
-    return swept + [index for index in dead if remove_candidate(cluster, alias, index)]
+    return swept + [index for index in dead if _remove_candidate(findings, cluster, alias, index)]
+
+
+def _remove_candidate(findings: Findings, cluster: Cluster, alias: str, index: str) -> bool:
+    try:
+        return remove_candidate(cluster, alias, index)
+    except SparseIndexError as error:
+        # No build needs it gone.
+        findings.warning(f"{index} of a dead run is still there: {error.message}")
+        return False
 
 
 def _remove_models(findings: Findings, cluster: Cluster, group: str) -> bool:

@@ -77,9 +77,9 @@ class PromoteOperator(BuildOperator):
 
 
 class RetireOperator(BuildOperator):
-    """Deletes generations beyond the kept number; gives their names."""
+    """Deletes generations beyond the kept number; gives their names, and what had to be left and why."""
 
-    def work(self, build: Build, context: Any) -> list[str]:
+    def work(self, build: Build, context: Any) -> dict[str, Any]:
         from sparse_index.index.generations import retire
 
-        return retire(build.cluster, build.plan.config)
+        return asdict(retire(build.cluster, build.plan.config))
