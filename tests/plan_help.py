@@ -33,9 +33,22 @@ class FakeCluster:
     made_by: str = "3.6.0"
     index_bytes: int = 1_000_000
     free_bytes: int = 90 * GIB
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def request(self, _method: str, path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
+        self.made = {path: {path[1:]: body}}
+        return {}
+
+    def post(self, path: str, *_: object) -> dict[str, Any]:
+        return {"template": {}} if "_simulate_index" in path else {}
+
+    def delete(self, path: str) -> None:
+        self.made.pop(path, None)
 
     def get(self, path: str, **_: object) -> dict[str, Any]:
-        answers: dict[str, Any] = {
+        answers: dict[str, Any] = self.made | {
+            f"/{self.alias},{self.alias}--b*/_settings": {},
+            "/_cluster/health/*": _HEALTH,
             "/": {"version": {"number": "3.6.0"}},
             "/_cluster/settings": {"defaults": _DISK_SETTINGS},
             "/_nodes/stats/fs": {"nodes": {"n1": {"name": "n1", "roles": ["data"], "fs": {"total": self._disk()}}}},
@@ -58,6 +71,7 @@ class FakeCluster:
         return {"total_in_bytes": 100 * GIB, "available_in_bytes": self.free_bytes}
 
 
+_HEALTH = {"number_of_data_nodes": 1, "active_shards": 5, "initializing_shards": 0, "unassigned_shards": 0}
 _DISK_SETTINGS = {
     "cluster": {"routing": {"allocation": {"disk": {"threshold_enabled": "true", "watermark": {"high": "90%"}}}}}
 }

@@ -6,15 +6,15 @@ import logging
 
 import pyarrow as pa
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster import Cluster
 from sparse_index.corpus.files import corpus_files
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.errors import BuildError
 from sparse_index.index.alias import AliasState, observe_alias
 from sparse_index.index.clone import clone_live, live_search_pipeline
+from sparse_index.index.create import create_index
 from sparse_index.index.generations import delete_index, remove_failed_candidates
 from sparse_index.index.mapping import index_body
 from sparse_index.index.meta import meta_of, read_meta
-from sparse_index.index.templates import require_harmless_templates
 from sparse_index.plan.model import BuildKind, Plan
 from sparse_index.store import Store
 
@@ -36,7 +36,7 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
     if plan.kind is BuildKind.DELTA:
         clone_live(cluster, plan)
     else:
-        _create(cluster, store, plan)
+        _create(cluster, plan)
     return plan.candidate
 
 
@@ -60,31 +60,10 @@ def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
     return False
 
 
-def _create(cluster: Cluster, store: Store, plan: Plan) -> None:
-    require_harmless_templates(cluster, plan.candidate, plan.alias)
+def _create(cluster: Cluster, plan: Plan) -> None:
     body = index_body(plan.config, corpus_schema(plan), meta_of(plan), plan.write_alias)
     body["settings"]["index.search.default_pipeline"] = live_search_pipeline(cluster, plan)
-    answer = _put_index(cluster, plan.candidate, body)
-    if not answer.get("shards_acknowledged", True):
-        delete_index(cluster, plan.candidate)
-        raise BuildError(
-            f"The shards of {plan.candidate} found no node within the time-out (full disks, or allocation rules?); it "
-            "was deleted again. Ask GET /_cluster/allocation/explain, then run again."
-        )
-    if plan.candidate in observe_alias(cluster, plan.alias).members:
-        delete_index(cluster, plan.candidate)
-        raise BuildError(f"Something put the empty {plan.candidate} behind '{plan.alias}'; it was deleted at once.")
-
-
-def _put_index(cluster: Cluster, index: str, body: Json) -> Json:
-    try:
-        answer: Json = cluster.put(f"/{index}", body)
-    except TerminalError as error:
-        # A first answer got lost and the client asked again: it is ours, the name holds our build id.
-        if error.status == 400 and "resource_already_exists" in error.reason:
-            return {}
-        raise
-    return answer
+    create_index(cluster, plan.candidate, plan.alias, body)
 
 
 def corpus_schema(plan: Plan) -> pa.Schema:

@@ -22,8 +22,11 @@ def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
     properties: Json = {name: field_mapping(schema.field(name).type) for name in indexed_columns(config, schema)}
     if config.source.id_column in properties and properties[config.source.id_column]["type"] == "text":
         properties[config.source.id_column] = {"type": "keyword", "ignore_above": 512}
-    properties[config.index.vector_field] = {"type": "rank_features"}
-    return {"dynamic": "strict", "properties": properties}
+    return {"dynamic": "strict", "properties": properties | vector_property(config)}
+
+
+def vector_property(config: CorpusConfig) -> Json:
+    return {config.index.vector_field: {"type": "rank_features"}}
 
 
 def building_settings(config: CorpusConfig) -> dict[str, Any]:
@@ -37,7 +40,11 @@ def building_settings(config: CorpusConfig) -> dict[str, Any]:
 
 def index_body(config: CorpusConfig, schema: pa.Schema, meta: Meta, write_alias: str) -> Json:
     """The body of `PUT /<candidate>` of a full build."""
-    mapping = index_mapping(config, schema)
+    return empty_body(config, index_mapping(config, schema), meta, write_alias)
+
+
+def empty_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str) -> Json:
+    """The same for a mapping that is at hand."""
     settings = building_settings(config) | {
         "index.number_of_shards": config.index.shards,
         "index.codec": config.index.codec,

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
+import pyarrow as pa
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.files import corpus_files
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
+from sparse_index.index.create import try_out
+from sparse_index.index.mapping import index_body
+from sparse_index.index.meta import meta_of
 from sparse_index.ml.sources import resolve_fingerprint
 from sparse_index.names import new_build_id
 from sparse_index.plan import disk, guards
@@ -57,8 +61,10 @@ def plan_changes(
     now: datetime,
     token: str,
 ) -> Plan:
-    """Compare, decide, freeze. Nothing is written to the cluster; BuildError when a guard says no."""
+    """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster: before a full build an empty
+    index like its candidate is made and deleted again."""
     attempt = _Attempt(cluster, config, store, request, new_build_id(now, token), now)
+    guards.require_room(cluster, config)
     live = observe_live(cluster, config, store)
     guards.require_forward_date(config, request, live.meta)
     guards.require_within_horizon(config, request, live.data_date)
@@ -80,6 +86,7 @@ def plan_changes(
         difference.load()
         plan = _decided(attempt, live, fingerprint, reasons, difference)
         plan = plan.model_copy(update={"scans": inputs.scans, "newest_day": inputs.newest_day})
+        plan = _tried_out(cluster, plan, schema)
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
@@ -127,6 +134,14 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
     if plan.builds and plan.disk_bytes is not None:
         disk.require_disk(attempt.cluster, config, plan.disk_bytes)
     return plan
+
+
+def _tried_out(cluster: Cluster, plan: Plan, schema: pa.Schema) -> Plan:
+    """The plan with what is to be said about index templates; BuildError when its candidate cannot be made."""
+    if plan.kind is not BuildKind.FULL:
+        return plan
+    body = index_body(plan.config, schema, meta_of(plan), plan.write_alias)
+    return plan.model_copy(update={"notes": plan.notes + try_out(cluster, plan.candidate, plan.alias, body)})
 
 
 def require_closed(counts: Counts) -> None:
