@@ -34,9 +34,19 @@ class FakeCluster:
     index_bytes: int = 1_000_000
     free_bytes: int = 90 * GIB
     largest: float = 1.0
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def request(self, _method: str, path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
+        self.made = {path: {path[1:]: body}}
+        return {}
+
+    def delete(self, path: str) -> None:
+        self.made.pop(path, None)
 
     def get(self, path: str, **_: object) -> dict[str, Any]:
-        answers: dict[str, Any] = {
+        answers: dict[str, Any] = self.made | {
+            f"/{self.alias},{self.alias}--b*/_settings": {},
+            "/_cluster/health/*": _HEALTH,
             "/": {"version": {"number": "3.6.0"}},
             "/_cluster/settings": {"defaults": _DISK_SETTINGS},
             "/_nodes/stats/fs": {"nodes": {"n1": {"name": "n1", "roles": ["data"], "fs": {"total": self._disk()}}}},
@@ -56,7 +66,9 @@ class FakeCluster:
             raise TerminalError(f"GET {path}: 404", 404)
         return answers[path]
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        if body is None:
+            return {"template": {}} if "_simulate_index" in path else {}
         assert path == f"/{self.live}/_search"
         return {"aggregations": {name: {"value": self.largest} for name in body["aggs"]}}
 
@@ -64,6 +76,7 @@ class FakeCluster:
         return {"total_in_bytes": 100 * GIB, "available_in_bytes": self.free_bytes}
 
 
+_HEALTH = {"number_of_data_nodes": 1, "active_shards": 5, "initializing_shards": 0, "unassigned_shards": 0}
 _DISK_SETTINGS = {
     "cluster": {"routing": {"allocation": {"disk": {"threshold_enabled": "true", "watermark": {"high": "90%"}}}}}
 }

@@ -185,3 +185,12 @@ class AsyncCluster:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings by their full names: `{"index": {"codec": "default"}}` is `{"index.codec": "default"}`."""
+    names: dict[str, str] = {}
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        names |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
+    return names

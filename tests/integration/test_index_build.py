@@ -204,7 +204,7 @@ def test_a_template_that_would_make_the_empty_candidate_live_is_refused(
     body = {"index_patterns": [f"{config.alias}-*"]} | ({"template": aliases} if kind == "_index_template" else aliases)
     plain_cluster.put(f"/{kind}/{config.alias}-trap", body)
     try:
-        with pytest.raises(BuildError, match="would put the new index"):
+        with pytest.raises(BuildError, match="would put every new index"):
             prepare_candidate(plain_cluster, store, planned(plain_cluster, config))
     finally:
         plain_cluster.delete(f"/{kind}/{config.alias}-trap")

@@ -110,10 +110,6 @@ class IndexConfig(Section):
         """Those of `settings` that only a new index can have."""
         return {name: value for name, value in self.settings.items() if not is_dynamic(name)}
 
-    @property
-    def has_own_mapping(self) -> bool:
-        return bool(self.fields or self.analysis)
-
 
 class QueryConfig(Section):
     """How a query becomes tokens. `analyzer`: the cluster's analyzer that splits it as the model's tokenizer splits texts."""

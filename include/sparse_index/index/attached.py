@@ -18,11 +18,11 @@ from sparse_index.config.corpus import IndexConfig
 from sparse_index.config.live_index import is_carried
 from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.index.alias import AliasState
+from sparse_index.index.neutral import NO_PIPELINE
 from sparse_index.names import write_alias
 
 Settings = Mapping[str, Any]
 
-NO_PIPELINE = "_none"
 SEARCH_PIPELINE = "index.search.default_pipeline"
 READ_ONLY = "index.blocks.read_only"
 # Set by the server beyond the flood-stage watermark, and lifted when there is room again.

@@ -11,8 +11,9 @@ from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import column_fields, require_usable
 from sparse_index.corpus.fields import key_templates
-from sparse_index.index.attached import NO_PIPELINE, SEARCH_PIPELINE
+from sparse_index.index.attached import SEARCH_PIPELINE
 from sparse_index.index.meta import Meta
+from sparse_index.index.neutral import NO_PIPELINE
 
 _DEFAULT_FIELD_LIMIT = 1_000
 
@@ -27,8 +28,12 @@ def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
         for name in properties
         for template in key_templates(name, schema.field(name).type, config.index.fields.get(name))
     ]
-    properties[config.index.vector_field] = {"type": "rank_features"}
-    return {"dynamic": "strict", "properties": properties} | ({"dynamic_templates": keys} if keys else {})
+    mapping = {"dynamic": "strict", "properties": properties | vector_property(config)}
+    return mapping | ({"dynamic_templates": keys} if keys else {})
+
+
+def vector_property(config: CorpusConfig) -> Json:
+    return {config.index.vector_field: {"type": "rank_features"}}
 
 
 def building_settings(config: CorpusConfig) -> dict[str, Any]:

@@ -47,11 +47,11 @@ class PartOperations:
                 yield Operation("index", joined["id"], place, self._document(row, joined))
 
     def _document(self, row: Document, joined: Mapping[str, Any]) -> bytes:
-        fields = {name: value for name, value in row.fields.items() if value is not None}
+        vector: dict[str, Any] = {}
         if joined["tokens"]:
             # The weights are numpy's float32: written with their own few digits, where a Python float adds nine more.
-            fields[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
-        return orjson.dumps(fields, option=_JSON)
+            vector[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
+        return _json(row.fields | vector)
 
     def _unkept(self, row: Document, place: Place) -> DeadLetter:
         now, reason = datetime.now(UTC), row.problem or ""
@@ -63,6 +63,17 @@ class PartOperations:
         if self._plan.kind is BuildKind.DELTA and letter.id is not None:
             self.removals += 1
             yield Operation("delete", letter.id, letter.place)
+
+
+def without_vectors(store: Store, plan: Plan, part: Part) -> Iterator[Operation]:
+    """The part's documents as they are written, but for their vectors."""
+    rows = corpus_rows(store, plan, part)
+    for joined in part_rows(store, part):
+        yield Operation("index", joined["id"], _place(joined), _json(_verified(next(rows), joined).fields))
+
+
+def _json(fields: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None}, option=_JSON)
 
 
 class _Refusals:

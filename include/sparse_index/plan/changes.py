@@ -7,11 +7,13 @@ from datetime import date, datetime
 
 import duckdb
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
-from sparse_index.index.trial import require_usable_mapping
+from sparse_index.index.create import try_out
+from sparse_index.index.mapping import index_body
+from sparse_index.index.meta import meta_of
 from sparse_index.names import new_build_id
 from sparse_index.plan import disk, guards
 from sparse_index.plan.attached import Takeover
@@ -45,15 +47,17 @@ def plan_changes(
     now: datetime,
     token: str,
 ) -> Plan:
-    """Compare, decide, freeze. Nothing stays in the cluster: an empty index tries the owner's mapping, where there is one and
-    it is new. BuildError when a guard says no."""
+    """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster: before a full build an empty
+    index like its candidate is made and deleted again."""
     attempt = Attempt(cluster, config, store, request, new_build_id(now, token), now)
+    guards.require_room(cluster, config)
     seen = look(attempt, scans)
     with connect(store) as con:
         difference = Difference(con, store, config, _inputs(attempt, seen))
         difference.load()
         plan = _decided(attempt, seen, difference)
         _require_right(attempt, seen, difference, plan)
+        plan = _tried_out(cluster, plan, seen.mapping)
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
@@ -138,8 +142,14 @@ def _require_right(attempt: Attempt, seen: Seen, difference: Difference, plan: P
     guards.require_few_unkept(config, request, counts, seen.findings)
     if plan.builds and plan.disk_bytes is not None:
         disk.require_disk(attempt.cluster, config, plan.disk_bytes)
-    if plan.kind is BuildKind.FULL and config.index.has_own_mapping:
-        require_usable_mapping(attempt.cluster, plan)
+
+
+def _tried_out(cluster: Cluster, plan: Plan, mapping: Json) -> Plan:
+    """The plan with what is to be said about index templates; BuildError when its candidate cannot be made."""
+    if plan.kind is not BuildKind.FULL:
+        return plan
+    body = index_body(plan.config, mapping, meta_of(plan), plan.write_alias)
+    return plan.model_copy(update={"notes": plan.notes + try_out(cluster, plan.candidate, plan.alias, body)})
 
 
 def require_closed(counts: Counts) -> None:

@@ -1,4 +1,5 @@
-"""What a plan must not do unasked: go back in time, change most of the index overnight, or lose many rows."""
+"""What a plan must not do unasked: go back in time, change most of the index overnight, lose many rows, or begin what the
+cluster will not let it end."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from sparse_index.addresses import public_address
+from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.findings import Findings
 from sparse_index.corpus.parquet import file_version
@@ -13,8 +15,17 @@ from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.meta import Meta
 from sparse_index.plan.difference import Difference
 from sparse_index.plan.model import Counts, Mode, RunRequest
+from sparse_index.preflight.cluster_room import room_problems
+from sparse_index.preflight.indices import index_states
 
 EXAMPLES = 5
+
+
+def require_room(cluster: Cluster, config: CorpusConfig) -> None:
+    """Nothing is encoded for a candidate that the cluster would refuse; preflight looked hours ago, perhaps."""
+    problems = [*index_states(cluster, config.alias).problems, *room_problems(cluster, config)]
+    if problems:
+        raise BuildError(f"No build of '{config.alias}' can begin: {' '.join(problems)}")
 
 
 def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta | None) -> None:

@@ -7,9 +7,9 @@ from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.errors import AccessError, SparseIndexError
-from sparse_index.index.alias import observe_alias
 from sparse_index.ml.settings import Former
 from sparse_index.preflight.capacity import check_disk, check_model_places
+from sparse_index.preflight.cluster_room import room_problems
 from sparse_index.preflight.connection import (
     ML_PLUGIN,
     SECURITY,
@@ -19,9 +19,12 @@ from sparse_index.preflight.connection import (
     installed_plugins,
 )
 from sparse_index.preflight.encoder import check_model, check_settings
+from sparse_index.preflight.indices import index_states
 from sparse_index.preflight.leftovers import sweep
+from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.report import Findings, PreflightReport, Problem
 from sparse_index.preflight.storage import check_store
+from sparse_index.preflight.trial import try_candidate
 from sparse_index.store import Store
 
 __all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
@@ -89,11 +92,29 @@ def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
+    _check_room(findings, cluster, config, plugins)
+    return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+
+
+def _check_room(findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]]) -> None:
+    """The trial comes last: what is known to refuse it is not said twice."""
+    before = len(findings.problems)
     with findings.checking():
-        observe_alias(cluster, config.alias).require_sound()
+        states = index_states(cluster, config.alias)
+        findings.warnings += states.warnings
+        for problem in states.problems:
+            findings.problem(problem)
     with findings.checking():
         check_disk(findings, cluster)
-    return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+    with findings.checking():
+        for problem in room_problems(cluster, config):
+            findings.problem(problem)
+    if len(findings.problems) == before:
+        with findings.checking():
+            findings.warnings += try_candidate(cluster, config)
+    if POLICIES_PLUGIN in plugins:
+        with findings.checking():
+            findings.warnings += policy_warnings(cluster, config.alias)
 
 
 def _plugins(findings: Findings, cluster: Cluster) -> dict[str, set[str]]:
