@@ -25,7 +25,7 @@ GIB = 2**30
 
 @dataclass
 class FakeCluster:
-    """An alias, the index behind it with its mapping, settings and size, and the disk of one node."""
+    """An alias, the index behind it with its mapping, settings, size and largest number, and the disk of one node."""
 
     alias: str
     live: str | None = None
@@ -34,6 +34,7 @@ class FakeCluster:
     made_by: str = "3.6.0"
     index_bytes: int = 1_000_000
     free_bytes: int = 90 * GIB
+    largest: float = 1.0
 
     def get(self, path: str, **_: object) -> dict[str, Any]:
         answers: dict[str, Any] = {
@@ -54,6 +55,10 @@ class FakeCluster:
         if path not in answers:
             raise TerminalError(f"GET {path}: 404", 404)
         return answers[path]
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        assert path == f"/{self.live}/_search"
+        return {"aggregations": {name: {"value": self.largest} for name in body["aggs"]}}
 
     def _disk(self) -> dict[str, int]:
         return {"total_in_bytes": 100 * GIB, "available_in_bytes": self.free_bytes}

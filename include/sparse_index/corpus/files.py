@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from sparse_index.config.corpus import SourceConfig
 from sparse_index.corpus.dataset import DataSet, data_set
-from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
+from sparse_index.corpus.parquet import file_version, joint_version, parquet_file, require_plain
+from sparse_index.corpus.statistics import valueless
 from sparse_index.corpus.table import DataFile
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
@@ -21,13 +22,14 @@ FOOTERS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` has its columns,
-    those of its partition too."""
+    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` has its columns, those of
+    its partition too, `valueless` are columns of which the footer says that they hold nothing but null."""
 
     uri: str
     version: str
     group_rows: tuple[int, ...]
     schema: pa.Schema
+    valueless: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -74,10 +76,11 @@ def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
     uri = source.with_secret(file.uri)
     version = file_version(uri)
     with parquet_file(uri) as parquet:
+        require_plain(uri, parquet.metadata)
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         columns = found.columns_of(file, parquet.schema_arrow)
-        return CorpusFile(file.uri, version, rows, columns)
+        return CorpusFile(file.uri, version, rows, columns, valueless(parquet.metadata))
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:

@@ -24,6 +24,7 @@ from sparse_index.store import filesystem_at
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
 _MAGIC = b"PAR1"
+_SIGNATURE_BYTES = 28
 NO_RANGES = (
     "its web server gives whole files only, and Parquet is read in pieces. Let the server answer range requests (nginx, "
     "Apache and object stores do), or copy the corpus to a disk or an object store."
@@ -106,6 +107,21 @@ def _require_whole(filesystem: fsspec.AbstractFileSystem, path: str, place: str)
     ends = filesystem.cat_file(path, start=max(0, size - len(_MAGIC)), end=size) == _MAGIC
     if begins and not ends:
         raise CorpusError(f"{place} has no end: it is torn, or still being written. Wait, or replace it.")
+
+
+def require_plain(uri: str, metadata: pq.FileMetaData) -> None:
+    """CorpusError for a file with encrypted columns: Arrow opens it, and ends the process when it is asked about them.
+
+    Behind a footer that can be read such a file has the footer's signature, which its length tells.
+    """
+    filesystem, path = corpus_filesystem(uri)
+    with reading(uri):
+        size = filesystem.info(path)["size"]
+        end = filesystem.cat_file(path, start=size - len(_MAGIC) - 4, end=size)
+        if int.from_bytes(end[:4], "little") - metadata.serialized_size == _SIGNATURE_BYTES:
+            raise CorpusError(
+                f"{public_address(uri)} has columns that are encrypted, and there is no key here. Write it without encryption."
+            )
 
 
 @contextmanager

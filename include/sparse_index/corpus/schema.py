@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -23,18 +23,21 @@ MOST_NOTES = 10
 
 @dataclass(frozen=True)
 class Typed:
-    """Columns as one file or the live index has them; `name` says which, in words."""
+    """Columns as one file or the live index has them; `name` says which, in words. Of the `valueless` ones it has no value:
+    their type binds nobody."""
 
     name: str
     schema: pa.Schema
+    valueless: Collection[str] = ()
 
 
 @dataclass(frozen=True)
 class CorpusSchema:
-    """The columns that a run reads, with the logical type that each has in every file. `notes`: what was widened, filled
-    with null or left out for that, in words."""
+    """The columns that a run reads, with the logical type that each has in every file. Of the `valueless` ones nobody has
+    seen a value yet. `notes`: what was widened, filled with null or left out, in words."""
 
     schema: pa.Schema
+    valueless: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -45,10 +48,12 @@ class CorpusSchema:
 
 @dataclass
 class _Column:
-    """A column of the files: each type as written with the files that have it; `known`: its type in the live index."""
+    """A column of the files: each type as written with the files that have it; those without any value of it are in
+    `empty`. `known`: its type in the live index, and that index in words."""
 
     name: str
     files: dict[pa.DataType, list[str]] = field(default_factory=dict)
+    empty: dict[pa.DataType, list[str]] = field(default_factory=dict)
     known: tuple[pa.DataType, str] | None = None
 
     @property
@@ -58,20 +63,28 @@ class _Column:
         return written if self.known is None else [self.known, *written]
 
     @property
-    def is_untyped(self) -> bool:
-        return all(is_untyped(decoded_type(kind)) for kind in self.files)
+    def files_with_it(self) -> int:
+        """How many files have the column."""
+        return sum(len(names) for kinds in (self.files, self.empty) for names in kinds.values())
 
     def decided(self) -> pa.DataType | None:
-        """The type that holds all of them; None when there is none."""
-        decided: pa.DataType | None = pa.null()
-        for kind, _ in self.sources:
-            decided = None if decided is None else common_type(decided, logical_type(kind))
-        return decided
+        """The type that holds all of them; None when there is none. Without any value: the type as written, if one is."""
+        decided = _folded(kind for kind, _ in self.sources)
+        if decided is None or not is_untyped(decided):
+            return decided
+        return _folded([decided, *self.empty]) or decided
 
     def clash(self) -> str:
         opposed = (pair for pair in combinations(self.sources, 2) if _common(pair) is None)
         (one, here), (other, there) = next(opposed, (self.sources[0], self.sources[-1]))
         return f"column '{self.name}' is {decoded_type(one)} in {here} and {decoded_type(other)} in {there}"
+
+
+def _folded(kinds: Iterable[pa.DataType]) -> pa.DataType | None:
+    decided: pa.DataType | None = pa.null()
+    for kind in kinds:
+        decided = None if decided is None else common_type(decided, logical_type(kind))
+    return decided
 
 
 def _common(pair: tuple[tuple[pa.DataType, str], tuple[pa.DataType, str]]) -> pa.DataType | None:
@@ -92,7 +105,8 @@ def decide(config: CorpusConfig, files: Sequence[Typed], live: Typed | None, *, 
     left_out = {name for name, kind in fields if is_untyped(kind) and _may_be_left_out(config, name)}
     schema = pa.schema([(name, kind) for name, kind in fields if name not in left_out])
     refuse(config, [*_file_problems(config, files), *column_problems(config, schema, list(columns))])
-    return CorpusSchema(schema, _bounded(list(_notes(columns, schema, left_out, len(files)))))
+    valueless = tuple(name for name in schema.names if not columns[name].sources)
+    return CorpusSchema(schema, valueless, _bounded(list(_notes(columns, schema, left_out, len(files)))))
 
 
 def _columns(config: CorpusConfig, files: Sequence[Typed], live: Typed | None, *, anew: bool) -> dict[str, _Column]:
@@ -100,12 +114,23 @@ def _columns(config: CorpusConfig, files: Sequence[Typed], live: Typed | None, *
     columns: dict[str, _Column] = {}
     for file in files:
         for each in file.schema:
-            columns.setdefault(each.name, _Column(each.name)).files.setdefault(each.type, []).append(file.name)
-    for each in live.schema if live is not None else ():
-        if each.name in columns or _may_be_missing(config, each.name):
             column = columns.setdefault(each.name, _Column(each.name))
-            column.known = None if live is None or (anew and not column.is_untyped) else (each.type, live.name)
+            kinds = column.empty if each.name in file.valueless or is_untyped(decoded_type(each.type)) else column.files
+            kinds.setdefault(each.type, []).append(file.name)
+    if live is not None:
+        _add_known(config, columns, live, anew=anew)
     return columns
+
+
+def _add_known(config: CorpusConfig, columns: dict[str, _Column], live: Typed, *, anew: bool) -> None:
+    for each in live.schema:
+        if each.name not in columns and not _may_be_missing(config, each.name):
+            continue
+        column = columns.setdefault(each.name, _Column(each.name))
+        if each.name in live.valueless:
+            column.empty.setdefault(each.type, [])
+        elif not (anew and column.files):
+            column.known = (each.type, live.name)
 
 
 def _may_be_missing(config: CorpusConfig, name: str) -> bool:
@@ -148,23 +173,22 @@ def _notes(columns: Mapping[str, _Column], schema: pa.Schema, left_out: set[str]
     for each in schema:
         column = columns[each.name]
         yield from _widened(column, each.type)
-        missing = files - sum(map(len, column.files.values()))
+        missing = files - column.files_with_it
         if missing:
             yield f"column '{each.name}' is missing in {missing} of {files} files: null there"
     yield from (
         f"column '{name}' has no value in any file and is left out until it has one" for name in sorted(left_out)
     )
     for name in sorted(columns.keys() - set(schema.names) - left_out):
-        if len(columns[name].files) > 1 or sum(map(len, columns[name].files.values())) < files:
+        if len(columns[name].files) > 1 or columns[name].files_with_it < files:
             yield f"column '{name}' is not the same in all files; nothing needs it, so it is passed over"
 
 
 def _widened(column: _Column, decided: pa.DataType) -> Iterator[str]:
-    kinds = {decoded_type(kind): files for kind, files in column.files.items()}
-    others = {kind: files for kind, files in kinds.items() if not is_untyped(kind) and logical_type(kind) != decided}
-    for kind, names in others.items():
-        yield f"column '{column.name}' is {kind} in {_several(names)} and read as {decided}"
-    if column.known is not None and column.known[0] not in (decided, pa.null()):
+    for kind, names in column.files.items():
+        if logical_type(kind) != decided:
+            yield f"column '{column.name}' is {decoded_type(kind)} in {_several(names)} and read as {decided}"
+    if column.known is not None and column.known[0] != decided:
         yield f"column '{column.name}' is {column.known[0]} in {column.known[1]} and becomes {decided}"
 
 
@@ -182,9 +206,10 @@ def save_schema(store: Store, alias: str, decided: CorpusSchema) -> str:
     content = {
         "columns": dict(decided.identity),
         "arrow": base64.b64encode(decided.schema.serialize()).decode(),
+        "valueless": decided.valueless,
         "notes": decided.notes,
     }
-    digest = hashlib.sha256(orjson.dumps([decided.identity, decided.notes])).hexdigest()[:32]
+    digest = hashlib.sha256(orjson.dumps([decided.identity, decided.valueless, decided.notes])).hexdigest()[:32]
     path = f"{schemas_folder(alias)}/{digest}.json"
     if not store.exists(path):
         store.write_json(path, content)
@@ -197,4 +222,4 @@ def load_schema(store: Store, path: str | None) -> CorpusSchema:
         raise BuildError("This build was planned by a former version of the package. Trigger a new run.")
     content = store.read_json(path)
     schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(content["arrow"])))
-    return CorpusSchema(schema, tuple(content["notes"]))
+    return CorpusSchema(schema, tuple(content["valueless"]), tuple(content["notes"]))

@@ -29,6 +29,10 @@ def typed(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatc
 
 
 def _typed(array: pa.Array, field: pa.Field, place: str) -> pa.Array:
+    if array.type == field.type:
+        return array
+    if array.null_count == len(array):
+        return pa.nulls(len(array), field.type)
     if common_type(logical_type(array.type), field.type) != field.type:
         raise CorpusError(
             f"{place}: column '{field.name}' is {array.type} here and {field.type} in the corpus, which cannot hold it. "

@@ -24,7 +24,7 @@ from sparse_index.plan.live import Live, observe_live, reasons_for_full, require
 from sparse_index.plan.live_types import begins_anew, live_types
 from sparse_index.plan.model import BuildKind, Counts, Part, Plan, RunRequest, ShardScan, save_plan
 from sparse_index.plan.sql import connect, copy_to
-from sparse_index.plan.widening import require_types_hold
+from sparse_index.plan.widening import widened_types
 from sparse_index.store import Store, build_folder, vectors_folder
 
 PART_ITEMS = 2_000
@@ -70,9 +70,10 @@ def plan_changes(
     fingerprint = resolve_fingerprint(cluster, config.encoder)
     schema_path = scans[0].shard.schema_path
     decided = load_schema(store, schema_path)
-    _require_types_hold(attempt, live, decided.schema)
     mapping = index_mapping(config, decided.schema)
-    reasons = reasons_for_full(cluster, config, request, live, fingerprint, mapping)
+    # Documents that keep their former form would stand beside others of the same column.
+    widened = _widened(attempt, live, decided.schema)
+    reasons = reasons_for_full(cluster, config, request, live, fingerprint, mapping) or widened
     inputs = Inputs(
         scans=[scan.manifest for scan in scans],
         live_manifest=live.manifest,
@@ -98,11 +99,12 @@ def plan_changes(
     return plan
 
 
-def _require_types_hold(attempt: _Attempt, live: Live, decided: pa.Schema) -> None:
+def _widened(attempt: _Attempt, live: Live, decided: pa.Schema) -> list[str]:
     config = attempt.config
     known = live_types(attempt.cluster, config, attempt.store, live, [Typed("the corpus", decided)])
-    if live.index is not None and known is not None and not begins_anew(config, attempt.request):
-        require_types_hold(attempt.cluster, config, live.index, known, decided)
+    if live.index is None or known is None or begins_anew(config, attempt.request):
+        return []
+    return widened_types(attempt.cluster, config, live.index, known, decided)
 
 
 def _newest_day(config: CorpusConfig, request: RunRequest, live: Live) -> date | None:

@@ -68,9 +68,15 @@ def _new_fields(cluster: Cluster, index: str, mapping: Json) -> list[str]:
     wanted: Json = mapping["properties"]
     new = sorted(name for name in wanted if name not in there)
     other = sorted(name for name in wanted if name in there and not _holds(there[name], wanted[name]))
-    changes = (f"'{name}' is {there[name].get('type')} there, now {wanted[name].get('type')}" for name in other)
+    changes = (f"'{name}' ({_change(there[name], wanted[name])})" for name in other)
     reasons = {"no such field": ", ".join(new), "a field otherwise": ", ".join(changes)}
     return [f"the live index has {reason}: {names}" for reason, names in reasons.items() if names]
+
+
+def _change(there: Json, wanted: Json) -> str:
+    """The first setting of a field that differs."""
+    key = next(key for key in wanted if not _holds(there, {key: wanted[key]}))
+    return f"{key} {there.get(key)}, now {wanted[key]}"
 
 
 def _holds(there: Json, wanted: Json) -> bool:

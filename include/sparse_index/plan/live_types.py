@@ -48,7 +48,8 @@ def live_types(
     except BuildError:
         kept = None
     if kept is not None and store.exists(kept):
-        return Typed(name, load_schema(store, kept).schema)
+        known = load_schema(store, kept)
+        return Typed(name, known.schema, known.valueless)
     return Typed(name, _by_mapping(_properties(cluster, live.index), files))
 
 
@@ -61,7 +62,7 @@ def _properties(cluster: Cluster, index: str) -> Json:
 def _by_mapping(properties: Json, files: Sequence[Typed]) -> pa.Schema:
     fields = []
     for name, field in properties.items():
-        kinds = {logical_type(file.schema.field(name).type) for file in files if name in file.schema.names}
+        kinds = {logical_type(each.type) for file in files for each in file.schema if each.name == name}
         kind = next((kind for kind in kinds if _field_type(kind) == _value_field(field)), None) or _coarse(field, kinds)
         if kind is not None:
             fields.append((name, kind))

@@ -1,4 +1,4 @@
-"""Whether the types decided for a run still suit the index that is live when it is planned."""
+"""Whether the types decided for a run still suit the index that is live when it is planned, and what they widen."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from sparse_index.errors import BuildError
 _EXACT = 2**53
 
 
-def require_types_hold(cluster: Cluster, config: CorpusConfig, index: str, known: Typed, decided: pa.Schema) -> None:
-    """`known`: the types of the live `index`. BuildError when `decided` does not hold them (another run was promoted since
-    it was made), or when the documents of a feed's earlier days could not be read in wider ones."""
-    former = {each.name: each.type for each in known.schema if each.name in decided.names}
+def widened_types(cluster: Cluster, config: CorpusConfig, index: str, known: Typed, decided: pa.Schema) -> list[str]:
+    """What becomes of the types of the live `index` (`known`), in words; empty when they stay.
+
+    BuildError when `decided` does not hold them (another run was promoted since it was made), or when the documents of a
+    feed's earlier days could not be read in wider ones.
+    """
+    former = {each.name: each.type for each in known.schema if _binds(known, each.name, decided)}
     wider = {
         name: (kind, decided.field(name).type) for name, kind in former.items() if kind != decided.field(name).type
     }
@@ -37,6 +40,11 @@ def require_types_hold(cluster: Cluster, config: CorpusConfig, index: str, known
             f"The documents of earlier days of the feed '{config.alias}' cannot be kept in wider types:{lines}\nWrite this day "
             "with the former types, or give the corpus a new alias and run its days again."
         )
+    return [f"'{name}' is {kind} in the live index and becomes {now}" for name, (kind, now) in wider.items()]
+
+
+def _binds(known: Typed, name: str, decided: pa.Schema) -> bool:
+    return name in decided.names and name not in known.valueless
 
 
 def _problems(
