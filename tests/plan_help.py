@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.rows import Document, Location, documents_at
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import TerminalError
@@ -146,6 +147,17 @@ def plan_shards(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list[Shar
 def schema_of(config: CorpusConfig, day: date = date(2026, 1, 2)) -> pa.Schema:
     """The types that a first run decides."""
     return load_schema(Store(config.store), plan_shards(config, day)[0].schema_path).schema
+
+
+def corpus_documents(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list[Document]:
+    """Every row of the corpus as it would be indexed."""
+    store = Store(config.store)
+    scans = [scan_shard(config, store, shard) for shard in plan_shards(config, day)]
+    rows = [item for scan in scans for item in store.read_table(scan.manifest).to_pylist()]
+    locations = [Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in rows]
+    found = list(documents_at(config, schema_of(config, day), locations, scans[0].shard.source_version))
+    assert [document.row_hash for document in found] == [item["row_hash"] for item in rows]
+    return found
 
 
 def planned(

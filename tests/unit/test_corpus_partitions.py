@@ -11,11 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from plan_help import config_at, plan_shards, planned, row, schema_of, write
+from plan_help import config_at, corpus_documents, plan_shards, planned, row, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.partitions import folder_values, inferred_types
-from sparse_index.corpus.rows import Document, Location, documents_at
-from sparse_index.corpus.scan import scan_shard
 from sparse_index.dead_letters import read_letters
 from sparse_index.errors import ConfigError, CorpusError
 from sparse_index.store import Store
@@ -24,19 +22,8 @@ DAY = date(2026, 1, 2)
 NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
-def documents(config: CorpusConfig, day: date = DAY) -> list[Document]:
-    """Every row of the corpus as it would be indexed."""
-    store = Store(config.store)
-    manifests = [scan_shard(config, store, shard).manifest for shard in plan_shards(config, day)]
-    rows = [item for path in manifests for item in store.read_table(path).to_pylist()]
-    locations = [Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in rows]
-    found = list(documents_at(config, schema_of(config, day), locations))
-    assert [document.row_hash for document in found] == [item["row_hash"] for item in rows]
-    return found
-
-
 def values_of(config: CorpusConfig, *names: str, day: date = DAY) -> list[tuple[Any, ...]]:
-    return [tuple(document.fields.get(name, "-") for name in names) for document in documents(config, day)]
+    return [tuple(document.fields.get(name, "-") for name in names) for document in corpus_documents(config, day)]
 
 
 def test_what_folders_say() -> None:
@@ -73,7 +60,7 @@ def test_partitions_are_columns_like_any_other(tmp_path: Path) -> None:
     write(corpus / "day=2026-01-01/city=New%20York/level=1", [row(1)])
     write(corpus / f"day=2026-01-02/city={NULL}/level=1.5", [row(2)])
     write(corpus / "day=2026-01-02/city=Köln/level=2", [row(3)])
-    found = {document.id: document for document in documents(config)}
+    found = {document.id: document for document in corpus_documents(config)}
     assert {name: str(found["d1"].fields[name]) for name in ("day", "city", "level", "price")} == {
         "day": "2026-01-01", "city": "New York", "level": "1.0", "price": "1"
     }  # fmt: skip
@@ -121,11 +108,11 @@ def test_a_key_that_is_also_a_column_must_agree(tmp_path: Path) -> None:
     (tmp_path / "corpus/day=2026-01-02").rename(tmp_path / "corpus/day=2026-01-03")
     said = r"day=2026-01-03/a\.parquet.*the folder says day=2026-01-03, and the file's own .* holds 2026-01-02"
     with pytest.raises(CorpusError, match=said):
-        documents(config)
+        corpus_documents(config)
     believed = config_at(tmp_path, source={"partitions": "ignore"}, store=str(tmp_path / "other"))
     assert values_of(believed, "day") == [("2026-01-01",), ("2026-01-02",)]
     unread = config_at(tmp_path, source={"columns": ["title"]})
-    assert len(documents(unread)) == 2
+    assert len(corpus_documents(unread)) == 2
 
 
 def test_only_folders_below_the_part_that_is_no_pattern_count(tmp_path: Path) -> None:

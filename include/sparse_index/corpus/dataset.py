@@ -25,8 +25,8 @@ _NO_LITERAL = re.compile(r"[*?\[]|\{data_date")
 
 @dataclass(frozen=True)
 class DataSet:
-    """`files`: sorted by address; `types`: of the partition columns; `table`: None for plain files; `notes`: what was left
-    out, in words."""
+    """`files`: sorted by address; `types`: of the columns that folders make; `table`: None for plain files; `notes`: what was
+    left out, in words."""
 
     files: list[DataFile]
     types: Mapping[str, pa.DataType]
@@ -39,13 +39,12 @@ class DataSet:
         return self.table.version if self.table is not None else None
 
     def columns_of(self, file: DataFile, own: pa.Schema) -> pa.Schema:
-        """The columns of a file: its own (those that the table has, of a table) and those of its partition."""
-        fields = list(own)
-        if self.table is not None:
-            require_same_fields(self.table.columns, own, file.uri)
-            fields = [each for each in own if each.name in self.table.columns.names]
-        partition = [pa.field(key, self.types[key]) for key in file.values if key not in own.names]
-        return pa.schema([*fields, *partition])
+        """The columns of a file: its own and those of its partition; of a table all that the table has, no others."""
+        if self.table is None:
+            partition = [pa.field(key, self.types[key]) for key in file.values if key not in own.names]
+            return pa.schema([*own, *partition])
+        require_same_fields(self.table.columns, own, file.uri)
+        return pa.schema([own.field(each.name) if each.name in own.names else each for each in self.table.columns])
 
 
 def data_set(
@@ -62,7 +61,7 @@ def data_set(
     table = _TABLES[source.format](uri, wanted)
     if not table.files:
         raise CorpusError(f"Version {table.version} of the table at {public_address(uri)} has no file. {remedy}")
-    return DataSet(table.files, {each.name: each.type for each in table.columns}, table)
+    return DataSet(table.files, {}, table)
 
 
 def _wanted(source: SourceConfig, day: date | None) -> Wanted:

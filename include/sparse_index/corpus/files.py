@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sparse_index.config.corpus import SourceConfig
 from sparse_index.corpus.dataset import DataSet, data_set
-from sparse_index.corpus.parquet import file_version, joint_version, parquet_file, require_no_encrypted_column
+from sparse_index.corpus.parquet import file_version, joint_version, parquet_file, require_plain
 from sparse_index.corpus.statistics import valueless
 from sparse_index.corpus.table import DataFile
 from sparse_index.errors import CorpusError
@@ -23,7 +23,7 @@ FOOTERS_AT_ONCE = 8
 @dataclass(frozen=True)
 class CorpusFile:
     """`version` changes with the content; `group_rows` are the rows of each row group, `schema` has its columns, those of
-    its partition too, `valueless` those of which the footer says that they hold nothing but null."""
+    its partition too, `valueless` are columns of which the footer says that they hold nothing but null."""
 
     uri: str
     version: str
@@ -76,7 +76,7 @@ def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
     uri = source.with_secret(file.uri)
     version = file_version(uri)
     with parquet_file(uri) as parquet:
-        require_no_encrypted_column(uri, parquet.metadata)
+        require_plain(uri, parquet.metadata)
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         columns = found.columns_of(file, parquet.schema_arrow)

@@ -24,7 +24,6 @@ from sparse_index.store import filesystem_at
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
 _MAGIC = b"PAR1"
-# A footer in plain text of a file with encrypted columns ends in a signature; then come its length and the magic.
 _SIGNATURE_BYTES = 28
 Int96Unit = Literal["us", "ns"]
 NO_RANGES = (
@@ -103,19 +102,6 @@ def _opened(filesystem: fsspec.AbstractFileSystem, path: str, int96_unit: Int96U
     )
 
 
-def require_no_encrypted_column(uri: str, metadata: pq.FileMetaData) -> None:
-    """CorpusError for a file whose footer can be read while some of its columns cannot: whoever asks Arrow about such a
-    column, of a name or a statistic, ends the process."""
-    filesystem, path = corpus_filesystem(uri)
-    with reading(uri), filesystem.open(path, "rb", cache_type="none") as file:
-        file.seek(-8, 2)
-        length = int.from_bytes(file.read(4), "little")
-    if length == metadata.serialized_size + _SIGNATURE_BYTES:
-        raise CorpusError(
-            f"{public_address(uri)} is encrypted (some columns are), and there is no key here. Write it without encryption."
-        )
-
-
 def _require_whole(filesystem: fsspec.AbstractFileSystem, path: str, place: str) -> None:
     """CorpusError in plain words for what cannot be opened because there is no whole file of Parquet."""
     if filesystem.isdir(path):
@@ -129,6 +115,21 @@ def _require_whole(filesystem: fsspec.AbstractFileSystem, path: str, place: str)
     ends = filesystem.cat_file(path, start=max(0, size - len(_MAGIC)), end=size) == _MAGIC
     if begins and not ends:
         raise CorpusError(f"{place} has no end: it is torn, or still being written. Wait, or replace it.")
+
+
+def require_plain(uri: str, metadata: pq.FileMetaData) -> None:
+    """CorpusError for a file with encrypted columns: Arrow opens it, and ends the process when it is asked about them.
+
+    Behind a footer that can be read such a file has the footer's signature, which its length tells.
+    """
+    filesystem, path = corpus_filesystem(uri)
+    with reading(uri):
+        size = filesystem.info(path)["size"]
+        end = filesystem.cat_file(path, start=size - len(_MAGIC) - 4, end=size)
+        if int.from_bytes(end[:4], "little") - metadata.serialized_size == _SIGNATURE_BYTES:
+            raise CorpusError(
+                f"{public_address(uri)} has columns that are encrypted, and there is no key here. Write it without encryption."
+            )
 
 
 @contextmanager
