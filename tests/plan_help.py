@@ -45,7 +45,7 @@ class FakeCluster:
         self.made.pop(path, None)
 
     def get(self, path: str, **_: object) -> dict[str, Any]:
-        answers: dict[str, Any] = self.made | {
+        answers: dict[str, Any] = {
             f"/{self.alias},{self.alias}--b*/_settings": {},
             "/_cluster/health/*": _HEALTH,
             "/": {"version": {"number": "3.6.0"}},
@@ -63,6 +63,7 @@ class FakeCluster:
                 f"/{self.live}/_settings": {self.live: {"settings": settings}},
                 f"/{self.live}/_stats/store": {"_all": {"primaries": size}},
             }
+        answers |= self.made
         if path not in answers:
             raise TerminalError(f"GET {path}: 404", 404)
         return answers[path]

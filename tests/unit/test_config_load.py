@@ -169,7 +169,7 @@ def test_what_editors_and_systems_leave_is_no_corpus(tmp_path) -> None:
 
 @pytest.fixture
 def opened(monkeypatch) -> list[str]:
-    """The names of the files that were read, in order."""
+    """The names of the files that were opened, in order."""
     names: list[str] = []
     open_ = Path.open
 
@@ -185,6 +185,7 @@ def test_each_file_is_opened_once_and_one_corpus_opens_its_own_only(write, tmp_p
     names = [f"c{number}" for number in range(9)]
     for name in names:
         write(GOOD.format(store="/s").replace("alias: tickets", f"alias: {name}"), f"{name}.yaml")
+    opened.clear()
     assert list(load_all(tmp_path, {})) == names
     assert sorted(opened) == [f"{name}.yaml" for name in names]
     opened.clear()
