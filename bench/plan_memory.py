@@ -1,12 +1,15 @@
-"""Time and peak memory of a plan over N rows: `python bench/plan_memory.py 100000 1000000`.
+"""Time and peak memory of a plan over N rows: `python bench/plan_memory.py 100000 1000000 --dead 10`.
 
-For each N a child process plans twice over synthetic manifests: a first full build, then a day on which 1 % of the
+For each N a child process plans three times over synthetic manifests: a first full build; a day on which 1 % of the
 texts and 1 % of the other fields changed, 1 % of the documents vanished and 1 % are new, the vectors of all others
-being in the store. It prints seconds, peak resident memory of the child (Linux: VmHWM) and the plan's numbers.
+being in the store, and with `--dead 10` ten times as many that no document has any more; and the same day in mode full,
+which looks for the vector of every document. It prints seconds, peak resident memory of the child (Linux: VmHWM) and the
+plan's numbers.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -22,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from plan_help import config_at, live_cluster, row, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.plan.changes import plan_changes
-from sparse_index.plan.model import Plan, RunRequest, Shard, ShardScan
+from sparse_index.plan.model import Mode, Plan, RunRequest, Shard, ShardScan
 from sparse_index.store import Store
 
+DEAD_FILE_ROWS = 1_000_000
 _MANIFEST = """
 COPY (SELECT 'doc-' || i AS id, 's3://bucket/corpus/part-' || lpad((i // 500000)::VARCHAR, 4, '0') || '.parquet' AS file,
         'version' AS file_version, ((i % 500000) // 50000)::INT AS row_group, (i % 50000)::INT AS row,
@@ -45,7 +49,14 @@ def scans(store: Store, rows: int, day: int) -> list[ShardScan]:
     return [ShardScan(shard=shard, manifest=path, rows=rows)]
 
 
-def add_vectors(store: Store, live: Plan) -> None:
+def add_vectors(store: Store, live: Plan, dead: int) -> None:
+    for first in range(0, dead, DEAD_FILE_ROWS):
+        with store.writing(f"vectors/{live.fingerprint}/20200101T000000-000000-p{first:010d}.parquet") as local:
+            rows = f"range({first}, {min(first + DEAD_FILE_ROWS, dead)}) numbers(i)"
+            duckdb.sql(
+                f"COPY (SELECT md5('dead' || i) AS text_hash, ['a'] AS tokens, [1.0::FLOAT] AS weights FROM {rows}) "
+                f"TO '{local}' (FORMAT parquet)"
+            )
     with store.writing(f"vectors/{live.fingerprint}/{live.build_id}-p00000.parquet") as local:
         source = store.full(live.manifest)
         duckdb.sql(
@@ -61,7 +72,7 @@ def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[S
         config,
         store,
         found,
-        RunRequest(run_id="bench", data_date=date(2026, 1, day)),
+        RunRequest(run_id="bench", data_date=date(2026, 1, day), mode=Mode.FULL if day == 3 else Mode.AUTO),
         now=datetime(2026, 1, day, tzinfo=UTC),
         token=f"00000{day}",
     )
@@ -79,7 +90,7 @@ def child(rows: int, folder: str, day: int) -> None:
     config = config_at(Path(folder))
     store = Store(config.store)
     plans = store.files("things/builds", "plan.json")
-    live = Plan.model_validate_json(store.read_bytes(plans[-1])) if plans else None
+    live = Plan.model_validate_json(store.read_bytes(plans[0])) if plans else None
     found = [ShardScan.model_validate(store.read_json(f"day{day}.json"))]
     plan = planned(config, store, live, found, day)
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -87,19 +98,21 @@ def child(rows: int, folder: str, day: int) -> None:
     print(f"         peak memory {int(peak) // 1024} MB, build {plan.build_id}, {rows:,} rows", flush=True)
 
 
-def measure(rows: int) -> None:
-    print(f"{rows:,} rows", flush=True)
+def measure(rows: int, dead: int) -> None:
+    print(f"{rows:,} rows, {dead:,} dead vectors", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         config = config_at(Path(folder))
         # The planner looks at the files for their columns only: their rows are in the manifests.
         write(Path(config.source.uri), [row(1)])
         store = Store(config.store)
-        for day in (1, 2):
-            store.write_json(f"day{day}.json", scans(store, rows, day)[0].model_dump(mode="json"))
+        for day in (1, 2, 3):
+            store.write_json(f"day{day}.json", scans(store, rows, min(day, 2))[0].model_dump(mode="json"))
             subprocess.run([sys.executable, __file__, "--child", str(rows), folder, str(day)], check=True)
             if day == 1:
                 add_vectors(
-                    store, Plan.model_validate_json(store.read_bytes(store.files("things/builds", "plan.json")[0]))
+                    store,
+                    Plan.model_validate_json(store.read_bytes(store.files("things/builds", "plan.json")[0])),
+                    dead,
                 )
 
 
@@ -107,5 +120,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
     else:
-        for size in sys.argv[1:] or ["100000", "1000000"]:
-            measure(int(size))
+        words = argparse.ArgumentParser()
+        words.add_argument("rows", type=int, nargs="*", default=[100_000, 1_000_000])
+        words.add_argument("--dead", type=int, default=0, help="dead vectors for each row")
+        options = words.parse_args()
+        for size in options.rows:
+            measure(size, options.dead * size)

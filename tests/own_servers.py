@@ -44,7 +44,7 @@ def discard_airflow(home: Path) -> None:
 def server_of_this_run(home: Path, profile: str) -> Iterator[LocalCluster]:
     """A server that is there inside the block. If it died meanwhile, the teardown fails with its last log lines."""
     with ended_with_this_process(home):
-        yield start(home, profile, quick_start=True)
+        yield start(home, profile, quick_start=True, settings={"path.repo": str(home / "snapshots")})
         died = lost(home)
         if died is not None:
             pytest.fail(died)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.rows import Document, Location, documents_at
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import TerminalError
@@ -34,9 +35,19 @@ class FakeCluster:
     index_bytes: int = 1_000_000
     free_bytes: int = 90 * GIB
     largest: float = 1.0
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def request(self, _method: str, path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
+        self.made = {path: {path[1:]: body}}
+        return {}
+
+    def delete(self, path: str) -> None:
+        self.made.pop(path, None)
 
     def get(self, path: str, **_: object) -> dict[str, Any]:
-        answers: dict[str, Any] = {
+        answers: dict[str, Any] = self.made | {
+            f"/{self.alias},{self.alias}--b*/_settings": {},
+            "/_cluster/health/*": _HEALTH,
             "/": {"version": {"number": "3.6.0"}},
             "/_cluster/settings": {"defaults": _DISK_SETTINGS},
             "/_nodes/stats/fs": {"nodes": {"n1": {"name": "n1", "roles": ["data"], "fs": {"total": self._disk()}}}},
@@ -47,6 +58,7 @@ class FakeCluster:
             size = {"store": {"size_in_bytes": self.index_bytes}}
             answers |= {
                 f"/{self.alias}/_alias": {self.live: {"aliases": {self.alias: {}}}},
+                f"/{self.live}": {self.live: {"mappings": mapping, "settings": settings}},
                 f"/{self.live}/_mapping": {self.live: {"mappings": mapping}},
                 f"/{self.live}/_settings": {self.live: {"settings": settings}},
                 f"/{self.live}/_stats/store": {"_all": {"primaries": size}},
@@ -55,7 +67,9 @@ class FakeCluster:
             raise TerminalError(f"GET {path}: 404", 404)
         return answers[path]
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        if body is None:
+            return {"template": {}} if "_simulate_index" in path else {}
         assert path == f"/{self.live}/_search"
         return {"aggregations": {name: {"value": self.largest} for name in body["aggs"]}}
 
@@ -63,6 +77,7 @@ class FakeCluster:
         return {"total_in_bytes": 100 * GIB, "available_in_bytes": self.free_bytes}
 
 
+_HEALTH = {"number_of_data_nodes": 1, "active_shards": 5, "initializing_shards": 0, "unassigned_shards": 0}
 _DISK_SETTINGS = {
     "cluster": {"routing": {"allocation": {"disk": {"threshold_enabled": "true", "watermark": {"high": "90%"}}}}}
 }
@@ -129,9 +144,20 @@ def plan_shards(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list[Shar
     return shards.plan_shards(FakeCluster(config.alias), config, Store(config.store), request)  # type: ignore[arg-type]
 
 
-def schema_of(config: CorpusConfig) -> pa.Schema:
+def schema_of(config: CorpusConfig, day: date = date(2026, 1, 2)) -> pa.Schema:
     """The types that a first run decides."""
-    return load_schema(Store(config.store), plan_shards(config)[0].schema_path).schema
+    return load_schema(Store(config.store), plan_shards(config, day)[0].schema_path).schema
+
+
+def corpus_documents(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list[Document]:
+    """Every row of the corpus as it would be indexed."""
+    store = Store(config.store)
+    scans = [scan_shard(config, store, shard) for shard in plan_shards(config, day)]
+    rows = [item for scan in scans for item in store.read_table(scan.manifest).to_pylist()]
+    locations = [Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in rows]
+    found = list(documents_at(config, schema_of(config, day), locations, scans[0].shard.source_version))
+    assert [document.row_hash for document in found] == [item["row_hash"] for item in rows]
+    return found
 
 
 def planned(

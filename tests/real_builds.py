@@ -103,7 +103,7 @@ def indexed(
     """The plan up to the last bulk request."""
     store = Store(config.store)
     make_vectors(store, plan, without, vector)
-    prepare_candidate(cluster, plan)
+    prepare_candidate(cluster, store, plan)
     for part in plan.index_parts:
         index_part(cluster, store, plan, part)
 
@@ -133,7 +133,7 @@ def undisturbed(cluster: Cluster, plan: Plan, model_id: str) -> dict[str, Row]:
     store = Store(plan.config.store)
     for part in plan.encode_parts:
         encode_part(cluster, store, plan, part, model_id, cores=2)
-    prepare_candidate(cluster, plan)
+    prepare_candidate(cluster, store, plan)
     for part in plan.index_parts:
         index_part(cluster, store, plan, part)
     closed(cluster, store, plan)

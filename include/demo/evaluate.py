@@ -23,7 +23,7 @@ from demo.judgements import (
 )
 from demo.metrics import mean, ndcg_at_k
 from demo.model_server import ML_SETTINGS, MODELS_DIR, deployed, encode_dense, encode_sparse, similarities
-from sparse_index.search import DEFAULT_ANALYZER
+from sparse_index.config.corpus import QueryConfig
 
 Clause = Mapping[str, Any]
 Ranker = Callable[[Query, Sequence[str]], list[str]]
@@ -142,8 +142,8 @@ def _rankers(
 
 
 def _own_words(client: OpenSearch, index: str, text: str) -> Mapping[str, float]:
-    """As `sparse_index.search` does without a model: the query's words, each with weight 1."""
-    analysed = client.indices.analyze(index=index, body={"analyzer": DEFAULT_ANALYZER, "text": text})
+    """As `sparse_index.search` does without a model and unless a corpus says otherwise: the query's words, each with weight 1."""
+    analysed = client.indices.analyze(index=index, body={"analyzer": QueryConfig().analyzer, "text": text})
     return Counter(token["token"] for token in analysed["tokens"])
 
 

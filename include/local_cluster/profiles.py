@@ -97,6 +97,8 @@ _PLAIN = Profile(
         "org.opensearch:opensearch-plugin-classloader:3.6.0",
         "org.opensearch:opensearch-agent-bootstrap:3.6.0",
         "org.apache.logging.log4j:log4j-core:2.25.3",
+        # ML Commons encrypts a connector's credential with it, and expects it in the server; without it the server dies.
+        "org.bouncycastle:bc-fips:2.1.2",
     ),
     boot_libraries=_THAI_LIBRARIES,
     modules=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from sparse_index.errors import TransientError
+from sparse_index.errors import ConfigError, TransientError
 from sparse_index.http_errors import translate
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,10 @@ POOL_SIZE = 32
 
 @dataclass(frozen=True)
 class ConnectionSettings:
-    """Where the cluster is and how to prove who we are. TLS is on and verified unless said otherwise."""
+    """Where the cluster is and how to prove who we are. TLS is on and verified unless said otherwise.
+
+    `path_prefix`: what a proxy in front of it wants before every path, without slashes at its ends.
+    """
 
     host: str
     port: int = 9200
@@ -51,11 +55,12 @@ class ConnectionSettings:
     client_cert: str | None = None
     client_key: str | None = None
     timeout_s: float = 60.0
+    path_prefix: str = ""
 
     def client_arguments(self) -> dict[str, Any]:
         """Keyword arguments for the sync and the async client alike; neither retries by itself."""
         arguments: dict[str, Any] = {
-            "hosts": [{"host": self.host, "port": self.port}],
+            "hosts": [self._host()],
             "use_ssl": self.use_ssl,
             "timeout": self.timeout_s,
             "max_retries": 0,
@@ -63,16 +68,34 @@ class ConnectionSettings:
             "pool_maxsize": POOL_SIZE,
         }
         if self.username is not None:
-            arguments["http_auth"] = (self.username, self.password or "")
+            arguments["headers"] = {"authorization": basic_authorization(self.username, self.password or "")}
         if self.use_ssl:
             arguments |= self._tls_arguments()
         return arguments
+
+    def _host(self) -> dict[str, Any]:
+        prefix = {"url_prefix": self.path_prefix} if self.path_prefix else {}
+        return {"host": self.host, "port": self.port} | prefix
 
     def _tls_arguments(self) -> dict[str, Any]:
         optional = {"ca_certs": self.ca_certs, "client_cert": self.client_cert, "client_key": self.client_key}
         given = {name: value for name, value in optional.items() if value is not None}
         # Whoever switches verification off has said so in so many words; a warning for every request hides others.
         return {"verify_certs": self.verify_certs, "ssl_show_warn": False} | given
+
+
+def basic_authorization(username: str, password: str) -> str:
+    """The header of RFC 7617 in UTF-8. The client's own `http_auth` writes Latin-1, which OpenSearch does not read.
+
+    ConfigError for a name with a colon: a server takes what follows it for the password.
+    """
+    if ":" in username:
+        raise ConfigError(
+            f"User name '{username}' cannot be used: what follows its colon would count as the password. Rename the user."
+        )
+    # A password that came from the environment may hold bytes that are no UTF-8; they are sent as they are.
+    login = f"{username}:{password}".encode(errors="surrogateescape")
+    return f"Basic {b64encode(login).decode()}"
 
 
 @contextmanager
@@ -162,3 +185,12 @@ class AsyncCluster:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings by their full names: `{"index": {"codec": "default"}}` is `{"index.codec": "default"}`."""
+    names: dict[str, str] = {}
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        names |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
+    return names

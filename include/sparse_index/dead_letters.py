@@ -114,12 +114,15 @@ def _letter(row: dict[str, Any]) -> DeadLetter:
     return DeadLetter(place=place, **row)
 
 
-def with_sources(letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
+def with_sources(plan: Plan, letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
     """The letters with `source` read from the corpus again, all columns: they are few, and so no stage has to carry
     whole rows about. Bytes are written in base64."""
     ordered = sorted((letter for letter in letters if letter.place.file), key=_order)
     yield from (letter for letter in letters if not letter.place.file)
-    rows = source_rows_at(_location(letter.place) for letter in ordered)
+    if not ordered:
+        return
+    locations = (_location(letter.place) for letter in ordered)
+    rows = source_rows_at(plan.config, locations, plan.source_version)
     for letter, row in zip(ordered, rows, strict=True):
         yield replace(letter, source=orjson.dumps(row, default=_readable).decode())
 

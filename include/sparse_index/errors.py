@@ -18,16 +18,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from sparse_index.addresses import hide_secrets
+
 
 class SparseIndexError(Exception):
     """Root of the tree; catch this to catch everything this package raises on purpose.
 
-    `status` is the HTTP status where there was one, `reason` the server's own error type.
+    `status` is the HTTP status where there was one, `reason` the server's own error type. An address in the message loses
+    its secrets, whoever wrote the message.
     """
 
     def __init__(self, message: str, status: int | None = None, reason: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = hide_secrets(message)
+        super().__init__(self.message)
         self.status = status
         self.reason = reason
 

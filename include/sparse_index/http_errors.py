@@ -18,6 +18,8 @@ from sparse_index.errors import (
 _UNAVAILABLE = frozenset({502, 503, 504})
 # A server that has just started answers so for a shard that it is still recovering, with 404 of all things.
 _RECOVERING = ("illegal_index_shard_state_exception", "index_shard_", "shard_not_found_exception")
+# Not a fault of ours: an index that a snapshot copies is deleted or closed when that has ended. Answered with 400.
+SNAPSHOT_RUNS = "snapshot_in_progress_exception"
 _PERMISSIONS = re.compile(r"no permissions for \[(?P<names>(?:[^\[\]]|\[[^\]]*\])+)\]")
 # Where OpenSearch hides a missing permission behind something else: text of the answer -> the permission.
 _HIDDEN = {"Failed to get ML node level profile": "cluster:admin/opensearch/ml/profile/nodes"}
@@ -52,7 +54,7 @@ def _from_status(error: client_errors.TransportError, status: int, what: str) ->
         )
     if status == 429:
         return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
-    if status in _UNAVAILABLE or reason.startswith(_RECOVERING):
+    if status in _UNAVAILABLE or reason.startswith((*_RECOVERING, SNAPSHOT_RUNS)):
         return UnavailableError(f"{what}: the cluster is not ready ({status}): {reason}.", status, reason)
     return TerminalError(f"{what}: refused with {status}: {reason}", status, reason)
 
@@ -68,10 +70,18 @@ def _unhidden(reason: str) -> str:
 
 
 def reason_of(info: Any) -> str:
-    """ "type: reason" of an OpenSearch error body; an empty text when there is none (HEAD, proxies)."""
+    """ "type: reason" of an OpenSearch error body, and the last of its causes where it names any; an empty text when there
+    is none (HEAD, proxies)."""
     cause = info.get("error", info) if isinstance(info, dict) else info
     if isinstance(cause, dict):
         roots = cause.get("root_cause") or [cause]
-        parts = (str(roots[0].get(key, "")) for key in ("type", "reason"))
-        return ": ".join(part for part in parts if part)
+        parts = [str(roots[0].get(key, "")) for key in ("type", "reason")]
+        return ": ".join(part for part in dict.fromkeys([*parts, _last_cause(cause)]) if part)
     return str(cause or "")
+
+
+def _last_cause(cause: dict[str, Any]) -> str:
+    inner = cause.get("caused_by")
+    if not isinstance(inner, dict):
+        return ""
+    return _last_cause(inner) or str(inner.get("reason") or "")

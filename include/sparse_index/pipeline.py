@@ -24,33 +24,37 @@ from sparse_index.index.reconcile import reconcile
 from sparse_index.ml import commons
 from sparse_index.ml.cores import ml_cores
 from sparse_index.ml.waits import wait_for, wait_until
+from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
-from sparse_index.plan.model import Plan, RunRequest
+from sparse_index.plan.model import Plan, RunRequest, ShardScan
 from sparse_index.plan.shards import plan_shards
 from sparse_index.preflight import preflight
 from sparse_index.progress import Report, silent
 from sparse_index.receipt import Ending, Outcome, write_receipt
-from sparse_index.store import Store
+from sparse_index.sign_of_life import sign_of_life
+from sparse_index.store import Store, build_folder
 
 Clock = Callable[[], float]
 
 
 @dataclass
 class Stages:
-    """Seconds of each stage that ended, in order; what a failed one said; what could not be tidied up."""
+    """Seconds of each stage that ended, in order; what a failed one said; what could not be tidied up; cluster settings
+    before this run changed them."""
 
     clock: Clock = time.monotonic
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     untidy: list[str] = field(default_factory=list)
+    former_settings: Mapping[str, str | None] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         started = self.clock()
         try:
             yield
-        except SparseIndexError as error:
-            self.failures[name] = error.message
+        except (SparseIndexError, KeyboardInterrupt) as error:
+            self.failures[name] = str(error) or "interrupted"
             raise
         self.seconds[name] = round(self.clock() - started, 3)
 
@@ -67,32 +71,59 @@ def make_plan(
     cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
 ) -> Plan:
     """Scan the corpus and plan; nothing is written to the cluster."""
-    shards = plan_shards(cluster, config, store, request)
-    scans = [scan_shard(config, store, shard, report) for shard in shards]
+    scans = _scan(cluster, config, store, request, report)
     now, token = datetime.now(UTC), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)
 
 
+def plan_only(
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
+) -> Plan:
+    """`make_plan` for a person who reads it: a build that ends with its plan, and leaves a receipt like any other."""
+    return _build(cluster, config, store, request, Stages(), report).plan
+
+
 def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent) -> Run:
-    """From corpus to promoted index. Whatever happens, the model is removed and a receipt is written."""
+    """From corpus to promoted index. Whatever happens, the model is removed and a receipt is written; a kill leaves a sign
+    of life that ends, by which the next run's preflight knows what to remove."""
     stages = Stages()
     with stages.timed("preflight"):
         checked = preflight(cluster, config, store)
-    with stages.timed("plan"):
-        plan = make_plan(cluster, config, store, request, report)
-    outcome: Outcome = "failed"
-    try:
-        if plan.builds:
-            _encode(cluster, store, plan, stages, report)
-            outcome = _index(cluster, store, plan, stages, report)
-        else:
-            outcome = plan.outcome_when_idle
-    finally:
-        receipt = write_receipt(store, plan, _ending(cluster, plan, outcome, stages, checked.former_settings))
+    stages.untidy += checked.left
+    stages.former_settings = checked.former_settings
+    return _build(cluster, config, store, request, stages, report)
+
+
+def _scan(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report) -> list[ShardScan]:
+    shards = plan_shards(cluster, config, store, request)
+    return [scan_shard(config, store, shard, report) for shard in shards]
+
+
+def _build(
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, stages: Stages, report: Report
+) -> Run:
+    with stages.timed("scan"):
+        scans = _scan(cluster, config, store, request, report)
+    now, token = datetime.now(UTC), uuid.uuid4().hex
+    with sign_of_life(store, build_folder(config.alias, new_build_id(now, token))):
+        with stages.timed("plan"):
+            plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
+        outcome: Outcome = "failed"
+        try:
+            outcome = _carry_out(cluster, store, plan, stages, report)
+        finally:
+            receipt = write_receipt(store, plan, _ending(cluster, plan, outcome, stages))
     return Run(plan, receipt)
 
 
-def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages, former: Mapping[str, str | None]) -> Ending:
+def _carry_out(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
+    if not plan.builds:
+        return plan.outcome_when_idle
+    _encode(cluster, store, plan, stages, report)
+    return _index(cluster, store, plan, stages, report)
+
+
+def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> Ending:
     """Never fails for the cluster's sake: it would hide why the run failed."""
     try:
         live = observe_alias(cluster, plan.alias).index
@@ -106,7 +137,7 @@ def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages, form
         untidy=stages.untidy,
         failures=stages.failures,
         stage_seconds=stages.seconds,
-        former_settings=former,
+        former_settings=stages.former_settings,
     )
 
 
@@ -149,7 +180,7 @@ def deployed_model(cluster: Cluster, plan: Plan) -> str:
 
 def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
     with stages.timed("prepare_candidate"):
-        prepare_candidate(cluster, plan)
+        prepare_candidate(cluster, store, plan)
     with stages.timed("index"):
         for part in plan.index_parts:
             index_part(cluster, store, plan, part, report=report)
@@ -162,5 +193,5 @@ def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: R
     with stages.timed("promote"):
         promote(cluster, plan, now=datetime.now(UTC))
     with stages.timed("retire"):
-        retire(cluster, plan.config)
+        stages.untidy += retire(cluster, plan.config).left
     return "promoted"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from sparse_index.encode.part import encode_report
+from sparse_index.errors import BuildError
 from sparse_index.index.gate import GateReport, gate_report
 from sparse_index.index.part import index_report
 from sparse_index.index.reconcile import Books, books_report
 from sparse_index.plan.model import Plan
-from sparse_index.store import Store
+from sparse_index.store import Store, builds_folder
 
+LATEST = "latest"
+SHOWN = 5
 Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "failed"]
 
 
@@ -74,6 +77,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "candidate": plan.candidate if plan.builds else None,
         "former": plan.live_index,
         "fingerprint": plan.fingerprint,
+        "source_version": plan.source_version,
         "created_at": plan.created_at.isoformat(),
         "ended_at": ending.at.isoformat(),
         "planned": plan.counts.model_dump(),
@@ -84,6 +88,30 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "stage_seconds": dict(ending.stage_seconds),
         "former_settings": dict(ending.former_settings),
     }
+
+
+def saved_receipt(store: Store, alias: str, build: str = LATEST) -> tuple[str, dict[str, Any]]:
+    """(Path, content) of a build's receipt, or of the newest build that has one; BuildError where there is none."""
+    paths = store.files(builds_folder(alias), "/receipt.json")
+    wanted = [path for path in paths if build in (LATEST, path.split("/")[-2])]
+    if not wanted:
+        there = ", ".join(path.split("/")[-2] for path in reversed(paths[-SHOWN:])) or "none"
+        raise BuildError(f"'{alias}' has no receipt of build {build!r} in the store. The newest receipts: {there}.")
+    return wanted[-1], store.read_json(wanted[-1])
+
+
+def receipt_lines(content: Mapping[str, Any]) -> Iterator[str]:
+    """A receipt in words, whatever version wrote it: the sentence first, then each field that says something."""
+    yield str(content.get("summary", ""))
+    for name, value in content.items():
+        if name != "summary" and value not in (None, [], {}, ""):
+            yield f"  {name.replace('_', ' '):<17}{_in_words(value)}"
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_in_words(item)}" for name, item in value.items())
+    return "; ".join(map(_in_words, value)) if isinstance(value, list) else str(value)
 
 
 def _content(report: Books | GateReport | None) -> dict[str, Any] | None:

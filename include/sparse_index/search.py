@@ -5,7 +5,7 @@ Where the query's tokens come from:
     model      a deployed sparse model encodes the query, as it encoded the documents
     analyzer   the query's own words, each with weight 1: the documents' expansions do the work. Right for doc-only
                models and for the demo models, whose vocabulary is words. A model with word pieces needs its own
-               tokenizer as the analyzer (ML Commons brings `bert-uncased` from 3.1 on)
+               tokenizer as the analyzer (ML Commons brings `bert-uncased` from 3.1 on): the corpus declares it
     tokens     the caller brings them
 
 A daily run deletes its model, so without a shared model `analyzer` is the mode that always works.
@@ -20,10 +20,9 @@ from typing import Any
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.encode.vectors import parse_answer
-from sparse_index.errors import ConfigError
+from sparse_index.encode.vectors import Refused, parse_answer
+from sparse_index.errors import ConfigError, ModelError
 
-DEFAULT_ANALYZER = "standard"
 _MARKED = re.compile(r"<em>(.*?)</em>")
 _WORD = re.compile(r"\w+")
 
@@ -71,12 +70,13 @@ def search(
     size: int = 5,
     query_tokens: Mapping[str, float] | None = None,
     model_id: str | None = None,
-    analyzer: str = DEFAULT_ANALYZER,
+    analyzer: str | None = None,
     index: str | None = None,
 ) -> SearchResults:
-    """Ask the alias (or `index`) both ways. `query_tokens` win over `model_id`, which wins over `analyzer`."""
+    """Ask the alias (or `index`) both ways. `query_tokens` win over `model_id`, which wins over `analyzer` (None: the one
+    that the corpus declares)."""
     target = index or config.alias
-    tokens = _tokens(cluster, target, query, query_tokens, model_id, analyzer)
+    tokens = _tokens(cluster, target, query, query_tokens, model_id, analyzer or config.query.analyzer)
     return SearchResults(
         query=query,
         tokens=tokens,
@@ -103,7 +103,10 @@ def _tokens(
 def model_tokens(cluster: Cluster, model_id: str, query: str) -> dict[str, float]:
     """Weights > 0 that the deployed model `model_id` gives the query's tokens."""
     answer = cluster.post(f"/_plugins/_ml/_predict/sparse_encoding/{model_id}", {"text_docs": [query]}, retry=False)
-    return {token: weight for token, weight in parse_answer(answer, 1)[0].items() if weight > 0}
+    (weights,) = parse_answer(answer, 1)
+    if isinstance(weights, Refused):
+        raise ModelError(f"Model {model_id} does not encode the query: {weights.reason}.")
+    return {token: weight for token, weight in weights.items() if weight > 0}
 
 
 def analyzer_tokens(cluster: Cluster, index: str, query: str, analyzer: str) -> dict[str, float]:

@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from sparse_index.addresses import showable
 from sparse_index.errors import ConfigError
 
 VECTORS = "vectors"
@@ -59,6 +60,11 @@ class Store:
         self.root_uri = root_uri
         # A kept listing would hide what other workers write and delete.
         self.filesystem, self._root = filesystem_at(root_uri, use_listings_cache=False)
+        if "\\" in self._root and set(self._root) & set("*?["):
+            raise ConfigError(
+                f"The store {root_uri} has a backslash and one of * ? [ in its address: no file in it could be named to DuckDB. "
+                "Take one of them out."
+            )
 
     @property
     def is_local(self) -> bool:
@@ -117,6 +123,11 @@ class Store:
         with self._parquet(path) as parquet:
             return parquet.read(columns=columns, use_threads=False)
 
+    def footer(self, path: str) -> dict[str, str]:
+        """What the writer of a Parquet file said about it."""
+        with self._parquet(path) as parquet:
+            return {name.decode(): value.decode() for name, value in (parquet.metadata.metadata or {}).items()}
+
     def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a Parquet file, at most `rows` at a time."""
         with self._parquet(path) as parquet:
@@ -158,7 +169,7 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
     except (ImportError, ValueError) as error:
         raise ConfigError(
             f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
-        ) from error
+        ) from showable(error)
     return filesystem, str(path)
 
 

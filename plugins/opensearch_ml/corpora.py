@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sparse_index
-from sparse_index.config.load import corpus_files, load_corpus
+from sparse_index.config.airflow_rules import corpus_name_problem
+from sparse_index.config.load import BrokenCorpus, corpus_files, load_all, load_named
+from sparse_index.errors import ConfigError
 
 if TYPE_CHECKING:
     from sparse_index.config.corpus import CorpusConfig
@@ -22,9 +25,25 @@ def corpora_folder() -> Path:
 
 
 def corpus_names() -> list[str]:
-    return [path.stem for path in corpus_files(corpora_folder())]
+    """The names that a DAG id can have, by their files' names alone."""
+    names = (path.stem for path in corpus_files(corpora_folder()))
+    return sorted({name for name in names if corpus_name_problem(name) is None})
+
+
+def corpora(wanted: Callable[[str], bool] | None = None) -> Iterator[tuple[str, CorpusConfig | BrokenCorpus]]:
+    """Each corpus and what its file says, every file read once; only the files of the `wanted` names are opened."""
+    folder = corpora_folder()
+    if wanted is None:
+        yield from load_all(folder).items()
+        return
+    for name in sorted({path.stem for path in corpus_files(folder)}):
+        if wanted(name):
+            yield name, load_named(folder, name)
 
 
 def corpus_config(name: str) -> CorpusConfig:
-    """The configuration of corpus `name`; raises `ConfigError` that lists all problems of its file."""
-    return load_corpus(corpora_folder() / f"{name}.yaml")
+    """The configuration of corpus `name`, whose file alone is read; raises `ConfigError` that lists all its problems."""
+    found = load_named(corpora_folder(), name)
+    if isinstance(found, BrokenCorpus):
+        raise ConfigError(found.problems)
+    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from opensearch_ml.corpora import corpus_config, corpus_names
+from opensearch_ml.corpora import corpora
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.params import trigger_form
 from opensearch_ml.schedules import schedule_of
-from sparse_index.errors import ConfigError
+from sparse_index.config.airflow_rules import corpus_name_problem
+from sparse_index.config.load import BrokenCorpus
 
 if TYPE_CHECKING:
     from sparse_index.config.corpus import CorpusConfig
@@ -44,6 +47,14 @@ def dag_id(corpus: str) -> str:
     return f"{PREFIX}{corpus}"
 
 
+def broken_dag_id(corpus: str) -> str:
+    """The corpus's own id where Airflow takes it; else one made safe, that no corpus and no other file can have."""
+    if corpus_name_problem(corpus) is None:
+        return dag_id(corpus)
+    digest = hashlib.sha256(corpus.encode(errors="surrogateescape")).hexdigest()[:8]
+    return operations_dag_id(f"broken__{re.sub(r'[^0-9A-Za-z.-]+', '_', corpus)[:100]}__{digest}")
+
+
 def operations_dag_id(name: str) -> str:
     """One underscore less than a corpus's, so that no corpus can have it."""
     return f"sparse_index_{name}"
@@ -59,20 +70,22 @@ def janitor_cleans() -> bool:
 
 def corpus_dags(wire: Callable[[str, CorpusConfig], None], doc: str) -> Iterator[DAG]:
     """The DAG of every corpus file, or the one that Airflow is asking for; `wire` adds the tasks."""
-    wanted = get_parsing_context().dag_id
-    for corpus in corpus_names():
-        if wanted in (None, dag_id(corpus)):
-            yield _corpus_dag(corpus, wire, doc)
+    asked = get_parsing_context().dag_id
+    wanted = None if asked is None else lambda corpus: asked in (dag_id(corpus), broken_dag_id(corpus))
+    for corpus, found in corpora(wanted):
+        yield _corpus_dag(corpus, found, wire, doc)
 
 
-def _corpus_dag(corpus: str, wire: Callable[[str, CorpusConfig], None], doc: str) -> DAG:
+def _corpus_dag(
+    corpus: str, found: CorpusConfig | BrokenCorpus, wire: Callable[[str, CorpusConfig], None], doc: str
+) -> DAG:
+    if isinstance(found, BrokenCorpus):
+        return _broken_dag(corpus, found.problems)
     try:
-        config = corpus_config(corpus)
-        dag = _dag(corpus, config, doc)
-    except ConfigError as error:
-        return _broken_dag(corpus, str(error))
-    with dag:
-        wire(corpus, config)
+        with _dag(corpus, found, doc) as dag:
+            wire(corpus, found)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the DAGs of the other corpora must not go with it
+        return _broken_dag(corpus, f"Airflow made no DAG of it: {type(error).__name__}: {error}")
     return dag
 
 
@@ -84,6 +97,7 @@ def _dag(corpus: str, config: CorpusConfig, doc: str) -> DAG:
         schedule=schedule_of(config),
         start_date=_START,
         catchup=False,
+        auto_register=False,  # else one that breaks half-way would be there beside the one that says why
         is_paused_upon_creation=UNPAUSED_VARIABLE not in os.environ,
         tags=[TAG, *config.tags],
         params=trigger_form(),
@@ -118,12 +132,13 @@ class BrokenCorpusOperator(BaseOperator):
 
 
 def _broken_dag(corpus: str, problems: str) -> DAG:
+    said = problems.encode(errors="backslashreplace").decode().replace("\0", "\\0")
     with DAG(
-        dag_id(corpus),
-        description=f"The configuration file of corpus '{corpus}' cannot be used",
-        doc_md=f"# Configuration broken\n```\n{problems}\n```\nCorrect the file; this DAG is replaced by itself.",
+        broken_dag_id(corpus),
+        description=f"The configuration file of corpus {corpus!a} cannot be used",
+        doc_md=f"# Configuration broken\n```\n{said}\n```\nCorrect the file; this DAG is replaced by itself.",
         schedule=None,
         tags=[TAG, BROKEN_TAG],
     ) as dag:
-        BrokenCorpusOperator(task_id="read_configuration", problems=problems)
+        BrokenCorpusOperator(task_id="read_configuration", problems=said)
     return dag

@@ -43,7 +43,7 @@ def test_one_poisoned_document_is_one_dead_letter(
             Cluster.connect(proxy.settings), store, plan, plan.encode_parts[0], model_id, cores=2, sleep=lambda _: None
         )
         assert (result.encoded, result.dead_letters) == (COUNT - 1, 1)
-        prepare_candidate(plain_cluster, plan)
+        prepare_candidate(plain_cluster, store, plan)
         for part in plan.index_parts:
             index_part(plain_cluster, store, plan, part)
         assert closed(plain_cluster, store, plan).dead_letters == 1
@@ -67,7 +67,7 @@ def test_a_corpus_replaced_between_plan_and_index_is_noticed(
         write_corpus(config, [row | {"stock": 1} for row in rows(COUNT)])
         second = planned(plain_cluster, config)
         assert second.kind is BuildKind.DELTA
-        prepare_candidate(plain_cluster, second)
+        prepare_candidate(plain_cluster, store, second)
         replacement = [row | {"stock": 2} for row in rows(COUNT)]
         write_corpus(config, replacement)
         with pytest.raises(CorpusError, match="Trigger a new run"):

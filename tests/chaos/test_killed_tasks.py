@@ -82,7 +82,7 @@ def test_killed_tasks_lose_nothing(
         line.result = "the same vectors as an undisturbed run"
 
     with chaos_table.line("SIGKILL of the index task at a random moment", KILLS) as line:
-        prepare_candidate(plain_cluster, plan)
+        prepare_candidate(plain_cluster, store, plan)
         killer = Killer(proxy, dice("index"))
         while killer.left:
             for part in plan.index_parts:

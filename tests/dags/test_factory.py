@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.base import TimeRestriction
 
 from dag_help import load_dags
-from opensearch_ml.factory import PREFIX
+from opensearch_ml import factory
+from opensearch_ml.corpora import corpus_config
+from opensearch_ml.factory import PREFIX, BrokenCorpusOperator
 
 BROKEN = """
 alias: My--Alias
@@ -61,13 +67,138 @@ def test_only_the_dag_that_a_task_needs_is_built(corpora, monkeypatch) -> None:
     assert {dag_id for dag_id in load_dags() if dag_id.startswith(PREFIX)} == {"sparse_index__good"}
 
 
-@pytest.mark.parametrize("schedule", ["nonsense", "0 25 * * *", "@once", "@continuous"])
-def test_a_schedule_that_airflow_cannot_read_breaks_only_its_own_dag(corpora, schedule) -> None:
-    good = (corpora / "good.yaml").read_text()
-    (corpora / "bad.yaml").write_text(good.replace("alias: tickets", "alias: other") + f"\nschedule: '{schedule}'\n")
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("schedule", "nonsense", "'nonsense' is neither cron text nor a preset"),
+        ("schedule", "0 25 * * *", "'0 25 * * *' is neither cron text nor a preset"),
+        ("schedule", "", "'' is neither cron text nor a preset"),
+        ("schedule", "None", "write null (without quotes) to run by hand only"),
+        ("schedule", "@once", "'@once' names no times"),
+        ("schedule", "@continuous", "'@continuous' names no times"),
+        ("schedule", "0 0 3 * * *", "has more than the five fields"),
+        ("schedule", "0 0 30 2 *", "names a day that no month has"),
+        ("schedule", "0 0 31 4,6 *", "names a day that no month has"),
+        ("tags", ["t" * 101], "tags.0: String should have at most 100 characters"),
+        ("owner", "o" * 501, "owner: String should have at most 500 characters"),
+        ("connection", "my conn/é", "'my conn/é' is no id of an Airflow connection"),
+        ("connection", "", "'' is no id of an Airflow connection"),
+        ("description", "NUL \0", "has a character that no database stores"),
+        ("description", "half \ud83d", "is not YAML"),
+        ("schedule", "0,30 " * 50, "schedule: String should have at most 150 characters"),
+    ],
+)
+def test_a_value_that_airflow_refuses_breaks_only_its_own_dag(corpora, key, value, words) -> None:
+    good = (corpora / "good.yaml").read_text().replace("alias: tickets", "alias: other")
+    (corpora / "bad.yaml").write_text("\n".join(line for line in good.splitlines() if not line.startswith(f"{key}:")))
+    with (corpora / "bad.yaml").open("a") as file:
+        file.write(f"\n{key}: {json.dumps(value)}\n")
     dags = load_dags()
     assert "broken" not in dags["sparse_index__good"].tags
-    assert f"'{schedule}' is neither cron text nor a preset" in dags["sparse_index__bad"].tasks[0].problems
+    assert words in dags["sparse_index__bad"].tasks[0].problems
+    serialized(dags)
+
+
+# A corpus file's name as bytes, and whether Airflow takes it.
+NAMES = {
+    "my corpus": False,
+    "a&b": False,
+    "a_b": True,
+    "a'b": False,
+    "a%b": False,
+    "tickets#1": False,
+    "{{x}}": False,
+    "Verträge (alt)": False,
+    "köln": True,
+    "日本": True,
+    "contracts.prod": True,
+    "line\nbreak": False,
+    "ends\n": False,
+    "x" * 236: True,
+    "x" * 237: False,
+    os.fsdecode(b"latin-\xfc"): False,
+}
+
+
+def test_names_that_airflow_refuses_break_only_their_own_dags_under_safe_ids(corpora) -> None:
+    good = (corpora / "good.yaml").read_text()
+    for number, name in enumerate(NAMES):
+        (corpora / f"{name}.yaml").write_text(good.replace("alias: tickets", f"alias: other-{number}"))
+    dags = {dag_id: dag for dag_id, dag in load_dags().items() if "operations" not in dag.tags}
+    broken = {dag_id for dag_id, dag in dags.items() if "broken" in dag.tags}
+    assert dags.keys() - broken == {
+        "sparse_index__good",
+        *(f"{PREFIX}{name}" for name, takes in NAMES.items() if takes),
+    }
+    assert len(broken) == list(NAMES.values()).count(False)
+    for dag_id in broken:
+        assert re.fullmatch(r"sparse_index_broken__[0-9A-Za-z._-]{1,120}", dag_id)
+        assert "rename the file" in dags[dag_id].tasks[0].problems
+    serialized(dags)
+
+
+def test_a_broken_dag_is_found_again_by_its_safe_id(corpora, monkeypatch) -> None:
+    (corpora / "my corpus.yaml").write_text((corpora / "good.yaml").read_text())
+    (safe,) = (dag_id for dag_id in load_dags() if dag_id.startswith("sparse_index_broken__"))
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", safe)
+    assert safe in load_dags()
+
+
+def test_the_forms_offer_only_corpora_that_have_a_dag(corpora) -> None:
+    for name in ("my corpus", os.fsdecode(b"latin-\xfc")):
+        (corpora / f"{name}.yaml").write_text("alias: other")
+    (corpora / "other.yml").write_text("alias: other")
+    for name in ("rollback", "redrive"):
+        assert load_dags()[f"sparse_index_{name}"].params.get_param("corpus").schema["enum"] == ["good", "other"]
+
+
+def test_whatever_breaks_while_a_dag_is_made_breaks_that_dag_alone(corpora, monkeypatch) -> None:
+    shutil.copy(corpora / "good.yaml", corpora / "odd.yaml")
+    (corpora / "odd.yaml").write_text((corpora / "good.yaml").read_text().replace("alias: tickets", "alias: odd"))
+    made = factory._dag
+
+    def half_made(corpus, config, doc):
+        dag = made(corpus, config, doc)
+        if corpus == "odd":
+            dag.add_task(BrokenCorpusOperator(task_id="preflight", problems=""))  # a second one of that id is refused
+        return dag
+
+    monkeypatch.setattr(factory, "_dag", half_made)
+    dags = load_dags()
+    assert "broken" not in dags["sparse_index__good"].tags
+    assert "DuplicateTaskIdFound" in dags["sparse_index__odd"].tasks[0].problems
+
+
+def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(corpora, monkeypatch) -> None:
+    names = [f"c{number}" for number in range(12)]
+    good = (corpora / "good.yaml").read_text()
+    for name in names:
+        (corpora / f"{name}.yaml").write_text(good.replace("alias: tickets", f"alias: {name}"))
+    opened: list[str] = []
+    read = Path.read_text
+
+    def reading(path: Path, *arguments, **options) -> str:
+        opened.extend([path.stem] if path.parent == corpora else [])
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "read_text", reading)
+    load_dags()  # the operations' DAGs too, whose forms list the corpora
+    assert sorted(opened) == sorted([*names, "good"])
+    opened.clear()
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "sparse_index__c7")
+    load_dags()
+    assert opened == ["c7"]
+    opened.clear()
+    assert corpus_config("c8").alias == "c8"
+    assert opened == ["c8"]
+
+
+def serialized(dags) -> None:
+    """As the dag processor does: one DAG that cannot be written marks all DAGs of the file as gone."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags.values():
+        assert json.dumps(DagSerialization.to_dict(dag), ensure_ascii=False).encode()
 
 
 def feed(corpora, schedule: str):

@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk import Connection
 
 from opensearch_ml.hooks import OpenSearchMLHook, connection_settings
+from sparse_index.cluster import basic_authorization
 from sparse_index.errors import ConfigError
 
 
@@ -19,7 +20,7 @@ def connection(extra: dict | None = None, **fields) -> Connection:
 def test_a_bare_connection_is_encrypted_and_verified() -> None:
     settings = connection_settings(connection())
     assert (settings.use_ssl, settings.verify_certs, settings.port) == (True, True, 9200)
-    assert settings.client_arguments()["http_auth"] == ("build", "s3cret")
+    assert settings.client_arguments()["headers"] == {"authorization": basic_authorization("build", "s3cret")}
     assert settings.client_arguments()["verify_certs"] is True
 
 

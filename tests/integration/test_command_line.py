@@ -72,6 +72,51 @@ def test_plan_says_what_run_then_does_and_search_finds(corpus_file: Path, call: 
     assert "the screen is cracked" in found.stdout
 
 
+def test_a_run_ends_with_what_happened_wherever_its_store_lies(corpus_file: Path, call: Call) -> None:
+    """The store's address has all that DuckDB would read something into; the corpus has a row that is no document."""
+    store = corpus_file.parent / "id=7/text_hash=abc/row=5/file=x/deleted=true/data_date=2026-01-01/st [prod]*? o'brien"
+    config = yaml.safe_load(corpus_file.read_text())
+    corpus_file.write_text(yaml.safe_dump(config | {"store": str(store), "limits": {"max_dead_letter_share": 0.2}}))
+    parquet = corpus_file.parent / "corpus.parquet"
+    pq.write_table(pa.Table.from_pylist([*ROWS, {"id": None, "title": "Nobody's", "body": "row"}]), parquet)
+
+    done = call("run", corpus_file)
+    assert done.returncode == 0, done.stderr
+    assert "rejected (dead letters)                          1" in done.stdout
+    assert "documents in the index                           9" in done.stdout
+    (letters,) = store.glob("by-hand/builds/*/dead_letters/scan.parquet")
+    assert (
+        f"{pq.read_table(letters)['error_class'][0]} 1; each row with its reason: {letters.parent}/*.parquet"
+        in done.stdout
+    )
+    assert f"receipt: {letters.parents[1]}/receipt.json" in done.stdout
+
+    pq.write_table(pa.Table.from_pylist([*ROWS[1:], {"id": "t9", "title": "New", "body": "a new one"}]), parquet)
+    again = call("run", corpus_file)
+    assert again.returncode == 0, again.stderr
+    for line in (
+        "unchanged                                        8",
+        "deleted from the index                           1",
+    ):
+        assert line in again.stdout
+    assert "rejected for" not in again.stdout
+
+    idle = call("run", corpus_file)
+    assert "nothing changed: the live index stays as it is" in idle.stdout
+    assert "nothing had changed. Nothing is untidy." in idle.stdout
+
+
+def test_search_cuts_a_query_as_the_corpus_declares_or_as_it_is_told(corpus_file: Path, call: Call) -> None:
+    corpus_file.write_text(f"{corpus_file.read_text()}\nquery: {{analyzer: bert-uncased}}\n")
+    assert call("run", corpus_file).returncode == 0
+    declared = call("search", corpus_file, "Cracked screens")
+    assert "query tokens by analyzer bert-uncased" in declared.stdout, declared.stderr
+    told = call("search", corpus_file, "Cracked screen", "--analyzer", "simple")
+    assert "query tokens by analyzer simple" in told.stdout, told.stderr
+    unknown = call("search", corpus_file, "Cracked screen", "--analyzer", "nonsense")
+    assert (unknown.returncode, "nonsense" in unknown.stderr, "Traceback" in unknown.stderr) == (1, True, False)
+
+
 def test_doctor_tells_a_ready_cluster_from_a_missing_one(corpus_file: Path, call: Call) -> None:
     ready = call("doctor", corpus_file)
     assert ready.returncode == 0, ready.stderr

@@ -178,7 +178,7 @@ def test_a_full_disks_block_stops_the_task_at_once_without_dead_letters(
 ) -> None:
     plan = planned(plain_cluster, config)
     make_vectors(store, plan)
-    prepare_candidate(plain_cluster, plan)
+    prepare_candidate(plain_cluster, store, plan)
     plain_cluster.put(f"/{plan.candidate}/_settings", {f"index.blocks.{block}": True})
     with pytest.raises(TerminalError, match="cluster_block_exception"):
         index_part(plain_cluster, store, plan, plan.index_parts[0], sleep=pytest.fail)
@@ -204,8 +204,8 @@ def test_a_template_that_would_make_the_empty_candidate_live_is_refused(
     body = {"index_patterns": [f"{config.alias}-*"]} | ({"template": aliases} if kind == "_index_template" else aliases)
     plain_cluster.put(f"/{kind}/{config.alias}-trap", body)
     try:
-        with pytest.raises(BuildError, match="would put the new index"):
-            prepare_candidate(plain_cluster, planned(plain_cluster, config))
+        with pytest.raises(BuildError, match="would put every new index"):
+            prepare_candidate(plain_cluster, store, planned(plain_cluster, config))
     finally:
         plain_cluster.delete(f"/{kind}/{config.alias}-trap")
     assert own_indices(plain_cluster, config.alias) == []
@@ -213,9 +213,9 @@ def test_a_template_that_would_make_the_empty_candidate_live_is_refused(
 
 def test_at_most_one_failed_candidate_is_kept(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> None:
     first = planned(plain_cluster, config)
-    prepare_candidate(plain_cluster, first)
+    prepare_candidate(plain_cluster, store, first)
     second = planned(plain_cluster, config).model_copy(update={"build_id": "20990101T000000-abcdef"})
-    prepare_candidate(plain_cluster, second)
+    prepare_candidate(plain_cluster, store, second)
     assert [index.name for index in own_indices(plain_cluster, config.alias)] == [second.candidate]
 
 
@@ -223,9 +223,9 @@ def test_a_build_that_was_overtaken_is_refused(plain_cluster: Cluster, config: C
     stale, faster = planned(plain_cluster, config), planned(plain_cluster, config)
     built(plain_cluster, config, faster)
     with pytest.raises(BuildError, match="another run was promoted meanwhile"):
-        prepare_candidate(plain_cluster, stale)
+        prepare_candidate(plain_cluster, store, stale)
     with pytest.raises(BuildError, match="is live already"):
-        prepare_candidate(plain_cluster, faster)
+        prepare_candidate(plain_cluster, store, faster)
 
 
 def edited(count: int) -> list[dict[str, object]]:

@@ -111,7 +111,7 @@ def test_leftovers_go_night_by_night_and_all_that_is_kept_still_works(
     assert {name: documents(plain_cluster, name) for name in before} == before
     following = planned(plain_cluster, config)
     assert following.kind is BuildKind.DELTA, "the live build's manifest is there"
-    assert following.counts.texts_to_encode == 0, "the vectors of the failed build are there"
+    assert following.counts.texts_to_encode == 1, "the vectors of the failed build are past their retention, no others"
     assert built(plain_cluster, config, following).documents == COUNT + 1
     assert planned(plain_cluster, config, Mode.FULL).counts.texts_to_encode == 0
 
@@ -124,7 +124,7 @@ def test_a_dry_run_changes_nothing_and_the_real_run_does_exactly_what_it_said(
     before = everything(plain_cluster, store, config.alias)
     dry = look(clusters, store, [config], now=LATER, runs=ended(*plans))
     assert everything(plain_cluster, store, config.alias) == before
-    assert set(kinds(dry)) == {Kind.GENERATION, Kind.FILES}
+    assert set(kinds(dry)) == {Kind.GENERATION, Kind.FILES, Kind.VECTORS}
 
     decided = load_cleanup(store, save_cleanup(store, dry))
     assert clean(clusters, store, [config], decided, now=LATER, runs=ended(*plans)) == dry

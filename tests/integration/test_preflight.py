@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from build_plans import complete_candidate, corpus_config, make_plan, remove_indices
+from fake_opensearch import fake_cluster, http_error
 from misbehaving_servers import Edit, editing_proxy
 from ml_verbs import deployed, file_encoder, in_memory, registered
 from sparse_index.cluster import Cluster, ConnectionSettings
@@ -21,8 +22,10 @@ from sparse_index.errors import BuildError, ConfigError, UnavailableError
 from sparse_index.ml import commons
 from sparse_index.ml.settings import FROM_FILE, restore_settings
 from sparse_index.names import group_name
+from sparse_index.plan.guards import require_room
 from sparse_index.plan.model import Plan
 from sparse_index.preflight import examine, preflight
+from sparse_index.preflight.policies import policy_warnings
 from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
@@ -169,6 +172,136 @@ def test_an_alias_on_two_indices(plain_cluster: Cluster, config: CorpusConfig) -
     finally:
         for number in (1, 2):
             plain_cluster.delete(f"/{config.alias}-{number}")
+
+
+def live_index(cluster: Cluster, config: CorpusConfig) -> str:
+    plan = make_plan(config)
+    index = complete_candidate(cluster, plan)
+    cluster.post("/_aliases", {"actions": [{"add": {"index": index, "alias": config.alias, "is_write_index": True}}]})
+    return index
+
+
+def require_refused(cluster: Cluster, config: CorpusConfig, words: str) -> None:
+    """Named once by the doctor, and by the plan before it looks at the corpus."""
+    problems = [problem.message for problem in examine(cluster, config, Store(config.store)).problems]
+    assert sum(re.search(words, problem) is not None for problem in problems) == 1, problems
+    with pytest.raises(BuildError, match=f"No build of '{config.alias}' can begin: .*{words}"):
+        require_room(cluster, config)
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "undo"),
+    [
+        ("closed", r"is closed: .* Open it: POST /\S+/_open", None),
+        ("read_only", r"has index\.blocks\.read_only: .*Take the block away: PUT", "index.blocks.read_only"),
+        ("read_only_allow_delete", r"index\.blocks\.read_only_allow_delete:", "index.blocks.read_only_allow_delete"),
+        ("metadata", r"index\.blocks\.metadata: .*PUT /\S+--b\S+/_settings", "index.blocks.metadata"),
+    ],
+)
+def test_a_live_index_that_no_run_could_replace(
+    plain_cluster: Cluster, config: CorpusConfig, state: str, words: str, undo: str | None
+) -> None:
+    live = live_index(plain_cluster, config)
+    if undo is None:
+        plain_cluster.post(f"/{live}/_close")
+    else:
+        plain_cluster.put(f"/{live}/_settings", {undo: True})
+    try:
+        require_refused(plain_cluster, config, words)
+    finally:
+        if undo is None:
+            plain_cluster.post(f"/{live}/_open")
+        else:
+            plain_cluster.put(f"/{live}/_settings", {undo: None})
+    assert preflight(plain_cluster, config, Store(config.store)).ready
+
+
+def test_a_former_generation_that_nobody_sees_is_named(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    live_index(plain_cluster, config)
+    former = complete_candidate(plain_cluster, make_plan(config, build_id="20250101T000000-abcdef"))
+    plain_cluster.post(f"/{former}/_close")
+    try:
+        assert any(
+            f"{former} is closed" in words for words in preflight(plain_cluster, config, Store(config.store)).warnings
+        )
+    finally:
+        plain_cluster.delete(f"/{former}")
+
+
+def test_a_data_stream_of_that_name(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    plain_cluster.put(
+        f"/_index_template/{config.alias}", {"index_patterns": [config.alias], "data_stream": {}, "priority": 3}
+    )
+    plain_cluster.put(f"/_data_stream/{config.alias}")
+    try:
+        require_refused(plain_cluster, config, rf"is the name of a data stream \(\.ds-{config.alias}-")
+    finally:
+        plain_cluster.delete(f"/_data_stream/{config.alias}")
+        plain_cluster.delete(f"/_index_template/{config.alias}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("cluster.blocks.read_only", True, r"cluster\.blocks\.read_only is true: .*PUT /_cluster/settings"),
+        ("cluster.blocks.read_only_allow_delete", True, r"cluster\.blocks\.read_only_allow_delete is true"),
+        ("cluster.blocks.create_index", True, r"cluster\.blocks\.create_index is true"),
+        ("cluster.routing.allocation.enable", "none", r"cluster\.routing\.allocation\.enable is none"),
+        (
+            "cluster.max_shards_per_node",
+            1,
+            r"A candidate has 2 shards with its replicas, .* Delete indices, add a node",
+        ),
+    ],
+)
+def test_a_cluster_that_takes_no_new_index(
+    plain_cluster: Cluster, config: CorpusConfig, name: str, value: object, words: str
+) -> None:
+    config = changed(config, index={"replicas": 1})
+    with persistently(plain_cluster, name, value):
+        require_refused(plain_cluster, config, words)
+    assert preflight(plain_cluster, config, Store(config.store)).ready
+
+
+def test_replicas_that_would_never_be_placed(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    with persistently(plain_cluster, "cluster.routing.allocation.enable", "primaries"):
+        assert examine(plain_cluster, config, Store(config.store)).ready
+        require_refused(plain_cluster, changed(config, index={"replicas": 1}), r"allocation\.enable is primaries")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("action.auto_create_index", "false"), ("action.destructive_requires_name", "true")]
+)
+def test_what_no_build_needs_does_not_matter(
+    plain_cluster: Cluster, config: CorpusConfig, name: str, value: str
+) -> None:
+    with persistently(plain_cluster, name, value):
+        assert preflight(plain_cluster, config, Store(config.store)).ready
+
+
+def test_a_codec_that_this_cluster_does_not_have(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    config = changed(config, index={"codec": "zstd_no_dict"})
+    with pytest.raises(BuildError, match=r"unknown value for \[index\.codec\].*Correct `index\.codec`, or install"):
+        preflight(plain_cluster, config, Store(config.store))
+
+
+def test_policies_that_would_take_hold_of_a_candidate(config: CorpusConfig) -> None:
+    """The plugin is published for no server of the tests: the answer is the one its documentation shows."""
+    templates = {
+        "theirs": [{"index_patterns": [f"{config.alias}-*"], "priority": 1}],
+        "excluded": [{"index_patterns": ["*", f"-{config.alias}--*"]}],
+        "elsewhere": [{"index_patterns": ["logs-*"]}],
+        "by hand": None,
+    }
+    policies = [{"_id": name, "policy": {"policy_id": name, "ism_template": one}} for name, one in templates.items()]
+    (warning,) = policy_warnings(fake_cluster(lambda *_: {"policies": policies}), config.alias)
+    assert "the policy 'theirs' of Index State Management takes hold of every new index" in warning
+
+    def forbidden(*_: object) -> None:
+        raise http_error(403, "security_exception", "no permissions for [cluster:admin/opendistro/ism/policy/search]")
+
+    (warning,) = policy_warnings(fake_cluster(forbidden), config.alias)
+    assert "may not be asked (cluster:admin/opendistro/ism/policy/search)" in warning
 
 
 def test_the_request_that_sets_what_is_missing_can_be_copied(plain_cluster: Cluster, config: CorpusConfig) -> None:

@@ -11,7 +11,13 @@ from build_plans import NOW, corpus_config, make_plan, ready_plan, remove_indice
 from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
 from sparse_index.index.alias import observe_alias
-from sparse_index.index.generations import own_indices, remove_candidate, remove_failed_candidates, retire
+from sparse_index.index.generations import (
+    Tidied,
+    own_indices,
+    remove_candidate,
+    remove_failed_candidates,
+    retire,
+)
 from sparse_index.index.meta import read_meta
 from sparse_index.index.promote import Promotion, promote
 from sparse_index.index.switch import switch_alias
@@ -127,9 +133,9 @@ def builds(cluster: Cluster, alias: str, count: int) -> list[Plan]:
 def test_retire_keeps_the_configured_generations(plain_cluster: Cluster, alias: str) -> None:
     plans = builds(plain_cluster, alias, 4)
     config = corpus_config(alias, retention={"generations": 1})
-    assert retire(plain_cluster, config) == [plans[1].candidate, plans[0].candidate]
+    assert retire(plain_cluster, config).removed == [plans[1].candidate, plans[0].candidate]
     assert [index.name for index in own_indices(plain_cluster, alias)] == [plans[3].candidate, plans[2].candidate]
-    assert retire(plain_cluster, config) == []
+    assert retire(plain_cluster, config) == Tidied([], [])
 
 
 class RolledBackMeanwhile(Cluster):
@@ -151,16 +157,18 @@ class RolledBackMeanwhile(Cluster):
 def test_a_generation_that_a_rollback_makes_live_is_not_retired(plain_cluster: Cluster, alias: str) -> None:
     oldest, surplus, kept, live = (plan.candidate for plan in builds(plain_cluster, alias, 4))
     meanwhile = RolledBackMeanwhile(plain_cluster, alias, former=live, to=oldest)
-    assert retire(meanwhile, corpus_config(alias, retention={"generations": 1})) == [surplus]
+    assert retire(meanwhile, corpus_config(alias, retention={"generations": 1})).removed == [surplus]
     assert observe_alias(plain_cluster, alias).index == oldest
     assert [index.name for index in own_indices(plain_cluster, alias)] == [live, kept, oldest]
 
 
 def test_a_failed_candidate_is_no_generation(plain_cluster: Cluster, alias: str) -> None:
     plans = builds(plain_cluster, alias, 2)
-    failed = ready_plan(plain_cluster, alias, live=plans[1].candidate, build_id="20250301T070000-abcdef")
-    assert retire(plain_cluster, corpus_config(alias)) == []
-    assert remove_failed_candidates(plain_cluster, alias, "20250309T000000-000000") == [failed.candidate]
+    failed = ready_plan(plain_cluster, alias, live=plans[1].candidate, build_id="20250303T070000-abcdef")
+    assert retire(plain_cluster, corpus_config(alias)) == Tidied([], [])
+    older_than = "20250309T000000-000000"
+    assert remove_failed_candidates(plain_cluster, alias, older_than, lambda _: True) == Tidied([], [])
+    assert remove_failed_candidates(plain_cluster, alias, older_than, lambda _: False).removed == [failed.candidate]
     assert {index.name for index in own_indices(plain_cluster, alias)} == {plan.candidate for plan in plans}
 
 

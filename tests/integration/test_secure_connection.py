@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from uuid import uuid4
 
+import orjson
 import pytest
 from opensearchpy import OpenSearch
 
 from local_cluster import LocalCluster
-from secure_accounts import login
-from sparse_index.cluster import Cluster
+from secure_accounts import API, login
+from sparse_index.cluster import AsyncCluster, Cluster
 from sparse_index.errors import AccessError, UnavailableError
 
 pytestmark = [pytest.mark.integration, pytest.mark.secure]
@@ -47,3 +50,26 @@ def test_verification_ends_only_when_the_connection_says_so(secure_server: Local
 def test_plain_http_to_a_tls_port_is_no_answer(secure_server: LocalCluster) -> None:
     with pytest.raises(UnavailableError, match="no answer from the cluster"):
         connect(secure_server, [], use_ssl=False).get("/")
+
+
+def test_a_name_and_a_password_of_any_letters_get_in(secure_server: LocalCluster, secure_cluster: Cluster) -> None:
+    user, password = f"müller-{uuid4().hex[:6]}", "Straße-5€-пароль a:b%40"
+    account = {"password": password, "backend_roles": ["admin"]}
+    secure_cluster.request(
+        "PATCH", f"{API}/internalusers", orjson.dumps([{"op": "add", "path": f"/{user}", "value": account}])
+    )
+    settings = login(secure_server, user, password)
+    assert whoami(Cluster.connect(settings, attempts=1).get("/_plugins/_security/authinfo")) == user
+
+    async def asked() -> str:
+        cluster = AsyncCluster(settings)
+        try:
+            return whoami(await cluster.get("/_plugins/_security/authinfo"))
+        finally:
+            await cluster.close()
+
+    assert asyncio.run(asked()) == user
+
+
+def whoami(answer: dict[str, Any]) -> str:
+    return str(answer["user_name"])

@@ -103,6 +103,25 @@ def test_the_build_role_goes_back_and_forward(
         assert observe_alias(hardened, ALIAS).members == (plan.candidate,)
 
 
+def test_the_build_role_takes_along_what_others_attached(
+    hardened: Cluster, builder: Cluster, config: CorpusConfig, plans: list[Plan]
+) -> None:
+    """It sees aliases that are not in its patterns, and moves them: only the indices are asked for."""
+    live, theirs = plans[1].candidate, "reports-of-another-team"
+    filtered = {"index": live, "alias": ALIAS, "is_write_index": True, "filter": {"range": {"stock": {"lt": 9}}}}
+    hardened.post("/_aliases", {"actions": [{"add": filtered}, {"add": {"index": live, "alias": theirs}}]})
+    attached = hardened.get(f"/{live}/_alias")[live]["aliases"]
+    try:
+        for to in (plans[0].candidate, live):
+            target = choose_target(builder, config, to, now=datetime.now(UTC), run_id="test")
+            roll_back(builder, Store(config.store), config, target, now=datetime.now(UTC))
+            assert hardened.get(f"/{to}/_alias")[to]["aliases"] == attached
+            assert set(hardened.get(f"/_alias/{theirs}")) == {to}
+    finally:
+        restored = {"add": {"index": live, "alias": ALIAS, "is_write_index": True}}
+        hardened.post("/_aliases", {"actions": [restored, {"remove": {"index": live, "alias": theirs}}]})
+
+
 def test_the_build_role_tidies_up(hardened: Cluster, builder: Cluster, config: CorpusConfig, plans: list[Plan]) -> None:
     """A model in its group, a candidate and a generation, as the administrator sees them afterwards."""
     dead = make_plan(config, build_id="20250101T000000-abcdef")

@@ -18,7 +18,20 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source": {"backfill_horizon_days": 7}}, "source.backfill_horizon_days=7 | a snapshot has no late partitions"),
     ({"kind": "feed"}, "kind=feed | source.columns=(default) | partitions of different days must make the same fields"),
     ({"kind": "feed", "schedule": "@weekly"}, "kind=feed | schedule=@weekly | a feed's run reads the day before it"),
+    ({"kind": "feed", "source": FEED | {"format": "delta"}}, "kind=feed | source.format=delta | a table is read whole"),
+    ({"source": {"version": 3}}, "source.format=(default) | source.version=3 | plain files have no versions"),
+    ({"source": {"format": "iceberg", "partitions": "ignore"}}, "source.partition_types=(default) | a table itself knows"),
+    ({"source": {"partitions": "ignore", "partition_types": {"d": "date"}}}, "'d': 'date'} | partitions that are"),
     ({"source": {"columns": ["text_sparse"]}}, "index.vector_field=(default) | source.columns=['text_sparse'] | the vector"),
+    (
+        {"index": {"fields": {"text_sparse": {"type": "keyword"}}}},
+        "index.vector_field=(default) | index.fields={'text_sparse': {'type': 'keyword'}} | the vector's field is not yours",
+    ),
+    (
+        {"index": {"fields": {"id": {"type": "text"}}}},
+        "source.id_column=id | index.fields={'id': {'type': 'text'}} | ids are compared as they are written",
+    ),
+    ({"index": {"alias": {"routing": "a"}, "shards": 2}}, "index.alias={'routing': 'a'} | index.shards=2 | documents are"),
     ({"encoder": {"chunk_docs": 4}}, "encoder.chunk_docs=4 | encoder.docs_per_request=(default) | a chunk holds"),
     ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
 ]  # fmt: skip
@@ -49,7 +62,7 @@ def test_every_line_of_the_table_is_tried_here() -> None:
     assert [clash.settings for clash in CLASHES if not any(map(clash.remedy.startswith, remedies))] == []
 
 
-@pytest.mark.parametrize("schedule", ["@hourly", "0 */6 * * *", "0 6 * * 1-5", "0 6,18 * * *", "0 6 1 * *", "daily"])
+@pytest.mark.parametrize("schedule", ["@hourly", "0 */6 * * *", "0 6 * * 1-5", "0 6,18 * * *", "0 6 1 * *", "@weekly"])
 def test_a_feed_runs_once_every_day_or_by_hand(schedule: str) -> None:
     with pytest.raises(ValidationError, match="it must run once every day"):
         CorpusConfig.model_validate(raw(kind="feed", source=FEED, schedule=schedule))
@@ -66,6 +79,7 @@ def test_a_feed_runs_once_every_day_or_by_hand(schedule: str) -> None:
         {"schedule": "0 * * * 1-5"},
         {"index": {"vector_field": "vector"}, "source": {"columns": ["text_sparse"]}},
         {"encoder": {"chunk_docs": 8, "docs_per_request": 8}},
+        {"index": {"alias": {"routing": "a"}}},
         {"store": "/lake/xy"},
     ],
 )  # fmt: skip

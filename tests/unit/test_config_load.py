@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.load import BrokenCorpus, corpus_files, load_all, load_corpus
+from sparse_index.config.load import BrokenCorpus, corpus_files, load_all, load_beside_others, load_corpus, load_named
 from sparse_index.errors import ConfigError
 
 GOOD = """
@@ -31,7 +31,7 @@ def write(tmp_path):
 
 def problems_of(path: Path, environment: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_corpus(path, environment or {})
+        load_beside_others(path, environment or {})
     return str(caught.value)
 
 
@@ -135,6 +135,75 @@ def test_yaml_that_means_something_else_is_refused(write, addition: str, words: 
     assert words in message
 
 
+def test_a_corpus_that_is_read_alone_knows_nothing_of_its_twin(write) -> None:
+    path = write(GOOD.format(store="/a"))
+    write(GOOD.format(store="/b"), "twin.yaml")
+    assert load_corpus(path, {}).alias == "tickets"
+    assert isinstance(load_named(path.parent, "tickets", {}), CorpusConfig)
+    assert [type(found) for found in load_all(path.parent, {}).values()] == [BrokenCorpus, BrokenCorpus]
+
+
+def test_both_endings_are_read_and_one_name_with_both_is_said(write, tmp_path) -> None:
+    write(GOOD.format(store="/a"), "tickets.yml")
+    assert load_named(tmp_path, "tickets", {}).store == "/a"
+    assert load_all(tmp_path, {})["tickets"].store == "/a"
+    write(GOOD.format(store="/b").replace("alias: tickets", "alias: others"))
+    for found in (load_named(tmp_path, "tickets", {}), *load_all(tmp_path, {}).values()):
+        assert "name one corpus: keep one of them" in found.problems
+    assert "tickets.yaml and tickets.yml name one corpus" in problems_of(tmp_path / "tickets.yaml")
+
+
+def test_what_editors_and_systems_leave_is_no_corpus(tmp_path) -> None:
+    for name in (
+        ".hidden.yaml",
+        "._tickets.yaml",
+        "tickets.yaml~",
+        "#tickets.yaml#",
+        ".tickets.yaml.swp",
+        "tickets.yaml.bak",
+    ):
+        (tmp_path / name).write_text("alias: [")
+    (tmp_path / ".#tickets.yaml").symlink_to("nobody@nowhere")
+    assert load_all(tmp_path, {}) == load_all(tmp_path / "nowhere", {}) == {}
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """The names of the files that were read, in order."""
+    names: list[str] = []
+    open_ = Path.open
+
+    def opening(path: Path, *arguments: str, **options: str) -> object:
+        names.append(path.name)
+        return open_(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opening)
+    return names
+
+
+def test_each_file_is_opened_once_and_one_corpus_opens_its_own_only(write, tmp_path, opened) -> None:
+    names = [f"c{number}" for number in range(9)]
+    for name in names:
+        write(GOOD.format(store="/s").replace("alias: tickets", f"alias: {name}"), f"{name}.yaml")
+    assert list(load_all(tmp_path, {})) == names
+    assert sorted(opened) == [f"{name}.yaml" for name in names]
+    opened.clear()
+    load_named(tmp_path, "c4", {})
+    load_corpus(tmp_path / "c5.yaml", {})
+    assert opened == ["c4.yaml", "c5.yaml"]
+    opened.clear()
+    load_beside_others(tmp_path / "c4.yaml", {})
+    assert sorted(opened) == [f"{name}.yaml" for name in names]
+
+
+@pytest.mark.parametrize(("text", "environment"), [(r'"a\0b"', {}), ("${TEAM}", {"TEAM": "half \udcff"})])
+def test_characters_that_no_database_stores_are_said(write, text, environment) -> None:
+    message = problems_of(write(GOOD.format(store="/s") + f"description: {text}\n"), environment)
+    assert "has a character that no database stores" in message
+    assert "\0" not in message
+    assert message.encode()
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path) -> None:
     assert "tickets.yaml cannot be read" in problems_of(tmp_path / "tickets.yaml")
 
@@ -147,3 +216,40 @@ def test_one_broken_file_harms_no_other(write, tmp_path) -> None:
     found = load_all(tmp_path, {})
     assert isinstance(found["tickets"], CorpusConfig)
     assert {name for name, each in found.items() if isinstance(each, BrokenCorpus)} == {"odd", "bytes", "folder"}
+
+
+def test_a_path_below_the_home_folder_is_written_out(write, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    text = GOOD.replace("data/*.parquet", "~/data/*.parquet").replace(
+        "{{source: model_id, model_id: abc}}", "{{source: file, name: m, version: '1', path: ~/m.zip}}"
+    )
+    config = load_corpus(write(text.format(store="~/store")), {})
+    assert config.store == f"{tmp_path}/me/store"
+    assert config.source.uri == f"{tmp_path}/me/data/*.parquet"
+    assert config.encoder.model.path == f"{tmp_path}/me/m.zip"
+    assert "no such home folder" in problems_of(write(GOOD.format(store="~nobody-of-this-name/x")))
+    assert load_corpus(write(GOOD.format(store="./~x")), {}).store == f"{tmp_path}/~x"
+
+
+SECRET = "hush12345"
+
+
+@pytest.mark.parametrize(
+    ("store", "uri"),
+    [
+        ("a b: [", "x"),  # not YAML, in the line of a secret
+        (f"sftp://me:{SECRET}@host/x", f"https://host/a.parquet?day={{{{data_date}}}}&sig={SECRET}"),
+        (f"https://me:{SECRET}@host/x", f"https://host/{{{{data_date}}}}.parquet?sig={SECRET}"),
+    ],
+)
+def test_no_problem_quotes_a_secret(write, store: str, uri: str) -> None:
+    text = GOOD.format(store=f"{store}  # {SECRET}").replace(
+        "data/*.parquet", f'"{uri.replace("{{", "{").replace("}}", "}")}"'
+    )
+    message = problems_of(write(f"{text}kind: feed\nx{SECRET}: &\n" if store == "a b: [" else f"{text}kind: feed\n"))
+    assert SECRET not in message
+
+
+def test_the_day_of_a_feed_cannot_stand_in_the_query(write) -> None:
+    text = GOOD.replace("data/*.parquet", '"https://host/a.parquet?day={{data_date}}"') + "kind: feed\n"
+    assert "not in the query of a web address" in problems_of(write(text.format(store="/s")))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,34 +14,50 @@ from misbehaving_servers import Quiet, serving
 from plan_help import config_at, plan_shards, row, write
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import scan_shard
-from sparse_index.errors import CorpusError
+from sparse_index.errors import AccessError, CorpusError
 from sparse_index.store import Store
 
 MONDAY, TUESDAY = "Mon, 05 Jan 2026 06:00:00 GMT", "Tue, 06 Jan 2026 06:00:00 GMT"
 
 
 @contextmanager
-def web_server(path: Path, headers: dict[str, str]) -> Iterator[str]:
-    """The address of a file, sent with `headers`, which the test may change."""
+def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The address of a file, sent with `headers`, which the test may change, by a server that has `habits`: `whole` (it
+    knows no ranges), `gzip`, `no head`, `redirect`, `signed` (it wants `?sig=hush`)."""
 
     class Handler(Quiet):
         def do_HEAD(self) -> None:
-            self.answer(body=False)
+            if "no head" in habits:
+                self.send_error(405)
+            else:
+                self.answer(body=False)
 
         def do_GET(self) -> None:
             self.answer(body=True)
 
         def answer(self, *, body: bool) -> None:
             content = path.read_bytes()
+            if "signed" in habits and not self.path.endswith("?sig=hush"):
+                self.send_error(403)
+                return
+            if "redirect" in habits and self.path == "/a.parquet":
+                self.send_response(302)
+                self.send_header("Location", "/elsewhere.parquet")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            zipped = "gzip" in habits and "gzip" in self.headers.get("Accept-Encoding", "")
             first, last = 0, len(content) - 1
-            if asked := self.headers.get("Range"):
+            asked = None if "whole" in habits else self.headers.get("Range")
+            if asked:
                 first, last = (int(number) for number in asked.removeprefix("bytes=").split("-"))
-            part = content[first : last + 1]
+            part = gzip.compress(content) if zipped else content[first : last + 1]
             self.send_response(206 if asked else 200)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(part)))
-            self.send_header("Accept-Ranges", "bytes")
+            if zipped:
+                self.send_header("Content-Encoding", "gzip")
             if asked:
                 self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
             self.end_headers()
@@ -47,7 +65,7 @@ def web_server(path: Path, headers: dict[str, str]) -> Iterator[str]:
                 self.wfile.write(part)
 
     with serving(Handler) as port:
-        yield f"http://127.0.0.1:{port}/a.parquet"
+        yield f"http://127.0.0.1:{port}/a.parquet{'?sig=hush' if 'signed' in habits else ''}"
 
 
 @pytest.mark.parametrize(
@@ -89,3 +107,36 @@ def test_a_server_that_tells_nothing_of_its_files_is_refused(tmp_path: Path) -> 
         pytest.raises(CorpusError, match=r"a\.parquet: its server sends neither ETag nor Last-Modified"),
     ):
         plan_shards(config_at(tmp_path, source={"uri": uri}))
+
+
+@pytest.mark.parametrize("rows", [1, 5000], ids=["smaller than the first read", "larger"])
+@pytest.mark.parametrize("habit", ["no head", "redirect", "gzip", "signed"])
+def test_habits_of_servers_that_do_no_harm(tmp_path: Path, habit: str, rows: int) -> None:
+    write(tmp_path, [row(number, body=f"{number * 7919} words") for number in range(rows)], group_rows=1000)
+    with web_server(tmp_path / "a.parquet", {"ETag": '"one"'}, frozenset([habit])) as uri:
+        config = config_at(tmp_path, source={"uri": uri})
+        store = Store(config.store)
+        scans = [scan_shard(config, store, shard) for shard in plan_shards(config)]
+    tables = [store.read_table(scan.manifest) for scan in scans]
+    assert sum(len(table) for table in tables) == rows
+    assert {file for table in tables for file in table["file"].to_pylist()} == {uri.removesuffix("?sig=hush")}
+
+
+@pytest.mark.parametrize("rows", [1, 5000])
+@pytest.mark.parametrize("habits", [["whole"], ["whole", "gzip"], ["whole", "no head"]])
+def test_a_server_that_knows_no_ranges_is_told_from_a_bad_file(tmp_path: Path, habits: list[str], rows: int) -> None:
+    write(tmp_path, [row(number, body=f"{number * 7919} words") for number in range(rows)], group_rows=1000)
+    with web_server(tmp_path / "a.parquet", {"ETag": '"one"'}, frozenset(habits)) as uri:
+        config = config_at(tmp_path, source={"uri": uri})
+        with pytest.raises(CorpusError, match=r"whole files only.*Let the server answer range requests.*or copy"):
+            [scan_shard(config, Store(config.store), shard) for shard in plan_shards(config)]
+
+
+def test_an_expired_signature_is_no_missing_file_and_is_not_shown(tmp_path: Path) -> None:
+    write(tmp_path, [row(1)])
+    with web_server(tmp_path / "a.parquet", {"ETag": '"one"'}, frozenset(["signed"])) as uri:
+        config = config_at(tmp_path, source={"uri": uri.replace("hush", "hush-of-yesterday")})
+        with pytest.raises(AccessError, match=r"a\.parquet cannot be read: no permission.*may have expired") as caught:
+            plan_shards(config)
+        shown = "".join(traceback.format_exception(caught.value))
+    assert "hush" not in shown

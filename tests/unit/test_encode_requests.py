@@ -24,8 +24,10 @@ Fault = Callable[[list[str]], None]
 class ModelServer:
     """Answers predict with one token a word; `fault` may raise before. Keeps what it was asked."""
 
-    def __init__(self, fault: Fault = lambda texts: None, busy: int = 0) -> None:
-        self.fault, self.busy = fault, busy
+    def __init__(
+        self, fault: Fault = lambda texts: None, busy: int = 0, refused: Callable[[str], bool] = lambda text: False
+    ) -> None:
+        self.fault, self.busy, self.refused = fault, busy, refused
         self.requests: list[list[str]] = []
         self.redeploys = 0
         self.model_is_there = True
@@ -48,7 +50,7 @@ class ModelServer:
     def predict(self, texts: list[str]) -> Any:
         self.requests.append(texts)
         self.fault(texts)
-        outputs = [dict.fromkeys(text.split(), 1.0) for text in texts]
+        outputs = [None if self.refused(text) else dict.fromkeys(text.split(), 1.0) for text in texts]
         return {"inference_results": [{"output": [{"dataAsMap": {"response": [output]}}]} for output in outputs]}
 
 
@@ -121,6 +123,31 @@ def test_one_poisoned_text_is_one_rejection() -> None:
     assert "poisoned" in rejected.reason
     # 8 requests, and for the bad one 8 -> 4 -> 2 -> 1 twice over, then a text that is known to be good.
     assert len(server.requests) <= 8 + 2 * 3 + 2
+
+
+def test_one_text_that_is_refused_among_others_is_asked_for_again_then_rejected_alone() -> None:
+    server = ModelServer(refused=lambda text: text == "word13")
+    outcomes = encode(server, texts(40))
+    (rejected,) = (outcome for outcome in outcomes if isinstance(outcome, Rejected))
+    assert (rejected.text.text, rejected.error_class, rejected.attempt) == ("word13", "predict_failed", 2)
+    assert "instead of token weights the model answered null" in rejected.reason
+    assert len(hashes(outcomes, Encoded)) == 39
+    assert next(asked for asked in server.requests if len(asked) == 1) == ["word13"]
+
+
+def test_a_text_that_is_refused_once_only_is_encoded() -> None:
+    seen: list[str] = []
+
+    def first_time(text: str) -> bool:
+        seen.append(text)
+        return text == "word3" and seen.count(text) == 1
+
+    assert hashes(encode(ModelServer(refused=first_time), texts(8)), Encoded) == all_hashes(8)
+
+
+def test_a_model_that_refuses_each_text_by_itself_is_at_fault() -> None:
+    with pytest.raises(ModelError, match="refused the first 20 texts it got"):
+        encode(ModelServer(refused=lambda text: True), texts(64))
 
 
 def test_a_text_without_tokens_is_rejected_not_lost() -> None:
@@ -249,5 +276,5 @@ def test_a_model_that_answers_too_few_vectors_is_an_error() -> None:
             answer = super().predict(asked)
             return {"inference_results": answer["inference_results"][1:]}
 
-    with pytest.raises(ModelError, match="7 vectors for 8 texts"):
+    with pytest.raises(ModelError, match=r"answer to 8 text\(s\) has another shape: .*\[7 x "):
         encode(Short(), texts(8))

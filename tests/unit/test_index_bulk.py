@@ -55,7 +55,11 @@ class FakeIndex:
         if error is not None:
             return {action: error}
         self.ids.append(id_)
-        return {action: {"status": 201}}
+        return {action: done_item(action, id_)}
+
+
+def done_item(action: str, id_: str) -> dict[str, Any]:
+    return {"_id": id_, "status": 200, "result": {"index": "created", "delete": "deleted"}[action]}
 
 
 def error_item(status: int, kind: str, reason: str = "why") -> dict[str, Any]:
@@ -120,8 +124,23 @@ def test_a_document_the_mapping_refuses_is_rejected_at_once() -> None:
 
 
 def test_deleting_what_is_not_there_is_fine() -> None:
-    index = FakeIndex(lambda action, id_: {"status": 404, "result": "not_found"})
+    index = FakeIndex(lambda action, id_: {"_id": id_, "status": 404, "result": "not_found"})
     assert write(index, [delete_op(n) for n in range(3)]).deleted == 3
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        (index_op(0), {"_id": "id-0", "status": 200, "result": "noop"}),
+        (index_op(0), {"_id": "another", "status": 201, "result": "created"}),
+        (index_op(0), {"_id": "id-0", "status": 200, "result": "deleted"}),
+        (delete_op(0), {"_id": "id-0", "status": 200, "result": "noop"}),
+    ],
+    ids=["dropped", "another id", "not what was asked for", "delete dropped"],
+)
+def test_what_an_ingest_pipeline_made_of_a_document_is_not_written(operation: Operation, answer: Any) -> None:
+    with pytest.raises(BuildError, match=r"document id-0 was accepted, but became .* an ingest pipeline drops"):
+        write(FakeIndex(lambda action, id_: answer), [operation])
 
 
 @pytest.mark.parametrize("status", [400, 413])

@@ -36,6 +36,4 @@ def test_a_text_the_model_refused_is_a_dead_letter_with_its_reason(tmp_path: Pat
     write_letters(store, letters_path(plan, "encode", 0), [refusal])
     operations = PartOperations(store, plan, plan.index_parts[0])
     assert list(operations) == []
-    assert [(letter.id, letter.reason, letter.attempt) for letter in operations.without_vector] == [
-        ("d1", "too odd", 3)
-    ]
+    assert [(letter.id, letter.reason, letter.attempt) for letter in operations.rejected] == [("d1", "too odd", 3)]

@@ -11,7 +11,8 @@ import pytest
 from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.errors import AccessError, BuildError, ConfigError
-from sparse_index.index.alias import observe_alias
+from sparse_index.index.alias import AliasState, observe_alias
+from sparse_index.index.attached import moved_aliases
 from sparse_index.index.gate import sample_problems
 from sparse_index.index.mapping import index_body, index_mapping
 from sparse_index.index.meta import meta_of
@@ -73,7 +74,9 @@ def settle(answers: list[dict[str, Any]], replicas: int = 1, deadline_s: float =
     last = answers[-1]
 
     def handler(method: str, path: str, body: Any) -> Any:
-        return next(left, last) if method == "GET" else {}
+        if not path.startswith("/_cluster/health"):
+            return {path.strip("/"): {}}
+        return next(left, last)
 
     plan = make_plan(corpus_config("tickets", index={"replicas": replicas}))
     return settle_candidate(
@@ -95,12 +98,12 @@ def test_a_replica_that_could_be_placed_but_is_not_stops_the_build() -> None:
 
 
 def test_a_first_promotion_claims_the_write_index() -> None:
-    add = switch_actions("tickets", None, "tickets--b2")[0]["add"]
+    add = switch_actions(None, "tickets--b2", moved_aliases(AliasState("tickets", ()), {}))[0]["add"]
     assert add["is_write_index"] is True
 
 
 def test_a_switch_insists_on_the_planned_index() -> None:
-    remove = switch_actions("tickets", "tickets--b1", "tickets--b2")[0]["remove"]
+    remove = switch_actions("tickets--b1", "tickets--b2", {"tickets": {}})[0]["remove"]
     assert remove == {"index": "tickets--b1", "alias": "tickets", "must_exist": True}
 
 

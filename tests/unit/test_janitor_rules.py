@@ -144,6 +144,29 @@ def test_only_a_run_s_end_a_receipt_or_a_refusal_proves_a_build_dead(live, files
     assert build_state("b", files, lambda build_id: live) is state
 
 
+@pytest.mark.parametrize(
+    ("live", "files", "living", "state"),
+    [
+        # A scheduler's word counts first.
+        (True, ("plan.json",), False, LIVE),
+        (False, ("plan.json",), True, ENDED),
+        # One of the command line, whoever asks. A build is alive before it has a plan.
+        (None, ("alive.json",), True, LIVE),
+        (None, ("alive.json", "plan.json"), True, LIVE),
+        (None, ("alive.json", "plan.json"), False, ENDED),
+        (None, ("alive.json", "plan.json", "receipt.json"), True, ENDED),
+    ],
+)
+def test_a_run_outside_the_scheduler_is_judged_by_its_sign_of_life(live, files, living, state) -> None:
+    assert build_state("b", files, lambda build_id: live, living) is state
+    assert build_state("b", files, None, living) is state or live is not None
+
+
+@pytest.mark.parametrize("files", [("plan.json", "receipt.json"), ("dead_letters/scan.parquet",), ()])
+def test_a_build_of_a_scheduler_that_nobody_can_ask_stays_unknown(files) -> None:
+    assert build_state("b", files, None) is UNKNOWN
+
+
 def test_models_go_when_their_build_has_ended() -> None:
     ended, live, unknown = build(0.1, 1), build(0.1, 2), build(0.1, 3)
     cleanup = decided(view(builds={ended: ENDED, live: LIVE, unknown: UNKNOWN}, groups=[ended, live, unknown]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_the_janitor_takes_its_build_for_possibly_alive(store: Store) -> None:
         def is_running(self, alias: str) -> bool:
             return False
 
-    files = view_store(store)
+    files = view_store(store, datetime.now(UTC))
     assert {plan.build_id for plan in files.plans} == {OLD, NEW}
     view = view_corpus(OneGroup(), CONFIG, files, Runs())  # type: ignore[arg-type]
     assert view.state(OLD) is BuildState.UNKNOWN

@@ -6,10 +6,12 @@ import argparse
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sparse_index.cluster import ConnectionSettings
 from sparse_index.errors import ConfigError
+from sparse_index.operations.redrive import LATEST
+from sparse_index.operations.rollback import PREVIOUS
 from sparse_index.plan.model import Mode, RunRequest
 
 PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable, not a password
@@ -19,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(
         prog="python -m sparse_index",
-        description="Build and search the index of one corpus without Airflow.",
+        description="Build, search and look after the index of one corpus without Airflow.",
         epilog=f"The password is read from the environment variable {PASSWORD_VARIABLE}.",
     )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -31,9 +33,27 @@ def parser() -> argparse.ArgumentParser:
         _request_arguments(_command(commands, name, text))
     search = _command(commands, "search", "BM25 and sparse side by side")
     search.add_argument("query")
-    search.add_argument("--size", type=int, default=5, help="hits of each kind (default 5)")
-    search.add_argument("--model-id", help="a deployed model that encodes the query")
+    search.add_argument("--size", type=_count, default=5, help="hits of each kind (default 5)")
+    encoder = search.add_mutually_exclusive_group()
+    encoder.add_argument("--model-id", help="a deployed model that encodes the query")
+    encoder.add_argument("--analyzer", help="what splits the query into tokens (default: the corpus's query.analyzer)")
+    _operations(commands)
     return root
+
+
+def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    janitor = _command(commands, "janitor", "say what nobody needs any more, in the cluster and in the store")
+    janitor.add_argument("--clean", action="store_true", help="remove it (default: a dry run)")
+    rollback = _command(commands, "rollback", "move the alias back to a former generation")
+    rollback.add_argument(
+        "--to", default=PREVIOUS, help="an index or a build id (default: the one that was live before)"
+    )
+    redrive = _command(commands, "redrive", "run the corpus again for its dead letters, and say what became of them")
+    redrive.add_argument("--build", default=LATEST, help="a build id (default: the newest with open dead letters)")
+    receipt = _command(commands, "receipt", "print what a build read, wrote and rejected")
+    receipt.add_argument("--build", default=LATEST, help="a build id (default: the newest that has a receipt)")
+    receipt.add_argument("--json", action="store_true", help="as it is in the store")
+    _command(commands, "roles", "print the roles of least privilege for this corpus")
 
 
 def _command(
@@ -41,7 +61,9 @@ def _command(
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text)
     command.add_argument("corpus", type=Path, help="the corpus file, include/corpora/<name>.yaml")
-    command.add_argument("--url", default="https://localhost:9200", help="default https://localhost:9200")
+    command.add_argument(
+        "--url", default="https://localhost:9200", help="may end in a path prefix (default https://localhost:9200)"
+    )
     command.add_argument("--user", help="user name")
     command.add_argument("--ca-certs", help="CA file that the cluster's certificate is checked with")
     return command
@@ -52,24 +74,47 @@ def _request_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data-date", type=date.fromisoformat, help="yyyy-mm-dd; of a feed, its partition (default today, UTC)"
     )
-    command.add_argument("--row-limit", type=int, help="only the first rows; never promoted")
+    command.add_argument("--row-limit", type=_count, help="only the first rows; never promoted")
     command.add_argument("--force-older-date", action="store_true", help="replace a newer live index")
     command.add_argument("--accept-mass-change", action="store_true", help="pass the guards")
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too small: write 1 or more")
+    return number
+
+
 def connection(options: argparse.Namespace) -> ConnectionSettings:
     """Where to connect; ConfigError for an address that is none. Plain http only when the address says so."""
-    address = urlsplit(options.url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise ConfigError(f"--url {options.url} is no address; write it like https://localhost:9200.")
+    address = _address(options.url)
     return ConnectionSettings(
-        host=address.hostname,
+        host=address.hostname or "",
         port=address.port or 9200,
+        path_prefix=address.path.strip("/"),
         use_ssl=address.scheme == "https",
         username=options.user,
         password=os.environ.get(PASSWORD_VARIABLE),
         ca_certs=options.ca_certs,
     )
+
+
+def _address(url: str) -> SplitResult:
+    example = "write it like https://localhost:9200 or https://host/prefix"
+    if "@" in url:  # never repeated: what stands before it may be a password
+        raise ConfigError(
+            f"--url has a login in it, which every user of this machine could read in the list of processes. Give --user "
+            f"and the environment variable {PASSWORD_VARIABLE}; {example}."
+        )
+    try:
+        address = urlsplit(url)
+        known = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError as error:
+        raise ConfigError(f"--url {url} is no address ({error}); {example}.") from error
+    if not known or address.query or address.fragment:
+        raise ConfigError(f"--url {url} is no address of a cluster; {example}.")
+    return address
 
 
 def request(options: argparse.Namespace) -> RunRequest:

@@ -1,4 +1,4 @@
-"""One command each: check, plan, build, search."""
+"""One command each: check, plan, build, search, and what an operator does beside."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
+from sparse_index.cli import operations
 from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cli.bars import Bars
+from sparse_index.cli.ending import ending
+from sparse_index.cli.signals import Stopped, stopping_cleanly
 from sparse_index.cluster import ATTEMPTS, Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.load import load_corpus
+from sparse_index.config.load import load_beside_others
 from sparse_index.errors import SparseIndexError
 from sparse_index.ml.settings import ensure_settings, put_request, restore_settings
-from sparse_index.pipeline import make_plan, run
+from sparse_index.pipeline import plan_only, run
 from sparse_index.plan.report import plan_report
 from sparse_index.preflight import preflight
 from sparse_index.search import search
@@ -27,17 +30,21 @@ _ASK_ONCE = {"doctor", "search"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 an error that was said on stderr, 2 wrong words on the command line."""
+    """Exit codes: 0 done, 1 an error that was said on stderr, 2 wrong words on the command line, 128 + n stopped by signal n
+    (after cleaning up)."""
     options = parser().parse_args(arguments)
-    commands: dict[str, Command] = {"doctor": _doctor, "plan": _plan, "run": _run, "search": _search}
     try:
-        config = load_corpus(options.corpus)
+        config = load_beside_others(options.corpus)
         attempts = 1 if options.command in _ASK_ONCE else ATTEMPTS
         cluster = Cluster.connect(connection(options), attempts=attempts)
         try:
-            commands[options.command](options, cluster, config)
+            with stopping_cleanly():
+                _COMMANDS[options.command](options, cluster, config)
         finally:
             cluster.close()
+    except Stopped as stop:
+        print(f"{stop}; what this command had made was removed again.", file=sys.stderr)
+        return stop.exit_code
     except SparseIndexError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -53,22 +60,35 @@ def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
         former = ensure_settings(cluster, config)
         print(f"Settings before (keep this for --restore): {json.dumps(former)}")
         print(f"To undo by hand: {put_request(former)}")
-    print(preflight(cluster, config, Store(config.store)))
+    print(preflight(cluster, config, Store(config.store), sweeps=False))
 
 
 def _plan(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     with Bars() as bars:
-        plan = make_plan(cluster, config, Store(config.store), request(options), bars)
+        plan = plan_only(cluster, config, Store(config.store), request(options), bars)
     print(plan_report(plan))
 
 
 def _run(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     with Bars() as bars:
         done = run(cluster, config, Store(config.store), request(options), bars)
-    print(plan_report(done.plan))
-    print(done.receipt["summary"])
+    print(ending(Store(config.store), done))
 
 
 def _search(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
-    results = search(cluster, config, options.query, size=options.size, model_id=options.model_id)
+    wanted = {"size": options.size, "model_id": options.model_id, "analyzer": options.analyzer}
+    results = search(cluster, config, options.query, **wanted)
     print("\n".join(side_by_side(results)))
+
+
+_COMMANDS: dict[str, Command] = {
+    "doctor": _doctor,
+    "plan": _plan,
+    "run": _run,
+    "search": _search,
+    "janitor": operations.janitor,
+    "rollback": operations.rollback,
+    "redrive": operations.redrive,
+    "receipt": operations.receipt,
+    "roles": operations.roles,
+}

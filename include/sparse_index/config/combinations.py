@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sparse_index.addresses import public_address
+
 Lookup = Callable[[str], Any]
 _ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
 
@@ -24,8 +26,16 @@ def _is_feed(get: Lookup) -> bool:
     return bool(get("kind") == "feed")
 
 
-def _names_day(get: Lookup) -> bool:
-    return "{data_date" in str(get("source.uri"))
+def _is_table(get: Lookup) -> bool:
+    return get("source.format") in ("delta", "iceberg")
+
+
+def _is_routed(get: Lookup) -> bool:
+    return any(get(f"index.alias.{name}") for name in ("routing", "index_routing", "search_routing"))
+
+
+def _names_day(address: str) -> bool:
+    return "{data_date" in address
 
 
 def _store_in_corpus(get: Lookup) -> bool:
@@ -33,15 +43,23 @@ def _store_in_corpus(get: Lookup) -> bool:
     return bool(folder) and f"{store}/".startswith(f"{folder}/")
 
 
+def _type_of(get: Lookup, column: Any) -> Any:
+    """The type that index.fields gives a column; None where it does not name it."""
+    fields = get("index.fields")
+    declared = fields.get(column) if isinstance(fields, Mapping) else None
+    return declared.get("type") if isinstance(declared, Mapping) else None
+
+
 CLASHES = (
     Clash(
         ("kind", "source.uri"),
-        lambda get: _is_feed(get) and not _names_day(get),
-        "a feed reads one partition a run: write {data_date} where the address names the day",
+        lambda get: _is_feed(get) and not _names_day(public_address(str(get("source.uri")))),
+        "a feed reads one partition a run: write {data_date} where the address names the day (not in the query of a web "
+        "address: that may be a secret, and is stored nowhere)",
     ),
     Clash(
         ("kind", "source.uri"),
-        lambda get: not _is_feed(get) and _names_day(get),
+        lambda get: not _is_feed(get) and _names_day(str(get("source.uri"))),
         "a snapshot is read whole each time: take {data_date} out, or set kind: feed",
     ),
     Clash(
@@ -60,6 +78,26 @@ CLASHES = (
         "partitions of different days must make the same fields: list the columns",
     ),
     Clash(
+        ("kind", "source.format"),
+        lambda get: _is_feed(get) and _is_table(get),
+        "a table is read whole, in one of its versions: set kind: snapshot (a run then costs what changed)",
+    ),
+    Clash(
+        ("source.format", "source.version"),
+        lambda get: not _is_table(get) and get("source.version") is not None,
+        "plain files have no versions: leave version out, or set the format of the table",
+    ),
+    Clash(
+        ("source.format", "source.partitions", "source.partition_types"),
+        lambda get: _is_table(get) and (get("source.partitions") == "ignore" or bool(get("source.partition_types"))),
+        "a table itself knows its partition columns and their types: leave both out (`source.columns` says what is indexed)",
+    ),
+    Clash(
+        ("source.partitions", "source.partition_types"),
+        lambda get: get("source.partitions") == "ignore" and bool(get("source.partition_types")),
+        "partitions that are ignored need no types: leave one of the two out",
+    ),
+    Clash(
         ("kind", "schedule"),
         lambda get: _is_feed(get) and not _ONCE_A_DAY.fullmatch(str(get("schedule") or "@daily").strip()),
         "a feed's run reads the day before it, so that it must run once every day: '@daily', 'MINUTE HOUR * * *', or null",
@@ -68,6 +106,22 @@ CLASHES = (
         ("index.vector_field", "source.columns"),
         lambda get: (get("index.vector_field") or "text_sparse") in (get("source.columns") or ()),
         "the vector needs a field of its own: rename it, or leave the column out",
+    ),
+    Clash(
+        ("index.vector_field", "index.fields"),
+        lambda get: (get("index.vector_field") or "text_sparse") in (get("index.fields") or ()),
+        "the vector's field is not yours to declare: rename it, or take it out of index.fields",
+    ),
+    Clash(
+        ("source.id_column", "index.fields"),
+        lambda get: _type_of(get, get("source.id_column")) not in (None, "keyword"),
+        "ids are compared as they are written: declare the id column as keyword, or leave it out of index.fields",
+    ),
+    Clash(
+        ("index.alias", "index.shards"),
+        lambda get: _is_routed(get) and _number(get("index.shards"), 1) > 1,
+        "documents are written without routing and spread over the shards: a routed alias would find those of one shard; "
+        "leave routing out, or have one shard",
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),
@@ -102,7 +156,7 @@ def _line(clash: Clash, raw: Mapping[str, Any]) -> str:
 def _shown(clash: Clash, raw: Mapping[str, Any]) -> Iterator[str]:
     for key in clash.settings:
         value = _lookup(raw, key)
-        yield f"{key}={'(default)' if value is None else value}"
+        yield f"{key}={'(default)' if value is None else public_address(str(value))}"
 
 
 def _lookup(raw: Any, key: str) -> Any:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date
-from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field, field_validator, model_validator
 
+from sparse_index.addresses import Address, public_address, with_secret
+from sparse_index.config.airflow_rules import ConnectionId, Owner, Schedule, Tag
 from sparse_index.config.combinations import clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
+from sparse_index.config.fields import DeclaredField
+from sparse_index.config.live_index import AliasConfig, is_dynamic, settings_by_full_name
+from sparse_index.config.template import pieces
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
+PartitionType = Literal["string", "int", "long", "double", "date", "timestamp", "boolean"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -28,9 +33,12 @@ class SourceConfig(Section):
     fields (default: every column; a feed lists them). Texts are cut at `max_text_chars` characters before encoding: a model
     reads a few thousand at most. Feeds only: a true in `deleted_column` deletes the document, and partitions may come
     `backfill_horizon_days` late.
+
+    `format`: what lies at the address. Of a table, `version` is its number (Iceberg: the snapshot's id) or `data_date`, the
+    last one of the run's day. Folders `key=value` are columns unless `partitions` is `ignore`.
     """
 
-    uri: str
+    uri: Address
     id_column: str
     text_template: str
     columns: list[FieldName] | None = None
@@ -38,47 +46,75 @@ class SourceConfig(Section):
     max_shards: Annotated[int, Field(ge=1, le=256)] = 16
     deleted_column: str | None = None
     backfill_horizon_days: Annotated[int, Field(ge=1)] = 30
+    format: Literal["parquet", "delta", "iceberg"] = "parquet"
+    version: int | Literal["data_date"] | None = None
+    partitions: Literal["columns", "ignore"] = "columns"
+    partition_types: dict[str, PartitionType] | None = None
 
     def address(self, data_date: date | None) -> str:
-        """`uri` with the day filled in; ValueError when it names one and there is none."""
+        """`uri` with the day filled in, its secrets with it; ValueError when it names one and there is none."""
         if data_date is None and _DAY.search(self.uri):
-            raise ValueError(f"source.uri {self.uri} needs a data date")
+            raise ValueError(f"source.uri {public_address(self.uri)} needs a data date")
         return _DAY.sub(lambda match: format(data_date, match["format"] or "%Y-%m-%d"), self.uri)
+
+    def with_secret(self, file: str) -> str:
+        """The stored address of a file of this corpus with what opens it: a signed query or a login."""
+        return with_secret(file, self.uri)
 
     @property
     def text_columns(self) -> list[str]:
         """The columns the template names, in order of appearance."""
-        names = (name for _, name, _, _ in Formatter().parse(self.text_template) if name)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys(name for _, name in pieces(self.text_template) if name))
 
     @field_validator("text_template")
     @classmethod
-    def _template_is_plain(cls, template: str) -> str:
-        try:
-            fields = [part for part in Formatter().parse(template) if part[1] is not None]
-        except ValueError as error:
-            raise ValueError(f"not a template: {error}; write it like '{{title}}. {{body}}'") from error
-        if not fields:
+    def _template_names_columns(cls, template: str) -> str:
+        if not any(name for _, name in pieces(template)):
             raise ValueError("names no column; write it like '{title}. {body}'")
-        if any(not name or not name.isidentifier() or spec or conversion for _, name, spec, conversion in fields):
-            raise ValueError("only plain column names in braces are allowed, like '{title}. {body}'")
         return template
 
 
 class IndexConfig(Section):
     """The shape of the index. Shard count and mapping cannot change in a delta build; replicas can.
 
-    After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store.
+    After `max_delta_builds` clones in a row the index of a snapshot is built anew, from the vectors in the store. `fields`:
+    what the field of a column is, where it is not the generated one; `analysis`: the analyzers that they name. `alias` and
+    `settings` own what is otherwise taken over from the index that was live before.
     """
 
     shards: Annotated[int, Field(ge=1)] = 1
     replicas: Annotated[int, Field(ge=0)] = 1
     vector_field: FieldName = "text_sparse"
     codec: str = "default"
+    fields: dict[FieldName, DeclaredField] = Field(default_factory=dict)
+    analysis: dict[str, Any] = Field(default_factory=dict)
     deletes_pct_allowed: Annotated[int, Field(ge=5, le=50)] = 20
     bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
     bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
     max_delta_builds: Annotated[int, Field(ge=0)] = 60
+    alias: AliasConfig = AliasConfig()
+    settings: dict[str, str | list[str]] = Field(default_factory=dict)
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _settings_are_the_owners(cls, given: Any) -> dict[str, Any]:
+        return settings_by_full_name(given)
+
+    @property
+    def dynamic_settings(self) -> dict[str, str | list[str]]:
+        """Those of `settings` that change on an index that is there."""
+        return {name: value for name, value in self.settings.items() if is_dynamic(name)}
+
+    @property
+    def static_settings(self) -> dict[str, str | list[str]]:
+        """Those of `settings` that only a new index can have."""
+        return {name: value for name, value in self.settings.items() if not is_dynamic(name)}
+
+
+class QueryConfig(Section):
+    """How a query becomes tokens. `analyzer`: the cluster's analyzer that splits it as the model's tokenizer splits texts."""
+
+    analyzer: Annotated[str, Field(min_length=1)] = "standard"
 
 
 class LimitsConfig(Section):
@@ -92,10 +128,12 @@ class LimitsConfig(Section):
 
 
 class RetentionConfig(Section):
-    """How many previous generations (indices) stay for a rollback, and how long the store keeps ended builds."""
+    """How many previous generations (indices) stay for a rollback, and how long the store keeps ended builds, and vectors
+    that no kept index needs."""
 
     generations: Annotated[int, Field(ge=0)] = 1
     builds_days: Annotated[int, Field(ge=1)] = 30
+    vectors_days: Annotated[int, Field(ge=1)] = 30
 
 
 class CorpusConfig(Section):
@@ -103,17 +141,18 @@ class CorpusConfig(Section):
 
     alias: str
     description: str = ""
-    owner: str = "airflow"
-    tags: tuple[str, ...] = ()
-    schedule: str | None = "@daily"
+    owner: Owner = "airflow"
+    tags: tuple[Tag, ...] = ()
+    schedule: Schedule | None = "@daily"
     kind: Literal["snapshot", "feed"] = "snapshot"
-    connection: str = "opensearch_default"
-    store: str
+    connection: ConnectionId = "opensearch_default"
+    store: Address
     store_is_shared: bool = False
     cluster_settings: Literal["check", "ensure"] = "check"
     source: SourceConfig
     encoder: EncoderConfig
     index: IndexConfig = IndexConfig()
+    query: QueryConfig = QueryConfig()
     limits: LimitsConfig = LimitsConfig()
     retention: RetentionConfig = RetentionConfig()
 
@@ -134,10 +173,21 @@ class CorpusConfig(Section):
             raise ValueError("\n".join(problems))
         return self
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether an address in it has a signed query or a login."""
+        return CorpusConfig.model_validate(self.model_dump()) != self
+
     def document_hash(self) -> str:
         """16 hex digits over all that decides a document's content beside the corpus: a change means a full build."""
         shape = {
             "source": self.source.model_dump(include={"id_column", "text_template", "columns", "max_text_chars"}),
-            "index": self.index.model_dump(include={"shards", "vector_field", "codec"}),
+            "index": self.index.model_dump(include={"shards", "vector_field", "codec", *self._own_mapping()}),
         }
+        if self.index.static_settings:
+            shape["index"]["settings"] = self.index.static_settings
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+    def _own_mapping(self) -> list[str]:
+        """Keys that count where they are set: the hash of a corpus that says nothing of them is what it always was."""
+        return [name for name in ("fields", "analysis") if getattr(self.index, name)]

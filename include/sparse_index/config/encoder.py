@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sparse_index.addresses import Address, with_secret
 
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys are errors, values never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def with_secrets_of(self, current: Self) -> Self:
+        """These values, read back from a plan, with the secrets that the addresses of the corpus file have now."""
+        values = {name: _with_secrets(getattr(self, name), getattr(current, name)) for name in self.model_fields_set}
+        return self.model_copy(update=values)
+
+
+def _with_secrets(value: Any, current: Any) -> Any:
+    if isinstance(value, Section):
+        return value.with_secrets_of(current) if type(value) is type(current) else value
+    return with_secret(value, current) if isinstance(value, str) and isinstance(current, str) else value
 
 
 class PruneType(StrEnum):
@@ -62,7 +75,7 @@ class UrlModel(Section):
     source: Literal["url"]
     name: str
     version: str
-    url: str
+    url: Address
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     model_format: Literal["TORCH_SCRIPT", "ONNX"] = "TORCH_SCRIPT"
     model_config_body: dict[str, object] | None = None
@@ -74,7 +87,7 @@ class FileModel(Section):
     source: Literal["file"]
     name: str
     version: str
-    path: str
+    path: Address
     model_format: Literal["TORCH_SCRIPT", "ONNX"] = "TORCH_SCRIPT"
     model_config_body: dict[str, object] | None = None
 

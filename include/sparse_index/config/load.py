@@ -1,26 +1,29 @@
-"""From `include/corpora/<name>.yaml` to a `CorpusConfig`: all problems of a file in one message.
+"""From `include/corpora/<name>.yaml` (or `.yml`) to a `CorpusConfig`: all problems of a file in one message.
 
 `${NAME}` and `${NAME:-default}` in a value stand for environment variables; a relative local path is relative to the
-file that names it.
+file that names it; `~` at the beginning of a path is the home folder.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from sparse_index.config.airflow_rules import corpus_name_problem
 from sparse_index.config.combinations import clashes
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_ENDINGS = (".yaml", ".yml")
 _PATHS = (("store",), ("source", "uri"), ("encoder", "model", "path"))
 
 
@@ -36,59 +39,91 @@ class BrokenCorpus:
 class _File:
     """A file as it was read: its values with variables filled in (empty when unreadable), and what is wrong so far."""
 
-    name: str
+    path: Path
     raw: dict[str, Any]
     problems: list[str]
 
+    @property
+    def name(self) -> str:
+        return self.path.name
+
 
 def corpus_files(folder: Path) -> list[Path]:
-    """One file a corpus, sorted by name."""
-    return sorted(folder.glob("*.yaml"))
+    """One file a corpus, sorted by name. Hidden ones (what editors and systems leave) are none."""
+    return sorted(path for path in folder.glob("*") if path.suffix in _ENDINGS and not path.name.startswith("."))
 
 
 def load_corpus(path: Path, environment: Mapping[str, str] | None = None) -> CorpusConfig:
-    """The configuration in `path`; raises `ConfigError` that lists every problem of the file."""
-    files = [_read(each, environment) for each in {path, *corpus_files(path.parent)}]
-    mine = next(file for file in files if file.name == path.name)
-    found = _checked(mine, files)
+    """The configuration in `path`, read alone; raises `ConfigError` that lists every problem of the file."""
+    return _usable(_checked(_read(path, environment)))
+
+
+def load_beside_others(path: Path, environment: Mapping[str, str] | None = None) -> CorpusConfig:
+    """As `load_corpus`, and no other file of the folder may have its alias: for a person's look at one corpus."""
+    others = [_read(each, environment) for each in corpus_files(path.parent) if each.name != path.name]
+    return _usable(_checked(_read(path, environment), others))
+
+
+def load_named(folder: Path, name: str, environment: Mapping[str, str] | None = None) -> CorpusConfig | BrokenCorpus:
+    """The corpus `name` of the folder; no other file is opened."""
+    paths = [folder / f"{name}{ending}" for ending in _ENDINGS]
+    path = next((path for path in paths if path.exists()), paths[0])
+    return _checked(_named(_read(path, environment)))
+
+
+def load_all(folder: Path, environment: Mapping[str, str] | None = None) -> dict[str, CorpusConfig | BrokenCorpus]:
+    """Every corpus of the folder by its file's stem; each file is read once, and one broken file harms no other."""
+    files = [_named(_read(path, environment)) for path in corpus_files(folder)]
+    by_alias: dict[Any, list[_File]] = {}
+    for file in files:
+        by_alias.setdefault(_alias(file), []).append(file)
+    return {file.path.stem: _checked(file, by_alias[_alias(file)]) for file in files}
+
+
+def _usable(found: CorpusConfig | BrokenCorpus) -> CorpusConfig:
     if isinstance(found, BrokenCorpus):
         raise ConfigError(found.problems)
     return found
 
 
-def load_all(folder: Path, environment: Mapping[str, str] | None = None) -> dict[str, CorpusConfig | BrokenCorpus]:
-    """Every corpus of the folder by its file's stem; each file is read once, and one broken file harms no other."""
-    files = [_read(path, environment) for path in corpus_files(folder)]
-    return {Path(file.name).stem: _checked(file, files) for file in files}
+def _named(file: _File) -> _File:
+    """With what is wrong about its name, which is the corpus's."""
+    problem = corpus_name_problem(file.path.stem)
+    return file if problem is None else replace(file, problems=[problem, *file.problems])
 
 
-def _checked(file: _File, files: list[_File]) -> CorpusConfig | BrokenCorpus:
+def _checked(file: _File, others: Sequence[_File] = ()) -> CorpusConfig | BrokenCorpus:
     problems = list(file.problems)
     config = _validated(file.raw, problems) if file.raw else None
-    problems += _taken_alias(file, files)
+    problems += [*_twins(file), *_taken_alias(file, others)]
     if config is not None and not problems:
         return config
     lines = "".join(f"\n  - {problem}" for problem in problems)
-    return BrokenCorpus(Path(file.name).stem, f"{file.name} cannot be used:{lines}")
+    return BrokenCorpus(file.path.stem, f"{file.name} cannot be used:{lines}")
 
 
 def _read(path: Path, environment: Mapping[str, str] | None) -> _File:
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 a subclass of the safe loader
+        # From the open file, of which YAML's errors quote no line: it may hold a secret.
+        with path.open(encoding="utf-8") as file:
+            raw = yaml.load(file, _Loader)  # noqa: S506 a subclass of the safe loader
     except (OSError, UnicodeDecodeError) as error:
-        return _File(path.name, {}, [f"{path.name} cannot be read: {error}"])
+        return _File(path, {}, [f"{path.name} cannot be read: {error}"])
     except yaml.YAMLError as error:
-        return _File(path.name, {}, [f"{path.name} is not YAML: {' '.join(str(error).split())}"])
+        return _File(path, {}, [f"{path.name} is not YAML: {' '.join(str(error).split())}"])
     if not isinstance(raw, dict) or not raw:
-        return _File(path.name, {}, ["it must hold keys and values (alias: ..., source: ...)"])
+        return _File(path, {}, ["it must hold keys and values (alias: ..., source: ...)"])
     problems: list[str] = []
     expanded = _expanded(raw, os.environ if environment is None else environment, problems)
-    _resolve_paths(expanded, path.parent)
-    return _File(path.name, expanded, problems)
+    _resolve_paths(expanded, path.parent, problems)
+    return _File(path, expanded, problems)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without tags that run code; a key that is there twice is an error instead of a silent loss."""
+class _Loader(yaml.CSafeLoader):
+    """YAML without tags that run code; a key that is there twice is an error instead of a silent loss.
+
+    The reader in C, which PyYAML's packages have: every parse of the DAGs reads every file, and it is ten times as fast.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -113,16 +148,30 @@ def _expanded(value: Any, environment: Mapping[str, str], problems: list[str]) -
             problems.append(f"environment variable {match['name']} is not set and has no default")
         return found or ""
 
-    return _VARIABLE.sub(replacement, value)
+    filled = _VARIABLE.sub(replacement, value)
+    if _NO_TEXT.search(filled):
+        problems.append(f"{filled!a} has a character that no database stores (a NUL, or half of a pair)")
+    return filled
 
 
-def _resolve_paths(raw: dict[str, Any], folder: Path) -> None:
+def _resolve_paths(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
     for *parents, key in _PATHS:
         section: Any = raw
         for parent in parents:
             section = section.get(parent) if isinstance(section, dict) else None
         if isinstance(section, dict) and isinstance(section.get(key), str):
-            section[key] = _absolute(section[key], folder)
+            section[key] = _absolute(_from_home(section[key], problems), folder)
+
+
+def _from_home(path: str, problems: list[str]) -> str:
+    """`~/x` and `~somebody/x` in full: what opens the path later may not know what `~` means."""
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        problems.append(f"{path}: there is no such home folder; write the path in full (or `./~...` for such a name)")
+        return path
 
 
 def _absolute(path: str, folder: Path) -> str:
@@ -147,9 +196,20 @@ def _single_problems(error: ValidationError) -> Iterator[str]:
             yield f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
 
 
-def _taken_alias(file: _File, files: list[_File]) -> list[str]:
+def _twins(file: _File) -> Iterator[str]:
+    for ending in _ENDINGS:
+        twin = file.path.with_suffix(ending)
+        if twin.name != file.name and twin.exists():
+            yield f"{file.name} and {twin.name} name one corpus: keep one of them"
+
+
+def _alias(file: _File) -> Any:
     alias = file.raw.get("alias")
-    same = sorted(other.name for other in files if other.name != file.name and other.raw.get("alias") == alias)
-    if alias is None or not same:
-        return []
-    return [f"alias '{alias}' is also used by {', '.join(same)}: two corpora cannot share one index"]
+    return alias if isinstance(alias, str) else None
+
+
+def _taken_alias(file: _File, others: Sequence[_File]) -> Iterator[str]:
+    alias = _alias(file)
+    same = sorted(other.name for other in others if other.name != file.name and _alias(other) == alias)
+    if alias is not None and same:
+        yield f"alias '{alias}' is also used by {', '.join(same)}: two corpora cannot share one index"

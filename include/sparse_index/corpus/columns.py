@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
+from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.field_names import name_problem
-from sparse_index.corpus.values import field_mapping, is_list, is_text
+from sparse_index.corpus.fields import converter_of, mapping_of
+from sparse_index.corpus.values import Convert, is_list, is_text, is_uuid, natural
 from sparse_index.errors import ConfigError
+
+_ID: Json = {"type": "keyword", "ignore_above": 512}
 
 
 def indexed_columns(config: CorpusConfig, names: Sequence[str]) -> list[str]:
@@ -24,6 +28,29 @@ def read_columns(config: CorpusConfig, names: Sequence[str]) -> list[str]:
     source = config.source
     tombstone = [source.deleted_column] if source.deleted_column else []
     return list(dict.fromkeys([source.id_column, *source.text_columns, *tombstone, *indexed_columns(config, names)]))
+
+
+def column_fields(config: CorpusConfig, schema: pa.Schema) -> Json:
+    """The field of each indexed column of a schema of logical types; ConfigError for one that cannot have any."""
+    return {name: _field(config, name, schema.field(name).type) for name in indexed_columns(config, schema.names)}
+
+
+def _field(config: CorpusConfig, name: str, kind: pa.DataType) -> Json:
+    declared = config.index.fields.get(name)
+    if name == config.source.id_column and (declared is not None or is_text(kind)):
+        return _ID | (declared or {})
+    return mapping_of(kind, declared)
+
+
+def column_converters(config: CorpusConfig, schema: pa.Schema) -> dict[str, Convert]:
+    """How the values of each column of `schema` (those that are read, of logical types) become JSON."""
+    return {column.name: _converter(config, column) for column in schema}
+
+
+def _converter(config: CorpusConfig, column: pa.Field) -> Convert:
+    if column.name == config.source.deleted_column:
+        return natural(column.type)
+    return converter_of(column.type, config.index.fields.get(column.name))
 
 
 def require_usable(config: CorpusConfig, schema: pa.Schema) -> None:
@@ -44,6 +71,9 @@ def column_problems(config: CorpusConfig, schema: pa.Schema, there: Sequence[str
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         yield f"missing columns {', '.join(missing)} (there are {', '.join(there)})"
+    idle = sorted(config.index.fields.keys() - set(wanted))
+    if idle:
+        yield f"index.fields names {', '.join(idle)}: no column of these names is indexed or in the text template"
     if config.index.vector_field in indexed_columns(config, schema.names):
         yield f"column '{config.index.vector_field}' has the name of index.vector_field: rename one"
     for name in indexed_columns(config, schema.names):
@@ -56,19 +86,27 @@ def column_problems(config: CorpusConfig, schema: pa.Schema, there: Sequence[str
 
 
 def _type_problems(config: CorpusConfig, name: str, kind: pa.DataType) -> Iterator[str]:
-    source = config.source
-    if name == source.id_column and not (is_text(kind) or pa.types.is_integer(kind)):
-        yield f"id column '{name}' is {kind}: it must be text or integer"
+    source, declared = config.source, config.index.fields.get(name)
+    if name == source.id_column and declared is None and not _is_id(kind):
+        yield f"id column '{name}' is {kind}: it must be text or integer, or `index.fields` must make it a keyword"
         return
     if name == source.deleted_column:
         # A day on which nothing is deleted may have no value there at all.
         if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
             yield f"source.deleted_column '{name}' is {kind}: it must be bool"
         return
-    if name in source.text_columns and is_list(kind):
-        yield f"column '{name}' is {kind}: a text template takes single values only"
+    if name in {source.id_column, *source.text_columns} and _holds_many(kind):
+        yield f"column '{name}' is {kind}: a text template and an id take single values only"
         return
     try:
-        field_mapping(kind)
+        mapping_of(kind, declared)
     except ConfigError as error:
         yield f"column '{name}': {error.message}"
+
+
+def _is_id(kind: pa.DataType) -> bool:
+    return bool(is_text(kind) or pa.types.is_integer(kind) or is_uuid(kind))
+
+
+def _holds_many(kind: pa.DataType) -> bool:
+    return bool(is_list(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind))

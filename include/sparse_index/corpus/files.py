@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
-from sparse_index.corpus.parquet import NOT_THERE, file_addresses, file_version, joint_version, parquet_file
+from sparse_index.config.corpus import SourceConfig
+from sparse_index.corpus.dataset import DataSet, data_set
+from sparse_index.corpus.parquet import file_version, joint_version, parquet_file, require_plain
 from sparse_index.corpus.statistics import valueless
+from sparse_index.corpus.table import DataFile
 from sparse_index.errors import CorpusError
 from sparse_index.plan.model import Shard
 
@@ -18,8 +22,8 @@ FOOTERS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` the file's own,
-    `valueless` those of its columns of which the footer says that they hold nothing but null."""
+    """`version` changes with the content; `group_rows` are the rows of each row group, `schema` has its columns, those of
+    its partition too, `valueless` are columns of which the footer says that they hold nothing but null."""
 
     uri: str
     version: str
@@ -41,11 +45,10 @@ class ShardFile:
     row_groups: range | None
 
 
-def corpus_files(uri: str, remedy: str = NOT_THERE) -> list[CorpusFile]:
-    """Every file of the corpus, sorted by address; CorpusError for none or unreadable ones."""
-    addresses = file_addresses(uri, remedy)
+def corpus_files(source: SourceConfig, found: DataSet) -> list[CorpusFile]:
+    """What the footers of all files say; CorpusError for one that cannot be read."""
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        return list(pool.map(_footer, addresses))
+        return list(pool.map(partial(_footer, source, found), found.files))
 
 
 def even_shards(files: Sequence[CorpusFile], max_shards: int) -> list[Shard]:
@@ -55,25 +58,29 @@ def even_shards(files: Sequence[CorpusFile], max_shards: int) -> list[Shard]:
     return [shard.model_copy(update={"number": number}) for number, shard in enumerate(shards)]
 
 
-def shard_files(shard: Shard) -> list[ShardFile]:
+def shard_files(source: SourceConfig, shard: Shard) -> list[ShardFile]:
     """The files of a shard; CorpusError when they are no longer those of the plan."""
     if shard.files == 1:
         groups = range(shard.first_row_group, shard.first_row_group + shard.row_groups)
         return [ShardFile(shard.uri, shard.version, groups)]
-    addresses = file_addresses(shard.corpus)
+    found = data_set(source, source.with_secret(shard.corpus), version=shard.source_version)
+    addresses = [file.uri for file in found.files]
     first = addresses.index(shard.uri) if shard.uri in addresses else len(addresses)
-    chosen = [(uri, file_version(uri)) for uri in addresses[first : first + shard.files]]
+    chosen = [(uri, file_version(source.with_secret(uri))) for uri in addresses[first : first + shard.files]]
     if joint_version(f"{uri} {version}" for uri, version in chosen) != shard.version:
         raise CorpusError(f"Files at {shard.corpus} changed while the build was running. Trigger a new run.")
     return [ShardFile(uri, version, None) for uri, version in chosen]
 
 
-def _footer(uri: str) -> CorpusFile:
+def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
+    uri = source.with_secret(file.uri)
     version = file_version(uri)
     with parquet_file(uri) as parquet:
+        require_plain(uri, parquet.metadata)
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
-        return CorpusFile(uri, version, rows, parquet.schema_arrow.remove_metadata(), valueless(parquet.metadata))
+        columns = found.columns_of(file, parquet.schema_arrow)
+        return CorpusFile(file.uri, version, rows, columns, valueless(parquet.metadata))
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:

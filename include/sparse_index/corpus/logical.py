@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from sparse_index.corpus.values import is_list, is_text, plain_type
+from sparse_index.corpus.values import is_bytes, is_list, is_text, is_uuid, plain_type
 
 _DECIMAL128_DIGITS, _MOST_DIGITS = 38, 76
 _INSTANT = pa.timestamp("us", tz="UTC")
@@ -14,24 +14,36 @@ _Rule = Callable[[pa.DataType, pa.DataType], pa.DataType | None]
 
 
 def decoded_type(kind: pa.DataType) -> pa.DataType:
-    """The type without encodings: dictionaries decoded, strings and lists of one kind each."""
+    """The type without encodings: dictionaries and extensions (but UUID) as what they store, strings, bytes and lists of one
+    kind each."""
     if pa.types.is_dictionary(kind):
         return decoded_type(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType) and not is_uuid(kind):
+        return decoded_type(kind.storage_type)
+    nested = _nested(kind, decoded_type)
+    if nested is not None:
+        return nested
+    return pa.string() if is_text(kind) else pa.binary() if is_bytes(kind) else kind
+
+
+def _nested(kind: pa.DataType, inner: Callable[[pa.DataType], pa.DataType]) -> pa.DataType | None:
+    """The list, struct or map with `inner` of what is in it; None for a single value."""
     if is_list(kind):
-        return pa.list_(decoded_type(kind.value_type))
+        return pa.list_(inner(kind.value_type))
     if pa.types.is_struct(kind):
-        return pa.struct([(field.name, decoded_type(field.type)) for field in kind])
-    return pa.string() if is_text(kind) else kind
+        return pa.struct([(field.name, inner(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(inner(kind.key_type), inner(kind.item_type))
+    return None
 
 
 def logical_type(kind: pa.DataType) -> pa.DataType:
     """One type for all that mean the same: whole numbers of any width, floats, days, and instants, whose unit and zone are
     storage (an instant without zone is taken as UTC)."""
     kind = decoded_type(kind)
-    if is_list(kind):
-        return pa.list_(logical_type(kind.value_type))
-    if pa.types.is_struct(kind):
-        return pa.struct([(field.name, logical_type(field.type)) for field in kind])
+    nested = _nested(kind, logical_type)
+    if nested is not None:
+        return nested
     return next((meaning for matches, meaning in _MEANINGS if matches(kind)), kind)
 
 
@@ -40,6 +52,7 @@ _MEANINGS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_floating, pa.float64()),
     (pa.types.is_date, pa.date32()),
     (pa.types.is_timestamp, _INSTANT),
+    (pa.types.is_time, pa.time64("ns")),
 )
 
 
@@ -75,6 +88,18 @@ def _structs(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     return pa.struct(list(fields.items()))
 
 
+def _maps(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    if not (pa.types.is_map(one) and pa.types.is_map(other)) or one.key_type != other.key_type:
+        return None
+    inner = common_type(one.item_type, other.item_type)
+    return None if inner is None else pa.map_(one.key_type, inner)
+
+
+def _bytes(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """Text is bytes too; whether bytes are text is for `index.fields` to say."""
+    return pa.binary() if {one, other} == {pa.string(), pa.binary()} else None
+
+
 def _numbers(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     """Neither of int64 and uint64 holds the other."""
     numbers = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in (one, other))
@@ -98,4 +123,4 @@ def _instants(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     return _INSTANT if times else None
 
 
-_RULES: tuple[_Rule, ...] = (_structs, _numbers, _decimals, _instants)
+_RULES: tuple[_Rule, ...] = (_structs, _maps, _bytes, _numbers, _decimals, _instants)

@@ -1,36 +1,35 @@
-"""Where the Parquet files of a corpus are, and how to open them so that each failure says what it means."""
+"""One Parquet file of a corpus: its version, how to open it, and what each failure means.
+
+Addresses come in with their secrets (a signed query, a login), and none of them goes into what is said.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
+import aiohttp
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.implementations.http import HTTPStreamFile
 from fsspec.implementations.local import LocalFileSystem
 
-from sparse_index.errors import AccessError, CorpusError, UnavailableError
+from sparse_index.addresses import public_address, showable
+from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
 from sparse_index.store import filesystem_at
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
-NOT_THERE = "Correct `source.uri`, or wait until the corpus has arrived."
-
-
-def file_addresses(uri: str, remedy: str = NOT_THERE) -> list[str]:
-    """Full addresses of the Parquet files at `uri` (a file, a folder or a glob), sorted; CorpusError that names `remedy`
-    when there is none."""
-    filesystem, path = _filesystem(uri)
-    with reading(uri):
-        found = _find(filesystem, path)
-    if not found:
-        raise CorpusError(f"No Parquet file at {uri}. {remedy}")
-    return sorted(
-        name if isinstance(filesystem, LocalFileSystem) else filesystem.unstrip_protocol(name) for name in found
-    )
+_MAGIC = b"PAR1"
+_SIGNATURE_BYTES = 28
+Int96Unit = Literal["us", "ns"]
+NO_RANGES = (
+    "its web server gives whole files only, and Parquet is read in pieces. Let the server answer range requests (nginx, "
+    "Apache and object stores do), or copy the corpus to a disk or an object store."
+)
 
 
 def file_version(uri: str) -> str:
@@ -38,13 +37,13 @@ def file_version(uri: str) -> str:
 
     CorpusError for a web server that tells neither: its files could change unnoticed.
     """
-    filesystem, path = _filesystem(uri)
+    filesystem, path = corpus_filesystem(uri)
     with reading(uri):
         info = filesystem.info(path)
         if isinstance(filesystem, LocalFileSystem):
             return f"{info['size']}-{info['mtime']}-{info['ino']}"
         etag = info.get("ETag") or info.get("etag")
-        if not etag and "https" in filesystem.protocol:
+        if not etag and is_web(filesystem):
             return _told_by_web_server(uri, info)
         return str(etag or filesystem.ukey(path)).strip('"')
 
@@ -54,8 +53,8 @@ def _told_by_web_server(uri: str, info: dict[str, Any]) -> str:
     if "Last-Modified" in info:
         return f"{info['size']}-{info['Last-Modified']}"
     raise CorpusError(
-        f"{uri}: its server sends neither ETag nor Last-Modified, so a change of the file would go unnoticed. Let it send "
-        "one of them, or copy the corpus to a store that knows when a file was written."
+        f"{public_address(uri)}: its server sends neither ETag nor Last-Modified, so a change of the file would go unnoticed. "
+        "Let it send one of them, or copy the corpus to a store that knows when a file was written."
     )
 
 
@@ -68,53 +67,117 @@ def joint_version(versions: Iterable[str]) -> str:
 def open_parquet(uri: str, version: str) -> Iterator[pq.ParquetFile]:
     """The file if it is still the one that was planned; CorpusError when it changed, is gone or is torn."""
     if file_version(uri) != version:
-        raise CorpusError(f"{uri} changed while the build was running. Trigger a new run.")
+        raise CorpusError(f"{public_address(uri)} changed while the build was running. Trigger a new run.")
     with parquet_file(uri) as parquet:
         yield parquet
 
 
 @contextmanager
-def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
-    """Errors of the block in our words: what cannot be read, where, and whether trying again may help."""
-    place = uri if row_group is None else f"{uri}, row group {row_group}"
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise CorpusError(
-            f"{place} is gone ({error}). If the corpus was replaced meanwhile, trigger a new run."
-        ) from error
-    except PermissionError as error:
-        raise AccessError(f"{place} cannot be read: no permission ({error}). Give this account read access.") from error
-    except (ConnectionError, TimeoutError) as error:
-        raise UnavailableError(f"{place} cannot be reached for now ({error!r}).") from error
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{place} cannot be read: {error}. The file is torn or no Parquet; replace it.") from error
-
-
-def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    # A cached listing would hide that a file changed under a long-lived process.
-    return filesystem_at(uri, use_listings_cache=False)
-
-
-def _find(filesystem: fsspec.AbstractFileSystem, path: str) -> list[str]:
-    if any(sign in path for sign in "*?["):
-        found = filesystem.glob(path)
-    elif filesystem.isdir(path):
-        filesystem.ls(path)  # find() passes over folders that it may not read: an empty answer would be a lie
-        found = [name for name in filesystem.find(path) if name.endswith(".parquet")]
-    else:
-        found = [path] if filesystem.exists(path) else []
-    return [name for name in found if not name.rsplit("/", 1)[-1].startswith((".", "_"))]
-
-
-@contextmanager
-def parquet_file(uri: str) -> Iterator[pq.ParquetFile]:
-    filesystem, path = _filesystem(uri)
+def parquet_file(uri: str, int96_unit: Int96Unit = "us") -> Iterator[pq.ParquetFile]:
+    """The file as it is now. Timestamps of 96 bits are read in `int96_unit`: microseconds hold every year."""
+    filesystem, path = corpus_filesystem(uri)
     with reading(uri):
-        # Arrow asks for whole buffers itself: a second read-ahead would fetch everything several times.
-        source = path if isinstance(filesystem, LocalFileSystem) else filesystem.open(path, "rb", cache_type="none")
-        parquet = pq.ParquetFile(source, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
+        try:
+            parquet = _opened(filesystem, path, int96_unit)
+        except (pa.ArrowException, OSError):
+            _require_whole(filesystem, path, public_address(uri))
+            raise
     try:
         yield parquet
     finally:
         parquet.close(force=True)
+
+
+def _opened(filesystem: fsspec.AbstractFileSystem, path: str, int96_unit: Int96Unit) -> pq.ParquetFile:
+    # Arrow asks for whole buffers itself: a second read-ahead would fetch everything several times.
+    source = path if isinstance(filesystem, LocalFileSystem) else filesystem.open(path, "rb", cache_type="none")
+    if isinstance(source, HTTPStreamFile):
+        raise CorpusError(f"{public_address(path)} cannot be read: {NO_RANGES}")
+    return pq.ParquetFile(
+        source,
+        buffer_size=BUFFER_BYTES,
+        page_checksum_verification=True,
+        coerce_int96_timestamp_unit=int96_unit,
+        arrow_extensions_enabled=True,
+    )
+
+
+def _require_whole(filesystem: fsspec.AbstractFileSystem, path: str, place: str) -> None:
+    """CorpusError in plain words for what cannot be opened because there is no whole file of Parquet."""
+    if filesystem.isdir(path):
+        raise CorpusError(f"{place} is a folder where the plan has a file. Trigger a new run.")
+    size = filesystem.info(path)["size"]
+    if size == 0:
+        raise CorpusError(
+            f"{place} is empty (0 bytes): it is still being written, or its writer died. Wait, or remove it."
+        )
+    begins = filesystem.cat_file(path, start=0, end=len(_MAGIC)) == _MAGIC
+    ends = filesystem.cat_file(path, start=max(0, size - len(_MAGIC)), end=size) == _MAGIC
+    if begins and not ends:
+        raise CorpusError(f"{place} has no end: it is torn, or still being written. Wait, or replace it.")
+
+
+def require_plain(uri: str, metadata: pq.FileMetaData) -> None:
+    """CorpusError for a file with encrypted columns: Arrow opens it, and ends the process when it is asked about them.
+
+    Behind a footer that can be read such a file has the footer's signature, which its length tells.
+    """
+    filesystem, path = corpus_filesystem(uri)
+    with reading(uri):
+        size = filesystem.info(path)["size"]
+        end = filesystem.cat_file(path, start=size - len(_MAGIC) - 4, end=size)
+        if int.from_bytes(end[:4], "little") - metadata.serialized_size == _SIGNATURE_BYTES:
+            raise CorpusError(
+                f"{public_address(uri)} has columns that are encrypted, and there is no key here. Write it without encryption."
+            )
+
+
+@contextmanager
+def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
+    """Errors of the block in our words: what cannot be read, where, and whether trying again may help."""
+    place = public_address(uri) if row_group is None else f"{public_address(uri)}, row group {row_group}"
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException, aiohttp.ClientError) as error:
+        told = _in_our_words(place, error)
+        if told is None:
+            raise
+        raise told from showable(error)
+
+
+def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
+    """None for what is no failure of reading."""
+    said = str(error) or repr(error)
+    status = web_status(error)
+    if status in (401, 403) or isinstance(error, PermissionError):
+        return AccessError(
+            f"{place} cannot be read: no permission ({said}). Give this account read access; a signed address may have "
+            "expired."
+        )
+    if isinstance(error, FileNotFoundError) or status in (404, 410):
+        return CorpusError(f"{place} is gone ({said}). If the corpus was replaced meanwhile, trigger a new run.")
+    if isinstance(error, (ConnectionError, TimeoutError, aiohttp.ClientError)):
+        return UnavailableError(f"{place} cannot be reached for now ({error!r}).")
+    if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
+        return CorpusError(f"{place} cannot be read: {NO_RANGES}") if place.startswith("http") else None
+    if "crypt" in said:
+        return CorpusError(f"{place} is encrypted ({said}), and there is no key here. Write it without encryption.")
+    return CorpusError(f"{place} cannot be read: {said}. The file is torn or no Parquet; replace it.")
+
+
+def web_status(error: BaseException | None) -> int | None:
+    """What a web server answered; its file system tells of any failure as a missing file."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.status
+    return None if error is None else web_status(error.__cause__)
+
+
+def corpus_filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    # A web server that compresses what it sends would give other bytes than those that were asked for.
+    web = {"headers": {"Accept-Encoding": "identity"}} if uri.startswith(("http://", "https://")) else {}
+    # A cached listing would hide that a file changed under a long-lived process.
+    return filesystem_at(uri, use_listings_cache=False, **web)
+
+
+def is_web(filesystem: fsspec.AbstractFileSystem) -> bool:
+    return "https" in filesystem.protocol

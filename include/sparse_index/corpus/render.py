@@ -6,12 +6,12 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from string import Formatter
 from typing import Any
 
 import orjson
 
 from sparse_index.config.corpus import SourceConfig
+from sparse_index.config.template import pieces
 
 _HASH_BYTES = 16
 # Control characters carry no meaning for a model and break some tokenizers; tab and line breaks stay. UTF-8 has no
@@ -46,8 +46,8 @@ def cut_text(source: SourceConfig, whole: str) -> str | None:
 def _positional(source: SourceConfig) -> str:
     """The template with numbers instead of names: `{1}. {0}`."""
     names = source.text_columns
-    parts = Formatter().parse(source.text_template)
-    return "".join(_escaped(words) + (f"{{{names.index(name)}}}" if name else "") for words, name, _, _ in parts)
+    parts = pieces(source.text_template)
+    return "".join(f"{{{names.index(name)}}}" if name else _escaped(words) for words, name in parts)
 
 
 def _escaped(words: str) -> str:

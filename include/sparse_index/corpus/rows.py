@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -10,12 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import indexed_columns
-from sparse_index.corpus.parquet import open_parquet, reading
+from sparse_index.corpus.columns import column_converters, indexed_columns
+from sparse_index.corpus.dataset import partitions_of
+from sparse_index.corpus.int96 import exact_batches, int96_columns
+from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
+from sparse_index.corpus.partitions import Partitions, with_partition
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
-from sparse_index.corpus.values import any_values, column_values
+from sparse_index.corpus.values import Column, Convert, readable_values
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
 # of 1 MB that every row repeats is stored once.
@@ -37,7 +41,8 @@ class Location:
 class Document:
     """One row as it is encoded and indexed. `text` is cut at `max_text_chars`; None (and no hash) when it is blank.
 
-    `id` None: the row has none. `chars`: length of the whole text. `fields`: the indexed columns as JSON values.
+    `id` None: the row has none. `chars`: length of the whole text. `fields`: the indexed columns as JSON values. `problem`:
+    why the row cannot be a document of the index, because a value of it could not be kept.
     """
 
     location: Location
@@ -47,13 +52,15 @@ class Document:
     row_hash: str
     chars: int
     fields: dict[str, Any]
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
 class DocumentBatch:
     """Some rows of one row group, as columns of one length: the fast form of `Document`.
 
-    `rows` are their numbers within the row group, `deleted` what the tombstone column says.
+    `rows` are their numbers within the row group, `deleted` what the tombstone column says, `missing` how many values of a
+    field are NaN and therefore null.
     """
 
     rows: Sequence[int]
@@ -64,48 +71,78 @@ class DocumentBatch:
     chars: list[int]
     deleted: list[bool]
     fields: dict[str, list[Any]]
+    problems: list[str | None]
+    missing: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
 def batches_of_group(
-    config: CorpusConfig, schema: pa.Schema, parquet: pq.ParquetFile, file: str, row_group: int
+    config: CorpusConfig,
+    schema: pa.Schema,
+    partitions: Partitions,
+    parquet: pq.ParquetFile,
+    file: str,
+    row_group: int,
 ) -> Iterator[DocumentBatch]:
     """Every row of one row group, in order, in the types of `schema`; CorpusError naming file and row group when it cannot
     be read, or when a value would not stay what it is."""
-    for first, batch in _read(parquet, file, row_group, schema.names):
-        rows = typed(batch, schema, _place(file, row_group))
-        yield _documents(config, rows, range(first, first + len(batch)))
+    converters = column_converters(config, schema)
+    for first, batch in _read(parquet, config.source.with_secret(file), row_group, schema.names):
+        rows = _whole(schema, partitions, batch, file, row_group)
+        yield _documents(config, converters, rows, range(first, first + len(batch)))
 
 
-def documents_at(config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location]) -> Iterator[Document]:
-    """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`."""
-    for here, batch in _batches_at(locations, schema.names):
-        rows = typed(batch, schema, _place(here[0].file, here[0].row_group))
-        yield from _single(here, _documents(config, rows, [location.row for location in here]))
+def documents_at(
+    config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location], source_version: str | None = None
+) -> Iterator[Document]:
+    """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`; of a table,
+    those of `source_version`."""
+    converters = column_converters(config, schema)
+    partitions = partitions_of(config.source, source_version)
+    for here, batch in _batches_at(config, locations, schema.names):
+        rows = _whole(schema, partitions, batch, here[0].file, here[0].row_group)
+        yield from _single(here, _documents(config, converters, rows, [location.row for location in here]))
 
 
 def _place(file: str, row_group: int) -> str:
     return f"{file}, row group {row_group}"
 
 
-def source_rows_at(locations: Iterable[Location]) -> Iterator[dict[str, Any]]:
+def _whole(
+    schema: pa.Schema, partitions: Partitions, batch: pa.RecordBatch, file: str, row_group: int
+) -> pa.RecordBatch:
+    """The columns of the corpus for some rows of a file: its own in the corpus' types, and those of its partition."""
+    place = _place(file, row_group)
+    return with_partition(typed(batch, schema, place), batch.schema.names, partitions(file), place)
+
+
+def source_rows_at(
+    config: CorpusConfig, locations: Iterable[Location], source_version: str | None = None
+) -> Iterator[dict[str, Any]]:
     """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
-    for _, batch in _batches_at(locations):
-        columns = [any_values(column) for column in batch.columns]
-        yield from (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+    partitions = partitions_of(config.source, source_version)
+    for here, batch in _batches_at(config, locations):
+        columns = [readable_values(column) for column in batch.columns]
+        partition = partitions(here[0].file)
+        yield from (
+            {**partition, **dict(zip(batch.schema.names, values, strict=True))} for values in zip(*columns, strict=True)
+        )
 
 
 _At = tuple[list[Location], pa.RecordBatch]
 
 
-def _batches_at(locations: Iterable[Location], columns: Sequence[str] | None = None) -> Iterator[_At]:
+def _batches_at(
+    config: CorpusConfig, locations: Iterable[Location], columns: Sequence[str] | None = None
+) -> Iterator[_At]:
     """`columns` (those that a file has; None: all) of the rows at `locations`, some at a time."""
     for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
-        with open_parquet(file, version) as parquet:
+        address = config.source.with_secret(file)
+        with open_parquet(address, version) as parquet:
             for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
-                yield from _batches_of(_read(parquet, file, row_group, columns), of_group)
+                yield from _batches_of(_read(parquet, address, row_group, columns), of_group)
 
 
 def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Location]) -> Iterator[_At]:
@@ -132,38 +169,77 @@ def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Doc
             row_hash=batch.row_hashes[at],
             chars=batch.chars[at],
             fields={name: values[at] for name, values in batch.fields.items()},
+            problem=batch.problems[at],
         )
 
 
 def _read(
-    parquet: pq.ParquetFile, file: str, row_group: int, columns: Sequence[str] | None
+    parquet: pq.ParquetFile, address: str, row_group: int, columns: Sequence[str] | None
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """(number of the first row, rows) of one row group, in batches whose size follows the size of a row."""
     group = parquet.metadata.row_group(row_group)
     row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
     first, names = 0, [name for name in parquet.schema_arrow.names if columns is None or name in columns]
-    with reading(file, row_group):
-        for batch in parquet.iter_batches(batch_size=size, row_groups=[row_group], columns=names):
+    with reading(address, row_group):
+        for batch in _batches(parquet, address, row_group, names, size):
             yield first, decoded(batch)
             first += len(batch)
 
 
-def _documents(config: CorpusConfig, batch: pa.RecordBatch, rows: Sequence[int]) -> DocumentBatch:
+def _batches(
+    parquet: pq.ParquetFile, address: str, row_group: int, columns: list[str], rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Batches of `rows` at most; instants of 96 bits are read twice, so that each keeps its year and all its digits."""
+    chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
+    batches, twice = parquet.iter_batches(columns=columns, **chosen), int96_columns(parquet, columns)
+    if not twice:
+        yield from batches
+        return
+    with parquet_file(address, "ns") as again:
+        place = _place(public_address(address), row_group)
+        yield from exact_batches(batches, again.iter_batches(columns=twice, **chosen), place)
+
+
+def _documents(
+    config: CorpusConfig, converters: Mapping[str, Convert], batch: pa.RecordBatch, rows: Sequence[int]
+) -> DocumentBatch:
     source = config.source
-    columns = {name: column_values(batch.column(name)) for name in batch.schema.names}
-    ids = [None if value is None else str(value) for value in columns[source.id_column]]
-    whole = render_texts(source, columns)
+    columns = {name: convert(batch.column(name)) for name, convert in converters.items()}
+    values = {name: column.values for name, column in columns.items()}
+    indexed = {name: columns[name] for name in indexed_columns(config, batch.schema.names)}
+    ids = [None if value is None else str(value) for value in values[source.id_column]]
+    whole = render_texts(source, values)
     texts = [cut_text(source, text) for text in whole]
-    fields = {name: columns[name] for name in indexed_columns(config, batch.schema.names)}
-    deleted = columns[source.deleted_column] if source.deleted_column else [False] * len(ids)
+    fields = {name: column.values for name, column in indexed.items()}
+    problems = _problems(indexed, len(ids))
+    deleted = values[source.deleted_column] if source.deleted_column else [False] * len(ids)
     return DocumentBatch(
         rows=rows,
         ids=ids,
         texts=texts,
         text_hashes=[None if text is None else hash_text(text) for text in texts],
-        row_hashes=hash_rows(ids, texts, fields),
+        row_hashes=_row_hashes(hash_rows(ids, texts, fields), problems),
         chars=[len(text) for text in whole],
         deleted=[flag is True for flag in deleted],
         fields=fields,
+        problems=problems,
+        missing={name: column.missing for name, column in indexed.items() if column.missing},
     )
+
+
+def _problems(columns: Mapping[str, Column], rows: int) -> list[str | None]:
+    """For each row what is wrong with the first value that could not be kept."""
+    found: dict[int, str] = {}
+    for name, column in columns.items():
+        for row, reason in column.problems.items():
+            found.setdefault(row, f"'{name}': {reason}")
+    return [found.get(row) for row in range(rows)]
+
+
+def _row_hashes(hashes: Sequence[str], problems: Sequence[str | None]) -> list[str]:
+    """A row with a problem is another than the one with null in the value's place."""
+    return [
+        row_hash if problem is None else hash_text(f"{row_hash} {problem}")
+        for row_hash, problem in zip(hashes, problems, strict=True)
+    ]

@@ -10,7 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.fields import value_shape
+from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.files import ShardFile, shard_files
+from sparse_index.corpus.findings import Findings
 from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.rows import DocumentBatch, batches_of_group
 from sparse_index.corpus.schema import CorpusSchema, load_schema
@@ -21,7 +24,7 @@ from sparse_index.store import Store, manifests_folder
 MAX_ID_BYTES = 512
 WRITE_ROWS = 50_000
 # Raise it when rendering, hashing or the columns of a manifest change: older manifests are then not taken over.
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 
 MANIFEST_SCHEMA = pa.schema(
     [
@@ -45,21 +48,24 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
 
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
     """
-    files, schema = shard_files(shard), load_schema(store, shard.schema_path)
+    files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
     if not store.exists(path):
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
+        findings = Findings()
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
-            for table in _tables(_manifest(config, schema.schema, files)):
+            for table in _tables(_manifest(config, schema.schema, shard, files, findings)):
                 writer.write_table(table)
                 meter.add(len(table))
+            writer.add_key_value_metadata(findings.footer())
     return ShardScan(shard=shard, manifest=path, rows=shard.rows)
 
 
 def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:
-    content = shard.model_dump(exclude={"number", "corpus", "schema_path"})
-    source = config.source.model_dump(exclude={"uri", "max_shards"})
-    identity = orjson.dumps([SCAN_VERSION, content, source, schema.identity], option=orjson.OPT_SORT_KEYS)
+    content = shard.model_dump(exclude={"number", "corpus", "schema_path", "source_version"})
+    source = config.source.model_dump(exclude={"uri", "max_shards", "version"})
+    shapes = [schema.identity, value_shape(config.index.fields)]
+    identity = orjson.dumps([SCAN_VERSION, content, source, *shapes], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(identity).hexdigest()[:32]
 
 
@@ -74,12 +80,16 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
 
 
-def _manifest(config: CorpusConfig, schema: pa.Schema, files: list[ShardFile]) -> Iterator[pa.RecordBatch]:
+def _manifest(
+    config: CorpusConfig, schema: pa.Schema, shard: Shard, files: list[ShardFile], findings: Findings
+) -> Iterator[pa.RecordBatch]:
+    partitions = partitions_of(config.source, shard.source_version)
     for file in files:
-        with open_parquet(file.uri, file.version) as parquet:
+        with open_parquet(config.source.with_secret(file.uri), file.version) as parquet:
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
-                for documents in batches_of_group(config, schema, parquet, file.uri, row_group):
+                for documents in batches_of_group(config, schema, partitions, parquet, file.uri, row_group):
+                    findings.add(documents)
                     yield _rows(file, row_group, documents)
 
 

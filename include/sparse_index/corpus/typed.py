@@ -54,6 +54,8 @@ def _read_as(kind: pa.DataType, decided: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(kind) and pa.types.is_struct(decided):
         mine = {field.name: field.type for field in kind}
         return pa.struct([(each.name, _read_as(mine.get(each.name, each.type), each.type)) for each in decided])
+    if pa.types.is_map(kind) and pa.types.is_map(decided):
+        return pa.map_(decided.key_type, _read_as(kind.item_type, decided.item_type))
     if not pa.types.is_timestamp(decided):
         return decided
     if pa.types.is_timestamp(kind):

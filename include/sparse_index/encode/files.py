@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from itertools import compress
 from pathlib import Path
 
 import pyarrow as pa
@@ -117,18 +118,23 @@ def _gone(stem: str, error: FileNotFoundError) -> UnavailableError:
     )
 
 
-def merge_vectors(store: Store, local: Path, sources: Sequence[str]) -> int:
-    """Write one local file of all, a row group in memory at a time; a hash is written once. Gives its number of vectors."""
+def merge_vectors(
+    store: Store, local: Path, sources: Sequence[str], left_out: Mapping[str, Set[str]] | None = None
+) -> int:
+    """Write one local file of all, a row group in memory at a time; a hash is written once. Gives its number of vectors.
+
+    `left_out`: hashes that are not taken from a source, by its path.
+    """
     seen: set[str] = set()
     with pq.ParquetWriter(local, VECTOR_SCHEMA, compression="zstd") as writer:
         for path in sources:
-            _copy(store, path, writer, seen)
+            _copy(store, path, writer, seen, (left_out or {}).get(path, frozenset()))
     return len(seen)
 
 
-def _copy(store: Store, path: str, writer: pq.ParquetWriter, seen: set[str]) -> None:
+def _copy(store: Store, path: str, writer: pq.ParquetWriter, seen: set[str], left_out: Set[str]) -> None:
     for batch in store.batches(path, ROW_GROUP_ROWS):
         hashes = batch.column("text_hash").to_pylist()
-        fresh = pa.array([text_hash not in seen for text_hash in hashes])
-        writer.write_batch(batch.filter(fresh), row_group_size=ROW_GROUP_ROWS)
-        seen.update(hashes)
+        fresh = [text_hash not in seen and text_hash not in left_out for text_hash in hashes]
+        writer.write_batch(batch.filter(pa.array(fresh)), row_group_size=ROW_GROUP_ROWS)
+        seen.update(compress(hashes, fresh))

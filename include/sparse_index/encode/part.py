@@ -151,7 +151,7 @@ def _close(store: Store, plan: Plan, part: Part, files: PartFiles, rejected: lis
     """Every text of the part has a vector or a dead letter, in one file each, before the part counts as done."""
     files.merge(part.items - len(rejected))
     letters = [_letter(plan, item) for item in rejected]
-    write_letters(store, letters_path(plan, "encode", part.number), with_sources(letters))
+    write_letters(store, letters_path(plan, "encode", part.number), with_sources(plan, letters))
 
 
 def _letter(plan: Plan, item: Rejected) -> DeadLetter:

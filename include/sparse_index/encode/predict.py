@@ -11,7 +11,7 @@ from enum import Enum, auto
 from opensearchpy import exceptions as client_errors
 
 from sparse_index.cluster import Cluster
-from sparse_index.encode.vectors import parse_answer
+from sparse_index.encode.vectors import Refused, parse_answer
 from sparse_index.errors import (
     AccessError,
     ModelError,
@@ -74,8 +74,8 @@ class Predictor:
         self._lock = threading.Lock()
         self.calls = 0
 
-    def __call__(self, texts: Sequence[str]) -> list[dict[str, float]]:
-        """Token weights for each text, in order; raises what the cluster answered."""
+    def __call__(self, texts: Sequence[str]) -> list[dict[str, float] | Refused]:
+        """Token weights for each text, in order, or why it has none; raises what the cluster answered."""
         with self._lock:
             self.calls += 1
         answer = self._cluster.request(

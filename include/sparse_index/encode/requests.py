@@ -18,8 +18,8 @@ from sparse_index.encode.governor import Governor
 from sparse_index.encode.predict import Predictor, Timing, Trouble, trouble_of
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
-from sparse_index.encode.vectors import sparse_vector
-from sparse_index.errors import ModelError, SparseIndexError, UnavailableError
+from sparse_index.encode.vectors import Refused, sparse_vector
+from sparse_index.errors import ModelError, SparseIndexError, TerminalError, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class _Batch:
         return _Batch(self.texts[:middle]), _Batch(self.texts[middle:])
 
 
-_Answer = tuple[list[dict[str, float]], float]
+_Answer = tuple[list[dict[str, float] | Refused], float]
 
 
 class Encoding:
@@ -106,18 +106,26 @@ class Encoding:
             else:
                 yield from self._fail(batch, error)
 
-    def _succeed(self, batch: _Batch, outputs: list[dict[str, float]], seconds: float) -> Iterator[Outcome]:
+    def _succeed(self, batch: _Batch, outputs: list[dict[str, float] | Refused], seconds: float) -> Iterator[Outcome]:
         self._governor.observe(len(batch.texts), seconds)
         if self._searches.suffer():
             self._governor.refused()
         self._troubles_in_a_row = 0
-        self._successes += len(batch.texts)
-        self._known_good = min((text.text for text in batch.texts), key=len)
-        for text, output in zip(batch.texts, outputs, strict=True):
-            vector = sparse_vector(output, self._config.pruning)
-            # A text with letters and no token is a defect of the model or of the text (a script its vocabulary lacks):
-            # indexed without a vector it would be silently invisible to sparse search, so a person gets to see it.
-            yield Encoded(text, vector) if vector.tokens else self._reject(text, "empty_vector", "no token", 1)
+        answers = list(zip(batch.texts, outputs, strict=True))
+        encoded = [text.text for text, output in answers if not isinstance(output, Refused)]
+        self._successes += len(encoded)
+        self._known_good = min(encoded, key=len, default=self._known_good)
+        for text, output in answers:
+            if isinstance(output, Refused):
+                yield from self._suspect(replace(batch, texts=(text,)), TerminalError(output.reason))
+            else:
+                yield self._encoded(text, output)
+
+    def _encoded(self, text: Text, weights: dict[str, float]) -> Outcome:
+        vector = sparse_vector(weights, self._config.pruning)
+        # A text with letters and no token is a defect of the model or of the text (a script its vocabulary lacks):
+        # indexed without a vector it would be silently invisible to sparse search, so a person gets to see it.
+        return Encoded(text, vector) if vector.tokens else self._reject(text, "empty_vector", "no token", 1)
 
     def _fail(self, batch: _Batch, error: BaseException) -> Iterator[Outcome]:
         kind = trouble_of(error)
@@ -151,12 +159,12 @@ class Encoding:
         if self._known_good is None:
             return True
         try:
-            self._predictor([self._known_good])
+            (output,) = self._predictor([self._known_good])
         except SparseIndexError as error:
             if trouble_of(error) is Trouble.FATAL:
                 raise
             return False
-        return True
+        return not isinstance(output, Refused)
 
     def _reject(self, text: Text, error_class: str, reason: str, attempt: int) -> Rejected:
         self._rejections += 1

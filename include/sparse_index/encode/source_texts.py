@@ -20,9 +20,8 @@ _PART_ROWS = 2_000
 def iter_texts(store: Store, plan: Plan, part: Part, skip: Set[str]) -> Iterator[Text]:
     """Texts of `part` whose hash is not in `skip`; `CorpusError` when a text is not the one that was planned."""
     planned, again = tee(row for row in _part_rows(store, part) if row["text_hash"] not in skip)
-    documents = documents_at(
-        plan.config, load_schema(store, plan.schema_path).schema, (_location(row) for row in again)
-    )
+    schema = load_schema(store, plan.schema_path).schema
+    documents = documents_at(plan.config, schema, (_location(row) for row in again), plan.source_version)
     for row, document in zip(planned, documents, strict=True):
         yield _verified(row, document)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from sparse_index.config.encoder import PruneType, Pruning
@@ -19,6 +21,7 @@ VECTOR_SCHEMA = pa.schema(
     ]
 )
 ROW_GROUP_ROWS = 1_000
+LONGEST_REFUSAL = 300
 
 
 @dataclass(frozen=True)
@@ -32,20 +35,64 @@ class SparseVector:
         return len(self.tokens)
 
 
-def parse_answer(answer: Any, expected: int) -> list[dict[str, float]]:
-    """Token weights of each text of one predict request, in request order; `ModelError` for any other shape."""
+@dataclass(frozen=True)
+class Refused:
+    """What a model gave instead of the weights of one text of a request, while it answered the others."""
+
+    reason: str
+
+
+def parse_answer(answer: Any, expected: int) -> list[dict[str, float] | Refused]:
+    """Token weights of each text of one predict request, in request order; `ModelError` for any other shape.
+
+    A local model makes a result of each text. A remote one makes a result of each call to its service, with as many maps
+    in its one `response` as the call had texts; or, where it takes one text a call, the map itself.
+    """
     try:
-        outputs = [result["output"][0]["dataAsMap"]["response"][0] for result in answer["inference_results"]]
-    except (KeyError, IndexError, TypeError) as error:
-        raise ModelError(
-            f"The model's answer has no inference_results[i].output[0].dataAsMap.response[0] ({error!r}). "
-            "Is it a sparse encoding model?"
-        ) from error
-    if len(outputs) != expected or not all(isinstance(output, Mapping) for output in outputs):
-        raise ModelError(
-            f"The model answered {len(outputs)} vectors for {expected} texts. Is it a sparse encoding model?"
-        )
-    return outputs
+        results = [output["dataAsMap"] for result in answer["inference_results"] for output in result["output"]]
+        items = [item for data in results for item in _items(data)]
+    except (KeyError, TypeError) as error:
+        raise _unknown_shape(answer, expected) from error
+    if len(items) != expected or any(isinstance(item, list | int | float) for item in items):
+        raise _unknown_shape(answer, expected)
+    return [_weights(item) for item in items]
+
+
+def _items(data: Mapping[str, Any]) -> list[Any]:
+    response = data.get("response")
+    if isinstance(response, list):
+        return response
+    if not all(map(_is_number, data.values())):
+        raise TypeError("neither maps in `response` nor a map")
+    return [data]
+
+
+def _weights(item: Any) -> dict[str, float] | Refused:
+    if isinstance(item, Mapping) and all(map(_is_number, item.values())):
+        return dict(item)
+    return Refused(f"instead of token weights the model answered {orjson.dumps(item).decode()[:LONGEST_REFUSAL]}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _unknown_shape(answer: Any, expected: int) -> ModelError:
+    return ModelError(
+        f"The model's answer to {expected} text(s) has another shape: {_shape(answer)}. Is it a sparse encoding model? A service "
+        "behind a connector has to answer with one map of tokens and weights a text, in a list (docs/add-a-corpus.md)."
+    )
+
+
+def _shape(value: Any) -> str:
+    """The structure without its content, which may be somebody's text."""
+    if isinstance(value, list):
+        return f"[{len(value)} x {_shape(value[0])}]" if value else "[]"
+    if not isinstance(value, Mapping):
+        return type(value).__name__
+    if value and all(map(_is_number, value.values())):
+        return f"{{{len(value)} numbers}}"
+    return f"{{{', '.join(f'{key}: {_shape(inner)}' for key, inner in value.items())}}}"
 
 
 def sparse_vector(weights: Mapping[str, float], pruning: Pruning) -> SparseVector:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import BuildError, TerminalError
@@ -10,11 +11,16 @@ from sparse_index.errors import BuildError, TerminalError
 
 @dataclass(frozen=True)
 class AliasState:
-    """`members`: the indices behind the alias. `taken_by_index`: an index itself has the alias's name."""
+    """`members`: the indices behind the alias. `taken_by_index`: an index itself has the alias's name.
+
+    `aliases`: everything that points to the one live index, this alias and those of others: name -> properties (filter,
+    routing, ...) as `_aliases` takes them.
+    """
 
     alias: str
     members: tuple[str, ...]
     taken_by_index: bool = False
+    aliases: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def index(self) -> str | None:
@@ -37,7 +43,9 @@ class AliasState:
 
 
 def observe_alias(cluster: Cluster, alias: str) -> AliasState:
-    """Who is behind `alias` now. Asks `/<alias>/_alias`: `/_alias/<alias>` is refused to roles limited to index patterns."""
+    """Who is behind `alias` now, closed or not.
+
+    Asks `/<alias>/_alias`: `/_alias/<alias>` is refused to roles limited to index patterns."""
     try:
         answer: Json = cluster.get(f"/{alias}/_alias")
     except TerminalError as error:
@@ -46,4 +54,5 @@ def observe_alias(cluster: Cluster, alias: str) -> AliasState:
         raise
     if alias in answer:
         return AliasState(alias, (), taken_by_index=True)
-    return AliasState(alias, tuple(sorted(name for name, index in answer.items() if alias in index["aliases"])))
+    members = tuple(sorted(name for name, index in answer.items() if alias in index["aliases"]))
+    return AliasState(alias, members, aliases=answer[members[0]]["aliases"] if len(members) == 1 else {})

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 ITEM_ATTEMPTS = 8
 LONGEST_PAUSE_S = 30.0
 REQUEST_TIMEOUT_S = 120.0
+# What may become of an operation that is no error; an ingest pipeline that drops a document answers `noop`.
+_RESULTS = {"index": {"created", "updated"}, "delete": {"deleted", "not_found"}}
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def _sort(sent: Sequence[Operation], answer: Any, attempt: int) -> _Sorted:
         raise BuildError(f"Bulk: {len(sent)} operations went out, the answer has {len(results)} items.")
     items = _Sorted()
     for operation, result in zip(sent, results, strict=True):
-        kind = _judge(result)
+        kind = _judge(operation, result)
         if kind is _Item.DONE:
             items.done.append(operation)
         elif kind is _Item.AGAIN:
@@ -213,14 +215,24 @@ def _sort(sent: Sequence[Operation], answer: Any, attempt: int) -> _Sorted:
     return items
 
 
-def _judge(result: Any) -> _Item:
+def _judge(operation: Operation, result: Any) -> _Item:
     """DONE also for a delete of what is not there (404 without an error)."""
     if "error" not in result:
+        _require_done(operation, result)
         return _Item.DONE
     if result["status"] in (429, 502, 503, 504) and not _is_full_disk(result):
         return _Item.AGAIN
     _raise_if_common(result)
     return _Item.REJECTED
+
+
+def _require_done(operation: Operation, result: Any) -> None:
+    if result.get("_id") != operation.id or result.get("result") not in _RESULTS[operation.action]:
+        raise BuildError(
+            f"Bulk: the {operation.action} of document {operation.id} was accepted, but became '{result.get('result')}' of "
+            f"document {result.get('_id')}: an ingest pipeline drops documents or changes their ids on the way into the "
+            "candidate. Nothing was promoted. Find it (GET _ingest/pipeline), take it away from this index, then start a new run."
+        )
 
 
 def _is_full_disk(result: Any) -> bool:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
-from sparse_index.cluster import Cluster, Json
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.cluster import Cluster
+from sparse_index.errors import BuildError
 from sparse_index.index.alias import AliasState, observe_alias
-from sparse_index.index.clone import clone_live, live_search_pipeline
+from sparse_index.index.clone import clone_live
+from sparse_index.index.create import create_index
 from sparse_index.index.generations import delete_index, remove_failed_candidates
 from sparse_index.index.mapping import index_body
 from sparse_index.index.meta import meta_of, read_meta
-from sparse_index.index.templates import require_harmless_templates
 from sparse_index.plan.model import BuildKind, Plan
+from sparse_index.sign_of_life import is_living
+from sparse_index.store import Store, build_folder
 
 log = logging.getLogger(__name__)
 
 
-def prepare_candidate(cluster: Cluster, plan: Plan) -> str:
+def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
     """Make the candidate ready for writes through `plan.write_alias`; gives its name. Idempotent.
 
     `BuildError` when the alias is no longer as the plan saw it, or a template would make the empty candidate live.
     """
     state = observe_alias(cluster, plan.alias).require_sound()
     _require_as_planned(state, plan)
-    removed = remove_failed_candidates(cluster, plan.alias, plan.build_id)
-    if removed:
-        log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(removed))
+    tidied = remove_failed_candidates(cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build))
+    if tidied.removed:
+        log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(tidied.removed))
+    for reason in tidied.left:
+        log.warning("A candidate of an earlier build: %s", reason)
     if _is_prepared(cluster, plan):
         return plan.candidate
     if plan.kind is BuildKind.DELTA:
@@ -34,6 +39,11 @@ def prepare_candidate(cluster: Cluster, plan: Plan) -> str:
     else:
         _create(cluster, plan)
     return plan.candidate
+
+
+def _is_at_work(store: Store, plan: Plan, build_id: str) -> bool:
+    """Whether a run outside Airflow, which takes no turns, writes that build now."""
+    return bool(is_living(store, build_folder(plan.alias, build_id), datetime.now(UTC)))
 
 
 def _require_as_planned(state: AliasState, plan: Plan) -> None:
@@ -59,27 +69,5 @@ def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
 def _create(cluster: Cluster, plan: Plan) -> None:
     if plan.mapping is None:
         raise BuildError(f"Build {plan.build_id} was planned by a former version of the package. Trigger a new run.")
-    require_harmless_templates(cluster, plan.candidate, plan.alias)
     body = index_body(plan.config, plan.mapping, meta_of(plan), plan.write_alias)
-    body["settings"]["index.search.default_pipeline"] = live_search_pipeline(cluster, plan)
-    answer = _put_index(cluster, plan.candidate, body)
-    if not answer.get("shards_acknowledged", True):
-        delete_index(cluster, plan.candidate)
-        raise BuildError(
-            f"The shards of {plan.candidate} found no node within the time-out (full disks, or allocation rules?); it "
-            "was deleted again. Ask GET /_cluster/allocation/explain, then run again."
-        )
-    if plan.candidate in observe_alias(cluster, plan.alias).members:
-        delete_index(cluster, plan.candidate)
-        raise BuildError(f"Something put the empty {plan.candidate} behind '{plan.alias}'; it was deleted at once.")
-
-
-def _put_index(cluster: Cluster, index: str, body: Json) -> Json:
-    try:
-        answer: Json = cluster.put(f"/{index}", body)
-    except TerminalError as error:
-        # A first answer got lost and the client asked again: it is ours, the name holds our build id.
-        if error.status == 400 and "resource_already_exists" in error.reason:
-            return {}
-        raise
-    return answer
+    create_index(cluster, plan.candidate, plan.alias, body)

@@ -8,23 +8,18 @@ primary to another node, which copies it whole.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-import orjson
-
 from sparse_index.cluster import Cluster, Json
-from sparse_index.errors import BuildError, SparseIndexError
+from sparse_index.errors import BuildError
+from sparse_index.index.allocation import why_unallocated
 from sparse_index.index.generations import delete_index
 from sparse_index.index.mapping import building_settings
 from sparse_index.index.meta import meta_of, read_meta, write_meta
+from sparse_index.index.neutral import neutral_settings
 from sparse_index.plan.model import Plan
 
-log = logging.getLogger(__name__)
-
-_BLOCKS = ("write", "read_only", "read_only_allow_delete", "metadata")
 _CLONE_TIMEOUT_S = 120
-_NO_PIPELINE = "_none"
 
 
 def clone_live(cluster: Cluster, plan: Plan) -> None:
@@ -42,9 +37,8 @@ def clone_live(cluster: Cluster, plan: Plan) -> None:
 
 
 def _clone(cluster: Cluster, plan: Plan) -> Json:
-    settings: dict[str, Any] = building_settings(plan.config) | {f"index.blocks.{name}": None for name in _BLOCKS}
+    settings: dict[str, Any] = neutral_settings() | building_settings(plan.config)
     settings["index.routing.rebalance.enable"] = "none"
-    settings["index.search.default_pipeline"] = live_search_pipeline(cluster, plan)
     answer: Json = cluster.request(
         "PUT",
         f"/{plan.live_index}/_clone/{plan.candidate}",
@@ -58,46 +52,10 @@ def _clone(cluster: Cluster, plan: Plan) -> Json:
     return answer
 
 
-def live_search_pipeline(cluster: Cluster, plan: Plan) -> str:
-    """The default search pipeline that the candidate takes over from the live index, `_none` without one.
-
-    A pipeline that is gone is not taken over: every search of an index that names one fails.
-    """
-    if plan.live_index is None:
-        return _NO_PIPELINE
-    settings: Json = cluster.get(f"/{plan.live_index}/_settings/index.search.default_pipeline", flat_settings="true")
-    name = str(settings.get(plan.live_index, {}).get("settings", {}).get("index.search.default_pipeline", _NO_PIPELINE))
-    if name == _NO_PIPELINE:
-        return name
-    try:
-        cluster.get(f"/_search/pipeline/{name}")
-    except SparseIndexError as error:
-        if error.status != 404:
-            raise
-        log.warning("%s names the search pipeline '%s', which does not exist; dropped.", plan.live_index, name)
-        return _NO_PIPELINE
-    return name
-
-
 def _give_up(cluster: Cluster, plan: Plan) -> None:
-    why = _explanation(cluster, plan.candidate)
+    why = why_unallocated(cluster, plan.candidate)
     delete_index(cluster, plan.candidate)
     raise BuildError(
         f"The clone {plan.candidate} of {plan.live_index} was not allocated within {_CLONE_TIMEOUT_S} s and was deleted: "
         f"{why}. A clone needs room for a full copy on the node with the source's primary; free disk, or run with mode full."
     )
-
-
-def _explanation(cluster: Cluster, index: str) -> str:
-    body = {"index": index, "shard": 0, "primary": True}
-    try:
-        answer: Json = cluster.get("/_cluster/allocation/explain", body)
-    except SparseIndexError as error:
-        return f"no explanation ({error.message})"
-    reasons = [
-        f"{decider.get('decider')}: {decider.get('explanation')}"
-        for node in answer.get("node_allocation_decisions", [])
-        for decider in node.get("deciders", [])
-        if decider.get("decision") == "NO"
-    ]
-    return "; ".join(dict.fromkeys(reasons)) or orjson.dumps(answer.get("unassigned_info", {})).decode()

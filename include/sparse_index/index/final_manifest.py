@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sparse_index.dead_letters import letters_files
 from sparse_index.plan.model import Counts, Plan
-from sparse_index.plan.sql import connect
+from sparse_index.plan.sql import connect, copy_to, parquet
 from sparse_index.store import Store
 
 _ROW_GROUP_ROWS = 100_000
@@ -20,32 +20,20 @@ def final_manifest_path(plan: Plan) -> str:
 def write_final_manifest(store: Store, plan: Plan, letters: list[str]) -> str:
     """The planned manifest less the ids in the dead letter files `letters`; gives its path."""
     path = final_manifest_path(plan)
-    with store.writing(path) as local, connect(store) as con:
-        con.execute(
-            f"""COPY (
-                    {_without(letters, is_feed=plan.config.kind == "feed")}
-                    ORDER BY file, row_group, row
-                ) TO '{_quoted(str(local))}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP_ROWS})""",
-            {"manifest": store.full(plan.manifest)} | _files(store, letters),
-        )
+    rows = f"{_without(store, plan, letters)} ORDER BY file, row_group, row"
+    with connect(store) as con:
+        copy_to(con, store, rows, path, _ROW_GROUP_ROWS)
     return path
 
 
-def _without(letters: list[str], *, is_feed: bool) -> str:
+def _without(store: Store, plan: Plan, letters: list[str]) -> str:
+    manifest = parquet(store, [plan.manifest])
     if not letters:
-        return "SELECT * FROM read_parquet($manifest)"
-    rejected = "id IN (SELECT id FROM read_parquet($letters) WHERE id IS NOT NULL)"
-    if is_feed:
-        return f"SELECT * REPLACE (deleted OR {rejected} AS deleted) FROM read_parquet($manifest)"
-    return f"SELECT * FROM read_parquet($manifest) WHERE NOT {rejected}"
-
-
-def _files(store: Store, letters: list[str]) -> dict[str, list[str]]:
-    return {"letters": [store.full(path) for path in letters]} if letters else {}
-
-
-def _quoted(path: str) -> str:
-    return path.replace("'", "''")
+        return f"SELECT * FROM {manifest}"
+    rejected = f"id IN (SELECT id FROM {parquet(store, letters)} WHERE id IS NOT NULL)"
+    if plan.config.kind == "feed":
+        return f"SELECT * REPLACE (deleted OR {rejected} AS deleted) FROM {manifest}"
+    return f"SELECT * FROM {manifest} WHERE NOT {rejected}"
 
 
 def count_rejected(store: Store, plan: Plan) -> Counts:
@@ -56,13 +44,12 @@ def count_rejected(store: Store, plan: Plan) -> Counts:
     letters = letters_files(store, plan, ["index"])
     if not letters:
         return Counts()
-    parts = [store.full(part.path) for part in plan.encode_parts]
-    encoded = "text_hash IN (SELECT text_hash FROM read_parquet($parts))" if parts else "false"
+    parts = [part.path for part in plan.encode_parts]
+    encoded = f"text_hash IN (SELECT text_hash FROM {parquet(store, parts)})" if parts else "false"
     with connect(store) as con:
         row = con.execute(
             f"""SELECT count(*) FILTER (text_hash IS NULL), count(*) FILTER (text_hash IS NOT NULL AND {encoded}), count(*)
-                FROM (SELECT DISTINCT id, text_hash FROM read_parquet($letters))""",
-            _files(store, letters) | ({"parts": parts} if parts else {}),
+                FROM (SELECT DISTINCT id, text_hash FROM {parquet(store, letters)})"""
         ).fetchone()
     blank, fresh, total = row if row is not None else (0, 0, 0)
     return Counts(blank=blank, encoded=fresh, reused=total - blank - fresh, dead_letters=total)

@@ -16,7 +16,7 @@ from sparse_index.errors import BuildError
 from sparse_index.index.final_manifest import final_manifest_path
 from sparse_index.index.meta import read_meta
 from sparse_index.plan.model import Plan
-from sparse_index.plan.sql import connect
+from sparse_index.plan.sql import connect, parquet
 from sparse_index.store import Store
 
 SAMPLE = 200
@@ -109,7 +109,8 @@ def _sampled_tokens(cluster: Cluster, plan: Plan) -> dict[str, int]:
 def _has_text(store: Store, plan: Plan, ids: list[str]) -> dict[str, bool]:
     with connect(store) as con:
         rows = con.execute(
-            "SELECT id, text_hash IS NOT NULL FROM read_parquet($manifest) WHERE id IN (SELECT unnest($ids))",
-            {"manifest": store.full(final_manifest_path(plan)), "ids": ids},
+            f"SELECT id, text_hash IS NOT NULL FROM {parquet(store, [final_manifest_path(plan)])} "
+            "WHERE id IN (SELECT unnest($ids))",
+            {"ids": ids},
         ).fetchall()
     return dict(rows)

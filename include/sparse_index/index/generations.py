@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.errors import BuildError, SparseIndexError, TerminalError, UnavailableError
+from sparse_index.http_errors import SNAPSHOT_RUNS
 from sparse_index.index.alias import observe_alias
+from sparse_index.index.attached import READ_ONLY, Attached, attached_of
 from sparse_index.index.meta import Meta, read_meta
-from sparse_index.names import candidate_pattern, parse_candidate
+from sparse_index.names import candidate_pattern, parse_candidate, write_alias
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,19 @@ class OwnIndex:
     name: str
     meta: Meta
     live: bool
+    attached: Attached = field(default_factory=Attached)
+
+    @property
+    def why_it_stays(self) -> str | None:
+        """What a person did to it that keeps it from being deleted, in words."""
+        if self.attached.read_only == READ_ONLY:
+            return f"{self.name} stays: it is read-only. Whoever needs it no more lifts the block ({READ_ONLY})"
+        others = sorted(name for name in self.attached.aliases if name != write_alias(self.name))
+        if others and self.is_generation:
+            return (
+                f"{self.name} stays: alias(es) {', '.join(others)} point to it. Whoever needs it no more removes them"
+            )
+        return None
 
     @property
     def is_generation(self) -> bool:
@@ -34,7 +49,7 @@ class OwnIndex:
 
 
 def own_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
-    """Every index of ours for `alias`, newest build first.
+    """Every index of ours for `alias`, newest build first, closed and hidden ones too.
 
     A fresh clone still carries the `_meta` of the index it was cloned from: it is nobody's generation, and counts
     as a failed candidate.
@@ -44,8 +59,9 @@ def own_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
 
 def own_and_unreadable(cluster: Cluster, alias: str) -> tuple[list[OwnIndex], list[str]]:
     """`own_indices`, and the names of those that are ours by name while their `_meta` does not say so."""
-    answer: Json = cluster.get(f"/{candidate_pattern(alias)}/_mapping", ignore_unavailable="true")
-    # After the mappings: an index that goes live between the two requests is live.
+    pattern = candidate_pattern(alias)
+    answer: Json = cluster.get(f"/{pattern}", ignore_unavailable="true", expand_wildcards="all", flat_settings="true")
+    # After the indices: an index that goes live between the two requests is live.
     members = set(observe_alias(cluster, alias).members)
     found = {name: _own(name, body, alias, name in members) for name, body in answer.items()}
     unreadable = [name for name, index in found.items() if index is None and _claims(name, alias)]
@@ -61,7 +77,7 @@ def _claims(name: str, alias: str) -> bool:
 def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:
     owner = parse_candidate(name)
     try:
-        meta = Meta.model_validate(body["mappings"].get("_meta", {}).get("sparse_index", {}))
+        meta = Meta.model_validate(body.get("mappings", {}).get("_meta", {}).get("sparse_index", {}))
     except ValidationError:
         return None
     if owner is None or owner.alias != alias or meta.alias != alias:
@@ -70,7 +86,7 @@ def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:
         meta = meta.model_copy(
             update={"build_id": owner.build_id, "promoted_at": None, "withdrawn_at": None, "state": "building"}
         )
-    return OwnIndex(name, meta, live)
+    return OwnIndex(name, meta, live, attached_of(body))
 
 
 def remove_candidate(cluster: Cluster, alias: str, index: str) -> bool:
@@ -99,45 +115,83 @@ def delete_index(cluster: Cluster, index: str) -> bool:
     return True
 
 
-def remove_failed_candidates(cluster: Cluster, alias: str, older_than: str) -> list[str]:
-    """Delete the candidates of builds before `older_than` (a build id) that never went live; their names.
+@dataclass(frozen=True)
+class Tidied:
+    """Names of the indices that were deleted; `left`: what is still there or still as it was, and why, in words."""
 
-    A failed build's candidate stays for inspection until the next build begins: that is now.
+    removed: list[str]
+    left: list[str]
+
+
+def remove_failed_candidates(
+    cluster: Cluster, alias: str, older_than: str, is_at_work: Callable[[str], bool]
+) -> Tidied:
+    """Delete the candidates of builds before `older_than` (a build id) that never went live.
+
+    A failed build's candidate stays for inspection until the next build begins: that is now. One that is being written
+    (`is_at_work`, by build id) stays.
     """
-    doomed = [
-        index.name
-        for index in own_indices(cluster, alias)
-        if index.is_failed_candidate and index.meta.build_id < older_than
-    ]
-    return _delete_all(cluster, alias, doomed)
+    doomed = _failed_before(own_indices(cluster, alias), older_than)
+    return _delete_all(cluster, alias, [index for index in doomed if not is_at_work(index.meta.build_id)])
 
 
-def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple[list[str], list[str]]:
-    """Names of the generations to keep, and of those beyond `retention.generations`; `indices` newest first.
+def _failed_before(indices: Iterable[OwnIndex], build_id: str) -> list[OwnIndex]:
+    return [index for index in indices if index.is_failed_candidate and index.meta.build_id < build_id]
+
+
+def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple[list[OwnIndex], list[OwnIndex]]:
+    """The generations to keep, and those beyond `retention.generations`; `indices` newest first.
 
     One that a rollback withdrew is the first to go: it is not what anybody wants to go back to.
     """
     generations = [index for index in indices if index.is_generation]
-    names = [index.name for index in sorted(generations, key=lambda index: index.meta.withdrawn_at is not None)]
-    return names[: config.retention.generations], names[config.retention.generations :]
+    ordered = sorted(generations, key=lambda index: index.meta.withdrawn_at is not None)
+    return ordered[: config.retention.generations], ordered[config.retention.generations :]
 
 
-def retire(cluster: Cluster, config: CorpusConfig) -> list[str]:
-    """Delete generations beyond `retention.generations`; the kept ones need no replicas. Gives the deleted names.
+def retire(cluster: Cluster, config: CorpusConfig) -> Tidied:
+    """Delete generations beyond `retention.generations`, and candidates that could not be deleted when the build began;
+    the kept generations need no replicas.
 
     The alias is read again before each change: another run or a rollback may have moved it to any of them.
     """
-    alias = config.alias
-    kept, surplus = kept_and_surplus(own_indices(cluster, alias), config)
-    for name in kept:
-        if not _is_live(cluster, alias, name):
-            cluster.put(f"/{name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
-    return _delete_all(cluster, alias, surplus)
+    indices = own_indices(cluster, config.alias)
+    kept, surplus = kept_and_surplus(indices, config)
+    hindered = [reason for index in kept if (reason := _spare_replicas(cluster, config.alias, index))]
+    live = next((index.meta.build_id for index in indices if index.live), "")
+    tidied = _delete_all(cluster, config.alias, [*surplus, *_failed_before(indices, live)])
+    return Tidied(tidied.removed, hindered + tidied.left)
 
 
-def _delete_all(cluster: Cluster, alias: str, names: Iterable[str]) -> list[str]:
-    """Those that were deleted; one that went live meanwhile stays."""
-    return [name for name in names if _delete_unless_live(cluster, alias, name)]
+def _spare_replicas(cluster: Cluster, alias: str, index: OwnIndex) -> str | None:
+    """What is in the way, in words. A closed index takes its settings, too."""
+    block = index.attached.read_only
+    if block is not None:
+        return f"{index.name} keeps its replicas: it is read-only ({block})"
+    if not _is_live(cluster, alias, index.name):
+        cluster.put(f"/{index.name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
+    return None
+
+
+def _delete_all(cluster: Cluster, alias: str, doomed: Iterable[OwnIndex]) -> Tidied:
+    """One that went live meanwhile stays, and is nothing to speak of."""
+    tidied = Tidied([], [])
+    for index in doomed:
+        reason = index.why_it_stays
+        try:
+            if reason is None and _delete_unless_live(cluster, alias, index.name):
+                tidied.removed.append(index.name)
+        except UnavailableError as error:
+            if not is_being_copied(error):
+                raise
+            reason = f"{index.name} stays for now: a snapshot copies it. The next run or the janitor deletes it"
+        tidied.left.extend([reason] if reason else [])
+    return tidied
+
+
+def is_being_copied(error: SparseIndexError) -> bool:
+    """A snapshot copies the index, which cannot be deleted until that has ended."""
+    return error.reason.startswith(SNAPSHOT_RUNS)
 
 
 def _delete_unless_live(cluster: Cluster, alias: str, index: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from sparse_index.plan.model import Part, Plan
-from sparse_index.plan.sql import connect, spill_folder
+from sparse_index.plan.sql import connect, parquet, spill_folder
 from sparse_index.store import Store, vectors_folder
 
 ROWS_AT_ONCE = 500
@@ -30,10 +30,10 @@ _MOST_WINDOWS = 256
 _WANTED = """
     WITH needed AS (
         SELECT DISTINCT text_hash, file_row_number // $window_rows AS part_window
-        FROM read_parquet($part, file_row_number = true) WHERE text_hash IS NOT NULL
+        FROM {part} WHERE text_hash IS NOT NULL
     ), stored AS (
         SELECT text_hash, min(filename) AS file, arg_min(file_row_number, filename) AS row
-        FROM read_parquet($files, filename = true, file_row_number = true) SEMI JOIN needed USING (text_hash)
+        FROM {files} SEMI JOIN needed USING (text_hash)
         GROUP BY text_hash
     )
     SELECT list_position($files, file) - 1 AS file, row, part_window
@@ -76,11 +76,14 @@ def _wanted(store: Store, plan: Plan, part: Part, window_rows: int) -> Iterator[
     files = store.files(vectors_folder(plan.fingerprint), ".parquet")
     if not files:
         return
-    addresses = [store.full(path) for path in files]
+    wanted = _WANTED.format(
+        part=parquet(store, [part.path], "file_row_number"),
+        files=parquet(store, files, "filename", "file_row_number"),
+    )
     with connect(store) as con:
-        parameters = {"files": addresses, "part": store.full(part.path), "window_rows": window_rows}
+        parameters = {"files": [store.full(path) for path in files], "window_rows": window_rows}
         # Three numbers a vector are kept, and the database has given its memory back before the vectors are read.
-        found = con.execute(_WANTED, parameters).fetchnumpy()
+        found = con.execute(wanted, parameters).fetchnumpy()
     for file, row, window in zip(found["file"], found["row"], found["part_window"], strict=True):
         yield _Want(files[file], int(row), int(window))
 

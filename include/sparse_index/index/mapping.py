@@ -9,26 +9,37 @@ import pyarrow as pa
 
 from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import indexed_columns, require_usable
-from sparse_index.corpus.values import field_mapping
+from sparse_index.corpus.columns import column_fields, require_usable
+from sparse_index.corpus.fields import key_templates
+from sparse_index.index.attached import SEARCH_PIPELINE
 from sparse_index.index.meta import Meta
+from sparse_index.index.neutral import NO_PIPELINE
 
 _DEFAULT_FIELD_LIMIT = 1_000
 
 
 def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
-    """Typed fields, the id as a keyword, the vector as rank_features; a field nobody declared is an error."""
+    """Typed fields as the owner declared them or as generated, the id as a keyword, the vector as rank_features; a field
+    nobody declared is an error."""
     require_usable(config, schema)
-    properties: Json = {name: field_mapping(schema.field(name).type) for name in indexed_columns(config, schema.names)}
-    if config.source.id_column in properties and properties[config.source.id_column]["type"] == "text":
-        properties[config.source.id_column] = {"type": "keyword", "ignore_above": 512}
-    properties[config.index.vector_field] = {"type": "rank_features"}
-    return {"dynamic": "strict", "properties": properties}
+    properties = column_fields(config, schema)
+    keys = [
+        template
+        for name in properties
+        for template in key_templates(name, schema.field(name).type, config.index.fields.get(name))
+    ]
+    mapping = {"dynamic": "strict", "properties": properties | vector_property(config)}
+    return mapping | ({"dynamic_templates": keys} if keys else {})
+
+
+def vector_property(config: CorpusConfig) -> Json:
+    return {config.index.vector_field: {"type": "rank_features"}}
 
 
 def building_settings(config: CorpusConfig) -> dict[str, Any]:
-    """Settings of an index while documents are written: no refresh, no replicas."""
+    """Settings of an index while documents are written: no refresh, no replicas, no pipeline between us and a search."""
     return {
+        SEARCH_PIPELINE: NO_PIPELINE,
         "index.refresh_interval": "-1",
         "index.number_of_replicas": 0,
         "index.merge.policy.deletes_pct_allowed": config.index.deletes_pct_allowed,
@@ -37,11 +48,14 @@ def building_settings(config: CorpusConfig) -> dict[str, Any]:
 
 def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str) -> Json:
     """The body of `PUT /<candidate>` of a full build, with the mapping that its plan froze."""
-    settings = building_settings(config) | {
+    own = {
         "index.number_of_shards": config.index.shards,
         "index.codec": config.index.codec,
         "index.mapping.total_fields.limit": max(_DEFAULT_FIELD_LIMIT, 2 * sum(1 for _ in _fields(mapping))),
     }
+    settings = building_settings(config) | config.index.static_settings | own
+    if config.index.analysis:
+        settings["index.analysis"] = config.index.analysis
     return {
         "settings": settings,
         "mappings": mapping | {"_meta": {"sparse_index": meta.model_dump(mode="json")}},
@@ -50,6 +64,6 @@ def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str
 
 
 def _fields(mapping: Json) -> Iterator[str]:
-    for name, field in mapping.get("properties", {}).items():
+    for name, field in (mapping.get("properties", {}) | mapping.get("fields", {})).items():
         yield name
-        yield from (f"{name}.{sub}" for sub in field.get("fields", {}))
+        yield from (f"{name}.{inner}" for inner in _fields(field))

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import TerminalError
 from sparse_index.plan.model import Frozen, Plan
@@ -18,7 +19,7 @@ class Meta(Frozen):
 
     `promoted_at`: when the alias first came to this index. It tells a generation (kept for a rollback) from a
     candidate that never went live. `withdrawn_at`: when a rollback took the alias away from it; "the previous
-    generation" is never such a one.
+    generation" is never such a one. `source_version`: which version of a table it was built from.
     """
 
     alias: str
@@ -34,6 +35,7 @@ class Meta(Frozen):
     delta_builds: int = 0
     promoted_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    source_version: str | None = None
 
 
 def meta_of(plan: Plan) -> Meta:
@@ -45,9 +47,10 @@ def meta_of(plan: Plan) -> Meta:
         data_date=plan.data_date,
         fingerprint=plan.fingerprint,
         document_hash=plan.config.document_hash(),
-        store=plan.config.store,
+        store=public_address(plan.config.store),
         manifest=f"{plan.folder}/manifest-final.parquet",
         receipt=f"{plan.folder}/receipt.json",
+        source_version=plan.source_version,
     )
 
 

@@ -22,13 +22,13 @@ _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 class PartOperations:
-    """Iterate once. Afterwards `without_vector` holds the documents whose text was refused at encode, and
-    `removals` how many of them were deleted from a clone for that."""
+    """Iterate once. Afterwards `rejected` holds the documents whose text was refused at encode or that have a value which
+    cannot be kept, and `removals` how many of them were deleted from a clone for that."""
 
     def __init__(self, store: Store, plan: Plan, part: Part) -> None:
         self._store, self._plan, self._part = store, plan, part
         self._refusals = _Refusals(store, plan)
-        self.without_vector: list[DeadLetter] = []
+        self.rejected: list[DeadLetter] = []
         self.removals = 0
 
     def __iter__(self) -> Iterator[Operation]:
@@ -39,23 +39,41 @@ class PartOperations:
                 yield Operation("delete", joined["id"], place)
                 continue
             row = _verified(next(rows), joined)
-            if joined["text_hash"] is not None and joined["tokens"] is None:
-                yield from self._without_vector(joined["id"], place)
+            if row.problem is not None:
+                yield from self._reject(self._unkept(row, place))
+            elif joined["text_hash"] is not None and joined["tokens"] is None:
+                yield from self._reject(self._refusals.letter(joined["id"], place))
             else:
                 yield Operation("index", joined["id"], place, self._document(row, joined))
 
     def _document(self, row: Document, joined: Mapping[str, Any]) -> bytes:
-        fields = {name: value for name, value in row.fields.items() if value is not None}
+        vector: dict[str, Any] = {}
         if joined["tokens"]:
             # The weights are numpy's float32: written with their own few digits, where a Python float adds nine more.
-            fields[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
-        return orjson.dumps(fields, option=_JSON)
+            vector[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
+        return _json(row.fields | vector)
 
-    def _without_vector(self, document_id: str, place: Place) -> Iterator[Operation]:
-        self.without_vector.append(self._refusals.letter(document_id, place))
-        if self._plan.kind is BuildKind.DELTA:
+    def _unkept(self, row: Document, place: Place) -> DeadLetter:
+        now, reason = datetime.now(UTC), row.problem or ""
+        return DeadLetter(row.id, "index", "value_not_kept", reason, 1, self._plan.build_id, now, place)
+
+    def _reject(self, letter: DeadLetter) -> Iterator[Operation]:
+        """A clone still holds yesterday's version: out with it."""
+        self.rejected.append(letter)
+        if self._plan.kind is BuildKind.DELTA and letter.id is not None:
             self.removals += 1
-            yield Operation("delete", document_id, place)
+            yield Operation("delete", letter.id, letter.place)
+
+
+def without_vectors(store: Store, plan: Plan, part: Part) -> Iterator[Operation]:
+    """The part's documents as they are written, but for their vectors."""
+    rows = corpus_rows(store, plan, part)
+    for joined in part_rows(store, part):
+        yield Operation("index", joined["id"], _place(joined), _json(_verified(next(rows), joined).fields))
+
+
+def _json(fields: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None}, option=_JSON)
 
 
 class _Refusals:
@@ -91,7 +109,8 @@ def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
     """The corpus rows of the part's `index` operations, in the part's order."""
     rows = (row for row in part_rows(store, part) if row["op"] == "index")
     schema = load_schema(store, plan.schema_path).schema
-    return documents_at(plan.config, schema, (Location(**{name: row[name] for name in _LOCATION}) for row in rows))
+    locations = (Location(**{name: row[name] for name in _LOCATION}) for row in rows)
+    return documents_at(plan.config, schema, locations, plan.source_version)
 
 
 def _place(joined: Mapping[str, Any]) -> Place:

@@ -68,8 +68,8 @@ def index_part(
     )
     meter = ProgressMeter(f"index part {part.number}", part.items, report, clock=clock)
     written = _write(writer, plan, operations, meter)
-    letters = [*operations.without_vector, *(_letter(plan, item) for item in written.rejected)]
-    write_letters(store, letters_path(plan, "index", part.number), with_sources(letters))
+    letters = [*operations.rejected, *(_letter(plan, item) for item in written.rejected)]
+    write_letters(store, letters_path(plan, "index", part.number), with_sources(plan, letters))
     result = IndexResult(
         part=part.number,
         indexed=written.indexed,
@@ -86,7 +86,7 @@ def _write(writer: BulkWriter, plan: Plan, operations: PartOperations, meter: Pr
     total = BulkOutcome()
     for outcome in writer.write(operations):
         total += outcome
-        _require_few(plan, len(operations.without_vector) + len(total.rejected))
+        _require_few(plan, len(operations.rejected) + len(total.rejected))
         meter.add(outcome.operations)
     _remove_former(writer, plan, total)
     return total

@@ -8,7 +8,9 @@ from datetime import datetime
 from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.index.alias import AliasState, observe_alias
+from sparse_index.index.attached import require_movable
 from sparse_index.index.meta import Meta, read_meta, write_meta
+from sparse_index.index.settle import serve_like_live
 from sparse_index.index.switch import sealed_count, switch_alias
 from sparse_index.plan.model import Plan
 
@@ -25,15 +27,19 @@ class Promotion:
 def promote(cluster: Cluster, plan: Plan, *, now: datetime) -> Promotion:
     """Move the alias to the candidate; `BuildError` when the race was lost or the candidate is not complete.
 
-    Idempotent: a build that is live already only gets tidied up. `now` goes into `_meta.promoted_at`.
+    What others attached to the live index goes along. Idempotent: a build that is live already only gets tidied up. `now`
+    goes into `_meta.promoted_at`.
     """
     state = observe_alias(cluster, plan.alias).require_sound()
     meta = _complete_meta(cluster, plan)
     if state.index != plan.candidate:
         _require_planned(state, plan)
+        for index in filter(None, (plan.live_index, plan.candidate)):
+            require_movable(cluster, index)
         _require_unchanged_count(cluster, plan, meta)
         _mark_promoted(cluster, plan.live_index, now)
-        switch_alias(cluster, plan.alias, former=plan.live_index, to=plan.candidate)
+        serve_like_live(cluster, plan)
+        switch_alias(cluster, plan.alias, former=plan.live_index, to=plan.candidate, owned=plan.config.index)
     _mark_promoted(cluster, plan.candidate, now)
     return Promotion(plan.candidate, plan.live_index, meta.documents or 0)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from sparse_index.cluster import Cluster
 from sparse_index.dead_letters import letters_files
 from sparse_index.errors import BuildError
+from sparse_index.index.content import require_same_content
 from sparse_index.index.final_manifest import count_rejected, write_final_manifest
 from sparse_index.index.meta import read_meta, write_meta
 from sparse_index.index.part import IndexResult, index_report
@@ -56,7 +57,8 @@ def reconcile(
 ) -> Books:
     """Prove the candidate complete, write the final manifest, mark it complete and give it its replicas.
 
-    `BuildError` naming the difference when a part is missing, the counts differ or too many rows were rejected.
+    `BuildError` naming the difference when a part is missing, the counts or the contents differ or too many rows were
+    rejected.
     """
     results = _all_results(store, plan)
     _require_items_accounted(plan, results)
@@ -66,6 +68,7 @@ def reconcile(
     _require_few_dead_letters(plan, books)
     _require_count(cluster, plan, books)
     write_final_manifest(store, plan, letters_files(store, plan, ["index"]))
+    require_same_content(cluster, store, plan)
     health = settle_candidate(cluster, plan, deadline_s=REPLICAS_DEADLINE_S, clock=clock, sleep=sleep)
     _mark_complete(cluster, plan, books.documents)
     books = replace(books, health=health)

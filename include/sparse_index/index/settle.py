@@ -8,7 +8,8 @@ from collections.abc import Callable
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.errors import BuildError
-from sparse_index.plan.model import Plan
+from sparse_index.index.attached import observe_attached, serving_changes, usable_settings
+from sparse_index.plan.model import BuildKind, Plan
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,16 @@ def settle_candidate(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> str:
-    """`settle_index` for a build's candidate."""
-    return settle_index(cluster, plan.candidate, plan.config.index, deadline_s=deadline_s, clock=clock, sleep=sleep)
+    """`settle_index` for a build's candidate, which is to serve as the live index does."""
+    index, wanted = plan.candidate, plan.config.index
+    serve_like_live(cluster, plan)
+    return settle_index(cluster, index, wanted, deadline_s=deadline_s, clock=clock, sleep=sleep)
+
+
+def serve_like_live(cluster: Cluster, plan: Plan) -> None:
+    """`serve_like` for a build's candidate."""
+    clone = plan.kind is BuildKind.DELTA
+    serve_like(cluster, plan.candidate, plan.live_index, plan.config.index, alike=clone)
 
 
 def settle_index(
@@ -36,13 +45,9 @@ def settle_index(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> str:
-    """Set the serving settings and wait for the shards; gives the health reached: "green", or "yellow" where the
+    """Set replicas and rebalancing and wait for the shards; gives the health reached: "green", or "yellow" where the
     cluster has too few data nodes for the configured replicas (it can never get green)."""
-    settings = {
-        "index.number_of_replicas": wanted.replicas,
-        "index.refresh_interval": None,
-        "index.routing.rebalance.enable": None,
-    }
+    settings = {"index.number_of_replicas": wanted.replicas, "index.routing.rebalance.enable": None}
     cluster.put(f"/{index}/_settings", settings)
     started = clock()
     while True:
@@ -52,6 +57,17 @@ def settle_index(
         if clock() - started > deadline_s:
             raise BuildError(_not_settled(health, index, deadline_s))
         sleep(HEALTH_POLL_S)
+
+
+def serve_like(cluster: Cluster, index: str, live: str | None, wanted: IndexConfig, *, alike: bool) -> None:
+    """Take over what a person set on the live index for searching, logging and recovery; the corpus file wins.
+
+    `alike`: see `serving_changes`."""
+    there = observe_attached(cluster, index).settings
+    source = {} if live is None else usable_settings(cluster, observe_attached(cluster, live))
+    changes = serving_changes(wanted, source, there, alike=alike)
+    if changes:
+        cluster.put(f"/{index}/_settings", changes)
 
 
 def _is_settled(health: Json, index: str, wanted: IndexConfig) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster import Cluster, Json, flat
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel, FileModel, UrlModel
 from sparse_index.errors import ConfigError
@@ -48,7 +48,7 @@ def ensure_settings(cluster: Cluster, config: CorpusConfig) -> Former:
     missing = missing_settings(cluster, config)
     if not missing:
         return {}
-    persistent = _flat(cluster.get("/_cluster/settings").get("persistent", {}))
+    persistent = flat(cluster.get("/_cluster/settings").get("persistent", {}))
     cluster.put("/_cluster/settings", {"persistent": missing})
     still = missing_settings(cluster, config)
     if still:
@@ -74,21 +74,13 @@ def effective_settings(cluster: Cluster, section: str) -> dict[str, str]:
     """Full name -> value that applies, of everything below `section`; transient wins over persistent over default."""
     # Not with `flat_settings`: then `filter_path` matches nothing and the answer is empty.
     answer: Json = cluster.get("/_cluster/settings", include_defaults="true", filter_path=f"*.{section}")
-    levels = (_flat(answer.get(level, {})) for level in ("defaults", "persistent", "transient"))
+    levels = (flat(answer.get(level, {})) for level in ("defaults", "persistent", "transient"))
     return {name: value for level in levels for name, value in level.items()}
 
 
 def has_ml_node(cluster: Cluster) -> bool:
     nodes: Json = cluster.get("/_nodes/os", filter_path="nodes.*.roles").get("nodes", {})
     return any("ml" in node.get("roles", []) for node in nodes.values())
-
-
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in nested.items():
-        name = f"{prefix}{key}"
-        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
-    return flat
 
 
 def _json(body: Json) -> str:

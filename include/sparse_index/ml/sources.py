@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import fsspec
 
+from sparse_index.addresses import showable
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.encoder import (
     EncoderConfig,
@@ -72,7 +73,7 @@ def local_zip(path: str) -> LocalZip:
                 digest.update(data)
                 size += len(data)
     except FileNotFoundError as error:
-        raise ConfigError(f"The model file {path} does not exist. Correct `encoder.model.path`.") from error
+        raise ConfigError(f"The model file {path} does not exist. Correct `encoder.model.path`.") from showable(error)
     if size == 0:
         raise ConfigError(f"The model file {path} is empty. Correct `encoder.model.path`.")
     return LocalZip(path, size, digest.hexdigest())
@@ -88,9 +89,11 @@ def require_usable_zip(model: FileModel) -> None:
         with fsspec.open(model.path, "rb") as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except FileNotFoundError as error:
-        raise ConfigError(f"The model file {model.path} does not exist. Correct `encoder.model.path`.") from error
+        raise ConfigError(f"The model file {model.path} does not exist. Correct `encoder.model.path`.") from showable(
+            error
+        )
     except (OSError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"The model file {model.path} cannot be read as a zip ({error}).") from error
+        raise ConfigError(f"The model file {model.path} cannot be read as a zip ({error}).") from showable(error)
     models = [name for name in names if name.endswith(suffix)]
     wanted = [f"exactly one {suffix} file, not {len(models)}"] if len(models) != 1 else []
     wanted += ["tokenizer.json"] if "tokenizer.json" not in names else []

@@ -18,7 +18,7 @@ def used_by(cluster: Cluster, model_id: str, alias: str | None = None) -> list[s
     found = _naming(_answer(cluster, "/_search/pipeline"), "search pipeline", model_id)
     if alias is not None:
         # `GET /<pattern>` gives mapping and settings in one answer: a semantic field or a default pipeline names models.
-        found += _naming(_answer(cluster, f"/{candidate_pattern(alias)}"), "index", model_id)
+        found += _naming(_answer(cluster, f"/{candidate_pattern(alias)}?expand_wildcards=all"), "index", model_id)
     try:
         return found + _naming(_answer(cluster, "/_ingest/pipeline"), "ingest pipeline", model_id)
     except AccessError:

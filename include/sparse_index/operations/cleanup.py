@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from sparse_index.build_state import BuildState
 from sparse_index.index.generations import kept_and_surplus
-from sparse_index.operations.compaction import compactions
+from sparse_index.operations.compaction import Marker, Merge, VectorFile, compactions
+from sparse_index.operations.vector_use import VectorUse
 from sparse_index.operations.views import REPORTS, BuildView, CorpusView, StoreView
 from sparse_index.plan.model import Frozen
 
@@ -31,13 +32,14 @@ class Kind(StrEnum):
     CANDIDATE = "candidate"
     GENERATION = "generation"
     FILES = "files"
+    VECTORS = "vectors"
     COMPACT = "compact"
     MERGED = "merged"
 
 
 class Action(Frozen):
     """One thing to do. `name`: a model group, an index, or what the files are; `paths`: files of the store; `target`: the
-    file that a compaction makes, or that holds what was merged."""
+    file that a compaction makes, or that holds what was merged; `sifted` and `manifests`: those of a `Merge`."""
 
     kind: Kind
     name: str
@@ -45,6 +47,8 @@ class Action(Frozen):
     alias: str = ""
     paths: tuple[str, ...] = ()
     target: str = ""
+    sifted: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         files = f" ({len(self.paths)} files)" if self.paths else ""
@@ -54,14 +58,18 @@ class Action(Frozen):
     def place(self) -> tuple[str, str, str, str]:
         return self.kind, self.alias, self.name, self.target
 
+    @property
+    def merge(self) -> Merge:
+        return Merge(target=self.target, sources=self.paths, sifted=self.sifted, manifests=self.manifests)
+
     def narrowed_to(self, other: Action | None) -> Action | None:
-        """This action for the paths that both name; None when nothing is left of it."""
+        """The later action for the paths that both name; None when nothing is left of it."""
         if other is None:
             return None
-        if self.kind is not Kind.FILES:
-            return self if self.paths == other.paths else None
+        if self.kind not in (Kind.FILES, Kind.VECTORS):
+            return other if self.paths == other.paths else None
         paths = tuple(path for path in self.paths if path in set(other.paths))
-        return self.model_copy(update={"paths": paths}) if paths else None
+        return other.model_copy(update={"paths": paths}) if paths else None
 
 
 class Cleanup(Frozen):
@@ -84,18 +92,28 @@ class Cleanup(Frozen):
         return now.model_copy(update={"actions": [action for action in both if action]})
 
 
-def plan_cleanup(views: Sequence[CorpusView], store: StoreView, now: datetime, failures: Sequence[str] = ()) -> Cleanup:
+def plan_cleanup(
+    views: Sequence[CorpusView],
+    store: StoreView,
+    now: datetime,
+    failures: Sequence[str] = (),
+    use: VectorUse | None = None,
+) -> Cleanup:
     """The actions for one store and all corpora that use it. `failures`: corpora that could not be looked at, in words;
-    everything of theirs stays, and so does what corpora share."""
+    everything of theirs stays, and so does what corpora share. `use`: None when nobody looked who needs which vectors."""
     actions = [action for view in views for action in _corpus_actions(view, now)]
     doubts = [doubt for view in views for doubt in _doubts(view, now)]
     going = {path for action in actions for path in action.paths}
-    reasons = _reasons_to_keep_vectors(views, store, failures)
+    reasons = reasons_to_keep_vectors(views, store, failures)
+    use = use or VectorUse(doubts=dict.fromkeys(store.fingerprints, "nobody looked"))
     if not reasons:
-        actions += _vector_actions(views, store, going, now)
+        actions += _vector_actions(views, store, use, going, now)
     actions += _store_actions(views, store, now)
     notes = [*_strangers(views, store), *(f"all vectors stay: {reason}" for reason in reasons)]
-    nonempty = [action for action in actions if action.kind is not Kind.FILES or action.paths]
+    notes += [f"unneeded vectors of encoder {name} stay: {doubt}" for name, doubt in use.doubts.items() if not reasons]
+    notes += [index.why_it_stays for view in views for index in view.indices if not index.live and index.why_it_stays]
+    by_path = (Kind.FILES, Kind.VECTORS)
+    nonempty = [action for action in actions if action.kind not in by_path or action.paths]
     return Cleanup(at=now, actions=nonempty, notes=notes, unproven=[*failures, *doubts])
 
 
@@ -118,7 +136,8 @@ def _candidates(view: CorpusView, now: datetime) -> Iterator[Action]:
     """The newest one stays for some days, to be looked at."""
     for place, index in enumerate(view.failed_candidates):
         old = now - build_time(index.meta.build_id) > CANDIDATE_KEPT
-        if view.state(index.meta.build_id) is BuildState.ENDED and (place > 0 or old):
+        ended = view.state(index.meta.build_id) is BuildState.ENDED
+        if ended and (place > 0 or old) and index.why_it_stays is None:
             reason = f"build {index.meta.build_id} has ended and never went live"
             yield Action(kind=Kind.CANDIDATE, alias=view.alias, name=index.name, reason=reason)
 
@@ -127,9 +146,10 @@ def _generations(view: CorpusView) -> Iterator[Action]:
     """Without a live index of ours somebody is at work on the alias, and may need any of them."""
     if view.is_busy or not any(index.live for index in view.indices):
         return
-    for name in kept_and_surplus(view.indices, view.config)[1]:
-        reason = f"beyond retention.generations ({view.config.retention.generations})"
-        yield Action(kind=Kind.GENERATION, alias=view.alias, name=name, reason=reason)
+    for index in kept_and_surplus(view.indices, view.config)[1]:
+        if index.why_it_stays is None:
+            reason = f"beyond retention.generations ({view.config.retention.generations})"
+            yield Action(kind=Kind.GENERATION, alias=view.alias, name=index.name, reason=reason)
 
 
 def _build_files(view: CorpusView, build: BuildView, now: datetime) -> Iterator[Action]:
@@ -159,53 +179,83 @@ def _strangers(views: Sequence[CorpusView], store: StoreView) -> list[str]:
     return [f"the store has builds of '{alias}', which was not looked at; they stay" for alias in unknown]
 
 
-def _reasons_to_keep_vectors(views: Sequence[CorpusView], store: StoreView, failures: Sequence[str]) -> list[str]:
+def reasons_to_keep_vectors(views: Sequence[CorpusView], store: StoreView, failures: Sequence[str]) -> list[str]:
     """A vector that goes while somebody counts on it becomes a missing document, so one doubt keeps them all."""
     busy = [f"'{view.alias}' has a run now" for view in views if view.is_busy]
     unreadable = [f"{plan.path} cannot be read" for plan in store.plans if plan.fingerprint is None]
     return [*busy, *unreadable, *(["not every corpus could be looked at"] if failures else [])]
 
 
-def _vector_actions(views: Sequence[CorpusView], store: StoreView, going: set[str], now: datetime) -> Iterator[Action]:
+def _vector_actions(
+    views: Sequence[CorpusView], store: StoreView, use: VectorUse, going: set[str], now: datetime
+) -> Iterator[Action]:
     """The encoders that somebody may want are those of every index, and of every plan that stays."""
     used = {index.meta.fingerprint for view in views for index in view.indices}
     used |= {plan.fingerprint for plan in store.plans if plan.fingerprint and plan.path not in going}
     for fingerprint in store.fingerprints:
         files = store.vectors_of(fingerprint)
         if fingerprint in used:
-            yield from _compact(views, store, fingerprint)
-            yield from _merged(store, fingerprint, now)
+            settled = _settled_files(views, store, fingerprint)
+            yield from _compact(settled, store, use, fingerprint)
+            yield from _merged(store, use, fingerprint, now)
+            yield from _unneeded(settled, store, use, fingerprint)
         elif all(now - file.modified > _longest(views) for file in files):
             # Markers first: one without its files would ask for a compaction that nobody can do.
             paths = [*(marker.path for marker in store.markers_of(fingerprint)), *(file.path for file in files)]
-            yield _files(f"vectors of encoder {fingerprint}", "no index and no kept build uses this encoder", paths)
+            yield _vectors(fingerprint, "no index and no kept build uses this encoder", paths)
 
 
-def _compact(views: Sequence[CorpusView], store: StoreView, fingerprint: str) -> Iterator[Action]:
+def _settled_files(views: Sequence[CorpusView], store: StoreView, fingerprint: str) -> list[VectorFile]:
+    """Those to which no build adds any more."""
     ended = {build.build_id for view in views for build in view.builds if build.state is BuildState.ENDED}
     planned = {plan.build_id for plan in store.plans}
-    files = [file for file in store.vectors_of(fingerprint) if file.build_id in ended or file.build_id not in planned]
-    for target, sources in compactions(files, store.markers_of(fingerprint)):
+    return [file for file in store.vectors_of(fingerprint) if file.build_id in ended or file.build_id not in planned]
+
+
+def _compact(files: Sequence[VectorFile], store: StoreView, use: VectorUse, fingerprint: str) -> Iterator[Action]:
+    useful = [file for file in files if use.unneeded.get(file.path, 0) < 1]
+    markers = [marker for marker in store.markers_of(fingerprint) if not _in_doubt(marker, use, fingerprint)]
+    for merge in compactions(useful, markers, use.unneeded, use.manifests.get(fingerprint, ())):
+        few = f", and {len(merge.sifted)} of them hold what no kept index needs" if merge.sifted else ""
         yield Action(
             kind=Kind.COMPACT,
             name=f"vectors of encoder {fingerprint}",
-            reason="many small files make every plan and index task slow",
-            paths=tuple(sources),
-            target=target,
+            reason=f"many small files make every plan and index task slow{few}",
+            paths=merge.sources,
+            target=merge.target,
+            sifted=merge.sifted,
+            manifests=merge.manifests,
         )
 
 
-def _merged(store: StoreView, fingerprint: str, now: datetime) -> Iterator[Action]:
+def _in_doubt(marker: Marker, use: VectorUse, fingerprint: str) -> bool:
+    """What nobody needed when the merge began; nobody can say whether that is so still."""
+    return bool(marker.sifted) and fingerprint in use.doubts
+
+
+def _merged(store: StoreView, use: VectorUse, fingerprint: str, now: datetime) -> Iterator[Action]:
     """Whoever listed the merged files before has read them by now."""
     for marker in store.markers_of(fingerprint):
-        if marker.target_modified is not None and now - marker.target_modified > MERGED_KEPT:
+        done = marker.target_modified is not None and now - marker.target_modified > MERGED_KEPT
+        if done and not _in_doubt(marker, use, fingerprint):
             yield Action(
                 kind=Kind.MERGED,
                 name=f"vectors of encoder {fingerprint}",
                 reason=f"merged into {marker.target}",
                 paths=marker.sources,
                 target=marker.target,
+                sifted=marker.sifted,
+                manifests=use.manifests.get(fingerprint, ()),
             )
+
+
+def _unneeded(files: Sequence[VectorFile], store: StoreView, use: VectorUse, fingerprint: str) -> Iterator[Action]:
+    """Whole files; what is unneeded of others goes when they are merged."""
+    merging = {path for marker in store.markers_of(fingerprint) for path in (marker.target, *marker.sources)}
+    paths = [file.path for file in files if use.unneeded.get(file.path) == 1 and file.path not in merging]
+    yield _vectors(
+        fingerprint, "no kept index has any of these texts, and they are older than retention.vectors_days", paths
+    )
 
 
 def _store_actions(views: Sequence[CorpusView], store: StoreView, now: datetime) -> Iterator[Action]:
@@ -227,13 +277,17 @@ def _doubts(view: CorpusView, now: datetime) -> Iterator[str]:
     for kind, name, build_id in found:
         if view.state(build_id) is BuildState.UNKNOWN and now - build_time(build_id) > DOUBTFUL_AFTER:
             yield (
-                f"{kind} {name} of '{view.alias}': build {build_id} has no receipt and Airflow does not know its run, so it "
-                "may be alive. If it is not, delete it by hand."
+                f"{kind} {name} of '{view.alias}': build {build_id} has no receipt and nobody knows its run, so it may be "
+                "alive. If it is not, delete it by hand."
             )
 
 
 def _files(name: str, reason: str, paths: Iterable[str], alias: str = "") -> Action:
     return Action(kind=Kind.FILES, alias=alias, name=name, reason=reason, paths=tuple(paths))
+
+
+def _vectors(fingerprint: str, reason: str, paths: Iterable[str]) -> Action:
+    return Action(kind=Kind.VECTORS, name=f"vectors of encoder {fingerprint}", reason=reason, paths=tuple(paths))
 
 
 def build_time(build_id: str) -> datetime:

@@ -6,17 +6,18 @@ A dry run is the first look alone. Between the two may lie seconds or, when some
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError
-from sparse_index.index.generations import remove_candidate
+from sparse_index.index.generations import is_being_copied, remove_candidate
 from sparse_index.ml.commons import remove_build_models
-from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup
+from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup, reasons_to_keep_vectors
 from sparse_index.operations.compaction import compact, drop_sources
-from sparse_index.operations.views import REPORTS, CorpusView, Runs, view_corpus, view_store
+from sparse_index.operations.vector_use import view_vector_use
+from sparse_index.operations.views import REPORTS, CorpusView, Runs, StoreView, view_corpus, view_store
 from sparse_index.store import Store
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,23 @@ def _place(uri: str) -> str:
         return uri
 
 
-def look(clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, runs: Runs) -> Cleanup:
+def look(
+    clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, runs: Runs | None
+) -> Cleanup:
     """What there is to do in one store and for all corpora that use it (`configs`); changes nothing.
 
-    A corpus that cannot be looked at keeps all that is its own.
+    `runs`: what a scheduler knows, None where there is none. A corpus that cannot be looked at keeps all that is its own.
     """
-    files = view_store(store)
+    files = view_store(store, now)
+    views, failures = _view_corpora(clusters, configs, files, runs)
+    use = None if reasons_to_keep_vectors(views, files, failures) else view_vector_use(store, files, views, now)
+    return plan_cleanup(views, files, now, failures, use)
+
+
+def _view_corpora(
+    clusters: Clusters, configs: Sequence[CorpusConfig], files: StoreView, runs: Runs | None
+) -> tuple[list[CorpusView], list[str]]:
+    """What could be looked at; what could not, in words."""
     views: list[CorpusView] = []
     failures: list[str] = []
     for config in configs:
@@ -53,7 +65,7 @@ def look(clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, n
             views.append(view_corpus(_cluster(clusters, config), config, files, runs))
         except SparseIndexError as error:
             failures.append(f"'{config.alias}' could not be looked at, all of its stays: {error.message}")
-    return plan_cleanup(views, files, now, failures)
+    return views, failures
 
 
 def clean(
@@ -63,23 +75,35 @@ def clean(
     decided: Cleanup,
     *,
     now: datetime,
-    runs: Runs,
+    runs: Runs | None,
 ) -> Cleanup:
     """Do what `decided` says and a look of now still says; gives that. One failure does not stop the others: in the end
     `BuildError` names what failed or is unproven."""
     cleanup = decided.still_in(look(clusters, store, configs, now=now, runs=runs))
     cluster_of = {config.alias: clusters[config.connection] for config in configs if config.connection in clusters}
+
+    def is_quiet() -> bool:
+        files = view_store(store, now)
+        views, failures = _view_corpora(clusters, configs, files, runs)
+        return not reasons_to_keep_vectors(views, files, failures)
+
     problems = list(cleanup.unproven)
+    passing: list[str] = []
     for action in cleanup.actions:
         log.info("%s", action)
         try:
-            problems += _do(cluster_of.get(action.alias), store, action)
+            problems += carry_out(cluster_of.get(action.alias), store, action, is_quiet)
         except (SparseIndexError, OSError) as error:
-            problems.append(f"{action}: {error}")
+            waits = isinstance(error, SparseIndexError) and is_being_copied(error)
+            (passing if waits else problems).append(f"{action}: {error}")
+    for reason in passing:
+        log.warning("Left for the next time: %s", reason)
     if problems:
         listed = "\n  ".join(problems)
         raise BuildError(f"{len(problems)} thing(s) could not be tidied up or proven dead; all else was:\n  {listed}")
-    return cleanup
+    return cleanup.model_copy(
+        update={"notes": [*cleanup.notes, *(f"left for the next time: {one}" for one in passing)]}
+    )
 
 
 def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
@@ -88,15 +112,15 @@ def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
     return clusters[config.connection]
 
 
-def _do(cluster: Cluster | None, store: Store, action: Action) -> list[str]:
-    """What stays after all, in words."""
-    if action.kind is Kind.FILES:
+def carry_out(cluster: Cluster | None, store: Store, action: Action, is_quiet: Callable[[], bool]) -> list[str]:
+    """What stays after all, in words. `is_quiet`: whether still no run may count on a vector."""
+    if action.kind is Kind.FILES or (action.kind is Kind.VECTORS and is_quiet()):
         for path in action.paths:
             store.delete(path)
     elif action.kind is Kind.COMPACT:
-        compact(store, action.target, action.paths)
+        compact(store, action.merge)
     elif action.kind is Kind.MERGED:
-        drop_sources(store, action.target, action.paths)
+        drop_sources(store, action.merge, is_quiet)
     elif cluster is not None and action.kind is Kind.MODELS:
         return list(remove_build_models(cluster, action.name).kept)
     elif cluster is not None:

@@ -17,13 +17,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.index.alias import observe_alias
+from sparse_index.index.attached import observe_attached, require_movable
 from sparse_index.index.generations import OwnIndex, own_indices
 from sparse_index.index.meta import Meta, read_meta, write_meta
-from sparse_index.index.settle import settle_index
+from sparse_index.index.settle import serve_like, settle_index
 from sparse_index.index.switch import sealed_count, switch_alias
 from sparse_index.plan.model import Frozen, saved_plans
 from sparse_index.store import Store
@@ -85,7 +87,7 @@ def _listed(generations: Sequence[OwnIndex]) -> str:
         return "none (retention.generations says how many are kept)"
     return "; ".join(
         f"{index.name} (data of {index.meta.data_date}, {index.meta.documents} documents"
-        f"{', withdrawn by a rollback' if index.meta.withdrawn_at else ''})"
+        f"{', withdrawn by a rollback' if index.meta.withdrawn_at else ''}{', closed' if index.attached.is_closed else ''})"
         for index in generations
     )
 
@@ -108,13 +110,27 @@ def roll_back(
             f"Lost race: alias '{config.alias}' is on {state.index or 'no index'}, not on {target.live or 'no index'} as when "
             f"this rollback was chosen. Nothing was changed. Trigger it anew."
         )
+    if state.index != target.index:
+        _require_open(cluster, target)
     meta = _checked(cluster, target)
     notes = _notes(cluster, store, config, target, meta)
     health = _settled(cluster, config, target.index, clock, sleep)
     if state.index != target.index:
-        switch_alias(cluster, config.alias, former=target.live, to=target.index)
+        serve_like(cluster, target.index, target.live, config.index, alike=target.live is not None)
+        switch_alias(cluster, config.alias, former=target.live, to=target.index, owned=config.index)
     _mark(cluster, target, now)
     return _recorded(store, target, meta, notes, health, now)
+
+
+def _require_open(cluster: Cluster, target: Target) -> None:
+    """What a person did to either index that has to be undone by a person first."""
+    if observe_attached(cluster, target.index).is_closed:
+        raise BuildError(
+            f"{target.index} is closed, so it cannot be searched. Nothing was changed. POST /{target.index}/_open, then roll "
+            "back again; or choose another generation."
+        )
+    for index in filter(None, (target.live, target.index)):
+        require_movable(cluster, index)
 
 
 def _checked(cluster: Cluster, target: Target) -> Meta:
@@ -167,8 +183,8 @@ def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target,
         f"its mapping has no field '{field}': queries must name the field it was built with": (
             field not in _fields(cluster, target.index)
         ),
-        f"its manifest {meta.manifest} is not in {config.store}: the next run of a snapshot builds in full, that of a feed "
-        "refuses": meta.store != config.store or not store.exists(meta.manifest),
+        f"its manifest {meta.manifest} is not in the store: the next run of a snapshot builds in full, that of a feed "
+        "refuses": meta.store != public_address(config.store) or not store.exists(meta.manifest),
     }
     return [*(fact for fact, applies in facts.items() if applies), *_feed_note(store, config, meta)]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -17,6 +17,7 @@ from sparse_index.index.generations import OwnIndex, own_and_unreadable
 from sparse_index.ml.commons import marked_groups
 from sparse_index.names import BUILD_ID, parse_group
 from sparse_index.operations.compaction import MARKER_SUFFIX, Marker, VectorFile
+from sparse_index.sign_of_life import SIGN, is_living
 from sparse_index.store import VECTORS, Store, StoredFile, build_folder, manifests_folder
 
 REPORTS = "janitor"
@@ -48,12 +49,13 @@ class PlanFile:
 
 @dataclass(frozen=True)
 class StoreView:
-    """The files of one store."""
+    """The files of one store. `living`: what the signs of life say, by build folder."""
 
     files: tuple[StoredFile, ...]
     plans: tuple[PlanFile, ...]
     vectors: tuple[VectorFile, ...]
     markers: tuple[Marker, ...]
+    living: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def fingerprints(self) -> list[str]:
@@ -121,8 +123,8 @@ class CorpusView:
         return self.states.get(build_id, BuildState.UNKNOWN)
 
 
-def view_store(store: Store) -> StoreView:
-    """One listing of the whole store; every plan and every compaction marker is read."""
+def view_store(store: Store, now: datetime) -> StoreView:
+    """One listing of the whole store; every plan, every sign of life and every compaction marker is read."""
     files = store.listing()
     modified = {file.path: file.modified for file in files}
     plans = (_plan_file(store, file.path) for file in files)
@@ -133,7 +135,14 @@ def view_store(store: Store) -> StoreView:
         plans=tuple(plan for plan in plans if plan),
         vectors=tuple(file for file in vectors if file),
         markers=tuple(markers),
+        living=_living(store, files, now),
     )
+
+
+def _living(store: Store, files: Sequence[StoredFile], now: datetime) -> dict[str, bool]:
+    folders = (file.path.removesuffix(f"/{SIGN}") for file in files if file.path.endswith(f"/{SIGN}"))
+    said = {folder: is_living(store, folder, now) for folder in folders}
+    return {folder: living for folder, living in said.items() if living is not None}
 
 
 def _plan_file(store: Store, path: str) -> PlanFile | None:
@@ -159,19 +168,26 @@ def _vector_file(file: StoredFile) -> VectorFile | None:
 def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker:
     content = store.read_json(path)
     target = str(content["target"])
-    return Marker(path, target, tuple(content["sources"]), modified.get(target))
+    return Marker(path, target, tuple(content["sources"]), modified.get(target), tuple(content.get("sifted", ())))
 
 
-def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: Runs) -> CorpusView:
-    """What the cluster and the store have of this corpus; `BuildError` when an index of it cannot be understood."""
+def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: Runs | None) -> CorpusView:
+    """What the cluster and the store have of this corpus; `BuildError` when an index of it cannot be understood.
+
+    `runs` None: there is no scheduler to ask, so any build whose state nobody knows may be at work.
+    """
     alias = config.alias
     indices, unreadable = own_and_unreadable(cluster, alias)
     _require_readable(unreadable)
     groups = [(name, owner.build_id) for name in marked_groups(cluster, alias) if (owner := parse_group(name))]
     in_store = _build_paths(files, alias)
     named = {index.meta.build_id for index in indices} | {build_id for _, build_id in groups} | set(in_store)
-    is_live = partial(runs.is_live, alias)
-    states = {build_id: build_state(build_id, in_store.get(build_id, ()), is_live) for build_id in sorted(named)}
+    is_live = partial(runs.is_live, alias) if runs is not None else None
+    states = {
+        build: build_state(build, in_store.get(build, ()), is_live, files.living.get(build_folder(alias, build)))
+        for build in sorted(named)
+    }
+    at_work = {BuildState.LIVE} if runs is not None else {BuildState.LIVE, BuildState.UNKNOWN}
     return CorpusView(
         config=config,
         indices=tuple(indices),
@@ -179,7 +195,7 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
         builds=tuple(BuildView(alias, build, states[build], tuple(paths)) for build, paths in in_store.items()),
         scans=tuple(files.under(manifests_folder(alias), ".parquet")),
         scans_in_use=_scans_in_use(files.plans, alias, states),
-        is_busy=runs.is_running(alias) or BuildState.LIVE in states.values(),
+        is_busy=(runs is not None and runs.is_running(alias)) or not at_work.isdisjoint(states.values()),
         states=states,
     )
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
-import pyarrow as pa
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.schema import Typed, load_schema
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
-from sparse_index.index.mapping import index_mapping
-from sparse_index.ml.sources import resolve_fingerprint
+from sparse_index.index.create import try_out
+from sparse_index.index.mapping import index_body
+from sparse_index.index.meta import meta_of
 from sparse_index.names import new_build_id
 from sparse_index.plan import disk, guards
+from sparse_index.plan.attached import Takeover
 from sparse_index.plan.difference import Difference, Inputs
 from sparse_index.plan.estimate import expected_seconds
-from sparse_index.plan.live import Live, observe_live, reasons_for_full, require_continuable
-from sparse_index.plan.live_types import begins_anew, live_types
+from sparse_index.plan.live import Live
 from sparse_index.plan.model import BuildKind, Counts, Part, Plan, RunRequest, ShardScan, save_plan
+from sparse_index.plan.seen import Attempt, Seen, look
 from sparse_index.plan.sql import connect, copy_to
-from sparse_index.plan.widening import widened_types
 from sparse_index.store import Store, build_folder, vectors_folder
 
 PART_ITEMS = 2_000
@@ -39,18 +37,6 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """What one planning attempt works with."""
-
-    cluster: Cluster
-    config: CorpusConfig
-    store: Store
-    request: RunRequest
-    build_id: str
-    now: datetime
-
-
 def plan_changes(
     cluster: Cluster,
     config: CorpusConfig,
@@ -61,45 +47,33 @@ def plan_changes(
     now: datetime,
     token: str,
 ) -> Plan:
-    """Compare, decide, freeze. Nothing is written to the cluster; BuildError when a guard says no."""
-    attempt = _Attempt(cluster, config, store, request, new_build_id(now, token), now)
-    live = observe_live(cluster, config, store)
-    guards.require_forward_date(config, request, live.meta)
-    guards.require_within_horizon(config, request, live.data_date)
-    require_continuable(config, store, live)
-    fingerprint = resolve_fingerprint(cluster, config.encoder)
-    schema_path = scans[0].shard.schema_path
-    decided = load_schema(store, schema_path)
-    mapping = index_mapping(config, decided.schema)
-    # Documents that keep their former form would stand beside others of the same column.
-    widened = _widened(attempt, live, decided.schema)
-    reasons = reasons_for_full(cluster, config, request, live, fingerprint, mapping) or widened
-    inputs = Inputs(
-        scans=[scan.manifest for scan in scans],
-        live_manifest=live.manifest,
-        vectors=store.files(vectors_folder(fingerprint), ".parquet"),
-        full=bool(reasons),
-        row_limit=request.row_limit,
-        data_date=request.data_date if config.kind == "feed" else None,
-        newest_day=_newest_day(config, request, live),
-    )
+    """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster: before a full build an empty
+    index like its candidate is made and deleted again."""
+    attempt = Attempt(cluster, config, store, request, new_build_id(now, token), now)
+    guards.require_room(cluster, config)
+    seen = look(attempt, scans)
     with connect(store) as con:
-        difference = Difference(con, store, config, inputs)
+        difference = Difference(con, store, config, _inputs(attempt, seen))
         difference.load()
-        plan = _decided(attempt, live, fingerprint, reasons, difference)
-        frozen = {"schema_path": schema_path, "mapping": mapping, "notes": [*decided.notes, *plan.notes]}
-        plan = plan.model_copy(update=frozen | {"scans": inputs.scans, "newest_day": inputs.newest_day})
+        plan = _decided(attempt, seen, difference)
+        _require_right(attempt, seen, difference, plan)
+        plan = _tried_out(cluster, plan, seen.mapping)
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
 
 
-def _widened(attempt: _Attempt, live: Live, decided: pa.Schema) -> list[str]:
-    config = attempt.config
-    known = live_types(attempt.cluster, config, attempt.store, live, [Typed("the corpus", decided)])
-    if live.index is None or known is None or begins_anew(config, attempt.request):
-        return []
-    return widened_types(attempt.cluster, config, live.index, known, decided)
+def _inputs(attempt: Attempt, seen: Seen) -> Inputs:
+    config, request = attempt.config, attempt.request
+    return Inputs(
+        scans=seen.scans,
+        live_manifest=seen.live.manifest,
+        vectors=attempt.store.files(vectors_folder(seen.fingerprint), ".parquet"),
+        full=bool(seen.reasons),
+        row_limit=request.row_limit,
+        data_date=request.data_date if config.kind == "feed" else None,
+        newest_day=_newest_day(config, request, seen.live),
+    )
 
 
 def _newest_day(config: CorpusConfig, request: RunRequest, live: Live) -> date | None:
@@ -109,19 +83,18 @@ def _newest_day(config: CorpusConfig, request: RunRequest, live: Live) -> date |
     return max(request.data_date, live.data_date or request.data_date)
 
 
-def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str], difference: Difference) -> Plan:
-    """The plan without its files; only what the guards let pass."""
-    config, request, counts = attempt.config, attempt.request, difference.counts()
-    require_closed(counts)
+def _decided(attempt: Attempt, seen: Seen, difference: Difference) -> Plan:
+    """The plan without its files."""
+    config, request, live, counts = attempt.config, attempt.request, seen.live, difference.counts()
     live_bytes = disk.index_bytes(attempt.cluster, live.index) if live.index else 0
-    plan = Plan(
+    return Plan(
         build_id=attempt.build_id,
         request=request,
         config=config,
-        kind=_kind(reasons, difference),
-        reasons=reasons or ["only what changed"],
+        kind=_kind(seen, difference),
+        reasons=list(seen.reasons) or _reasons_for_delta(seen.takeover, difference),
         created_at=attempt.now,
-        fingerprint=fingerprint,
+        fingerprint=seen.fingerprint,
         live_index=live.index,
         live_build_id=live.meta.build_id if live.meta else None,
         counts=counts,
@@ -129,21 +102,54 @@ def _decided(attempt: _Attempt, live: Live, fingerprint: str, reasons: list[str]
         encode_parts=[],
         index_parts=[],
         promotes=request.row_limit is None,
+        scans=list(seen.scans),
+        schema_path=seen.schema_path,
+        source_version=seen.source_version,
+        mapping=seen.mapping,
+        newest_day=_newest_day(config, request, live),
         notes=[
+            *seen.notes,
             *disk.large_shard_note(config, live_bytes),
             *guards.skipped_days_note(config, request, live.data_date),
         ],
         disk_bytes=disk.candidate_bytes(config, counts, live_bytes) if live.index else None,
-        seconds=expected_seconds(attempt.store, config, fingerprint, counts, difference.operations()),
+        seconds=expected_seconds(attempt.store, config, seen.fingerprint, counts, difference.operations()),
     )
+
+
+def _kind(seen: Seen, difference: Difference) -> BuildKind:
+    """What the corpus file owns on alias and index comes with the switch to a clone, though no document changed."""
+    if seen.reasons:
+        return BuildKind.FULL
+    return BuildKind.DELTA if seen.takeover.changes or difference.changes_manifest() else BuildKind.NOTHING
+
+
+def _reasons_for_delta(takeover: Takeover, difference: Difference) -> list[str]:
+    return ["only what changed"] if difference.changes_manifest() else list(takeover.changes) or ["only what changed"]
+
+
+def _require_right(attempt: Attempt, seen: Seen, difference: Difference, plan: Plan) -> None:
+    """Only what the guards let pass."""
+    config, request, counts = attempt.config, attempt.request, plan.counts
+    require_closed(counts)
+    if plan.kind is not BuildKind.NOTHING:
+        seen.takeover.require_right(config.alias)
     _keep_dead_letters(attempt.store, plan, difference)
     if config.kind == "feed":
         guards.require_kept_files(config, plan.reasons, difference.kept_files())
     guards.require_expected_change(config, request, counts, difference)
     guards.require_few_dead_letters(config, request, counts, letters_path(plan, "scan"))
+    guards.require_few_unkept(config, request, counts, seen.findings)
     if plan.builds and plan.disk_bytes is not None:
         disk.require_disk(attempt.cluster, config, plan.disk_bytes)
-    return plan
+
+
+def _tried_out(cluster: Cluster, plan: Plan, mapping: Json) -> Plan:
+    """The plan with what is to be said about index templates; BuildError when its candidate cannot be made."""
+    if plan.kind is not BuildKind.FULL:
+        return plan
+    body = index_body(plan.config, mapping, meta_of(plan), plan.write_alias)
+    return plan.model_copy(update={"notes": plan.notes + try_out(cluster, plan.candidate, plan.alias, body)})
 
 
 def require_closed(counts: Counts) -> None:
@@ -165,17 +171,11 @@ def require_closed(counts: Counts) -> None:
         )
 
 
-def _kind(reasons: list[str], difference: Difference) -> BuildKind:
-    if reasons:
-        return BuildKind.FULL
-    return BuildKind.DELTA if difference.changes_manifest() else BuildKind.NOTHING
-
-
 def _keep_dead_letters(store: Store, plan: Plan, difference: Difference) -> None:
     """One letter a row that cannot be a document; one more than the limit is enough to refuse the build."""
     if plan.counts.dead_letters:
         letters = list(_letters(plan, difference))
-        write_letters(store, letters_path(plan, "scan"), with_sources(letters))
+        write_letters(store, letters_path(plan, "scan"), with_sources(plan, letters))
 
 
 def _letters(plan: Plan, difference: Difference) -> Iterator[DeadLetter]:

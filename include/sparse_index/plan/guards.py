@@ -1,18 +1,31 @@
-"""What a plan must not do unasked: go back in time, change most of the index overnight, or lose many rows."""
+"""What a plan must not do unasked: go back in time, change most of the index overnight, lose many rows, or begin what the
+cluster will not let it end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from sparse_index.addresses import public_address
+from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.findings import Findings
 from sparse_index.corpus.parquet import file_version
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.meta import Meta
 from sparse_index.plan.difference import Difference
 from sparse_index.plan.model import Counts, Mode, RunRequest
+from sparse_index.preflight.cluster_room import room_problems
+from sparse_index.preflight.indices import index_states
 
 EXAMPLES = 5
+
+
+def require_room(cluster: Cluster, config: CorpusConfig) -> None:
+    """Nothing is encoded for a candidate that the cluster would refuse; preflight looked hours ago, perhaps."""
+    problems = [*index_states(cluster, config.alias).problems, *room_problems(cluster, config)]
+    if problems:
+        raise BuildError(f"No build of '{config.alias}' can begin: {' '.join(problems)}")
 
 
 def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta | None) -> None:
@@ -50,7 +63,7 @@ def skipped_days_note(config: CorpusConfig, request: RunRequest, newest: date | 
 
 def require_kept_files(config: CorpusConfig, reasons: Sequence[str], files: Iterable[tuple[str, str]]) -> None:
     """A full build of a feed reads the documents of earlier partitions again; `files`: (address, version) of theirs."""
-    changed = [uri for uri, version in files if not _is_still(uri, version)]
+    changed = [uri for uri, version in files if not _is_still(config.source.with_secret(uri), version)]
     if changed:
         raise BuildError(
             f"A full build of the feed '{config.alias}' ({'; '.join(reasons)}) would read documents of earlier partitions "
@@ -81,7 +94,7 @@ def _require_documents(config: CorpusConfig, counts: Counts) -> None:
     if counts.documents < config.limits.min_documents:
         raise BuildError(
             f"The new state of '{config.alias}' has {counts.documents} documents, fewer than limits.min_documents "
-            f"({config.limits.min_documents}). Look at the corpus at {config.source.uri}."
+            f"({config.limits.min_documents}). Look at the corpus at {public_address(config.source.uri)}."
         )
 
 
@@ -106,12 +119,34 @@ def _require_few_changed(config: CorpusConfig, counts: Counts, before: int, diff
 
 def require_few_dead_letters(config: CorpusConfig, request: RunRequest, counts: Counts, letters: str) -> None:
     """With so many unusable rows reconcile would refuse the build at its end; `letters` is the file that lists them."""
-    limits, rows = config.limits, max(counts.rows_read, 1)
-    too_many = counts.dead_letters > limits.max_dead_letters
-    if request.mode is Mode.PLAN_ONLY or not (too_many or counts.dead_letters > limits.max_dead_letter_share * rows):
+    if request.mode is not Mode.PLAN_ONLY and _are_too_many(config, counts, counts.dead_letters):
+        raise BuildError(
+            f"{counts.dead_letters} of {counts.rows_read} rows of '{config.alias}' cannot be documents; {_allowed(config)}. "
+            f"Rows and reasons: {letters} in the store. Correct the corpus, or raise the limits."
+        )
+
+
+def require_few_unkept(config: CorpusConfig, request: RunRequest, counts: Counts, findings: Findings) -> None:
+    """Rows with a value that cannot be kept become dead letters when they are indexed: with too many of them nothing need be
+    encoded first."""
+    if request.mode is Mode.PLAN_ONLY or request.row_limit is not None:
         return
-    raise BuildError(
-        f"{counts.dead_letters} of {counts.rows_read} rows of '{config.alias}' cannot be documents; allowed are "
-        f"{limits.max_dead_letters} and {limits.max_dead_letter_share:.2%} (limits.max_dead_letters, "
-        f"limits.max_dead_letter_share). Rows and reasons: {letters} in the store. Correct the corpus, or raise the limits."
+    if _are_too_many(config, counts, findings.unkept):
+        raise BuildError(
+            f"{findings.unkept} of {counts.rows_read} rows of '{config.alias}' have a value that cannot be kept, one of them: "
+            f"{findings.example}; {_allowed(config)}. Correct the corpus, say in index.fields what the column is, leave it "
+            "out of source.columns, or raise the limits."
+        )
+
+
+def _are_too_many(config: CorpusConfig, counts: Counts, dead_letters: int) -> bool:
+    limits, rows = config.limits, max(counts.rows_read, 1)
+    return dead_letters > limits.max_dead_letters or dead_letters > limits.max_dead_letter_share * rows
+
+
+def _allowed(config: CorpusConfig) -> str:
+    limits = config.limits
+    return (
+        f"allowed are {limits.max_dead_letters} and {limits.max_dead_letter_share:.2%} (limits.max_dead_letters, "
+        "limits.max_dead_letter_share)"
     )

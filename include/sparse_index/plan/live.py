@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
-from sparse_index.config.corpus import CorpusConfig, SourceConfig
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.fields import value_shape
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
+from sparse_index.index.alias import AliasState, observe_alias
+from sparse_index.index.attached import Attached, observe_attached
 from sparse_index.index.meta import Meta, read_meta
 from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
 from sparse_index.store import Store
@@ -19,11 +23,14 @@ _ROW_SHAPE = {"id_column", "text_template", "columns", "max_text_chars", "delete
 
 @dataclass(frozen=True)
 class Live:
-    """The index behind the alias (None: no alias yet), what it says of itself, and its manifest if it is still there."""
+    """The index behind the alias (None: no alias yet), what it says of itself, its manifest if it is still there, and what
+    others attached to it."""
 
     index: str | None
     meta: Meta | None
     manifest: str | None
+    state: AliasState
+    attached: Attached | None
 
     @property
     def data_date(self) -> date | None:
@@ -31,10 +38,12 @@ class Live:
 
 
 def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
-    index = observe_alias(cluster, config.alias).require_sound().index
+    state = observe_alias(cluster, config.alias).require_sound()
+    index = state.index
     meta = read_meta(cluster, index) if index else None
-    kept = meta is not None and meta.store == config.store and store.exists(meta.manifest)
-    return Live(index, meta, meta.manifest if meta is not None and kept else None)
+    kept = meta is not None and meta.store == public_address(config.store) and store.exists(meta.manifest)
+    manifest = meta.manifest if meta is not None and kept else None
+    return Live(index, meta, manifest, state, observe_attached(cluster, index) if index else None)
 
 
 def reasons_for_full(
@@ -57,16 +66,18 @@ def reasons_for_full(
         ),
     }
     reasons = [cause for cause, applies in causes.items() if applies]
-    return reasons or [*_new_fields(cluster, live.index, mapping), *_older_version(cluster, live.index)]
+    declared = config.index.fields.keys()
+    return reasons or [*_new_fields(cluster, live.index, mapping, declared), *_older_version(cluster, live.index)]
 
 
-def _new_fields(cluster: Cluster, index: str, mapping: Json) -> list[str]:
-    """The mapping is strict: with a column that it does not know every document would be refused."""
+def _new_fields(cluster: Cluster, index: str, mapping: Json, declared: Set[str]) -> list[str]:
+    """The mapping is strict: with a column that it does not know every document would be refused. Fields that are `declared`
+    are the same while the configuration is; the cluster tells them in other words (without defaults)."""
     answer: Json = cluster.get(f"/{index}/_mapping")
     there: Json = answer[index]["mappings"].get("properties", {})
     wanted: Json = mapping["properties"]
     new = sorted(name for name in wanted if name not in there)
-    other = sorted(name for name in wanted if name in there and not _holds(there[name], wanted[name]))
+    other = sorted(name for name in wanted if name in there.keys() - declared and not _holds(there[name], wanted[name]))
     changes = (f"'{name}' ({_change(there[name], wanted[name])})" for name in other)
     reasons = {"no such field": ", ".join(new), "a field otherwise": ", ".join(changes)}
     return [f"the live index has {reason}: {names}" for reason, names in reasons.items() if names]
@@ -107,13 +118,13 @@ def require_continuable(config: CorpusConfig, store: Store, live: Live) -> None:
             f"cannot replace it. Restore it from a backup. {remedy}"
         )
     path = plan_path(config.alias, live.meta.build_id)
-    former = load_plan(store, path).config.source if store.exists(path) else None
-    if former is None or _row_shape(former) != _row_shape(config.source):
+    former = load_plan(store, path).config if store.exists(path) else None
+    if former is None or _row_shape(former) != _row_shape(config):
         raise BuildError(
             f"The feed '{config.alias}' now makes documents in another way than {live.index} (id column, text template, "
-            f"columns or text length); its earlier partitions would have to be read again. {remedy}"
+            f"columns, text length or types in index.fields); its earlier partitions would have to be read again. {remedy}"
         )
 
 
-def _row_shape(source: SourceConfig) -> Json:
-    return source.model_dump(include=_ROW_SHAPE)
+def _row_shape(config: CorpusConfig) -> Json:
+    return config.source.model_dump(include=_ROW_SHAPE) | {"fields": value_shape(config.index.fields)}

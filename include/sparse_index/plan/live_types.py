@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.fields import mapping_of
 from sparse_index.corpus.logical import logical_type
 from sparse_index.corpus.schema import Typed, load_schema
-from sparse_index.corpus.values import field_mapping, is_list
+from sparse_index.corpus.values import is_list
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.live import Live
 from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
@@ -76,7 +77,7 @@ def _value_field(field: Json) -> str:
 
 def _field_type(kind: pa.DataType) -> str | None:
     try:
-        return str(field_mapping(kind)["type"])
+        return str(mapping_of(kind)["type"])
     except ConfigError:
         return None
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
@@ -46,7 +46,7 @@ class RunRequest(Frozen):
     run_id: str
     data_date: date
     mode: Mode = Mode.AUTO
-    row_limit: int | None = None
+    row_limit: Annotated[int, Field(ge=1)] | None = None
     force_older_date: bool = False
     accept_mass_change: bool = False
 
@@ -56,7 +56,7 @@ class Shard(Frozen):
 
     `version` identifies the content (mtime and inode, or an ETag): another value means that the file changed. With
     `files` > 1, `uri` is the first of so many neighbours in the listing of `corpus`, and `version` covers all.
-    `schema_path`: where in the store the types are in which it is read.
+    `schema_path`: where in the store the types are in which it is read. `source_version`: of a table, what is read of it.
     """
 
     number: int
@@ -68,6 +68,7 @@ class Shard(Frozen):
     files: int = 1
     corpus: str = ""
     schema_path: str = ""
+    source_version: str | None = None
 
 
 class ShardScan(Frozen):
@@ -119,7 +120,8 @@ class Plan(Frozen):
     candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
     should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
     partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of
-    the index; both None in plans of former versions. `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
+    the index; both None in plans of former versions. `source_version`: of a table, the version that is read.
+    `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
     """
 
     build_id: str
@@ -139,10 +141,15 @@ class Plan(Frozen):
     scans: list[str] = []
     notes: list[str] = []
     schema_path: str | None = None
+    source_version: str | None = None
     mapping: dict[str, Any] | None = None
     newest_day: date | None = None
     disk_bytes: int | None = None
     seconds: float | None = None
+
+    def with_secrets_of(self, config: CorpusConfig) -> Plan:
+        """This plan, read back from the store, with the secrets that the corpus file has: the store holds none."""
+        return self.model_copy(update={"config": self.config.with_secrets_of(config)})
 
     @property
     def corpus_uri(self) -> str:

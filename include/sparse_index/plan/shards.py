@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import corpus_files, even_shards
-from sparse_index.corpus.parquet import NOT_THERE
+from sparse_index.corpus.listing import NOT_THERE
 from sparse_index.corpus.schema import Typed, decide, save_schema
 from sparse_index.errors import CorpusError
 from sparse_index.plan.live import observe_live
@@ -23,13 +26,20 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     snapshot without rows (a feed may have days on which nothing happened); ConfigError: every column that does not fit.
     """
     uri = config.source.address(request.data_date)
-    files = corpus_files(uri, _late(config, request.data_date) if config.kind == "feed" else NOT_THERE)
+    remedy = _late(config, request.data_date) if config.kind == "feed" else NOT_THERE
+    found = data_set(config.source, uri, day=request.data_date, remedy=remedy)
+    files = corpus_files(config.source, found)
     sources = [Typed(file.uri, file.schema, file.valueless) for file in files]
     known = live_types(cluster, config, store, observe_live(cluster, config, store), sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))
     if config.kind == "snapshot" and not any(file.rows for file in files):
-        raise CorpusError(f"The corpus at {uri} has no rows. Nothing is changed; wait for the data.")
-    shared = {"corpus": uri, "schema_path": save_schema(store, config.alias, schema)}
+        raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")
+    schema = replace(schema, notes=(*found.notes, *schema.notes))
+    shared = {
+        "corpus": public_address(uri),
+        "schema_path": save_schema(store, config.alias, schema),
+        "source_version": found.version,
+    }
     return [shard.model_copy(update=shared) for shard in even_shards(files, config.source.max_shards)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from sparse_index.store import Store
 
 MEMORY_LIMIT = "200MB"
 THREADS = 2
+_GLOB = re.compile(r"[*?\[]")
 
 
 @contextmanager
@@ -50,9 +52,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def parquet(store: Store, paths: Sequence[str]) -> str:
-    """The SQL table function that reads these files of the store."""
-    return f"read_parquet([{', '.join(literal(store.full(path)) for path in paths)}])"
+def parquet(store: Store, paths: Sequence[str], *extra_columns: str) -> str:
+    """The SQL table function that reads these files of the store, and nothing else.
+
+    `extra_columns`: `filename`, `file_row_number`. Every read goes through here: by itself DuckDB takes `key=value` in the
+    store's own address for a column of the files, and a `*`, `?` or `[` there for a pattern.
+    """
+    files = ", ".join(literal(_GLOB.sub(r"[\g<0>]", store.full(path))) for path in paths)
+    options = "".join(f", {column} = true" for column in extra_columns)
+    return f"read_parquet([{files}], hive_partitioning = false{options})"
 
 
 def copy_to(con: duckdb.DuckDBPyConnection, store: Store, query: str, path: str, row_group_rows: int = 50_000) -> None:

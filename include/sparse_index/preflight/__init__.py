@@ -7,9 +7,9 @@ from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.errors import AccessError, SparseIndexError
-from sparse_index.index.alias import observe_alias
 from sparse_index.ml.settings import Former
 from sparse_index.preflight.capacity import check_disk, check_model_places
+from sparse_index.preflight.cluster_room import room_problems
 from sparse_index.preflight.connection import (
     ML_PLUGIN,
     SECURITY,
@@ -19,9 +19,12 @@ from sparse_index.preflight.connection import (
     installed_plugins,
 )
 from sparse_index.preflight.encoder import check_model, check_settings
+from sparse_index.preflight.indices import index_states
 from sparse_index.preflight.leftovers import sweep
+from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.report import Findings, PreflightReport, Problem
 from sparse_index.preflight.storage import check_store
+from sparse_index.preflight.trial import try_candidate
 from sparse_index.store import Store
 
 __all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
@@ -33,10 +36,11 @@ def preflight(
     store: Store,
     *,
     is_live: IsLive | None = None,
+    sweeps: bool = True,
     workers_share_files: bool = True,
 ) -> PreflightReport:
     """`examine`, and one error that names every problem when there is any."""
-    report = examine(cluster, config, store, is_live=is_live, workers_share_files=workers_share_files)
+    report = examine(cluster, config, store, is_live=is_live, sweeps=sweeps, workers_share_files=workers_share_files)
     return report.require_ready()
 
 
@@ -46,16 +50,20 @@ def examine(
     store: Store,
     *,
     is_live: IsLive | None = None,
+    sweeps: bool = True,
     workers_share_files: bool = True,
 ) -> PreflightReport:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
-    `is_live`: whether a build id has a run still; what dead ones have left is removed then. `workers_share_files`: False
-    where tasks run on several machines, which do not see each other's folders.
+    What dead runs have left is removed, or only named (`sweeps` False). `is_live`: whether a scheduler has a run of a build
+    still; None where there is no scheduler. `workers_share_files`: False where tasks run on several machines, which do not
+    see each other's folders.
     """
     findings = Findings()
     check_store(findings, config, store, workers_share_files=workers_share_files)
-    about, former, swept, silent = "", {}, [], False
+    about, silent = "", False
+    former: Former = {}
+    swept: list[str] = []
     try:
         about = check_version(findings, cluster.get("/"))
     except SparseIndexError as error:
@@ -66,9 +74,16 @@ def examine(
             findings.problem(error.message, type(error))
     if not silent:
         former = _check_cluster(findings, cluster, config)
-        swept = _sweep(findings, cluster, store, config.alias, is_live)
+        with findings.checking():
+            swept = sweep(findings, cluster, store, config.alias, is_live, removes=sweeps)
     return PreflightReport(
-        config.alias, about, tuple(findings.problems), tuple(findings.warnings), tuple(swept), former
+        alias=config.alias,
+        cluster=about,
+        problems=tuple(findings.problems),
+        warnings=tuple(findings.warnings),
+        swept=tuple(swept),
+        left=tuple(findings.left),
+        former_settings=former,
     )
 
 
@@ -77,11 +92,29 @@ def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
+    _check_room(findings, cluster, config, plugins)
+    return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+
+
+def _check_room(findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]]) -> None:
+    """The trial comes last: what is known to refuse it is not said twice."""
+    before = len(findings.problems)
     with findings.checking():
-        observe_alias(cluster, config.alias).require_sound()
+        states = index_states(cluster, config.alias)
+        findings.warnings += states.warnings
+        for problem in states.problems:
+            findings.problem(problem)
     with findings.checking():
         check_disk(findings, cluster)
-    return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+    with findings.checking():
+        for problem in room_problems(cluster, config):
+            findings.problem(problem)
+    if len(findings.problems) == before:
+        with findings.checking():
+            findings.warnings += try_candidate(cluster, config)
+    if POLICIES_PLUGIN in plugins:
+        with findings.checking():
+            findings.warnings += policy_warnings(cluster, config.alias)
 
 
 def _plugins(findings: Findings, cluster: Cluster) -> dict[str, set[str]]:
@@ -106,9 +139,3 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
         with findings.checking():
             check_model_places(findings, cluster)
     return former
-
-
-def _sweep(findings: Findings, cluster: Cluster, store: Store, alias: str, is_live: IsLive | None) -> list[str]:
-    with findings.checking():
-        return sweep(findings, cluster, store, alias, is_live)
-    return []

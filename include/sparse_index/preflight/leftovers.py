@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-from sparse_index.build_state import BuildState, IsLive, build_state
+from datetime import UTC, datetime
+
+from sparse_index.build_state import BuildState, IsLive, state_in_store
 from sparse_index.cluster import Cluster
+from sparse_index.errors import SparseIndexError
 from sparse_index.index.generations import own_indices, remove_candidate
 from sparse_index.ml.commons import marked_groups, remove_build_models
 from sparse_index.names import parse_group
 from sparse_index.preflight.report import Findings
-from sparse_index.store import Store, build_folder
+from sparse_index.store import Store
 
 
-def sweep(findings: Findings, cluster: Cluster, store: Store, alias: str, is_live: IsLive | None) -> list[str]:
-    """Remove the models and candidates of dead builds; gives what was removed.
+def sweep(
+    findings: Findings, cluster: Cluster, store: Store, alias: str, is_live: IsLive | None, *, removes: bool = True
+) -> list[str]:
+    """Remove the models and candidates of dead builds; gives what was removed. What stays although no living run needs it,
+    as far as anybody knows, is named in `findings.left`.
 
-    `is_live` tells whether a build still has a run; without it nothing is removed, only named. Of the candidates that
-    never went live the newest stays for inspection.
+    `is_live`: what a scheduler knows of a build; None where there is none to ask. `removes` False: all is only named. Of
+    the candidates that never went live the newest stays for inspection.
     """
     groups = {group: owner.build_id for group in marked_groups(cluster, alias) if (owner := parse_group(group))}
     never_live = [index for index in own_indices(cluster, alias) if index.is_failed_candidate]
     candidates = {index.name: index.meta.build_id for index in never_live[1:]}
-    if is_live is None:
-        for name in [*groups, *candidates]:
-            findings.warning(f"{name} is there: of a build that runs now, or left over by one that died.")
-        return []
+    now = datetime.now(UTC)
 
     def is_dead(name: str, build: str) -> bool:
-        state = build_state(build, store.files(build_folder(alias, build)), is_live)
+        state = state_in_store(store, alias, build, is_live, now)
         if state is BuildState.UNKNOWN:
-            findings.warning(f"{name} is there: nobody knows the run of build {build}, so it may be alive, and stays.")
-        return state is BuildState.ENDED
+            findings.leave(name, f"nobody knows the run of build {build}, so it may be alive, and stays")
+        elif state is BuildState.ENDED and not removes:
+            findings.leave(name, f"build {build} has ended; the next run removes it")
+        return state is BuildState.ENDED and removes
 
     swept = [
         group for group, build in groups.items() if is_dead(group, build) and _remove_models(findings, cluster, group)
     ]
     dead = [index for index, build in candidates.items() if is_dead(index, build)]
-    return swept + [index for index in dead if remove_candidate(cluster, alias, index)]
+    return swept + [index for index in dead if _remove_candidate(findings, cluster, alias, index)]
+
+
+def _remove_candidate(findings: Findings, cluster: Cluster, alias: str, index: str) -> bool:
+    try:
+        return remove_candidate(cluster, alias, index)
+    except SparseIndexError as error:
+        # No build needs it gone.
+        findings.warning(f"{index} of a dead run is still there: {error.message}")
+        return False
 
 
 def _remove_models(findings: Findings, cluster: Cluster, group: str) -> bool:
     removal = remove_build_models(cluster, group)
     for reason in removal.kept:
-        findings.warning(f"{reason} ({group}).")
+        findings.leave(group, reason)
     return not removal.kept

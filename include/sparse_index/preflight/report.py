@@ -19,7 +19,8 @@ class Problem:
 
 @dataclass(frozen=True)
 class PreflightReport:
-    """`cluster`: one line about it, empty when it did not answer. `swept`: what dead runs had left and is gone now.
+    """`cluster`: one line about it, empty when it did not answer. `swept`: what dead runs had left and is gone now; `left`:
+    what former runs left and stays.
 
     `former_settings`: cluster settings before `cluster_settings: ensure` changed them (None: the default applied).
     """
@@ -29,6 +30,7 @@ class PreflightReport:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
     swept: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     former_settings: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
@@ -68,6 +70,7 @@ class Findings:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
+        self.left: list[str] = []
         self.permissions_named: frozenset[str] = frozenset()
 
     def problem(self, message: str, error: type[SparseIndexError] = ConfigError) -> None:
@@ -75,6 +78,11 @@ class Findings:
 
     def warning(self, message: str) -> None:
         self.warnings.append(message)
+
+    def leave(self, name: str, reason: str) -> None:
+        """A thing of a former run stays: no problem for a build, and untidy all the same."""
+        self.left.append(f"{name} is there: {reason}")
+        self.warning(f"{name} is there: {reason}.")
 
     @contextmanager
     def checking(self) -> Iterator[None]:

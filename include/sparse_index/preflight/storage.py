@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sparse_index.addresses import hide_secrets
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.preflight.report import Findings
 from sparse_index.store import Store, temporary_name
@@ -19,6 +20,8 @@ def check_store(findings: Findings, config: CorpusConfig, store: Store, *, worke
         store.delete(probe)
     except (OSError, ValueError) as error:
         findings.problem(
-            f"The store {config.store} cannot be written ({type(error).__name__}: {error}). "
-            "Check address, credentials and permissions, as the workers have them."
+            hide_secrets(
+                f"The store {config.store} cannot be written ({type(error).__name__}: {error}). "
+                "Check address, credentials and permissions, as the workers have them."
+            )
         )

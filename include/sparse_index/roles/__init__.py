@@ -14,6 +14,12 @@ PLACEHOLDER = "{alias}"
 def role_bodies(alias: str) -> dict[str, dict[str, Any]]:
     """Role name -> body for `PUT /_plugins/_security/api/roles/<name>`, allowed on `alias` and the indices behind it."""
     bodies: dict[str, dict[str, Any]] = {}
-    for file in sorted(FOLDER.glob("*.yaml")):
-        bodies |= yaml.safe_load(file.read_text(encoding="utf-8").replace(PLACEHOLDER, alias))
+    for text in role_files(alias).values():
+        bodies |= yaml.safe_load(text)
     return bodies
+
+
+def role_files(alias: str) -> dict[str, str]:
+    """File name -> its text with `alias` filled in, comments included."""
+    files = sorted(FOLDER.glob("*.yaml"))
+    return {file.name: file.read_text(encoding="utf-8").replace(PLACEHOLDER, alias) for file in files}

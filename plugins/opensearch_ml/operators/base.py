@@ -61,15 +61,24 @@ def open_corpus(name: str) -> Iterator[Corpus]:
 
 
 def planned(context: Any, plan_task_id: str) -> tuple[Store, Plan] | None:
-    """The plan that `plan_task_id` of this run wrote into the store; None when it wrote none."""
+    """The plan that `plan_task_id` of this run wrote into the store; None when it wrote none.
+
+    Where the corpus has addresses with secrets, these come from its file: neither XCom nor store has them.
+    """
+    from sparse_index.addresses import with_secret
     from sparse_index.plan.model import load_plan
     from sparse_index.store import Store
 
     where = context["ti"].xcom_pull(task_ids=plan_task_id)
     if where is None:
         return None
-    store = Store(where["store"])
-    return store, load_plan(store, where["plan"])
+    secrets_of = where.get("secrets_of")
+    if secrets_of is None:
+        store = Store(where["store"])
+        return store, load_plan(store, where["plan"])
+    config = corpus_config(secrets_of)
+    store = Store(with_secret(where["store"], config.store))
+    return store, load_plan(store, where["plan"]).with_secrets_of(config)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecu
 class PreflightOperator(CorpusOperator):
     """Everything that would make the build fail later, named at once; removes what dead runs left.
 
-    Gives the cluster settings that it changed, with their former values, and what it removed.
+    Gives the cluster settings that it changed, with their former values, what it removed, and what stays of former runs.
     """
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
@@ -35,7 +35,8 @@ class PreflightOperator(CorpusOperator):
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
         self.log.info("%s", report)
-        return {"former_settings": dict(report.former_settings), "swept": list(report.swept)}
+        found = {"swept": list(report.swept), "left": list(report.left)}
+        return {"former_settings": dict(report.former_settings)} | found
 
 
 def workers_share_files(executors: str) -> bool:
@@ -85,6 +86,7 @@ class PlanChangesOperator(CorpusOperator):
         self.scans = scans
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.addresses import public_address
         from sparse_index.plan.changes import plan_changes
         from sparse_index.plan.model import ShardScan, plan_path
         from sparse_index.plan.report import plan_report
@@ -101,7 +103,8 @@ class PlanChangesOperator(CorpusOperator):
         )
         self.log.info("%s", plan_report(plan))
         return {
-            "store": corpus.config.store,
+            "store": public_address(corpus.config.store),
+            "secrets_of": self.corpus if corpus.config.has_secrets else None,
             "plan": plan_path(plan.alias, plan.build_id),
             "build_id": plan.build_id,
             "kind": plan.kind.value,

@@ -24,7 +24,7 @@ class PrepareCandidateOperator(BuildOperator):
         plan = build.plan
         if not plan.builds:
             raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
-        self.log.info("Candidate %s is ready.", prepare_candidate(build.cluster, plan))
+        self.log.info("Candidate %s is ready.", prepare_candidate(build.cluster, build.store, plan))
         return [{"number": part.number, "documents": part.items} for part in plan.index_parts]
 
 
@@ -77,9 +77,9 @@ class PromoteOperator(BuildOperator):
 
 
 class RetireOperator(BuildOperator):
-    """Deletes generations beyond the kept number; gives their names."""
+    """Deletes generations beyond the kept number; gives their names, and what had to be left and why."""
 
-    def work(self, build: Build, context: Any) -> list[str]:
+    def work(self, build: Build, context: Any) -> dict[str, Any]:
         from sparse_index.index.generations import retire
 
-        return retire(build.cluster, build.plan.config)
+        return asdict(retire(build.cluster, build.plan.config))

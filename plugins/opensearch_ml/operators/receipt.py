@@ -100,13 +100,15 @@ def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
     from sparse_index.receipt import Ending
 
     live = observe_alias(corpus.cluster, plan.alias).index
-    passed, promotion, settings = context["ti"].xcom_pull(task_ids=["gate", "promote", "preflight"])
+    passed, promotion, settings, retired = context["ti"].xcom_pull(
+        task_ids=["gate", "promote", "preflight", _LAST_TASK]
+    )
     promoted = plan.candidate in (live, (promotion or {}).get("live"))
     return Ending(
         outcome=outcome_of(plan, promoted=promoted, gate_passed=passed is not None),
         live=live,
         at=datetime.now(UTC),
-        untidy=_untidy(corpus, plan),
+        untidy=[*_untidy(corpus, plan), *(settings or {}).get("left", []), *left(retired)],
         failures=failures(context),
         stage_seconds=stage_seconds(ended_tasks(context)),
         former_settings=(settings or {}).get("former_settings", {}),
@@ -121,6 +123,11 @@ def outcome_of(plan: Plan, *, promoted: bool, gate_passed: bool) -> Outcome:
     if promoted:
         return _PROMOTED
     return "not_promoted" if gate_passed and not plan.promotes else _FAILED
+
+
+def left(retired: Any) -> list[str]:
+    """What `retire` had to leave, in words; its former versions gave the deleted names alone."""
+    return list(retired["left"]) if isinstance(retired, dict) else []
 
 
 def _untidy(corpus: Corpus, plan: Plan) -> list[str]:

@@ -1,0 +1,90 @@
+"""What the DAGs of an operator do, for one corpus and without a scheduler."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from sparse_index.cli.bars import Bars
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.load import BrokenCorpus, load_all
+from sparse_index.errors import BuildError
+from sparse_index.operations.janitor import by_store, clean, look, save_cleanup
+from sparse_index.operations.redrive import select_letters, settle_letters
+from sparse_index.operations.rollback import choose_target, roll_back
+from sparse_index.pipeline import run
+from sparse_index.plan.model import RunRequest
+from sparse_index.receipt import receipt_lines, saved_receipt
+from sparse_index.roles import role_files
+from sparse_index.sign_of_life import living_builds
+from sparse_index.store import Store
+
+
+def janitor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    """Look at the corpus and at those beside its file that share its store; clean only when asked to."""
+    store, now = Store(config.store), datetime.now(UTC)
+    configs = _housemates(options, config)
+    clusters = {config.connection: cluster}
+    found = look(clusters, store, configs, now=now, runs=None)
+    print(found)
+    if not options.clean:
+        print("A dry run: nothing was changed. --clean does it.")
+        return
+    print(f"Report: {store.full(save_cleanup(store, found))}")
+    done = clean(clusters, store, configs, found, now=datetime.now(UTC), runs=None)
+    print(f"{len(done.actions)} of {len(found.actions)} thing(s) done.")
+
+
+def _housemates(options: argparse.Namespace, config: CorpusConfig) -> list[CorpusConfig]:
+    beside = [other for other in load_all(options.corpus.parent).values() if not isinstance(other, BrokenCorpus)]
+    configs = {other.alias: other for other in [*beside, config]}
+    return next(group for group in by_store(configs.values()).values() if config in group)
+
+
+def rollback(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    """The alias goes back, unless a run of the command line is about to move it."""
+    store, now = Store(config.store), datetime.now(UTC)
+    at_work = living_builds(store, config.alias, now)
+    if at_work:
+        raise BuildError(
+            f"Build {', '.join(at_work)} of '{config.alias}' is at work and would switch the alias afterwards. Nothing was "
+            "changed. Wait until it has ended, or stop it."
+        )
+    target = choose_target(cluster, config, options.to, now=now, run_id=f"cli__{now.isoformat(timespec='seconds')}")
+    done = roll_back(cluster, store, config, target, now=datetime.now(UTC))
+    print(f"{done.summary} Recorded in {store.full(done.record)}.")
+    for note in done.notes:
+        print(f"Note: {note}.")
+
+
+def redrive(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    """Select the open dead letters, run the corpus for their day, and say what became of them."""
+    store = Store(config.store)
+    selection = select_letters(cluster, store, config, options.build)
+    if selection is None:
+        print(f"'{config.alias}' has no open dead letters: nothing to redrive.")
+        return
+    print(selection)
+    run_id = f"redrive__{datetime.now(UTC).isoformat(timespec='seconds')}"
+    with Bars() as bars:
+        done = run(cluster, config, store, RunRequest(run_id=run_id, data_date=selection.data_date), bars)
+    print(done.receipt["summary"])
+    print(settle_letters(cluster, store, config, selection, run_id=run_id, now=datetime.now(UTC)))
+
+
+def receipt(options: argparse.Namespace, _: Cluster, config: CorpusConfig) -> None:
+    """The receipt of the newest build that has one, or of the build that is named."""
+    store = Store(config.store)
+    path, content = saved_receipt(store, config.alias, options.build)
+    if options.json:
+        print(store.read_bytes(path).decode())
+        return
+    print("\n".join([*receipt_lines(content), f"Receipt: {store.full(path)}"]))
+    for build in living_builds(store, config.alias, datetime.now(UTC)):
+        print(f"Build {build} is at work now.")
+
+
+def roles(_: argparse.Namespace, __: Cluster, config: CorpusConfig) -> None:
+    """The roles of least privilege, with this corpus's alias in them."""
+    print("\n".join(role_files(config.alias).values()).rstrip())

@@ -1,0 +1,39 @@
+"""The owner's own mapping: `index.fields`, a field of the index by the name of its column, as OpenSearch takes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+FieldMapping = dict[str, Any]
+
+
+def _checked(mapping: FieldMapping) -> FieldMapping:
+    problem = _problem(mapping)
+    if problem is not None:
+        raise ValueError(problem)
+    return mapping
+
+
+def _problem(mapping: FieldMapping) -> str | None:
+    """What is wrong with the shape; whether the cluster knows the types is asked of the cluster, when a run is planned."""
+    if not isinstance(mapping.get("type"), str):
+        return "say the type of the field: {type: keyword}, {type: text, analyzer: english}, ..."
+    inner = mapping.get("properties", {})
+    if not isinstance(inner, dict) or not all(isinstance(each, dict) for each in inner.values()):
+        return "`properties` is a field for each name: {properties: {size: {type: integer}}}"
+    return next((f"{name}: {problem}" for name, each in inner.items() if (problem := _problem(each))), None)
+
+
+DeclaredField = Annotated[FieldMapping, AfterValidator(_checked)]
+
+
+def value_shape(fields: dict[str, FieldMapping]) -> dict[str, Any]:
+    """What of the declared fields decides how values are written: their types, without analyzers and the like."""
+    return {name: {"type": each["type"]} | _inner(each) for name, each in fields.items()}
+
+
+def _inner(mapping: FieldMapping) -> dict[str, Any]:
+    inner = mapping.get("properties")
+    return {"properties": value_shape(inner)} if inner else {}

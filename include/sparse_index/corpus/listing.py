@@ -1,0 +1,211 @@
+"""Which files at an address are the data: not those of a job that has not committed, nor those of a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from posixpath import dirname
+from urllib.parse import urlsplit
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from sparse_index.addresses import public_address
+from sparse_index.corpus.parquet import corpus_filesystem, is_web, reading, web_status
+from sparse_index.errors import CorpusError
+
+LOOKS_AT_ONCE = 8
+EXAMPLES = 3
+_GLOB_SIGN = re.compile(r"[*?\[]")
+_WEB_GLOB_SIGN = re.compile(r"[*\[]")  # a question mark begins the query
+# What a Parquet file begins with; the second: one whose footer is encrypted.
+_MAGIC = (b"PAR1", b"PARE")
+_DELTA = (
+    "belongs to a table of Delta Lake, whose log says which of its files count (the others hold deleted rows and old "
+    "versions): set `source.format: delta`, with the table's folder as `source.uri`"
+)
+_ICEBERG = _DELTA.replace("Delta Lake, whose log says", "Iceberg, whose metadata say").replace("delta", "iceberg")
+_HUDI = "belongs to a table of Hudi, which cannot be read: export it as plain Parquet files and name their folder"
+_TABLE_FOLDERS = {"_delta_log": _DELTA, ".hoodie": _HUDI}
+_ICEBERG_METADATA = re.compile(r"/metadata/[^/]*\.metadata\.json$")
+NOT_THERE = "Correct `source.uri`, or wait until the corpus has arrived."
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Full public addresses, sorted. `files`: the Parquet files; `left_out`: what a person might take for data too, files
+    that are no Parquet and hidden ones that are."""
+
+    files: list[str]
+    left_out: list[str]
+
+    def notes(self, uri: str) -> list[str]:
+        """A line about what was left out, if there is anything."""
+        if not self.left_out:
+            return []
+        return [
+            f"files at {public_address(uri)} that are hidden or no Parquet and were not read: {_some(self.left_out)}"
+        ]
+
+
+def list_parquet(uri: str, remedy: str = NOT_THERE) -> Listing:
+    """The Parquet files at `uri`: a file, a folder or a glob (a folder that it meets is read as one).
+
+    Below the address, what begins with `_` or `.` is no data, as it is for Spark and Hive. A file whose name does not say
+    that it is Parquet is looked into. CorpusError naming `remedy` when there is none, and for files of a table.
+    """
+    filesystem, path = corpus_filesystem(uri)
+    with reading(uri):
+        pattern, matched = _matched(filesystem, path)
+        names = sorted({name for match in matched for name in _files_in(filesystem, match)})
+        _require_no_table(filesystem, matched, names)
+        data, others = (names, []) if names == [path] else _parted(filesystem, pattern, names)
+    found, left_out = (sorted(full_address(filesystem, uri, name) for name in group) for group in (data, others))
+    if not found:
+        beside = f" (there are {_some(left_out)}: hidden, or no Parquet)" if left_out else ""
+        raise CorpusError(f"No Parquet file at {public_address(uri)}{beside}. {remedy}")
+    return Listing(found, left_out)
+
+
+def _matched(filesystem: fsspec.AbstractFileSystem, path: str) -> tuple[str, list[str]]:
+    """The pattern that was asked for and what it meets; a path that is there is no pattern."""
+    signs = _WEB_GLOB_SIGN if is_web(filesystem) else _GLOB_SIGN
+    if _exists(filesystem, path):
+        return path, [path]
+    if not signs.search(path):
+        return path, []
+    pattern = _pattern(filesystem, path, signs)
+    return pattern, list(filesystem.glob(pattern))
+
+
+def _exists(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
+    if not is_web(filesystem):
+        return bool(filesystem.exists(path))
+    if "*" in path:
+        return False
+    try:
+        filesystem.info(path)
+    except FileNotFoundError as error:
+        if web_status(error) == 404:
+            return False
+        raise
+    return True
+
+
+def _pattern(filesystem: fsspec.AbstractFileSystem, path: str, signs: re.Pattern[str]) -> str:
+    """`path` with the signs escaped in those of its folders that bear them as their name."""
+    folder = ""
+    parts: list[str] = []
+    for part in path.split("/"):
+        folder = f"{folder}/{part}" if parts else part
+        literal = signs.search(part) and not is_web(filesystem) and filesystem.exists(folder)
+        parts.append(signs.sub(r"[\g<0>]", part) if literal else part)
+    return "/".join(parts)
+
+
+def _files_in(filesystem: fsspec.AbstractFileSystem, name: str) -> list[str]:
+    """All files below a folder, or the file itself."""
+    if is_web(filesystem):
+        # Every web address is a file; one that is a page of links is a folder, too.
+        is_page = filesystem.info(name).get("mimetype") == "text/html"
+        return list(filesystem.find(name)) if is_page else [name]
+    if not filesystem.isdir(name):
+        return [name]
+    filesystem.ls(name)  # find() may pass over folders that it may not read: an empty answer would be a lie
+    strict = {"on_error": "raise"} if isinstance(filesystem, LocalFileSystem) else {}
+    return list(filesystem.find(name, **strict))
+
+
+def _parted(filesystem: fsspec.AbstractFileSystem, pattern: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Data, and what a person might take for it."""
+    visible = [name for name in names if not _is_hidden(pattern, name)]
+    unclear = [name for name in visible if not _is_named_parquet(name)]
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        looks = zip(unclear, pool.map(partial(_is_parquet, filesystem), unclear), strict=True)
+        foreign = {name for name, is_data in looks if not is_data}
+    hidden = {name for name in names if _is_hidden(pattern, name) and _is_named_parquet(name)}
+    return [name for name in visible if name not in foreign], [*foreign, *hidden]
+
+
+def _is_named_parquet(name: str) -> bool:
+    return name.lower().endswith(".parquet")
+
+
+def _is_parquet(filesystem: fsspec.AbstractFileSystem, name: str) -> bool:
+    if filesystem.isdir(name):  # a link to a folder, which is not followed
+        return False
+    return filesystem.cat_file(name, start=0, end=4) in _MAGIC
+
+
+def _is_hidden(pattern: str, name: str) -> bool:
+    """Whether a part of the path below the address begins with `_` or `.`, unless the address asks for just that.
+
+    `_year=2026` is a partition, as it is for Spark.
+    """
+    asked = pattern.split("/")
+    for at, part in enumerate(name.split("/")):
+        same = at < len(asked) and "**" not in asked[: at + 1] and asked[at][:1] == part[:1]
+        if not same and (part.startswith(".") or (part.startswith("_") and "=" not in part)):
+            return True
+    return False
+
+
+def _require_no_table(filesystem: fsspec.AbstractFileSystem, matched: Sequence[str], names: Iterable[str]) -> None:
+    """CorpusError when there is a table below the address, or the address is within one."""
+    table = next(filter(None, map(_table_of, names)), None) or _table_around(filesystem, matched)
+    if table is not None:
+        raise CorpusError(f"{table[0]} {table[1]}.")
+
+
+def _table_of(name: str) -> tuple[str, str] | None:
+    """The table (folder, what it is) to which a file belongs by its path."""
+    for mark, what in _TABLE_FOLDERS.items():
+        folder, found, _ = name.partition(f"/{mark}/")
+        if found:
+            return folder, what
+    metadata = _ICEBERG_METADATA.search(name)
+    return (name[: metadata.start()], _ICEBERG) if metadata else None
+
+
+def _table_around(filesystem: fsspec.AbstractFileSystem, matched: Iterable[str]) -> tuple[str, str] | None:
+    # A folder of a partition is no table, and there may be many of them.
+    folders = sorted({folder for name in matched for folder in _parents(name) if "=" not in folder.rsplit("/", 1)[-1]})
+    if is_web(filesystem):
+        return None
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        return next(filter(None, pool.map(partial(_table_at, filesystem), folders)), None)
+
+
+def _parents(name: str) -> Iterator[str]:
+    while "/" in name.strip("/"):
+        name = dirname(name)
+        yield name
+
+
+def _table_at(filesystem: fsspec.AbstractFileSystem, folder: str) -> tuple[str, str] | None:
+    for mark, what in _TABLE_FOLDERS.items():
+        if filesystem.exists(f"{folder}/{mark}"):
+            return folder, what
+    with suppress(OSError):  # not there, or not for us: who may read the corpus may read a table's own folder
+        if any(_table_of(name) for name in filesystem.ls(f"{folder}/metadata", detail=False)):
+            return folder, _ICEBERG
+    return None
+
+
+def full_address(filesystem: fsspec.AbstractFileSystem, uri: str, name: str) -> str:
+    """The public address of a file that was found at `uri`."""
+    if isinstance(filesystem, LocalFileSystem):
+        return name
+    place = urlsplit(public_address(uri)).netloc
+    if name.startswith("/") and place not in name:  # sftp, ftp, smb, hdfs: their paths do not say on which host
+        return f"{urlsplit(uri).scheme}://{place}{name}"
+    return public_address(str(filesystem.unstrip_protocol(name)))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
+    return f"{', '.join(names[:EXAMPLES])}{more}"

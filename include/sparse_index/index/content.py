@@ -1,0 +1,163 @@
+"""What the candidate holds, proven by content: documents are read back and compared with the corpus, field by field.
+
+A count cannot see an ingest pipeline that masks a field, or a person who corrected documents of the live index by hand.
+Documents that this build wrote are compared with the very JSON that was sent, vector included: all of them in a small
+build, else a sample. What a clone took over from the live index is sampled as well, but for its vectors: those were
+compared when they were written. Which documents are chosen follows from the build id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import duckdb
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.errors import BuildError
+from sparse_index.index.bulk import Operation
+from sparse_index.index.final_manifest import final_manifest_path
+from sparse_index.index.operations import PartOperations, without_vectors
+from sparse_index.plan.model import BuildKind, Part, Plan
+from sparse_index.plan.sql import connect, copy_to, literal, parquet
+from sparse_index.store import Store
+
+_EXAMPLES = 3
+_SHOWN_CHARS = 60
+# No `index.max_result_window` is smaller: a page of search results would not fit.
+_READ_AT_ONCE = 10
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Up to `all_up_to` documents all are taken, else `documents` from `row_groups` of the corpus: one row costs the
+    reading of its row group up to there."""
+
+    name: str
+    all_up_to: int
+    documents: int
+    row_groups: int
+
+
+WRITTEN = _Sample("written", all_up_to=1_000, documents=500, row_groups=16)
+UNCHANGED = _Sample("unchanged", all_up_to=100, documents=100, row_groups=4)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`field`: its full name, `text_sparse.token` for a weight; empty when the document is not there at all."""
+
+    id: str
+    field: str
+    index: Any
+    corpus: Any
+
+    def __str__(self) -> str:
+        if not self.field:
+            return f"{self.id} is not there"
+        return f"{self.id} has {self.field} {_shown(self.index)}, the corpus says {_shown(self.corpus)}"
+
+
+def require_same_content(cluster: Cluster, store: Store, plan: Plan) -> None:
+    """BuildError that names documents, fields and both values; the candidate is refreshed, its final manifest written."""
+    with connect(store) as con:
+        con.execute(f"CREATE TEMP VIEW kept AS SELECT * FROM {parquet(store, [final_manifest_path(plan)])}")
+        written = _chosen(con, store, plan, WRITTEN, _written_query(store, plan))
+        unchanged = _chosen(con, store, plan, UNCHANGED, _unchanged_query(store, plan))
+    problems = list(islice(_differences(cluster, plan, PartOperations(store, plan, written)), _EXAMPLES))
+    if problems:
+        raise BuildError(_message(plan, problems, "Something changes documents on their way into the index."))
+    vector = plan.config.index.vector_field
+    problems = list(islice(_differences(cluster, plan, without_vectors(store, plan, unchanged), vector), _EXAMPLES))
+    if problems:
+        cause = f"This build did not write them: they were changed in {plan.live_index}, from which it was cloned."
+        raise BuildError(_message(plan, problems, f"{cause} Run with mode full, which writes every document anew."))
+
+
+def _message(plan: Plan, problems: list[Difference], cause: str) -> str:
+    found = "; ".join(f"document {problem}" for problem in problems)
+    return f"{plan.candidate} does not hold what the corpus says: {found}. {cause} Nothing was promoted."
+
+
+_ROW = "'index' AS op, id, file, file_version, row_group, row, text_hash, row_hash"
+
+
+def _written_query(store: Store, plan: Plan) -> str:
+    parts = parquet(store, [part.path for part in plan.index_parts])
+    return f"SELECT {_ROW} FROM {parts} SEMI JOIN (FROM kept WHERE NOT deleted) there USING (id) WHERE op = 'index'"
+
+
+def _unchanged_query(store: Store, plan: Plan) -> str:
+    """Of a feed only what came again in this run: earlier files may have changed since."""
+    if plan.kind is not BuildKind.DELTA:
+        return f"SELECT {_ROW} FROM kept WHERE false"
+    parts = parquet(store, [part.path for part in plan.index_parts])
+    read = f"SEMI JOIN {parquet(store, plan.scans)} scanned USING (file, file_version)" if plan.scans else "WHERE false"
+    return f"SELECT {_ROW} FROM (FROM kept {read}) rows ANTI JOIN {parts} written USING (id) WHERE NOT deleted"
+
+
+def _chosen(con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, sample: _Sample, rows: str) -> Part:
+    """The chosen rows as a part of its own, in the order of the corpus."""
+    seed, place = literal(plan.build_id), "file, row_group"
+    con.execute(f"CREATE TEMP VIEW {sample.name} AS {rows}")
+    query = f"SELECT * FROM {sample.name}"
+    if _count(con, sample.name) > sample.all_up_to:
+        groups = (
+            f"SELECT {place} FROM {sample.name} GROUP BY ALL ORDER BY hash({place}, {seed}) LIMIT {sample.row_groups}"
+        )
+        query = (
+            f"{query} SEMI JOIN ({groups}) places USING ({place}) ORDER BY hash(id, {seed}) LIMIT {sample.documents}"
+        )
+    part = Part(number=0, path=f"{plan.folder}/parts/content-{sample.name}.parquet", items=0)
+    copy_to(con, store, f"FROM ({query}) ORDER BY {place}, row", part.path)
+    return part.model_copy(update={"items": _count(con, f"({query})")})
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def _differences(
+    cluster: Cluster, plan: Plan, expected: Iterator[Operation] | PartOperations, unasked: str = ""
+) -> Iterator[Difference]:
+    """In the order of the corpus; of a document the first one. `unasked`: a field that is not compared."""
+    documents = iter(expected)
+    while some := list(islice(documents, _READ_AT_ONCE)):
+        there = _read(cluster, plan.candidate, [document.id for document in some])
+        for document in some:
+            found = there.get(document.id)
+            if found is None:
+                yield Difference(document.id, "", None, None)
+                continue
+            found.pop(unasked, None)
+            yield from islice(_unequal(document.id, found, json.loads(document.document)), 1)
+
+
+def _read(cluster: Cluster, index: str, ids: list[str]) -> dict[str, Json]:
+    """Id -> `_source`; past every search pipeline, which may change what is found."""
+    body = {"query": {"ids": {"values": ids}}, "size": len(ids), "_source": True}
+    hits = cluster.post(f"/{index}/_search", body, search_pipeline="_none")["hits"]["hits"]
+    return {hit["_id"]: hit.get("_source", {}) for hit in hits}
+
+
+def _unequal(document_id: str, index: Json, corpus: Json, path: str = "") -> Iterator[Difference]:
+    for name in [*corpus, *(name for name in index if name not in corpus)]:
+        there, here = index.get(name, _NOTHING), corpus.get(name, _NOTHING)
+        if isinstance(there, dict) and isinstance(here, dict):
+            yield from _unequal(document_id, there, here, f"{path}{name}.")
+        elif _json(there) != _json(here):
+            yield Difference(document_id, f"{path}{name}", there, here)
+
+
+def _json(value: Any) -> str:
+    """1, 1.0 and true are three values here, which Python takes for one; integers may have any size."""
+    return "nothing" if value is _NOTHING else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    text = _json(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."

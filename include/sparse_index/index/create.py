@@ -1,0 +1,104 @@
+"""A new, empty index exactly as its creator says it, whatever the cluster's templates say; tried out before it is needed."""
+
+from __future__ import annotations
+
+import logging
+
+from sparse_index.cluster import Cluster, Json
+from sparse_index.errors import BuildError, TerminalError
+from sparse_index.index.allocation import why_unallocated
+from sparse_index.index.generations import delete_index
+from sparse_index.index.neutral import NEUTRAL_MAPPING, lost_mapping, lost_settings, neutral_settings
+from sparse_index.index.templates import observe_templates
+
+log = logging.getLogger(__name__)
+
+_ALLOCATION_TIMEOUT_S = 30
+_TRIAL_TIMEOUT_S = 10
+# The cluster's words -> the way out.
+_WAYS_OUT = {
+    "creates data streams only": "Narrow the index patterns of that template.",
+    "unknown value for [index.codec]": "Correct `index.codec`, or install what brings that codec (opensearch-custom-codecs).",
+    "maximum shards": "Delete indices, add a data node, or raise cluster.max_shards_per_node.",
+}
+_OWNERS_SHAPE = (
+    "Correct index.fields and index.analysis where they name it; `plan` tells without a build whether they fit."
+)
+
+
+def create_index(
+    cluster: Cluster, index: str, alias: str, body: Json, *, timeout_s: int = _ALLOCATION_TIMEOUT_S
+) -> list[str]:
+    """Create `index`, a candidate of `alias`, as `body` says; gives notes about what it does not take from templates.
+    Idempotent: one that is there already is checked.
+
+    `BuildError` when the cluster refuses it, finds no node for it, or a template changes it; then there is none.
+    """
+    templates = observe_templates(cluster, index)
+    problems = list(templates.problems(alias))
+    if problems:
+        raise BuildError(" ".join(problems))
+    asked = body | {
+        "settings": neutral_settings(templates.settings) | body["settings"],
+        "mappings": NEUTRAL_MAPPING | body["mappings"],
+    }
+    answer = _put(cluster, index, asked, timeout_s)
+    try:
+        _require_allocated(cluster, index, answer, timeout_s)
+        _require_as_asked(cluster, index, alias, asked)
+    except BuildError:
+        delete_index(cluster, index)
+        raise
+    return list(templates.notes())
+
+
+def try_out(cluster: Cluster, index: str, alias: str, body: Json) -> list[str]:
+    """`create_index`, and delete it again: whatever would refuse the candidate refuses this one."""
+    try:
+        return create_index(cluster, index, alias, body, timeout_s=_TRIAL_TIMEOUT_S)
+    finally:
+        delete_index(cluster, index)
+
+
+def _put(cluster: Cluster, index: str, body: Json, timeout_s: int) -> Json:
+    try:
+        params = {"timeout": f"{timeout_s}s"}
+        answer: Json = cluster.request("PUT", f"/{index}", body, params=params, timeout_s=timeout_s + 30)
+    except TerminalError as error:
+        # A first answer got lost and the client asked again: it is ours, the name holds our build id.
+        if error.status == 400 and "resource_already_exists" in error.reason:
+            return {}
+        if error.status != 400:
+            raise
+        way_out = next((advice for words, advice in _WAYS_OUT.items() if words in error.reason), _OWNERS_SHAPE)
+        raise BuildError(
+            f"The cluster refuses an index like {index}: {error.reason}. {way_out}", 400, error.reason
+        ) from error
+    return answer
+
+
+def _require_allocated(cluster: Cluster, index: str, answer: Json, timeout_s: int) -> None:
+    if not answer.get("shards_acknowledged", True):
+        raise BuildError(
+            f"The shards of {index} found no node within {timeout_s} s: {why_unallocated(cluster, index)}; it was deleted "
+            "again. Free disk, or change the allocation rules of the cluster or its index templates."
+        )
+
+
+def _require_as_asked(cluster: Cluster, index: str, alias: str, asked: Json) -> None:
+    there: Json = cluster.get(f"/{index}", flat_settings="true")[index]
+    foreign = sorted(set(there["aliases"]) - set(asked["aliases"]))
+    if alias in foreign:
+        raise BuildError(f"Something put the empty {index} behind '{alias}'; it was deleted at once.")
+    differences = lost_settings(asked["settings"], there["settings"]) + lost_mapping(
+        asked["mappings"], there["mappings"]
+    )
+    if differences:
+        raise BuildError(
+            f"{index} is not as it was asked for: {'; '.join(differences)}. An index template changes it (POST "
+            f"/_index_template/_simulate_index/{index}): narrow its index patterns. The index was deleted again."
+        )
+    if foreign:
+        log.warning("%s was taken out of %s, where an index template had put it.", index, ", ".join(foreign))
+        actions = [{"remove": {"index": index, "alias": name}} for name in foreign]
+        cluster.post("/_aliases", {"actions": actions})

@@ -1,0 +1,90 @@
+"""Which vectors of a store somebody may still need: those whose text is in a manifest that is kept.
+
+A manifest is kept for every index of every corpus that shares the store, and for every build that may go on. Vectors in
+files that were written less than `retention.vectors_days` ago stay in any case: a failed build's serve the next run, and
+a text that comes back soon is not encoded again. A merged file was written when it was merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import duckdb
+
+from sparse_index.build_state import BuildState
+from sparse_index.index.generations import OwnIndex
+from sparse_index.operations.compaction import needed_hashes, vectors_in
+from sparse_index.operations.views import CorpusView, PlanFile, StoreView
+from sparse_index.plan.sql import connect
+from sparse_index.store import Store, build_folder
+
+
+@dataclass(frozen=True)
+class VectorUse:
+    """`manifests`: the kept ones, by encoder fingerprint. `unneeded`: which share of the vectors of an old file no kept
+    manifest needs, where there are any. `doubts`: fingerprint -> why nobody can say what is needed of it."""
+
+    manifests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unneeded: Mapping[str, float] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
+
+
+def view_vector_use(store: Store, files: StoreView, views: Sequence[CorpusView], now: datetime) -> VectorUse:
+    """Every hash of the old files is looked up in the kept manifests, on disk where memory ends."""
+    there = {file.path for file in files.files}
+    wanted = {fingerprint: set(_manifests(files, views, there, fingerprint)) for fingerprint in files.fingerprints}
+    missing = {fingerprint: sorted(paths - there) for fingerprint, paths in wanted.items() if paths - there}
+    doubts = {fingerprint: f"{', '.join(paths)} cannot be found" for fingerprint, paths in missing.items()}
+    manifests = {name: tuple(sorted(paths)) for name, paths in wanted.items() if name not in doubts}
+    unneeded: dict[str, float] = {}
+    youngest = now - timedelta(days=max((view.config.retention.vectors_days for view in views), default=0))
+    for fingerprint, needed_by in manifests.items():
+        old = [file.path for file in files.vectors_of(fingerprint) if file.modified < youngest]
+        try:
+            unneeded |= _unneeded(store, old, needed_by)
+        except duckdb.Error as error:
+            doubts[fingerprint] = str(error)
+    return VectorUse(manifests, unneeded, doubts)
+
+
+def _manifests(files: StoreView, views: Sequence[CorpusView], there: set[str], fingerprint: str) -> Iterator[str]:
+    states = {(view.alias, build): state for view in views for build, state in view.states.items()}
+    for view in views:
+        for index in view.indices:
+            if index.meta.fingerprint == fingerprint and not _is_dead(view, index):
+                yield _manifest_of(index, there)
+    for plan in files.plans:
+        ended = states.get((plan.alias, plan.build_id)) is BuildState.ENDED
+        if plan.fingerprint == fingerprint and not ended:
+            yield _planned_manifest(plan)
+
+
+def _is_dead(view: CorpusView, index: OwnIndex) -> bool:
+    """A candidate that never went live and never will."""
+    return index.is_failed_candidate and view.state(index.meta.build_id) is BuildState.ENDED
+
+
+def _manifest_of(index: OwnIndex, there: set[str]) -> str:
+    """The final one says what the index holds; before that is written, the planned one does."""
+    planned = f"{build_folder(index.meta.alias, index.meta.build_id)}/manifest.parquet"
+    return planned if index.meta.manifest not in there and planned in there else index.meta.manifest
+
+
+def _planned_manifest(plan: PlanFile) -> str:
+    return f"{build_folder(plan.alias, plan.build_id)}/manifest.parquet"
+
+
+def _unneeded(store: Store, files: Sequence[str], manifests: Sequence[str]) -> dict[str, float]:
+    if not files:
+        return {}
+    path_of = {store.full(path): path for path in files}
+    with connect(store) as con:
+        counts = con.execute(f"SELECT filename, count(*) FROM {vectors_in(store, files)} GROUP BY filename").fetchall()
+        unneeded = con.execute(
+            f"""SELECT filename, count(*) FROM {vectors_in(store, files)}
+                ANTI JOIN ({needed_hashes(store, manifests)}) USING (text_hash) GROUP BY filename"""
+        ).fetchall()
+    rows = dict(counts)
+    return {path_of[name]: count / rows[name] for name, count in unneeded}
