@@ -68,11 +68,12 @@ class _Column:
         return sum(len(names) for kinds in (self.files, self.empty) for names in kinds.values())
 
     def decided(self) -> pa.DataType | None:
-        """The type that holds all of them; None when there is none. Without any value: the type as written, if one is."""
+        """The type that holds all of them; None when there is none. Without any value: a type that was written."""
         decided = _folded(kind for kind, _ in self.sources)
         if decided is None or not is_untyped(decided):
             return decided
-        return _folded([decided, *self.empty]) or decided
+        written = (logical_type(kind) for kind in self.empty)
+        return next((kind for kind in written if not is_untyped(kind)), decided)
 
     def clash(self) -> str:
         opposed = (pair for pair in combinations(self.sources, 2) if _common(pair) is None)
@@ -128,7 +129,7 @@ def _add_known(config: CorpusConfig, columns: dict[str, _Column], live: Typed, *
             continue
         column = columns.setdefault(each.name, _Column(each.name))
         if each.name in live.valueless:
-            column.empty.setdefault(each.type, [])
+            column.empty = {each.type: [], **column.empty}
         elif not (anew and column.files):
             column.known = (each.type, live.name)
 
