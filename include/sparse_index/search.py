@@ -119,12 +119,13 @@ def analyzer_tokens(cluster: Cluster, index: str, query: str, analyzer: str) -> 
 
 
 def bm25_hits(cluster: Cluster, config: CorpusConfig, index: str, query: str, size: int) -> list[Hit]:
-    """Full-text search in the columns of the text template."""
+    """Full-text search in the columns of the text template, each by the analyzer of its field. A field of numbers or dates
+    passes over words that are none."""
     fields = _text_fields(config)
     body = {
         "size": size,
         "_source": {"excludes": [config.index.vector_field]},
-        "query": {"multi_match": {"query": query, "fields": fields, "type": "most_fields"}},
+        "query": {"multi_match": {"query": query, "fields": fields, "type": "most_fields", "lenient": True}},
         "highlight": {"fields": {name: {"number_of_fragments": 0} for name in fields}},
     }
     hits = cluster.get(f"/{index}/_search", body)["hits"]["hits"]

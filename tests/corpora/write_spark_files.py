@@ -2,7 +2,7 @@
 
     python tests/corpora/write_spark_files.py
 
-The files are kept in the repository (some 20 KB), because Spark is too large for the tests to start. Written by Spark 4.3.0.
+The files are kept in the repository (some 25 KB), because Spark is too large for the tests to start. Written by Spark 4.3.0.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def write(frame: DataFrame, name: str, **options: str) -> None:
 
 
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
     settings = {
         "spark.ui.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -63,6 +64,12 @@ def main() -> None:
     write(spark.sql(TYPES), "types-legacy")
     spark.conf.set("spark.sql.parquet.writeLegacyFormat", "false")
     write(spark.sql(VARIANTS), "variant")
+    for what in ("int96", "datetime"):
+        spark.conf.set(f"spark.sql.parquet.{what}RebaseModeInWrite", "LEGACY")
+    write(spark.sql(INSTANTS), "old-calendar-int96")
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+    write(spark.sql(INSTANTS), "old-calendar-instants")
+    write(spark.sql("SELECT 'r0' AS id, DATE '0001-01-01' AS day, 'x' AS body"), "old-calendar-days")
     partitioned = FOLDER / "partitioned"
     rows = spark.sql(
         "SELECT * FROM VALUES ('r0', 'a b', DATE '2024-02-29'), ('r1', NULL, DATE '2024-03-01') AS t(id, kind, day)"
@@ -70,6 +77,8 @@ def main() -> None:
     rows.coalesce(1).write.mode("overwrite").partitionBy("day", "kind").parquet(str(partitioned))
     for extra in partitioned.rglob(".*"):
         extra.unlink()
+    for part in partitioned.rglob("*.parquet"):
+        part.rename(part.with_name("part-00000.snappy.parquet"))
     spark.stop()
 
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from build_plans import remove_indices
-from corpora.types import CASES, Letter, TypeCase, declared_fields, row_id, write
+from corpora.column_types import CASES, Letter, TypeCase, declared_fields, row_id, write
 from real_builds import built, documents, planned, real_config
 from sparse_index.cluster import Cluster, Json
 from sparse_index.dead_letters import letters_files, read_letters

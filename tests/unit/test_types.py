@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpora.types import CASES, REFUSED, WRITERS, Letter, TypeCase, declared_fields, row_id, write
+from corpora.column_types import CASES, REFUSED, WRITERS, Letter, TypeCase, declared_fields, row_id, write
 from plan_help import config_at
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import mapping_of

@@ -49,6 +49,7 @@ _GENERATED: tuple[tuple[_IsType, Json], ...] = (
 
 ANY_KEY = "*"
 _OBJECTS = frozenset({"object", "nested"})
+_POINTS = frozenset({"geo_point", "xy_point"})
 _TEXTS: _Takes = (
     (is_text, to.texts),
     (is_bytes, to.utf8),
@@ -152,6 +153,8 @@ def _declared(kind: pa.DataType, declared: Json) -> Convert:
     name = str(declared["type"])
     if name in _OBJECTS:
         return _object(kind, declared)
+    if name in _POINTS and pa.types.is_struct(kind):
+        return to.points(natural(kind))
     takes = _TAKES.get(name)
     if takes is None or pa.types.is_null(kind):
         return natural(kind)

@@ -13,10 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sparse_index.corpus.values import time_leaves
 from sparse_index.errors import CorpusError
-
-# Microseconds from 1970 that nanoseconds of 64 bits can tell, less a little.
-_NANOSECONDS_REACH_US = (2**63 - 1) // 1000 - 1
 
 
 def int96_columns(parquet: pq.ParquetFile, names: Sequence[str]) -> list[str]:
@@ -52,11 +50,11 @@ def _divided(coarse: pa.RecordBatch, fine: pa.RecordBatch, place: str) -> Iterat
 
 
 def _beyond(coarse: pa.Array, fine: pa.Array, place: str) -> np.ndarray:
-    """For each row whether its instant is out of the reach of nanoseconds."""
+    """For each row whether its instant is out of the reach of nanoseconds, which have wrapped then."""
     digits = _digits(coarse, fine)
     if len(digits) != len(coarse) or not pa.types.is_timestamp(coarse.type):
         raise CorpusError(_lost(place, "within lists or structs"))
-    beyond: np.ndarray = np.abs(_numbers(coarse)) > _NANOSECONDS_REACH_US
+    beyond: np.ndarray = _numbers(fine) // 1000 != _numbers(coarse)
     if (beyond & (digits != 0)).any():
         raise CorpusError(_lost(place, "outside the years 1677 to 2262"))
     return beyond
@@ -72,24 +70,10 @@ def _lost(place: str, where: str) -> str:
 def _digits(coarse: pa.Array, fine: pa.Array) -> np.ndarray:
     """The nanoseconds of each instant beyond its microseconds: exact although `fine` may have wrapped, for it wraps by the
     same number."""
-    pairs = list(zip(_leaves(coarse), _leaves(fine), strict=True))
+    pairs = list(zip(time_leaves(coarse), time_leaves(fine), strict=True))
     return np.concatenate([_numbers(nano) - _numbers(micro) * 1000 for micro, nano in pairs])
 
 
 def _numbers(array: pa.Array) -> np.ndarray:
     numbers: np.ndarray = array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     return numbers
-
-
-def _leaves(array: pa.Array) -> Iterator[pa.Array]:
-    """The timestamps of a column, wherever in it they are."""
-    if pa.types.is_timestamp(array.type):
-        yield array
-    elif pa.types.is_struct(array.type):
-        for child in array.flatten():
-            yield from _leaves(child)
-    elif pa.types.is_map(array.type):
-        yield from _leaves(array.items)
-        yield from _leaves(array.keys)
-    elif pa.types.is_list(array.type):
-        yield from _leaves(array.flatten())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,6 +16,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import column_converters, indexed_columns
 from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.int96 import exact_batches, int96_columns
+from sparse_index.corpus.old_calendar import counts_old_days, in_new_calendar
 from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
 from sparse_index.corpus.partitions import Partitions, with_partition
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
@@ -176,29 +178,31 @@ def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Doc
 def _read(
     parquet: pq.ParquetFile, address: str, row_group: int, columns: Sequence[str] | None
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """(number of the first row, rows) of one row group, in batches whose size follows the size of a row."""
+    """(number of the first row, rows) of one row group, in batches whose size follows the size of a row. `columns` None: all,
+    as a person may see them."""
     group = parquet.metadata.row_group(row_group)
     row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
     first, names = 0, [name for name in parquet.schema_arrow.names if columns is None or name in columns]
     with reading(address, row_group):
-        for batch in _batches(parquet, address, row_group, names, size):
+        for batch in _batches(parquet, address, row_group, names, size, as_meant=columns is not None):
             yield first, decoded(batch)
             first += len(batch)
 
 
 def _batches(
-    parquet: pq.ParquetFile, address: str, row_group: int, columns: list[str], rows: int
+    parquet: pq.ParquetFile, address: str, row_group: int, names: list[str], rows: int, *, as_meant: bool
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of `rows` at most; instants of 96 bits are read twice, so that each keeps its year and all its digits."""
+    """`as_meant`: every instant as its writer meant it; those of 96 bits are read twice, days of an old calendar made new."""
     chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
-    batches, twice = parquet.iter_batches(columns=columns, **chosen), int96_columns(parquet, columns)
-    if not twice:
-        yield from batches
-        return
-    with parquet_file(address, "ns") as again:
-        place = _place(public_address(address), row_group)
-        yield from exact_batches(batches, again.iter_batches(columns=twice, **chosen), place)
+    batches, place = parquet.iter_batches(columns=names, **chosen), _place(public_address(address), row_group)
+    twice = int96_columns(parquet, names) if as_meant else []
+    with ExitStack() as stack:
+        if twice:
+            again = stack.enter_context(parquet_file(address, "ns"))
+            batches = exact_batches(batches, again.iter_batches(columns=twice, **chosen), place)
+        old = as_meant and counts_old_days(parquet)
+        yield from (in_new_calendar(batch, parquet, place) if old else batch for batch in batches)
 
 
 def _documents(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -64,6 +64,20 @@ def is_uuid(kind: pa.DataType) -> bool:
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """The type of one value: lists opened."""
     return plain_type(kind.value_type) if is_list(kind) else kind
+
+
+def time_leaves(array: pa.Array) -> Iterator[pa.Array]:
+    """The days and instants of a column, wherever in it they are."""
+    if pa.types.is_timestamp(array.type) or pa.types.is_date32(array.type):
+        yield array
+    elif pa.types.is_struct(array.type):
+        for child in array.flatten():
+            yield from time_leaves(child)
+    elif pa.types.is_map(array.type):
+        yield from time_leaves(array.keys)
+        yield from time_leaves(array.items)
+    elif is_list(array.type):
+        yield from time_leaves(array.flatten())
 
 
 def through_lists(kind: pa.DataType, convert: Convert) -> Convert:
@@ -245,6 +259,19 @@ def objects(children: Mapping[str, Convert]) -> Convert:
             for row, reason in part.problems.items()
         }
         return Column(values, problems, sum(part.missing for part in parts))
+
+    return of
+
+
+def points(convert: Convert) -> Convert:
+    """Structs of coordinates; one whose coordinates are all null is no point, and null."""
+
+    def of(array: pa.Array) -> Column:
+        found = convert(array)
+        values = [
+            value if value and any(each is not None for each in value.values()) else None for value in found.values
+        ]
+        return replace(found, values=values)
 
     return of
 
