@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 import urllib.error
@@ -9,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -43,6 +45,54 @@ def file_server(content: bytes, *, seconds: float = 0.0) -> Iterator[str]:
 
     with serving(Handler) as port:
         yield f"http://127.0.0.1:{port}/model.zip"
+
+
+@contextmanager
+def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The address of a file, sent with `headers`, which the test may change, by a server that has `habits`: `whole` (it
+    knows no ranges), `gzip`, `no head`, `redirect`, `signed` (it wants `?sig=hush`)."""
+
+    class Handler(Quiet):
+        def do_HEAD(self) -> None:
+            if "no head" in habits:
+                self.send_error(405)
+            else:
+                self.answer(body=False)
+
+        def do_GET(self) -> None:
+            self.answer(body=True)
+
+        def answer(self, *, body: bool) -> None:
+            content = path.read_bytes()
+            if "signed" in habits and not self.path.endswith("?sig=hush"):
+                self.send_error(403)
+                return
+            if "redirect" in habits and self.path == "/a.parquet":
+                self.send_response(302)
+                self.send_header("Location", "/elsewhere.parquet")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            zipped = "gzip" in habits and "gzip" in self.headers.get("Accept-Encoding", "")
+            first, last = 0, len(content) - 1
+            asked = None if "whole" in habits else self.headers.get("Range")
+            if asked:
+                first, last = (int(number) for number in asked.removeprefix("bytes=").split("-"))
+            part = gzip.compress(content) if zipped else content[first : last + 1]
+            self.send_response(206 if asked else 200)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(part)))
+            if zipped:
+                self.send_header("Content-Encoding", "gzip")
+            if asked:
+                self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+            self.end_headers()
+            if body:
+                self.wfile.write(part)
+
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}/a.parquet{'?sig=hush' if 'signed' in habits else ''}"
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import fsspec
 import orjson
@@ -30,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from sparse_index.addresses import showable
+from sparse_index.addresses import public_address, showable
 from sparse_index.errors import ConfigError
 
 VECTORS = "vectors"
@@ -69,6 +70,11 @@ class Store:
     @property
     def is_local(self) -> bool:
         return isinstance(self.filesystem, LocalFileSystem)
+
+    @property
+    def address(self) -> str:
+        """The public address of its root: one, however its place is spelled."""
+        return full_address(self.filesystem, self.root_uri, self._root.rstrip("/"))
 
     def full(self, path: str) -> str:
         """The address DuckDB and pyarrow understand: a plain path when local, else with its protocol."""
@@ -171,6 +177,16 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
             f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
         ) from showable(error)
     return filesystem, str(path)
+
+
+def full_address(filesystem: fsspec.AbstractFileSystem, uri: str, name: str) -> str:
+    """The public address of a file (a path in `filesystem`) that was found at `uri`."""
+    if isinstance(filesystem, LocalFileSystem):
+        return name
+    place = urlsplit(public_address(uri)).netloc
+    if name.startswith("/") and place not in name:  # sftp, ftp, smb, hdfs: their paths do not say on which host
+        return f"{urlsplit(uri).scheme}://{place}{name}"
+    return public_address(str(filesystem.unstrip_protocol(name)))
 
 
 def _modified(info: dict[str, Any]) -> datetime:

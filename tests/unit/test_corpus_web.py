@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from misbehaving_servers import Quiet, serving
+from misbehaving_servers import web_server
 from plan_help import config_at, plan_shards, row, write
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import scan_shard
@@ -18,54 +15,6 @@ from sparse_index.errors import AccessError, CorpusError
 from sparse_index.store import Store
 
 MONDAY, TUESDAY = "Mon, 05 Jan 2026 06:00:00 GMT", "Tue, 06 Jan 2026 06:00:00 GMT"
-
-
-@contextmanager
-def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The address of a file, sent with `headers`, which the test may change, by a server that has `habits`: `whole` (it
-    knows no ranges), `gzip`, `no head`, `redirect`, `signed` (it wants `?sig=hush`)."""
-
-    class Handler(Quiet):
-        def do_HEAD(self) -> None:
-            if "no head" in habits:
-                self.send_error(405)
-            else:
-                self.answer(body=False)
-
-        def do_GET(self) -> None:
-            self.answer(body=True)
-
-        def answer(self, *, body: bool) -> None:
-            content = path.read_bytes()
-            if "signed" in habits and not self.path.endswith("?sig=hush"):
-                self.send_error(403)
-                return
-            if "redirect" in habits and self.path == "/a.parquet":
-                self.send_response(302)
-                self.send_header("Location", "/elsewhere.parquet")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            zipped = "gzip" in habits and "gzip" in self.headers.get("Accept-Encoding", "")
-            first, last = 0, len(content) - 1
-            asked = None if "whole" in habits else self.headers.get("Range")
-            if asked:
-                first, last = (int(number) for number in asked.removeprefix("bytes=").split("-"))
-            part = gzip.compress(content) if zipped else content[first : last + 1]
-            self.send_response(206 if asked else 200)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(part)))
-            if zipped:
-                self.send_header("Content-Encoding", "gzip")
-            if asked:
-                self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-            self.end_headers()
-            if body:
-                self.wfile.write(part)
-
-    with serving(Handler) as port:
-        yield f"http://127.0.0.1:{port}/a.parquet{'?sig=hush' if 'signed' in habits else ''}"
 
 
 @pytest.mark.parametrize(

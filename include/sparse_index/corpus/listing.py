@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from posixpath import dirname
-from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -17,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 from sparse_index.addresses import public_address
 from sparse_index.corpus.parquet import corpus_filesystem, is_web, reading, web_status
 from sparse_index.errors import CorpusError
+from sparse_index.store import full_address
 
 LOOKS_AT_ONCE = 8
 EXAMPLES = 3
@@ -194,16 +194,6 @@ def _table_at(filesystem: fsspec.AbstractFileSystem, folder: str) -> tuple[str, 
         if any(_table_of(name) for name in filesystem.ls(f"{folder}/metadata", detail=False)):
             return folder, _ICEBERG
     return None
-
-
-def full_address(filesystem: fsspec.AbstractFileSystem, uri: str, name: str) -> str:
-    """The public address of a file that was found at `uri`."""
-    if isinstance(filesystem, LocalFileSystem):
-        return name
-    place = urlsplit(public_address(uri)).netloc
-    if name.startswith("/") and place not in name:  # sftp, ftp, smb, hdfs: their paths do not say on which host
-        return f"{urlsplit(uri).scheme}://{place}{name}"
-    return public_address(str(filesystem.unstrip_protocol(name)))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError
@@ -27,7 +28,7 @@ Clusters = Mapping[str, Cluster]
 
 
 def by_store(configs: Iterable[CorpusConfig]) -> dict[str, list[CorpusConfig]]:
-    """Address of a store -> the corpora that use it. One place under two spellings is one store."""
+    """Public address of a store -> the corpora that use it. One place under two spellings is one store."""
     groups: dict[str, list[CorpusConfig]] = {}
     for config in configs:
         groups.setdefault(_place(config.store), []).append(config)
@@ -36,9 +37,9 @@ def by_store(configs: Iterable[CorpusConfig]) -> dict[str, list[CorpusConfig]]:
 
 def _place(uri: str) -> str:
     try:
-        return Store(uri).full("").rstrip("/")
+        return Store(uri).address
     except ConfigError:  # who looks at it will say why
-        return uri
+        return public_address(uri)
 
 
 def look(

@@ -32,6 +32,14 @@ class Household:
     clusters: dict[str, Cluster]
     dag_ids: dict[str, str]
 
+    def store(self, uri: str) -> Store:
+        """Opened with the secrets that its corpora have for it."""
+        from sparse_index.addresses import with_secret
+        from sparse_index.store import Store
+
+        configs = self.stores.get(uri)
+        return Store(with_secret(uri, configs[0].store) if configs else uri)
+
     def runs(self, context: Any, store: Store) -> AirflowRuns:
         return AirflowRuns(context, store, self.dag_ids, beside=(ROLLBACK_DAG,))
 
@@ -86,10 +94,9 @@ class JanitorLookOperator(JanitorOperator):
 
     def _looked(self, household: Household, uri: str, context: Any) -> dict[str, Any]:
         from sparse_index.operations.janitor import look, save_cleanup
-        from sparse_index.store import Store
 
         try:
-            store, now = Store(uri), datetime.now(UTC)
+            store, now = household.store(uri), datetime.now(UTC)
             runs = household.runs(context, store)
             cleanup = look(household.clusters, store, household.stores[uri], now=now, runs=runs)
             path = save_cleanup(store, cleanup)
@@ -134,11 +141,10 @@ class JanitorCleanOperator(JanitorOperator):
 
     def _cleaned(self, household: Household, entry: dict[str, Any], context: Any) -> int:
         from sparse_index.operations.janitor import clean, load_cleanup
-        from sparse_index.store import Store
 
         if "problem" in entry:
             raise BuildError(f"it could not be looked at: {entry['problem']}")
-        store, now = Store(entry["store"]), datetime.now(UTC)
+        store, now = household.store(entry["store"]), datetime.now(UTC)
         decided, configs = load_cleanup(store, entry["report"]), household.stores.get(entry["store"], [])
         cleanup = clean(household.clusters, store, configs, decided, now=now, runs=household.runs(context, store))
         self.log.info("Store %s: %d of %d thing(s) done.", entry["store"], len(cleanup.actions), len(decided.actions))
