@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from sparse_index.cluster import Cluster, Json
+from sparse_index.dead_letters import letters_files
 from sparse_index.errors import BuildError
 from sparse_index.index.bulk import Operation
 from sparse_index.index.final_manifest import final_manifest_path
@@ -65,7 +66,6 @@ class Difference:
 def require_same_content(cluster: Cluster, store: Store, plan: Plan) -> None:
     """BuildError that names documents, fields and both values; the candidate is refreshed, its final manifest written."""
     with connect(store) as con:
-        con.execute(f"CREATE TEMP VIEW kept AS SELECT * FROM {parquet(store, [final_manifest_path(plan)])}")
         written = _chosen(con, store, plan, WRITTEN, _written_query(store, plan))
         unchanged = _chosen(con, store, plan, UNCHANGED, _unchanged_query(store, plan))
     problems = list(islice(_differences(cluster, plan, PartOperations(store, plan, written)), _EXAMPLES))
@@ -87,34 +87,40 @@ _ROW = "'index' AS op, id, file, file_version, row_group, row, text_hash, row_ha
 
 
 def _written_query(store: Store, plan: Plan) -> str:
-    parts = parquet(store, [part.path for part in plan.index_parts])
-    return f"SELECT {_ROW} FROM {parts} SEMI JOIN (FROM kept WHERE NOT deleted) there USING (id) WHERE op = 'index'"
+    letters = letters_files(store, plan, ["index"])
+    refused = f"ANTI JOIN {parquet(store, letters)} refused USING (id)" if letters else ""
+    return f"SELECT {_ROW} FROM {_parts(store, plan)} {refused} WHERE op = 'index'"
 
 
 def _unchanged_query(store: Store, plan: Plan) -> str:
     """Of a feed only what came again in this run: earlier files may have changed since."""
-    if plan.kind is not BuildKind.DELTA:
-        return f"SELECT {_ROW} FROM kept WHERE false"
-    parts = parquet(store, [part.path for part in plan.index_parts])
-    read = f"SEMI JOIN {parquet(store, plan.scans)} scanned USING (file, file_version)" if plan.scans else "WHERE false"
-    return f"SELECT {_ROW} FROM (FROM kept {read}) rows ANTI JOIN {parts} written USING (id) WHERE NOT deleted"
+    if plan.kind is not BuildKind.DELTA or not plan.scans:
+        return f"SELECT {_ROW} FROM {_parts(store, plan)} WHERE false"
+    kept = parquet(store, [final_manifest_path(plan)])
+    scanned = f"(SELECT DISTINCT file, file_version FROM {parquet(store, plan.scans)})"
+    read = f"SEMI JOIN {scanned} scanned USING (file, file_version)" if plan.config.kind == "feed" else ""
+    return f"SELECT {_ROW} FROM {kept} kept {read} ANTI JOIN {_parts(store, plan)} written USING (id) WHERE NOT deleted"
+
+
+def _parts(store: Store, plan: Plan) -> str:
+    return parquet(store, [part.path for part in plan.index_parts])
 
 
 def _chosen(con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, sample: _Sample, rows: str) -> Part:
     """The chosen rows as a part of its own, in the order of the corpus."""
-    seed, place = literal(plan.build_id), "file, row_group"
     con.execute(f"CREATE TEMP VIEW {sample.name} AS {rows}")
-    query = f"SELECT * FROM {sample.name}"
-    if _count(con, sample.name) > sample.all_up_to:
-        groups = (
-            f"SELECT {place} FROM {sample.name} GROUP BY ALL ORDER BY hash({place}, {seed}) LIMIT {sample.row_groups}"
-        )
-        query = (
-            f"{query} SEMI JOIN ({groups}) places USING ({place}) ORDER BY hash(id, {seed}) LIMIT {sample.documents}"
-        )
-    part = Part(number=0, path=f"{plan.folder}/parts/content-{sample.name}.parquet", items=0)
-    copy_to(con, store, f"FROM ({query}) ORDER BY {place}, row", part.path)
-    return part.model_copy(update={"items": _count(con, f"({query})")})
+    chosen = sample.name if _count(con, sample.name) <= sample.all_up_to else f"({_some(plan, sample)})"
+    part = Part(number=0, path=f"{plan.folder}/parts/content-{sample.name}.parquet", items=_count(con, chosen))
+    copy_to(con, store, f"FROM {chosen} ORDER BY file, row_group, row", part.path)
+    return part
+
+
+def _some(plan: Plan, sample: _Sample) -> str:
+    seed = literal(plan.build_id)
+    groups = f"SELECT DISTINCT file, row_group FROM {sample.name}"
+    few = f"FROM ({groups}) ORDER BY hash(file, row_group, {seed}) LIMIT {sample.row_groups}"
+    from_few = f"FROM {sample.name} SEMI JOIN ({few}) few USING (file, row_group)"
+    return f"{from_few} ORDER BY hash(id, {seed}) LIMIT {sample.documents}"
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
