@@ -239,6 +239,8 @@ def test_settings_of_the_live_index_are_taken_over_or_named(plain_cluster: Clust
     assert "index.priority" not in after
     assert after["index.max_result_window"] == "40000"
     assert after["index.refresh_interval"] == "7s"
+    write_corpus(config, rows(5))
+    assert planned(plain_cluster, config).notes == [], "what the server gives every clone is nobody's wish"
 
 
 def owning(config: CorpusConfig, **index: Any) -> CorpusConfig:

@@ -30,6 +30,8 @@ _NOT_A_PERSONS = (
     "index.provided_name",
     "index.version.*",
     "index.resize.*",
+    "index.routing_partition_size",
+    "index.number_of_routing_shards",
     "index.replication.type",
     "index.verified_before_close",
     "index.routing.allocation.initial_recovery.*",
