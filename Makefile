@@ -7,6 +7,9 @@ CORPUS ?= tickets
 ROWS ?= 100000
 Q ?= money back for a cracked screen
 
+PIP_HINT = The packages could not be installed: what pip said stands above. Behind a company's own certificate authority name the \
+file with its certificate in PIP_CERT; PIP_INDEX_URL names a mirror, PIP_PROXY a proxy. Then run the same command again.
+
 .PHONY: help demo search corpus test chaos lint types check stop clean
 .DEFAULT_GOAL := help
 
@@ -16,7 +19,7 @@ help: ## Show this list
 $(VENV)/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is %s. Name one: make PYTHON=python3.12 demo" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --requirement requirements.lock
+	@$(BIN)/pip install --quiet --requirement requirements.lock || { printf '\n%s\n' "$(PIP_HINT)" >&2; exit 1; }
 	touch $@
 
 demo: $(VENV)/installed ## The main job: a real Airflow makes a corpus searchable in a real OpenSearch

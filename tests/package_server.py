@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import ssl
 import threading
 import time
 import zipfile
@@ -11,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from local_cluster.certificates import NODE_FILE
 from local_cluster.lock import Artifact, Use
 
 SLOW_BYTES_PER_S = 640 * 1024
@@ -62,7 +65,8 @@ def send_slowly(handler: BaseHTTPRequestHandler, body: bytes) -> None:
 
 
 @contextmanager
-def package_server() -> Iterator[PackageServer]:
+def package_server(certificates: Path | None = None) -> Iterator[PackageServer]:
+    """`certificates`: a folder that `make_certificates` filled; the server then speaks TLS."""
     packages = PackageServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -73,7 +77,11 @@ def package_server() -> Iterator[PackageServer]:
             """Keeps the test's output quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    packages.url = f"http://127.0.0.1:{server.server_port}"
+    packages.url = f"http{'s' if certificates else ''}://127.0.0.1:{server.server_port}"
+    if certificates:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates / NODE_FILE, certificates / "node-key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield packages

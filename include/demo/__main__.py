@@ -6,18 +6,24 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from opensearchpy import OpenSearch
+from opensearchpy import OpenSearch, OpenSearchException
 
 from demo.edit import EditRequest, edit_corpus
 from demo.evaluate import demo_models, evaluate_corpus, table
 from demo.feed import FeedRequest, write_feed
 from demo.generate import COMMITTED_SEED, CorpusRequest, generate_corpus
+from demo.model_server import ModelServerError
 from demo.scenes import CORPUS_NAMES
+from local_cluster.told import told
 
 
 def main() -> int:
-    """Run one command; returns the exit status."""
+    """Run one command. Exit codes: 0 done, 1 failed, 2 wrong words; a message is on stderr."""
     arguments = _parser().parse_args()
+    return told(lambda: _run(arguments), OpenSearchException, ModelServerError)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         arguments.run(arguments)
     except ValueError as error:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from local_airflow.api import AirflowApi
-from local_airflow.services import Services
-from local_airflow.settings import environment, login_of
+from local_airflow.services import AirflowError, Services
+from local_airflow.settings import Login, environment, login_of
 from local_cluster import LocalCluster, start, stop
+from local_cluster.errors import PortTakenError
+from local_cluster.ports import is_free
+from local_cluster.told import told
 from sparse_index.cluster import Cluster, ConnectionSettings
 from sparse_index.config.load import load_corpus
+from sparse_index.errors import SparseIndexError
 from sparse_index.index.alias import observe_alias
 from sparse_index.search import search
 from sparse_index.search_table import side_by_side
@@ -76,8 +80,9 @@ def up(demo: Demo) -> int:
     services = demo.services()
     _say("Starting Airflow's services")
     services.prepare()
-    services.start()
     login = login_of(demo.airflow_home)
+    require_port(demo.airflow_home, services, login)
+    services.start()
     api = AirflowApi(login)
     api.wait_until_ready(DAG_ID)
     _say("Searches before the run")
@@ -90,6 +95,15 @@ def up(demo: Demo) -> int:
     good = _day(api, api.trigger(DAG_ID)) and good
     _say(f"Airflow runs on: {login.url}  login {login.username}  password {login.password}  (make stop ends it)")
     return 0 if good else 1
+
+
+def require_port(home: Path, services: Services, login: Login) -> None:
+    """PortTakenError when somebody else has the port that Airflow's UI had before."""
+    if not services.is_running("api-server") and not is_free(login.port):
+        raise PortTakenError(
+            f"Port {login.port}, which Airflow's UI had here before, is in use by another process. Stop that one, or remove "
+            f"{home / 'login.json'}: then another port is taken."
+        )
 
 
 def _todays_run(api: AirflowApi) -> str:
@@ -158,12 +172,16 @@ def _say(text: str) -> None:
     print(f"\n== {text}", flush=True)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None, demo: Demo | None = None) -> int:
+    """Exit codes: 0 done, 1 failed (message on stderr), 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m demo.story", description=__doc__.partition("\n")[0])
     parser.add_argument("command", choices=("up", "down", "search"))
     parser.add_argument("query", nargs="?", default=QUERIES[0])
-    options = parser.parse_args()
-    demo = Demo()
+    options = parser.parse_args(arguments)
+    return told(lambda: _run(demo or Demo(), options), AirflowError, SparseIndexError)
+
+
+def _run(demo: Demo, options: argparse.Namespace) -> int:
     if options.command == "up":
         return up(demo)
     if options.command == "down":

@@ -24,6 +24,10 @@ STOP_TIMEOUT_S = 30.0
 POLL_S = 0.2
 
 
+class AirflowError(Exception):
+    """An `airflow` command failed."""
+
+
 @dataclass(frozen=True)
 class Services:
     """The services of one home folder."""
@@ -37,11 +41,11 @@ class Services:
         self.airflow("pools", "set", POOL, str(POOL_SLOTS), "encode tasks at a time")
 
     def airflow(self, *arguments: str) -> str:
-        """Run one `airflow` command to its end; gives what it printed. RuntimeError with its last lines if it failed."""
+        """Run one `airflow` command to its end; gives what it printed. AirflowError with its last lines if it failed."""
         command = [sys.executable, "-m", "airflow", *arguments]
         done = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
-            raise RuntimeError(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise AirflowError(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
         return done.stdout
 
     def start(self) -> None:

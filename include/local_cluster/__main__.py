@@ -8,23 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from local_cluster.cluster import LocalCluster, lost, running, start, stop
-from local_cluster.errors import LocalClusterError
 from local_cluster.lock import LOCK_FILE, write_lock
 from local_cluster.profiles import PROFILE_NAMES, profile_named
 from local_cluster.resolve import lock_profiles
+from local_cluster.told import told
 
 NOT_RUNNING = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 failed (message on stderr), 3 `status` of an instance that does not run."""
+    """Exit codes: 0 done, 1 failed (message on stderr), 3 `status` of an instance that does not run, 130 interrupted."""
     options = _parser().parse_args(arguments)
     options.home = options.home or Path(".local") / options.profile
-    try:
-        return int(options.run(options))
-    except LocalClusterError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+    return told(lambda: int(options.run(options)))
 
 
 def _parser() -> argparse.ArgumentParser:

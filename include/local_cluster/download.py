@@ -12,19 +12,34 @@ import requests
 from jgo.maven import MavenContext
 
 from local_cluster.cache import FreeBytes, free_bytes, full_disk_named, require_room
-from local_cluster.errors import DOCKER_HINT, CorruptDownloadError, DownloadError
+from local_cluster.errors import DOCKER_HINT, TRUST_HINT, CorruptDownloadError, DownloadError, UntrustedError
 from local_cluster.lock import Artifact
 from local_cluster.progress import ByteProgress
 
 PARALLEL_DOWNLOADS = 4
 BLOCK_BYTES = 64 * 1024
 CONNECT_AND_READ_TIMEOUT_S = (10, 60)
+TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 PURPOSE = "The download of OpenSearch"
 
 
 def default_repository() -> str:
     """$SPARSE_INDEX_MAVEN_REPOSITORY (a mirror), or the public one that jgo uses."""
     return os.environ.get("SPARSE_INDEX_MAVEN_REPOSITORY") or next(iter(MavenContext().remote_repos.values()))
+
+
+def trusted_authorities() -> str | bool:
+    """The file with the authorities that downloads trust, as requests and the usual tools name it; True: the usual ones.
+
+    UntrustedError if there is no such file.
+    """
+    for variable in TRUST_VARIABLES:
+        path = os.environ.get(variable)
+        if path and not Path(path).exists():
+            raise UntrustedError(f"{variable} names {path}, which is not there. Correct it, or unset it. {DOCKER_HINT}")
+        if path:
+            return path
+    return True
 
 
 def sha256_of(path: Path) -> str:
@@ -86,7 +101,7 @@ class Downloader:
                 part.rename(target)
                 return
             except (requests.RequestException, CorruptDownloadError) as error:
-                if not remaining:
+                if not remaining or isinstance(error, requests.exceptions.SSLError):
                     raise self._translated(artifact, error) from error
                 progress.advance(-_size(part))
                 abandoned.wait(self.pause_s)
@@ -99,7 +114,8 @@ class Downloader:
             return
         url = f"{self.repository.rstrip('/')}/{artifact.path}"
         headers = {"Range": f"bytes={have_bytes}-"} if have_bytes else {}
-        with requests.get(url, headers=headers, stream=True, timeout=CONNECT_AND_READ_TIMEOUT_S) as response:
+        trusted, timeout_s = trusted_authorities(), CONNECT_AND_READ_TIMEOUT_S
+        with requests.get(url, headers=headers, stream=True, timeout=timeout_s, verify=trusted) as response:
             response.raise_for_status()
             resumed = response.status_code == requests.codes.partial_content
             progress.advance(0 if resumed else -have_bytes)
@@ -124,6 +140,10 @@ class Downloader:
     def _translated(self, artifact: Artifact, error: Exception) -> DownloadError:
         if isinstance(error, CorruptDownloadError):
             return error
+        if isinstance(error, requests.exceptions.SSLError):
+            return UntrustedError(
+                f"The certificate of {self.repository} is not trusted ({error}). {TRUST_HINT} {DOCKER_HINT}"
+            )
         return DownloadError(
             f"Could not download {artifact.filename} after {self.attempts} attempts: {error}. "
             f"Check the network (or set SPARSE_INDEX_MAVEN_REPOSITORY to a mirror that you can reach) and run "

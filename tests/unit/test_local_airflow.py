@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from local_airflow.services import Services
+from local_airflow.services import AirflowError, Services
 from local_airflow.sessions import Session
 from local_airflow.settings import environment, login_of
 
@@ -96,7 +96,7 @@ def test_a_session_cannot_be_told_of_a_process_that_is_gone() -> None:
 
 
 def test_a_failed_command_says_what_airflow_said(services: Services) -> None:
-    with pytest.raises(RuntimeError, match=r"(?s)airflow no-such-command failed:.*invalid choice"):
+    with pytest.raises(AirflowError, match=r"(?s)airflow no-such-command failed:.*invalid choice"):
         services.airflow("no-such-command")
 
 
