@@ -205,8 +205,8 @@ def test_the_candidate_is_made_from_the_plan_alone(plain_cluster: Cluster, alias
     file.unlink()
     former = plan.model_copy(update={"mapping": None})
     with pytest.raises(BuildError, match=r"was planned by a former version of the package\. Trigger a new run"):
-        prepare_candidate(plain_cluster, former)
-    prepare_candidate(plain_cluster, plan)
+        prepare_candidate(plain_cluster, Store(config.store), former)
+    prepare_candidate(plain_cluster, Store(config.store), plan)
     mappings = plain_cluster.get(f"/{plan.candidate}/_mapping")[plan.candidate]["mappings"]
     assert plan.mapping is not None
     assert {name: mappings[name] for name in plan.mapping} == plan.mapping

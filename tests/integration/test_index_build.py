@@ -37,8 +37,7 @@ from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
 COUNT = 120
-# Parquet holds such a year; a date field of OpenSearch reads four digits.
-FIVE_DIGIT_YEAR = 347_000_000_000
+NO_ADDRESS = "no address"
 
 
 @pytest.fixture
@@ -53,6 +52,16 @@ def config(plain_cluster: Cluster, tmp_path: Path) -> Iterator[CorpusConfig]:
 @pytest.fixture
 def store(config: CorpusConfig) -> Store:
     return Store(config.store)
+
+
+def with_addresses(config: CorpusConfig) -> CorpusConfig:
+    """The corpus with titles that the cluster looks at: it knows what an address is, we do not."""
+    index = config.index.model_copy(update={"fields": {"title": {"type": "ip"}}})
+    return config.model_copy(update={"index": index})
+
+
+def addressed(*wrong: int) -> list[dict[str, object]]:
+    return [row | {"title": NO_ADDRESS if n in wrong else f"10.0.0.{n}"} for n, row in enumerate(rows(COUNT))]
 
 
 def test_every_document_arrives_with_its_own_vector(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> None:
@@ -132,15 +141,13 @@ def test_a_refused_text_is_a_dead_letter_for_each_document(
 def test_a_document_the_mapping_refuses_is_a_dead_letter(
     plain_cluster: Cluster, config: CorpusConfig, store: Store
 ) -> None:
-    content = rows(COUNT)
-    content[50]["seen"] = FIVE_DIGIT_YEAR
-    write_corpus(config, content)
-    plan = planned(plain_cluster, config)
+    write_corpus(config, addressed(50))
+    plan = planned(plain_cluster, with_addresses(config))
     books = built(plain_cluster, config, plan)
     assert (books.documents, books.dead_letters) == (COUNT - 1, 1)
     letter = read_letters(store, letters_path(plan, "index", 0))[0]
     assert (letter.id, letter.stage, letter.error_class) == ("d50", "index", "mapper_parsing_exception")
-    assert "failed to parse field [seen] of type [date]" in letter.reason
+    assert "failed to parse field [title] of type [ip]" in letter.reason
 
 
 def test_too_many_dead_letters_stop_the_build(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> None:
@@ -271,9 +278,10 @@ def test_a_delta_build_leaves_both_indices_in_order(plain_cluster: Cluster, conf
 def test_a_rejected_update_does_not_leave_yesterdays_version(
     plain_cluster: Cluster, config: CorpusConfig, store: Store
 ) -> None:
+    config = with_addresses(config)
+    write_corpus(config, addressed())
     built(plain_cluster, config, planned(plain_cluster, config))
-    content = rows(COUNT)
-    content[1]["seen"] = FIVE_DIGIT_YEAR
+    content = addressed(1)
     content[2]["body"] = "refused by the model"
     write_corpus(config, content)
     delta = planned(plain_cluster, config)

@@ -24,6 +24,7 @@ from local_cluster.download import TRUST_VARIABLES, Downloader
 from local_cluster.errors import DownloadError, JavaMissingError, PortTakenError, UntrustedError
 from local_cluster.lock import read_lock
 from local_cluster.profiles import JavaRuntime, profile_named
+from local_cluster.resolve import lock_profiles
 from local_cluster.told import told
 from package_server import PackageServer, artifact, package_server
 
@@ -162,8 +163,6 @@ def test_packages_that_cannot_be_resolved_are_said(
 ) -> None:
     monkeypatch.setenv("SPARSE_INDEX_MAVEN_REPOSITORY", company.url)
     with pytest.raises(DownloadError, match="could not be resolved"):
-        from local_cluster.resolve import lock_profiles
-
         lock_profiles([profile_named("plain")])
 
 

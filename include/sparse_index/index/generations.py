@@ -131,12 +131,9 @@ def remove_failed_candidates(
     A failed build's candidate stays for inspection until the next build begins: that is now. One that is being written
     (`is_at_work`, by build id) stays.
     """
-    doomed = _failed_before(own_indices(cluster, alias), older_than)
-    return _delete_all(cluster, alias, [index for index in doomed if not is_at_work(index.meta.build_id)])
-
-
-def _failed_before(indices: Iterable[OwnIndex], build_id: str) -> list[OwnIndex]:
-    return [index for index in indices if index.is_failed_candidate and index.meta.build_id < build_id]
+    older = (index for index in own_indices(cluster, alias) if index.meta.build_id < older_than)
+    failed = (index for index in older if index.is_failed_candidate)
+    return _delete_all(cluster, alias, [index for index in failed if not is_at_work(index.meta.build_id)])
 
 
 def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple[list[OwnIndex], list[OwnIndex]]:
@@ -150,16 +147,13 @@ def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple
 
 
 def retire(cluster: Cluster, config: CorpusConfig) -> Tidied:
-    """Delete generations beyond `retention.generations`, and candidates that could not be deleted when the build began;
-    the kept generations need no replicas.
+    """Delete generations beyond `retention.generations`; the kept ones need no replicas.
 
     The alias is read again before each change: another run or a rollback may have moved it to any of them.
     """
-    indices = own_indices(cluster, config.alias)
-    kept, surplus = kept_and_surplus(indices, config)
+    kept, surplus = kept_and_surplus(own_indices(cluster, config.alias), config)
     hindered = [reason for index in kept if (reason := _spare_replicas(cluster, config.alias, index))]
-    live = next((index.meta.build_id for index in indices if index.live), "")
-    tidied = _delete_all(cluster, config.alias, [*surplus, *_failed_before(indices, live)])
+    tidied = _delete_all(cluster, config.alias, surplus)
     return Tidied(tidied.removed, hindered + tidied.left)
 
 
