@@ -25,12 +25,12 @@ def site(cluster: Cluster, config: CorpusConfig, runs: Runs | None) -> Site:
 
 
 def forgotten(place: Site, *ids: str, patient: bool = False) -> Forgotten:
-    """Looked for and forgotten; unless `patient`, without waiting for Lucene."""
+    """Looked for and forgotten; unless `patient`, Lucene gets two tries."""
     given = given_ids(place.config, ids)
     begun = look(place, given, now=now(), run_id="privacy")
     if patient:
         return forget(place, given, begun, now=now)
-    hours = count(step=3_600)
+    hours = count(step=1_800)
     return forget(place, given, begun, now=now, clock=lambda: float(next(hours)), sleep=lambda _: None)
 
 
