@@ -112,7 +112,7 @@ def test_documents_are_forgotten_by_hand(
         f"'{config.alias}': 3 id(s) to be forgotten, 1 of them not there. Documents: {plan.candidate} 2; rows: " in said
     )
     assert f"'{config.alias}': 3 id(s) forgotten" in said
-    assert f"Note: {plan.candidate} still holds 2 deleted documents in its files" in said
+    assert f"Note: {plan.candidate} still holds " in said
     assert "Note: what the corpus still holds comes back with the next run as new: remove it there." in said
     assert plain_cluster.get(f"/{config.alias}/_count")["count"] == 2
     (record,) = store.files(f"{config.alias}/forgotten")
