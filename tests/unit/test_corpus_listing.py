@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from plan_help import config_at, plan_shards, row, write
+from plan_help import config_at, plan_shards, planned, row, write
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import corpus_files
 from sparse_index.corpus.listing import list_parquet
@@ -90,9 +90,30 @@ def test_other_files_are_named_not_read(tmp_path: Path) -> None:
     assert listing.left_out == [f"{tmp_path}/{name}" for name in ("link", "orders.csv", "readme")]
     (note,) = listing.notes(str(tmp_path))
     assert note.endswith(f"were not read: {tmp_path}/link, {tmp_path}/orders.csv, {tmp_path}/readme")
+    assert note in planned(config_at(tmp_path, source={"uri": str(tmp_path)}, store=f"{tmp_path}-store")).notes
     (tmp_path / "a.parquet").unlink()
     with pytest.raises(CorpusError, match=r"No Parquet file at .* \(there are .*orders\.csv"):
         list_parquet(str(tmp_path))
+
+
+def test_an_empty_file_of_another_name_is_no_data_where_no_part_of_it_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As object stores do: a range of an object of 0 bytes is an error."""
+    write(tmp_path, [row(1)])
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{tmp_path}/", f"{tmp_path}/", recursive=True)
+    memory.touch(f"{tmp_path}/DONE")
+    whole = memory.cat_file
+
+    def cat_file(self: object, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        if start is not None and memory.size(path) == 0:
+            raise OSError(22, "InvalidRange: The requested range is not satisfiable")
+        return bytes(whole(path, start, end))
+
+    monkeypatch.setattr(type(memory), "cat_file", cat_file)
+    listing = list_parquet(f"memory://{tmp_path}")
+    assert [Path(name).name for name in (*listing.files, *listing.left_out)] == ["a.parquet", "DONE"]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,11 @@ def mapping_of(kind: pa.DataType, declared: Json | None = None) -> Json:
     return declared | _object_parts(plain_type(kind), declared) if declared["type"] in _OBJECTS else dict(declared)
 
 
+def takes_any_text(declared: Json) -> bool:
+    """Whether the field keeps a text as it is written: no number is made of it."""
+    return _TAKES.get(declared["type"]) in (_TEXTS, _WORDS)
+
+
 def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
     """How values of the column are written; ConfigError when the declared field cannot hold them."""
     single = plain_type(kind)

@@ -136,9 +136,14 @@ def _is_named_parquet(name: str) -> bool:
 
 
 def _is_parquet(filesystem: fsspec.AbstractFileSystem, name: str) -> bool:
-    if filesystem.isdir(name):  # a link to a folder, which is not followed
+    try:
+        return filesystem.cat_file(name, start=0, end=4) in _MAGIC
+    except IsADirectoryError:  # a link to a folder, which is not followed
         return False
-    return filesystem.cat_file(name, start=0, end=4) in _MAGIC
+    except OSError:
+        if filesystem.size(name) != 0:  # object stores refuse to give a part of nothing
+            raise
+        return False
 
 
 def _is_hidden(pattern: str, name: str) -> bool:
