@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -15,7 +16,7 @@ from plan_help import config_at, plan_shards, planned, row, write
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import corpus_files
 from sparse_index.corpus.listing import list_parquet
-from sparse_index.errors import CorpusError
+from sparse_index.errors import CorpusError, UnavailableError
 
 # (pattern or folder, files that are there, those that are data, those that are named as left out)
 LISTINGS = {
@@ -133,6 +134,41 @@ def test_a_table_s_files_are_refused_wherever_the_address_points(
     (tmp_path / "t" / mark).write_text("{}")
     with pytest.raises(CorpusError, match=f"{tmp_path}/t belongs to a table of {words}"):
         list_parquet(str(tmp_path / uri) if uri != "." else str(tmp_path))
+
+
+@pytest.mark.parametrize("uri", ["t", "t/a.parquet", "t/*.parquet", "t/[ab].par*"])
+def test_a_role_for_the_corpus_own_prefix_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    """As object stores do: what is no object, or is elsewhere, is forbidden, whether it is there or not."""
+    write(tmp_path / "t", [row(1)])
+    local = fsspec.filesystem("file")
+    ls = local.ls
+    error: OSError = PermissionError("Forbidden")
+
+    def exists(_: object, path: str) -> bool:
+        if path.endswith("a.parquet"):
+            return True
+        raise error
+
+    def listed(_: object, path: str, **options: Any) -> Any:
+        if not path.startswith(f"{tmp_path}/t"):
+            raise error
+        return ls(path, **options)
+
+    monkeypatch.setattr(type(local), "exists", exists)
+    monkeypatch.setattr(type(local), "ls", listed)
+    assert list_parquet(f"{tmp_path}/{uri}").files == [f"{tmp_path}/t/a.parquet"]
+    error = ConnectionResetError("reset")
+    with pytest.raises(UnavailableError, match="cannot be reached for now"):
+        list_parquet(f"{tmp_path}/{uri}")
+
+
+def test_what_a_stream_of_spark_wrote_is_read_with_a_note(tmp_path: Path) -> None:
+    write(tmp_path, [row(1)])
+    (tmp_path / "_spark_metadata").mkdir()
+    (tmp_path / "_spark_metadata/0").write_text("v1")
+    (note,) = list_parquet(str(tmp_path)).notes(str(tmp_path))
+    assert "was written by a stream of Spark" in note
+    assert "what a batch that failed left there is read" in note
 
 
 def test_a_folder_of_the_name_metadata_makes_no_table(tmp_path: Path) -> None:
