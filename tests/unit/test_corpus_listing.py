@@ -97,15 +97,13 @@ def test_other_files_are_named_not_read(tmp_path: Path) -> None:
         list_parquet(str(tmp_path))
 
 
-def test_an_empty_file_of_another_name_is_no_data_where_no_part_of_it_can_be_had(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As object stores do: a range of an object of 0 bytes is an error."""
+def test_empty_objects_of_an_object_store_are_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A range of an object of 0 bytes is an error there; one whose name ends in a slash stands for a folder."""
     write(tmp_path, [row(1)])
     memory = fsspec.filesystem("memory")
     memory.put(f"{tmp_path}/", f"{tmp_path}/", recursive=True)
     memory.touch(f"{tmp_path}/DONE")
-    whole = memory.cat_file
+    whole, find = memory.cat_file, memory.find
 
     def cat_file(self: object, path: str, start: int | None = None, end: int | None = None) -> bytes:
         if start is not None and memory.size(path) == 0:
@@ -113,6 +111,7 @@ def test_an_empty_file_of_another_name_is_no_data_where_no_part_of_it_can_be_had
         return bytes(whole(path, start, end))
 
     monkeypatch.setattr(type(memory), "cat_file", cat_file)
+    monkeypatch.setattr(type(memory), "find", lambda _, path: [f"{path}/", *find(path)])
     listing = list_parquet(f"memory://{tmp_path}")
     assert [Path(name).name for name in (*listing.files, *listing.left_out)] == ["a.parquet", "DONE"]
 

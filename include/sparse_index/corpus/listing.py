@@ -64,14 +64,15 @@ def list_parquet(uri: str, remedy: str = NOT_THERE) -> Listing:
     filesystem, path = corpus_filesystem(uri)
     with reading(uri):
         pattern, matched = _matched(filesystem, path)
-        names = sorted({name for match in matched for name in _files_in(filesystem, match)})
-        _require_no_table(filesystem, matched, names)
+        found = {name for match in matched for name in _files_in(filesystem, match)}
+        names = sorted(name for name in found if not name.endswith("/"))  # what object stores have for an empty folder
+        _require_no_table(filesystem, uri, matched, names)
         data, others = (names, []) if names == [path] else _parted(filesystem, pattern, names)
-    found, left_out = (sorted(full_address(filesystem, uri, name) for name in group) for group in (data, others))
-    if not found:
+    files, left_out = (sorted(full_address(filesystem, uri, name) for name in group) for group in (data, others))
+    if not files:
         beside = f" (there are {_some(left_out)}: hidden, or no Parquet)" if left_out else ""
         raise CorpusError(f"No Parquet file at {public_address(uri)}{beside}. {remedy}")
-    return Listing(found, left_out, any(f"/{_STREAM}/" in name for name in names))
+    return Listing(files, left_out, any(f"/{_STREAM}/" in name for name in names))
 
 
 def _matched(filesystem: fsspec.AbstractFileSystem, path: str) -> tuple[str, list[str]]:
@@ -167,11 +168,13 @@ def _is_hidden(pattern: str, name: str) -> bool:
     return False
 
 
-def _require_no_table(filesystem: fsspec.AbstractFileSystem, matched: Sequence[str], names: Iterable[str]) -> None:
+def _require_no_table(
+    filesystem: fsspec.AbstractFileSystem, uri: str, matched: Sequence[str], names: Iterable[str]
+) -> None:
     """CorpusError when there is a table below the address, or the address is within one."""
     table = next(filter(None, map(_table_of, names)), None) or _table_around(filesystem, matched)
     if table is not None:
-        raise CorpusError(f"{table[0]} {table[1]}.")
+        raise CorpusError(f"{full_address(filesystem, uri, table[0])} {table[1]}.")
 
 
 def _table_of(name: str) -> tuple[str, str] | None:
