@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pydantic import ValidationError
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import DataScan
 from pyiceberg.transforms import IdentityTransform
@@ -228,8 +229,18 @@ def test_a_library_that_is_not_there_is_named(
 def test_no_table_is_said(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="cannot be read as a Delta table"):
         plan_shards(table_config(tmp_path, str(tmp_path / "corpus"), "delta"))
-    with pytest.raises(CorpusError, match=r"cannot be read as an Iceberg table.*iceberg://<catalog>.*version-hint"):
-        plan_shards(table_config(tmp_path, str(tmp_path / "corpus"), "iceberg"))
+    (tmp_path / "x.metadata.json").write_text("{}")
+    for name in ("corpus", "x.metadata.json", "x.metadata.json/x"):
+        with pytest.raises(
+            CorpusError, match=r"(?s)cannot be read as an Iceberg table.*iceberg://<catalog>.*version-hint"
+        ):
+            plan_shards(table_config(tmp_path, str(tmp_path / name), "iceberg"))
+
+
+@pytest.mark.parametrize("version", [-1, 2**63, True, "7", "yesterday"])
+def test_what_is_no_version_is_refused_by_the_configuration(tmp_path: Path, version: Any) -> None:
+    with pytest.raises(ValidationError, match="version"):
+        table_config(tmp_path, "t", "delta", version=version)
 
 
 @pytest.fixture
