@@ -11,32 +11,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from sparse_index.cluster import Json
 from sparse_index.config.field_names import name_problem
 from sparse_index.corpus import values as to
-from sparse_index.corpus.values import (
-    Convert,
-    is_bytes,
-    is_instant,
-    is_text,
-    is_uuid,
-    natural,
-    plain_type,
-    through_lists,
-)
+from sparse_index.corpus.kinds import is_bytes, is_instant, is_text, is_uuid, plain_type
+from sparse_index.corpus.natural import natural
+from sparse_index.corpus.nested import maps, objects, points, through_lists
+from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
 
 _IsType = Callable[[pa.DataType], bool]
 _Takes = tuple[tuple[_IsType, Convert], ...]
+_Made = TypeVar("_Made")
 
 _TEXT: Json = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
 # scaled_float keeps value x 10**scale in 64 bits; a wider decimal would be clipped there in silence.
 _LONGEST_SCALED = 18
 # A double keeps every number of so many decimal digits.
 _SURE_DIGITS = 15
+_TOO_LONG = "has more digits than a number of the index keeps: let index.fields make it a keyword"
+# Up to here a field of this type has every whole number.
+_EVERY_WHOLE = {"half_float": 2**11, "float": 2**24, "double": 2**53, "scaled_float": 2**53}
 _GENERATED: tuple[tuple[_IsType, Json], ...] = (
     (is_text, _TEXT),
     (pa.types.is_boolean, {"type": "boolean"}),
@@ -135,7 +134,7 @@ def _exact(kind: pa.DataType) -> Convert:
     if not pa.types.is_decimal(kind) or kind.precision <= _SURE_DIGITS:
         return natural(kind)
     scaled = _decimal(kind)["type"] == "scaled_float"
-    return to.exact_decimals((lambda text: _kept_scaled(text, kind.scale)) if scaled else _kept_double)
+    return to.only(to.decimals, (lambda text: _kept_scaled(text, kind.scale)) if scaled else _kept_double, _TOO_LONG)
 
 
 def _kept_double(text: str) -> bool:
@@ -154,14 +153,14 @@ def _declared(kind: pa.DataType, declared: Json) -> Convert:
     if name in _OBJECTS:
         return _object(kind, declared)
     if name in _POINTS and pa.types.is_struct(kind):
-        return to.points(natural(kind))
+        return points(natural(kind))
     takes = _TAKES.get(name)
     if takes is None or pa.types.is_null(kind):
         return natural(kind)
     for matches, convert in takes:
         if matches(kind):
             _require_format(kind, declared)
-            return convert
+            return _in_reach(kind, declared, convert)
     raise ConfigError(
         f"`index.fields` makes it {name}, which does not hold {kind}: declare another type, or cast the column"
     )
@@ -173,22 +172,50 @@ def _require_format(kind: pa.DataType, declared: Json) -> None:
         raise ConfigError(_NEEDS_FORMAT)
 
 
+def _in_reach(kind: pa.DataType, declared: Json, convert: Convert) -> Convert:
+    """A declared number may have coarser fractions than the column. A whole number stays what it is, and nothing is clipped:
+    the cluster does both without a word, and refuses by itself what is beyond the other types."""
+    name, factor = str(declared["type"]), Decimal(str(declared.get("scaling_factor", 1)))
+    is_scaled = name == "scaled_float"
+    if name not in _EVERY_WHOLE or (pa.types.is_floating(kind) and not is_scaled):
+        return convert
+    most = 2**63 if pa.types.is_floating(kind) else _EVERY_WHOLE[name]
+
+    def kept(value: Any) -> bool:
+        number = Decimal(value)
+        is_fraction = number != number.to_integral_value()
+        return (is_fraction and not is_scaled) or abs(number * factor) <= most
+
+    return to.only(convert, kept, f"is beyond what {name} keeps: declare another type, keyword perhaps")
+
+
 def _object(kind: pa.DataType, declared: Json) -> Convert:
     if pa.types.is_map(kind) and declared["type"] == "object":
-        return to.maps(kind, converter_of(kind.item_type, _of_items(declared)))
+        return maps(kind, converter_of(kind.item_type, _of_items(declared)))
     if not pa.types.is_struct(kind):
         raise ConfigError(
             f"`index.fields` makes it {declared['type']}, which takes structs (an object also maps), not {kind}: declare "
             "another type, flat_object for a map perhaps"
         )
-    return to.objects({child.name: converter_of(child.type, inner) for child, inner in _children(kind, declared)})
+    return objects(_by_name(converter_of, kind, declared))
 
 
 def _object_parts(kind: pa.DataType, declared: Json) -> Json:
     """The fields within an object: those declared, generated ones for the others."""
     if pa.types.is_map(kind):
         return {"dynamic": "true"}
-    return {"properties": {child.name: mapping_of(child.type, inner) for child, inner in _children(kind, declared)}}
+    return {"properties": _by_name(mapping_of, kind, declared)}
+
+
+def _by_name(make: Callable[[pa.DataType, Json | None], _Made], kind: pa.DataType, declared: Json) -> dict[str, _Made]:
+    """What `make` makes of each field of a struct; its ConfigError with the field's name."""
+    made = {}
+    for child, inner in _children(kind, declared):
+        try:
+            made[child.name] = make(child.type, inner)
+        except ConfigError as error:
+            raise ConfigError(f"in '{child.name}': {error.message}") from error
+    return made
 
 
 def _children(kind: pa.DataType, declared: Json) -> Iterator[tuple[pa.Field, Json | None]]:
