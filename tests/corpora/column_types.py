@@ -242,12 +242,14 @@ def table(cases: Sequence[TypeCase]) -> pa.Table:
         before = sum(len(each.values) for each in cases[: cases.index(case)])
         # Empty until its turn: built by position, because not every type can be built from Python values.
         positions = [at - before if before <= at < before + len(case.values) else None for at in range(len(rows))]
-        columns[column_name(case)] = _placed(case, pa.array(positions, pa.int64()))
+        columns[column_name(case)] = placed(case, positions)
     return pa.table(columns)
 
 
-def _placed(case: TypeCase, positions: pa.Array) -> pa.Array:
-    """Views and extensions know no `take`: their values are placed in the type they store."""
+def placed(case: TypeCase, numbers: Sequence[int | None]) -> pa.Array:
+    """The values of a case by their numbers, null for None. Views and extensions know no `take`: their values are placed in
+    the type they store."""
+    positions = pa.array(numbers, pa.int64())
     stored = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(case.kind, case.kind)
     if isinstance(case.kind, pa.BaseExtensionType):
         return case.kind.wrap_array(case.array().storage.take(positions))
@@ -260,6 +262,16 @@ def row_id(case: TypeCase, number: int) -> str:
 
 def column_name(case: TypeCase) -> str:
     return case.name
+
+
+def term(case: TypeCase, number: int) -> dict[str, Any] | None:
+    """What a search for the value asks for; None for null, lists, and text that is too long for its keyword."""
+    value = case.expected[number]
+    if isinstance(value, Letter | list | None) or not case.searchable:
+        return None
+    if case.field == "text":
+        return {f"{case.name}.keyword": value} if len(value) <= 256 else None
+    return {case.name: value}
 
 
 def declared_fields(cases: Sequence[TypeCase]) -> dict[str, Mapping[str, Any]]:
