@@ -153,6 +153,8 @@ def test_a_type_of_the_cluster_s_own_takes_values_as_they_are() -> None:
 
 
 def test_only_types_decide_how_values_are_written() -> None:
+    price = {"type": "scaled_float", "scaling_factor": 100}
+    assert value_shape({"price": price | {"index": False}}) == {"price": price}
     one = {"a": ENGLISH, "o": {"type": "object", "properties": {"x": {"type": "long", "index": False}}}}
     assert value_shape(one) == {"a": {"type": "text"}, "o": {"type": "object", "properties": {"x": {"type": "long"}}}}
 
@@ -162,6 +164,16 @@ def test_a_key_that_comes_twice_is_named() -> None:
     found = convert(pa.array([None, [("a", 1), ("b", 2)], [("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int64())))
     assert found.values[:2] == [None, {"a": 1, "b": 2}]
     assert found.problems == {2: "a key that is there twice"}
+
+
+@pytest.mark.parametrize("key", ["a.b", "", " "])
+def test_a_key_that_can_be_no_field_is_named(key: str) -> None:
+    kind = pa.map_(pa.string(), pa.int64())
+    rows = pa.array([[("a", 1)], [(key, 2)]], kind)
+    assert converter_of(kind, {"type": "object"})(rows).problems == {
+        1: f"{key} as a key is no name of a field: flat_object takes any key"
+    }
+    assert converter_of(kind, {"type": "flat_object"})(rows).values == [{"a": 1}, {key: 2}]
 
 
 def test_a_problem_within_lists_and_structs_belongs_to_its_row() -> None:

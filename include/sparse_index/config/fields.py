@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 FieldMapping = dict[str, Any]
+_DECIDE_VALUES = ("type", "scaling_factor")
 
 
 def _checked(mapping: FieldMapping) -> FieldMapping:
@@ -36,8 +37,10 @@ DeclaredField = Annotated[FieldMapping, AfterValidator(_checked)]
 
 
 def value_shape(fields: dict[str, FieldMapping]) -> dict[str, Any]:
-    """What of the declared fields decides how values are written: their types, without analyzers and the like."""
-    return {name: {"type": each["type"]} | _inner(each) for name, each in fields.items()}
+    """What of the declared fields decides how values are written and which are kept: no analyzers and the like."""
+    return {
+        name: {key: each[key] for key in _DECIDE_VALUES if key in each} | _inner(each) for name, each in fields.items()
+    }
 
 
 def _inner(mapping: FieldMapping) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """What a column becomes: the field of the index, and the form of its values.
 
 By itself a column of a simple type becomes the field that keeps it exactly. Another field, and any field for a type that has
-no simple one, is declared in `index.fields`: as OpenSearch takes it, beside what is generated. A declared type takes the
-columns whose values it can hold; anything else is refused rather than bent. A type that is not in the table here is the
-cluster's own affair: values go there in their natural form.
+no simple one, is declared in `index.fields`: as OpenSearch takes it, beside what is generated.
 """
 
 from __future__ import annotations
@@ -11,21 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 
 from sparse_index.cluster import Json
 from sparse_index.config.field_names import name_problem
 from sparse_index.corpus import values as to
-from sparse_index.corpus.kinds import is_bytes, is_instant, is_text, is_uuid, plain_type
+from sparse_index.corpus.declared import declared_converter
+from sparse_index.corpus.kinds import is_instant, is_text, is_uuid, plain_type
 from sparse_index.corpus.natural import natural
-from sparse_index.corpus.nested import maps, objects, points, through_lists
+from sparse_index.corpus.nested import maps, objects, through_lists
 from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
 
 _IsType = Callable[[pa.DataType], bool]
-_Takes = tuple[tuple[_IsType, Convert], ...]
 _Made = TypeVar("_Made")
 
 _TEXT: Json = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
@@ -34,8 +32,6 @@ _LONGEST_SCALED = 18
 # A double keeps every number of so many decimal digits.
 _SURE_DIGITS = 15
 _TOO_LONG = "has more digits than a number of the index keeps: let index.fields make it a keyword"
-# Up to here a field of this type has every whole number.
-_EVERY_WHOLE = {"half_float": 2**11, "float": 2**24, "double": 2**53, "scaled_float": 2**53}
 _GENERATED: tuple[tuple[_IsType, Json], ...] = (
     (is_text, _TEXT),
     (pa.types.is_boolean, {"type": "boolean"}),
@@ -48,47 +44,11 @@ _GENERATED: tuple[tuple[_IsType, Json], ...] = (
 
 ANY_KEY = "*"
 _OBJECTS = frozenset({"object", "nested"})
-_POINTS = frozenset({"geo_point", "xy_point"})
-_TEXTS: _Takes = (
-    (is_text, to.texts),
-    (is_bytes, to.utf8),
-    (is_uuid, to.uuids),
-    (pa.types.is_integer, to.plain),
-    (pa.types.is_boolean, to.plain),
-    (pa.types.is_decimal, to.spelled_decimals),
-    (is_instant, to.instants),
-    (pa.types.is_date, to.dates),
-    (pa.types.is_time, to.times),
+_FIELD_NAMES = to.only(
+    to.texts,
+    lambda key: bool(key.strip()) and "." not in key,
+    "as a key is no name of a field: flat_object takes any key",
 )
-_WHOLES: _Takes = (
-    (pa.types.is_integer, to.plain),
-    (pa.types.is_floating, to.whole_floats),
-    (pa.types.is_decimal, to.whole_decimals),
-    (pa.types.is_duration, to.counts),
-)
-_REALS: _Takes = (
-    (pa.types.is_integer, to.plain),
-    (pa.types.is_floating, to.floats),
-    (pa.types.is_decimal, to.decimals),
-)
-_DATES: _Takes = (
-    (is_instant, to.instants),
-    (pa.types.is_date, to.dates),
-    (pa.types.is_time, to.times),
-    (is_text, to.texts),
-    (pa.types.is_integer, to.plain),
-)
-_WORDS: _Takes = ((is_text, to.texts), (is_bytes, to.utf8))
-_TAKES: dict[str, _Takes] = {
-    **dict.fromkeys(("text", "keyword", "match_only_text", "wildcard", "search_as_you_type", "completion"), _TEXTS),
-    **dict.fromkeys(("byte", "short", "integer", "long", "unsigned_long"), _WHOLES),
-    **dict.fromkeys(("double", "float", "half_float", "scaled_float", "rank_feature"), _REALS),
-    **dict.fromkeys(("date", "date_nanos"), _DATES),
-    **dict.fromkeys(("ip", "version"), _WORDS),
-    "boolean": ((pa.types.is_boolean, to.plain),),
-    "binary": ((is_bytes, to.based),),
-}
-_NEEDS_FORMAT = "a date from numbers, or from a time of day, needs its `format` (epoch_millis, epoch_second, HH:mm:ss)"
 
 
 def mapping_of(kind: pa.DataType, declared: Json | None = None) -> Json:
@@ -104,7 +64,8 @@ def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
     single = plain_type(kind)
     if declared is None:
         return through_lists(kind, _exact(single))
-    return through_lists(kind, _declared(single, declared))
+    convert = _object(single, declared) if declared["type"] in _OBJECTS else declared_converter(single, declared)
+    return through_lists(kind, convert)
 
 
 def _generated(kind: pa.DataType) -> Json:
@@ -148,50 +109,9 @@ def _kept_scaled(text: str, scale: int) -> bool:
     return stored == Decimal(text).scaleb(scale) and _kept_double(text)
 
 
-def _declared(kind: pa.DataType, declared: Json) -> Convert:
-    name = str(declared["type"])
-    if name in _OBJECTS:
-        return _object(kind, declared)
-    if name in _POINTS and pa.types.is_struct(kind):
-        return points(natural(kind))
-    takes = _TAKES.get(name)
-    if takes is None or pa.types.is_null(kind):
-        return natural(kind)
-    for matches, convert in takes:
-        if matches(kind):
-            _require_format(kind, declared)
-            return _in_reach(kind, declared, convert)
-    raise ConfigError(
-        f"`index.fields` makes it {name}, which does not hold {kind}: declare another type, or cast the column"
-    )
-
-
-def _require_format(kind: pa.DataType, declared: Json) -> None:
-    numbers = pa.types.is_integer(kind) or pa.types.is_time(kind)
-    if str(declared["type"]).startswith("date") and numbers and "format" not in declared:
-        raise ConfigError(_NEEDS_FORMAT)
-
-
-def _in_reach(kind: pa.DataType, declared: Json, convert: Convert) -> Convert:
-    """A declared number may have coarser fractions than the column. A whole number stays what it is, and nothing is clipped:
-    the cluster does both without a word, and refuses by itself what is beyond the other types."""
-    name, factor = str(declared["type"]), Decimal(str(declared.get("scaling_factor", 1)))
-    is_scaled = name == "scaled_float"
-    if name not in _EVERY_WHOLE or (pa.types.is_floating(kind) and not is_scaled):
-        return convert
-    most = 2**63 if pa.types.is_floating(kind) else _EVERY_WHOLE[name]
-
-    def kept(value: Any) -> bool:
-        number = Decimal(value)
-        is_fraction = number != number.to_integral_value()
-        return (is_fraction and not is_scaled) or abs(number * factor) <= most
-
-    return to.only(convert, kept, f"is beyond what {name} keeps: declare another type, keyword perhaps")
-
-
 def _object(kind: pa.DataType, declared: Json) -> Convert:
     if pa.types.is_map(kind) and declared["type"] == "object":
-        return maps(kind, converter_of(kind.item_type, _of_items(declared)))
+        return maps(kind, converter_of(kind.item_type, _of_items(declared)), _FIELD_NAMES)
     if not pa.types.is_struct(kind):
         raise ConfigError(
             f"`index.fields` makes it {declared['type']}, which takes structs (an object also maps), not {kind}: declare "

@@ -64,7 +64,7 @@ def points(convert: Convert) -> Convert:
     return of
 
 
-def maps(kind: pa.DataType, convert: Convert) -> Convert:
+def maps(kind: pa.DataType, convert: Convert, convert_keys: Convert = texts) -> Convert:
     """Maps with text keys as objects; a key that comes twice is a problem. ConfigError for other keys."""
     if not is_text(kind.key_type):
         raise ConfigError(f"the keys of {kind} are no text, and JSON has no others")
@@ -72,7 +72,7 @@ def maps(kind: pa.DataType, convert: Convert) -> Convert:
     def of(array: pa.Array) -> Column:
         offsets = array.offsets.to_pylist()
         first, count = (offsets[0], offsets[-1] - offsets[0]) if offsets else (0, 0)
-        keys, items = texts(array.keys.slice(first, count)), convert(array.items.slice(first, count))
+        keys, items = convert_keys(array.keys.slice(first, count)), convert(array.items.slice(first, count))
         every = list(zip(keys.values, items.values, strict=True))
         bounds = zip(array.is_valid().to_pylist(), offsets, offsets[1:], strict=False)
         rows = [every[low - first : high - first] if valid else None for valid, low, high in bounds]

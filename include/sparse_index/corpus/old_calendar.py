@@ -39,10 +39,11 @@ _UTC = frozenset({"UTC", "Etc/UTC", "GMT", "Z", "+00:00"})
 
 
 def counts_old_days(parquet: pq.ParquetFile) -> bool:
+    """Whether the footer says so: Spark since 2.4, and Hive, sign what they write."""
     said = _said(parquet)
-    spark = said.get("org.apache.spark.version")
+    spark = said.get("org.apache.spark.version", "")
     legacy = any(f"org.apache.spark.legacy{what}" in said for what in ("DateTime", "INT96"))
-    return legacy or (spark is not None and spark < "3") or said.get("writer.date.proleptic") == "false"
+    return legacy or spark.startswith(("1.", "2.")) or said.get("writer.date.proleptic") == "false"
 
 
 def _said(parquet: pq.ParquetFile) -> dict[str, str]:
