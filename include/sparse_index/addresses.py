@@ -22,8 +22,12 @@ def public_address(address: str) -> str:
     return _CHAIN.join(_public(link) for link in address.split(_CHAIN))
 
 
-def with_secret(public: str, source: str) -> str:
-    """A stored address with the secrets that `source`, an address of the configuration, has for its host; else as it is."""
+def with_secret(stored: str, source: str) -> str:
+    """A stored address with the secrets that `source`, an address of the configuration, has for its host; else as it is.
+
+    Former versions stored a query that has expired since.
+    """
+    public = public_address(stored)
     if public == public_address(source):
         return source
     scheme, place, path = _split(public)

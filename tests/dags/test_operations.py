@@ -190,7 +190,7 @@ def test_the_janitor_says_first_and_does_then(day: RealDay) -> None:
     real = day.operate("janitor", dry_run=False)
     assert (real.state, real.tasks["look"], real.tasks["clean"]) == ("failed", "success", "failed")
     assert "3 thing(s) could not be tidied up or proven dead; all else was:" in real.said["clean"]
-    assert "build 20250102T000000-abcdef has no receipt and Airflow does not know its run" in real.said["clean"]
+    assert "build 20250102T000000-abcdef has no receipt and nobody knows its run" in real.said["clean"]
     left = day.left_behind()
     assert left["groups"] == [f"sparse-index--{day.alias}--b20250102T000000-abcdef"]
     assert left["candidates"] == [f"{day.alias}--b20250102t000000-abcdef"]

@@ -36,6 +36,11 @@ def test_secrets_are_for_all_addresses_of_their_host() -> None:
     assert with_secret("/a/b.parquet", "/a") == "/a/b.parquet"
 
 
+def test_the_query_that_a_former_version_stored_gives_way_to_the_one_of_today() -> None:
+    stored, source = "https://host/day=1/b.parquet?sig=expired", "https://host/day={data_date}?sig=abc"
+    assert with_secret(stored, source) == "https://host/day=1/b.parquet?sig=abc"
+
+
 def test_what_a_library_says_is_made_public() -> None:
     said = "ClientResponseError: 403, url='https://me:pw@host/a.parquet?sig=abc' (and sftp://you:pw@host/x)"
     assert hide_secrets(said) == "ClientResponseError: 403, url='https://host/a.parquet' (and sftp://you@host/x)"
