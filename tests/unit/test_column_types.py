@@ -286,6 +286,42 @@ def test_a_scaling_factor_is_part_of_a_field(config: CorpusConfig, corpus: Path)
     ]
 
 
+def test_fields_of_a_struct_may_come_in_any_order_be_missing_or_wider(tmp_path: Path) -> None:
+    config = config_at(
+        tmp_path,
+        limits=GENEROUS,
+        index={"fields": {"o": {"type": "object"}, "n": {"type": "nested"}, "m": {"type": "object"}}},
+    )
+    corpus, text, whole, real = tmp_path / "corpus", pa.string(), pa.int64(), pa.float64()
+
+    def day(o: list[tuple[str, pa.DataType]], n: list[tuple[str, pa.DataType]], item: pa.DataType) -> Plan:
+        values = {text: "x", whole: 1, real: 2.5}
+        one, many = ({name: values[kind] for name, kind in struct} for struct in (o, n))
+        nested = pa.array([[many, None]], pa.list_(pa.struct(n)))
+        file(
+            corpus,
+            "a",
+            o=pa.array([one], pa.struct(o)),
+            n=nested,
+            m=pa.array([[("k", values[item])]], pa.map_(text, item)),
+        )
+        return planned(config, live=live, token=next(TOKENS))
+
+    live = None
+    live = day([("a", text), ("b", whole)], [("c", whole)], whole)
+    reordered = day([("b", whole), ("a", text)], [("d", text), ("c", whole)], whole)
+    assert reordered.reasons == [
+        "'n' is list<item: struct<c: int64>> in the live index and becomes list<item: struct<c: int64, d: string>>"
+    ]
+    assert read(config, reordered)["a0"] == {
+        "id": "a0", "title": "t", "body": "b", "o": {"a": "x", "b": 1}, "n": [{"c": 1, "d": "x"}, None], "m": {"k": 1}
+    }  # fmt: skip
+    wider = day([("b", real)], [("c", whole)], real)
+    assert {name: read(config, wider)["a0"][name] for name in "onm"} == {
+        "o": {"a": None, "b": 2.5}, "n": [{"c": 1}, None], "m": {"k": 2.5}
+    }  # fmt: skip
+
+
 # --- the days of a feed --------------------------------------------------------------------------------------------
 
 
