@@ -16,6 +16,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.partitions import folder_values, inferred_types
 from sparse_index.dead_letters import read_letters
 from sparse_index.errors import ConfigError, CorpusError
+from sparse_index.plan.model import BuildKind, save_plan
 from sparse_index.store import Store
 
 DAY = date(2026, 1, 2)
@@ -129,6 +130,20 @@ def test_a_feed_s_day_is_a_column_when_it_is_listed(tmp_path: Path) -> None:
     config = config_at(tmp_path, kind="feed", source=source)
     write(tmp_path / "day=2026-01-31/part=7", [row(1)])
     assert values_of(config, "day", "part", day=date(2026, 1, 31)) == [("2026-01-31", 7)]
+
+
+def test_a_day_without_any_value_of_a_partition_keeps_its_type(tmp_path: Path) -> None:
+    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "part"]}
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=7", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    write(tmp_path / f"day=2026-01-03/part={NULL}", [row(2)])
+    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
+    assert (following.kind, following.mapping) == (BuildKind.DELTA, live.mapping)
+    write(tmp_path / "day=2026-01-04/part=x", [row(3)])
+    with pytest.raises(CorpusError, match=r"(?s)'part' is int64 in the live .* string in .*`source\.partition_types`"):
+        planned(config, live, data_date=date(2026, 1, 4), token="abcdef02")
 
 
 def test_a_dead_letter_shows_the_partition(tmp_path: Path) -> None:
