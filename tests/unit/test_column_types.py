@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -411,6 +412,23 @@ def test_texts_of_earlier_days_do_not_change_under_a_feed(tmp_path: Path) -> Non
     feed.run("a", score=[1])
     with pytest.raises(BuildError, match=r"'score' is int64 .* it stands in the text template"):
         feed.plan("b", score=[0.5])
+
+
+def test_fields_of_a_feed_may_be_declared_where_its_texts_stay(tmp_path: Path) -> None:
+    feed = Feed(tmp_path, text_template="{title} {score}")
+    feed.run("a", score=[1.0])
+    file(feed.folder / f"day={feed.day}", "b", score=[2.0], note=["n"])
+    for fields, words in (
+        ({"title": {"type": "text", "analyzer": "english"}, "note": {"type": "keyword"}}, None),
+        ({"score": {"type": "double", "index": False}}, None),
+        ({"score": {"type": "long"}}, "makes documents in another way .* the type of id or text in index.fields"),
+    ):
+        index = feed.config.index.model_copy(update={"fields": fields})
+        feed.config, before = feed.config.model_copy(update={"index": index}), feed.config
+        with pytest.raises(BuildError, match=words) if words else nullcontext():
+            plan = planned(feed.config, cluster=live_cluster(before, feed.live), data_date=feed.day)
+            assert (plan.kind, plan.counts.texts_to_encode) == (BuildKind.FULL, 1)
+        feed.config = before
 
 
 def test_a_run_that_began_before_another_was_promoted_stops(feed: Feed) -> None:

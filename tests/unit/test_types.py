@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpora.column_types import CASES, REFUSED, WRITERS, Letter, TypeCase, declared_fields, row_id, write
+from corpora.column_types import CASES, REFUSED, WRITERS, Letter, TypeCase, declared_fields, documented, row_id, write
 from plan_help import config_at
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import mapping_of
@@ -70,3 +70,9 @@ def test_what_is_no_field_by_itself_is_refused_naming_the_way_out(tmp_path: Path
     config = config_at(tmp_path, source={"text_template": "{id}"})
     with pytest.raises(ConfigError, match=r"column 'x'.* say in `index.fields` what it is"):
         require_usable(config, pa.schema([("id", pa.string()), ("x", logical_type(REFUSED[name]))]))
+
+
+def test_the_page_shows_this_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "types.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- types -->\n")[2].partition("\n<!-- end of types -->")[0]
+    assert shown.splitlines() == documented(CASES)

@@ -51,7 +51,7 @@ REFUSED = {
     "index.codec": "write index.codec",
     "index.merge.policy.deletes_pct_allowed": "write index.deletes_pct_allowed",
     "index.mapping.total_fields.limit": "it follows from the columns",
-    "index.analysis.*": "it belongs to the fields that use it",
+    "index.analysis.*": "write index.analysis",
     "index.blocks.*": "a build and the switch set and lift the blocks",
     "index.default_pipeline": "it would change the documents on their way in",
     "index.final_pipeline": "it would change the documents on their way in",

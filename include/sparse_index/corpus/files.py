@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sparse_index.config.corpus import SourceConfig
 from sparse_index.corpus.dataset import DataSet, data_set
-from sparse_index.corpus.parquet import file_version, joint_version, parquet_file, require_plain
+from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
 from sparse_index.corpus.statistics import valueless
 from sparse_index.corpus.table import DataFile
 from sparse_index.errors import CorpusError
@@ -82,8 +82,7 @@ def shard_files(source: SourceConfig, shard: Shard) -> list[ShardFile]:
 def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
     uri = source.with_secret(file.uri)
     version = file_version(uri)
-    with parquet_file(uri) as parquet:
-        require_plain(uri, parquet.metadata)
+    with parquet_file(uri, unseen=True) as parquet:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         columns = found.columns_of(file, parquet.schema_arrow)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import column_fields, require_usable
+from sparse_index.corpus.columns import column_fields, indexed_columns, require_usable
 from sparse_index.corpus.fields import key_templates
 from sparse_index.index.attached import SEARCH_PIPELINE
 from sparse_index.index.meta import Meta
@@ -25,7 +25,7 @@ def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
     properties = column_fields(config, schema)
     keys = [
         template
-        for name in properties
+        for name in indexed_columns(config, schema.names)
         for template in key_templates(name, schema.field(name).type, config.index.fields.get(name))
     ]
     mapping = {"dynamic": "strict", "properties": properties | vector_property(config)}

@@ -150,16 +150,20 @@ def _left_behind(cluster: Cluster, config: CorpusConfig, live: Attached, candida
         listed = ", ".join(f"{name}={value}" for name, value in sorted(others.items()))
         yield (
             f"a new index does not take over these settings of the live one (a clone may still have them): {listed}. To keep "
-            "them write them into index.settings"
+            "them write them into index.settings (analyzers into index.analysis)"
         )
 
 
 def _of_a_person(config: CorpusConfig, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Settings that neither the server nor a build gave the live index, and that do not go along."""
-    ours = (
-        _USUAL | building_settings(config) | {"index.number_of_replicas": config.index.replicas} | config.index.settings
-    )
+    ours = {
+        **_USUAL,
+        **building_settings(config),
+        "index.number_of_replicas": config.index.replicas,
+        **full_names({"analysis": config.index.analysis}),
+        **config.index.settings,
+    }
     for name, value in settings.items():
         known = is_carried(name) or any(fnmatchcase(name, pattern) for pattern in _NOT_A_PERSONS)
-        if not known and value != str(ours.get(name)):
+        if not known and value not in (ours.get(name), str(ours.get(name))):
             yield name, value

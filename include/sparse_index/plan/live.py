@@ -6,10 +6,12 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
+import pyarrow as pa
+
 from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.fields import value_shape
+from sparse_index.corpus.fields import converter_of
 from sparse_index.errors import BuildError
 from sparse_index.index.alias import AliasState, observe_alias
 from sparse_index.index.attached import Attached, observe_attached
@@ -107,8 +109,11 @@ def _older_version(cluster: Cluster, index: str) -> list[str]:
     return []
 
 
-def require_continuable(config: CorpusConfig, store: Store, live: Live) -> None:
-    """A feed's partition is not the whole corpus: without the live manifest, or with rows made otherwise, stop."""
+def require_continuable(config: CorpusConfig, store: Store, live: Live, schema: pa.Schema) -> None:
+    """A feed's partition is not the whole corpus: without the live manifest, or with ids or texts made otherwise, stop.
+
+    Other fields may change: earlier days are read again for the new index, and need no encoding.
+    """
     if config.kind != "feed" or live.index is None:
         return
     remedy = "Undo the change, or give the corpus a new alias and run its partitions again."
@@ -119,12 +124,23 @@ def require_continuable(config: CorpusConfig, store: Store, live: Live) -> None:
         )
     path = plan_path(config.alias, live.meta.build_id)
     former = load_plan(store, path).config if store.exists(path) else None
-    if former is None or _row_shape(former) != _row_shape(config):
+    if former is None or _row_shape(former) != _row_shape(config) or _other_texts(former, config, schema):
         raise BuildError(
             f"The feed '{config.alias}' now makes documents in another way than {live.index} (id column, text template, "
-            f"columns, text length or types in index.fields); its earlier partitions would have to be read again. {remedy}"
+            f"columns, text length, or the type of id or text in index.fields); its earlier partitions would have to be read "
+            f"again. {remedy}"
         )
 
 
 def _row_shape(config: CorpusConfig) -> Json:
-    return config.source.model_dump(include=_ROW_SHAPE) | {"fields": value_shape(config.index.fields)}
+    return config.source.model_dump(include=_ROW_SHAPE)
+
+
+def _other_texts(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
+    """Whether the declared types write an id or a text in another way; analyzers and the like do not matter."""
+    names = {now.source.id_column, *now.source.text_columns}
+    kinds = ((name, schema.field(name).type) for name in names)
+    return any(
+        converter_of(kind, former.index.fields.get(name)) is not converter_of(kind, now.index.fields.get(name))
+        for name, kind in kinds
+    )

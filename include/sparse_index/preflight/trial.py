@@ -17,8 +17,8 @@ from sparse_index.names import candidate_name, new_build_id, write_alias
 def try_candidate(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """Notes about what the candidate will not take from templates; BuildError when it cannot be made.
 
-    The corpus is not read: of its fields the index has the vector alone. Killed in between it leaves a candidate that
-    never went live, which the next build removes.
+    The corpus is not read: beside the vector the index has the fields that the owner declared. Killed in between it leaves
+    a candidate that never went live, which the next build removes.
     """
     now = datetime.now(UTC)
     build_id = new_build_id(now, uuid.uuid4().hex)
@@ -32,5 +32,5 @@ def try_candidate(cluster: Cluster, config: CorpusConfig) -> list[str]:
         store=public_address(config.store),
         **nothing,
     )
-    mapping = {"dynamic": "strict", "properties": vector_property(config)}
+    mapping = {"dynamic": "strict", "properties": config.index.fields | vector_property(config)}
     return try_out(cluster, index, config.alias, index_body(config, mapping, meta, write_alias(index)))
