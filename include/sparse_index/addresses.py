@@ -14,7 +14,7 @@ from pydantic import Field, PlainSerializer
 _WEB = ("http", "https")
 # fsspec chains addresses with it: zip://a.parquet::https://host/a.zip
 _CHAIN = "::"
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)]+")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^\s/@]*@)?[^\s'\"<>)]+")
 
 
 def public_address(address: str) -> str:

@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from plan_help import config_at, corpus_documents, part_rows, plan_shards, planned, row, write
+from plan_help import SCHEMA, config_at, corpus_documents, part_rows, plan_shards, planned, row, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.partitions import folder_values, inferred_types
 from sparse_index.corpus.rows import Location, documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.dead_letters import read_letters
 from sparse_index.errors import ConfigError, CorpusError
-from sparse_index.plan.model import Plan
+from sparse_index.plan.model import BuildKind, Plan, save_plan
 from sparse_index.store import Store
 
 DAY = date(2026, 1, 2)
@@ -172,6 +172,37 @@ def test_a_field_that_the_owner_declares_as_text_keeps_the_folder_s_words(tmp_pa
     write(tmp_path / "corpus/zip=01234/size=01", [row(1)])
     config = config_at(tmp_path, index={"fields": {"zip": {"type": "keyword"}, "size": {"type": "short"}}})
     assert values_of(config, "zip", "size") == [("01234", 1)]
+
+
+def test_a_day_without_any_value_of_a_partition_keeps_its_type(tmp_path: Path) -> None:
+    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "part"]}
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=7", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    write(tmp_path / f"day=2026-01-03/part={NULL}", [row(2)])
+    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
+    assert (following.kind, following.mapping) == (BuildKind.DELTA, live.mapping)
+    write(tmp_path / "day=2026-01-04/part=x", [row(3)])
+    with pytest.raises(CorpusError, match=r"(?s)'part' is int64 in the live .* string in .*`source\.partition_types`"):
+        planned(config, live, data_date=date(2026, 1, 4), token="abcdef02")
+
+
+def test_a_day_of_a_feed_may_have_no_folder_of_a_typed_partition(tmp_path: Path) -> None:
+    """A day without data is a file without rows, wherever it lies."""
+    source = {
+        "uri": f"{tmp_path}/day={{data_date}}",
+        "columns": ["title", "part"],
+        "partition_types": {"part": "string"},
+    }
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=07", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    write(tmp_path / "day=2026-01-03", [], schema=SCHEMA)
+    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
+    assert following.kind is BuildKind.NOTHING
+    assert "`source.partition_types` names part, but no folder" in following.notes[0]
 
 
 def test_a_dead_letter_shows_the_partition(tmp_path: Path) -> None:

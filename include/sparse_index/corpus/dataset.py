@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -20,7 +20,8 @@ from sparse_index.corpus.table import DataFile, Table, Wanted
 from sparse_index.errors import ConfigError, CorpusError
 
 _TABLES = {"delta": delta_table, "iceberg": iceberg_table}
-_NO_LITERAL = re.compile(r"[*?\[]|\{data_date")
+_NAMES_DAY = re.compile(r"\{data_date")
+_NO_LITERAL = re.compile(rf"[*?\[]|{_NAMES_DAY.pattern}")
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,22 @@ def _plain_files(source: SourceConfig, uri: str, remedy: str) -> DataSet:
     files = [DataFile(address, values_of(address)) for address in listing.files]
     types = inferred_types(file.values for file in files)
     told = source.partition_types or {}
-    unknown = sorted(told.keys() - types.keys())
-    if unknown:
-        raise ConfigError(
-            f"`source.partition_types` names {', '.join(unknown)}, but no folder at {public_address(uri)} is a partition by it "
-            f"(there are: {', '.join(sorted(types)) or 'none'})."
-        )
+    idle = [_idle_types(unknown, types, uri)] if (unknown := sorted(told.keys() - types.keys())) else []
+    if idle and not _NAMES_DAY.search(source.uri):
+        raise ConfigError(idle[0])
     types |= {key: TYPES[name] for key, name in told.items()}
     for file in files:
         require_typed(file.uri, file.values, types)
-    return DataSet(files, types, frozenset(types.keys() - told.keys()), notes=tuple(listing.notes(uri)))
+    notes = (*listing.notes(uri), *idle)
+    return DataSet(files, types, frozenset(types.keys() - told.keys()), notes=notes)
+
+
+def _idle_types(unknown: Sequence[str], there: Iterable[str], uri: str) -> str:
+    """Of a feed a note: a day on which nothing happened may be a file without such folders."""
+    return (
+        f"`source.partition_types` names {', '.join(unknown)}, but no folder at {public_address(uri)} is a partition by it "
+        f"(there are: {', '.join(sorted(there)) or 'none'})."
+    )
 
 
 def partitions_of(source: SourceConfig, version: str | None) -> Partitions:

@@ -164,7 +164,8 @@ def _require_together(config: CorpusConfig, opposed: Sequence[_Column]) -> None:
     anew = " Where the new type is wanted, run once with mode full." if replaces else ""
     raise CorpusError(
         f"Types of '{config.alias}' that do not go together (no type holds the values of both):{lines}\n"
-        f"Nothing was changed. Write the files with one type, or leave the column out of `source.columns`.{anew}"
+        f"Nothing was changed. Write the files with one type (of a partition: say it in `source.partition_types`), or leave the "
+        f"column out of `source.columns`.{anew}"
     )
 
 
