@@ -41,6 +41,9 @@ class FakeCluster:
         self.made = {path: {path[1:]: body}}
         return {}
 
+    def put(self, _path: str, _body: dict[str, Any], **_: object) -> None:
+        """The one document that a trial writes."""
+
     def delete(self, path: str) -> None:
         self.made.pop(path, None)
 

@@ -25,7 +25,7 @@ from sparse_index.operations.janitor import clean, look
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.report import Findings
-from sparse_index.preflight.trial import try_candidate
+from sparse_index.preflight.trial import try_unread
 from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
@@ -185,7 +185,7 @@ def test_a_trial_that_a_snapshot_copies_is_left_to_the_next_build(
 ) -> None:
     hourly = Hourly(plain_settings, snapshot, f"{config.alias}*")
     try:
-        (note,) = try_candidate(hourly, config)
+        (note,) = try_unread(hourly, config)
     finally:
         plain_cluster.delete(snapshot)
         hourly.close()

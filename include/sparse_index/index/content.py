@@ -19,6 +19,7 @@ import duckdb
 from sparse_index.cluster import Cluster, Json
 from sparse_index.dead_letters import letters_files
 from sparse_index.errors import BuildError
+from sparse_index.index.attached import observe_attached
 from sparse_index.index.bulk import Operation
 from sparse_index.index.final_manifest import final_manifest_path
 from sparse_index.index.operations import PartOperations, without_vectors
@@ -28,7 +29,6 @@ from sparse_index.store import Store
 
 _EXAMPLES = 3
 _SHOWN_CHARS = 60
-# No `index.max_result_window` is smaller: a page of search results would not fit.
 _READ_AT_ONCE = 10
 _NOTHING = object()
 
@@ -132,7 +132,8 @@ def _differences(
 ) -> Iterator[Difference]:
     """In the order of the corpus; of a document the first one. `unasked`: a field that is not compared."""
     documents = iter(expected)
-    while some := list(islice(documents, _READ_AT_ONCE)):
+    at_once = min(_READ_AT_ONCE, observe_attached(cluster, plan.candidate).largest_page)
+    while some := list(islice(documents, at_once)):
         there = _read(cluster, plan.candidate, [document.id for document in some])
         for document in some:
             found = there.get(document.id)

@@ -16,6 +16,9 @@ from sparse_index.index.meta import Meta
 from sparse_index.index.neutral import NO_PIPELINE
 
 _DEFAULT_FIELD_LIMIT = 1_000
+_LIMITS = tuple(
+    f"index.mapping.{name}.limit" for name in ("depth", "field_name_length", "nested_fields", "nested_objects")
+)
 
 
 def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
@@ -46,13 +49,16 @@ def building_settings(config: CorpusConfig) -> dict[str, Any]:
     }
 
 
+def room_for(config: CorpusConfig, mapping: Json) -> dict[str, Any]:
+    """Limits under which an index takes these fields, whatever limits a template or the index it is cloned from has."""
+    owned = {name: value for name, value in config.index.static_settings.items() if name in _LIMITS}
+    total = max(_DEFAULT_FIELD_LIMIT, 2 * sum(1 for _ in _fields(mapping)))
+    return dict.fromkeys(_LIMITS) | owned | {"index.mapping.total_fields.limit": total}
+
+
 def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str) -> Json:
     """The body of `PUT /<candidate>` of a full build, with the mapping that its plan froze."""
-    own = {
-        "index.number_of_shards": config.index.shards,
-        "index.codec": config.index.codec,
-        "index.mapping.total_fields.limit": max(_DEFAULT_FIELD_LIMIT, 2 * sum(1 for _ in _fields(mapping))),
-    }
+    own = {"index.number_of_shards": config.index.shards, "index.codec": config.index.codec} | room_for(config, mapping)
     settings = building_settings(config) | config.index.static_settings | own
     if config.index.analysis:
         settings["index.analysis"] = config.index.analysis
