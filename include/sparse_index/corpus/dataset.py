@@ -26,11 +26,12 @@ _NO_LITERAL = re.compile(rf"[*?\[]|{_NAMES_DAY.pattern}")
 
 @dataclass(frozen=True)
 class DataSet:
-    """`files`: sorted by address; `types`: of the columns that folders make; `table`: None for plain files; `notes`: what was
-    left out, in words."""
+    """`files`: sorted by address; `types`: of the columns that folders make, of which the `guessed` ones nobody told;
+    `table`: None for plain files; `notes`: what was left out, in words."""
 
     files: list[DataFile]
     types: Mapping[str, pa.DataType]
+    guessed: frozenset[str] = frozenset()
     table: Table | None = None
     notes: tuple[str, ...] = ()
 
@@ -62,7 +63,7 @@ def data_set(
     table = _TABLES[source.format](uri, wanted)
     if not table.files:
         raise CorpusError(f"Version {table.version} of the table at {public_address(uri)} has no file. {remedy}")
-    return DataSet(table.files, {}, table)
+    return DataSet(table.files, {}, table=table)
 
 
 def _wanted(source: SourceConfig, day: date | None) -> Wanted:
@@ -83,7 +84,7 @@ def _plain_files(source: SourceConfig, uri: str, remedy: str) -> DataSet:
     types |= {key: TYPES[name] for key, name in told.items()}
     for file in files:
         require_typed(file.uri, file.values, types)
-    return DataSet(files, types, notes=(*listing.notes(uri), *idle))
+    return DataSet(files, types, frozenset(types.keys() - told.keys()), notes=(*listing.notes(uri), *idle))
 
 
 def _idle_types(unknown: Sequence[str], there: Iterable[str], uri: str) -> str:

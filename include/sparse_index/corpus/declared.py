@@ -67,6 +67,11 @@ _NEEDS_FORMAT = "a date from numbers, or from a time of day, needs its `format` 
 _EVERY_WHOLE = {"half_float": 2**11, "float": 2**24, "double": 2**53, "scaled_float": 2**53}
 
 
+def takes_any_text(declared: Json) -> bool:
+    """Whether the field keeps a text as it is written: no number is made of it."""
+    return _TAKES.get(declared["type"]) in (_TEXTS, _WORDS)
+
+
 def declared_converter(kind: pa.DataType, declared: Json) -> Convert:
     """How values of a column of single values (or of points) are written for a declared field that is no object; ConfigError
     when it cannot hold them."""

@@ -23,13 +23,15 @@ FOOTERS_AT_ONCE = 8
 @dataclass(frozen=True)
 class CorpusFile:
     """`version` changes with the content; `group_rows` are the rows of each row group, `schema` has its columns, those of
-    its partition too, `valueless` are columns of which footer or folder says that they hold nothing but null."""
+    its partition too (the types of `guessed` are guesses), `valueless` are columns of which the footer says that they hold
+    nothing but null."""
 
     uri: str
     version: str
     group_rows: tuple[int, ...]
     schema: pa.Schema
     valueless: frozenset[str] = frozenset()
+    guessed: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -86,8 +88,8 @@ def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         columns = found.columns_of(file, parquet.schema_arrow)
-        null_partition = {key for key, text in file.values.items() if text is None}
-        return CorpusFile(file.uri, version, rows, columns, valueless(parquet.metadata) | null_partition)
+        guessed = found.guessed - set(parquet.schema_arrow.names)
+        return CorpusFile(file.uri, version, rows, columns, valueless(parquet.metadata), guessed)
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:
