@@ -36,6 +36,7 @@ from sparse_index.store import Store
 FIRST = date(2026, 1, 1)
 GENEROUS = {"max_changed_share": 1.0, "max_deleted_share": 1.0, "min_documents": 0}
 TOKENS = (f"{number:03d}" for number in itertools.count())
+OBJECT = pa.struct([("x", pa.int64())])
 S, NS, US = (pa.timestamp(unit) for unit in ("s", "ns", "us"))
 WIDENED = [
     (pa.int8(), pa.int64(), pa.int64()),
@@ -283,6 +284,62 @@ def test_a_scaling_factor_is_part_of_a_field(config: CorpusConfig, corpus: Path)
     file(corpus, "a", price=pa.array([Decimal("1.55")], pa.decimal128(5, 2)))
     assert planned(config, live=first).reasons == [
         "the live index has a field otherwise: 'price' (scaling_factor 10, now 100)"
+    ]
+
+
+def test_fields_of_a_struct_may_come_in_any_order_be_missing_or_wider(tmp_path: Path) -> None:
+    config = config_at(
+        tmp_path,
+        limits=GENEROUS,
+        index={"fields": {"o": {"type": "object"}, "n": {"type": "nested"}, "m": {"type": "object"}}},
+    )
+    corpus, text, whole, real = tmp_path / "corpus", pa.string(), pa.int64(), pa.float64()
+
+    def day(o: list[tuple[str, pa.DataType]], n: list[tuple[str, pa.DataType]], item: pa.DataType) -> Plan:
+        values = {text: "x", whole: 1, real: 2.5}
+        one, many = ({name: values[kind] for name, kind in struct} for struct in (o, n))
+        nested = pa.array([[many, None]], pa.list_(pa.struct(n)))
+        file(
+            corpus,
+            "a",
+            o=pa.array([one], pa.struct(o)),
+            n=nested,
+            m=pa.array([[("k", values[item])]], pa.map_(text, item)),
+        )
+        return planned(config, live=live, token=next(TOKENS))
+
+    live = None
+    live = day([("a", text), ("b", whole)], [("c", whole)], whole)
+    reordered = day([("b", whole), ("a", text)], [("d", text), ("c", whole)], whole)
+    assert reordered.reasons == ["the live index has no such field: n.d"]
+    assert read(config, reordered)["a0"] == {
+        "id": "a0", "title": "t", "body": "b", "o": {"a": "x", "b": 1}, "n": [{"c": 1, "d": "x"}, None], "m": {"k": 1}
+    }  # fmt: skip
+    wider = day([("b", real)], [("c", whole)], real)
+    assert {name: read(config, wider)["a0"][name] for name in "onm"} == {
+        "o": {"a": None, "b": 2.5}, "n": [{"c": 1}, None], "m": {"k": 2.5}
+    }  # fmt: skip
+
+
+def test_objects_without_any_value_take_the_types_that_come_later(tmp_path: Path) -> None:
+    """Nobody would be bound by these types, yet the mapping knows them."""
+    fields = {"o": {"type": "object"}, "m": {"type": "object"}, "n": {"type": "nested"}}
+    source = {"columns": ["id", "o", "m", "n"]}
+    config = config_at(tmp_path, limits=GENEROUS, index={"fields": fields}, source=source)
+
+    def day(live: Plan | None, **columns: pa.Array) -> Plan:
+        file(tmp_path / "corpus", "a", **columns)
+        return planned(config, live=live, token=next(TOKENS))
+
+    empty = pa.map_(pa.string(), pa.int64())
+    first = day(None, o=pa.array([None], pa.struct([("a", pa.string())])), m=pa.array([None], empty), n=pa.nulls(1))
+    add_vectors(config, first)
+    kinds = {"o": pa.struct([("b", pa.int64())]), "m": pa.map_(pa.string(), pa.float64()), "n": pa.list_(OBJECT)}
+    values = {"o": [{"b": 1}], "m": [[("k", 1.5)]], "n": [[{"x": 1}]]}
+    second = day(first, **{name: pa.array(values[name], kind) for name, kind in kinds.items()})
+    assert second.reasons == [
+        "the live index has no such field: n.x, o.b",
+        "the live index has a field otherwise: the keys of 'm'",
     ]
 
 

@@ -140,37 +140,6 @@ def test_a_feed_s_day_is_a_column_when_it_is_listed(tmp_path: Path) -> None:
     assert values_of(config, "day", "part", day=date(2026, 1, 31)) == [("2026-01-31", 7)]
 
 
-def test_a_day_without_any_value_of_a_partition_keeps_its_type(tmp_path: Path) -> None:
-    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "part"]}
-    config = config_at(tmp_path, kind="feed", source=source)
-    write(tmp_path / "day=2026-01-02/part=7", [row(1)])
-    live = planned(config)
-    save_plan(Store(config.store), live)
-    write(tmp_path / f"day=2026-01-03/part={NULL}", [row(2)])
-    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
-    assert (following.kind, following.mapping) == (BuildKind.DELTA, live.mapping)
-    write(tmp_path / "day=2026-01-04/part=x", [row(3)])
-    with pytest.raises(CorpusError, match=r"(?s)'part' is int64 in the live .* string in .*`source\.partition_types`"):
-        planned(config, live, data_date=date(2026, 1, 4), token="abcdef02")
-
-
-def test_a_day_of_a_feed_may_have_no_folder_of_a_typed_partition(tmp_path: Path) -> None:
-    """A day without data is a file without rows, wherever it lies."""
-    source = {
-        "uri": f"{tmp_path}/day={{data_date}}",
-        "columns": ["title", "part"],
-        "partition_types": {"part": "string"},
-    }
-    config = config_at(tmp_path, kind="feed", source=source)
-    write(tmp_path / "day=2026-01-02/part=07", [row(1)])
-    live = planned(config)
-    save_plan(Store(config.store), live)
-    write(tmp_path / "day=2026-01-03", [], schema=SCHEMA)
-    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
-    assert following.kind is BuildKind.NOTHING
-    assert "`source.partition_types` names part, but no folder" in following.notes[0]
-
-
 def test_a_column_of_text_stays_one_on_a_day_whose_values_look_like_numbers(tmp_path: Path) -> None:
     source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "region", "level", "none"]}
     config = config_at(tmp_path, kind="feed", source=source, limits={"max_changed_share": 1.0})
@@ -203,6 +172,37 @@ def test_a_field_that_the_owner_declares_as_text_keeps_the_folder_s_words(tmp_pa
     write(tmp_path / "corpus/zip=01234/size=01", [row(1)])
     config = config_at(tmp_path, index={"fields": {"zip": {"type": "keyword"}, "size": {"type": "short"}}})
     assert values_of(config, "zip", "size") == [("01234", 1)]
+
+
+def test_a_day_without_any_value_of_a_partition_keeps_its_type(tmp_path: Path) -> None:
+    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "part"]}
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=7", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    write(tmp_path / f"day=2026-01-03/part={NULL}", [row(2)])
+    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
+    assert (following.kind, following.mapping) == (BuildKind.DELTA, live.mapping)
+    write(tmp_path / "day=2026-01-04/part=x", [row(3)])
+    with pytest.raises(CorpusError, match=r"(?s)'part' is int64 in the live .* string in .*`source\.partition_types`"):
+        planned(config, live, data_date=date(2026, 1, 4), token="abcdef02")
+
+
+def test_a_day_of_a_feed_may_have_no_folder_of_a_typed_partition(tmp_path: Path) -> None:
+    """A day without data is a file without rows, wherever it lies."""
+    source = {
+        "uri": f"{tmp_path}/day={{data_date}}",
+        "columns": ["title", "part"],
+        "partition_types": {"part": "string"},
+    }
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=07", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    write(tmp_path / "day=2026-01-03", [], schema=SCHEMA)
+    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
+    assert following.kind is BuildKind.NOTHING
+    assert "`source.partition_types` names part, but no folder" in following.notes[0]
 
 
 def test_a_feed_cannot_ignore_the_folders_of_a_column_that_it_lists(tmp_path: Path) -> None:

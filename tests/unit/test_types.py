@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,17 @@ def test_every_value_is_kept_or_named(tmp_path: Path, writer: str) -> None:
         if not _as_expected(document := found[row_id(case, number)], case, expected)
     ]
     assert wrong == []
+
+
+def test_a_column_that_only_the_text_needs_is_kept_or_named_too(tmp_path: Path) -> None:
+    """As words: digits that no number of the index keeps are no problem there."""
+    path = tmp_path / "text.parquet"
+    broken = pa.array([b"a", b"\xff", b"b"]).view(pa.string())
+    table = {"id": ["0", "1", "2"], "word": broken, "score": [1.5, 1.0, float("inf")]}
+    pq.write_table(pa.table(table | {"digits": pa.array([Decimal("9" * 38)] * 3)}), path)
+    found = documents(tmp_path, path, {}, columns=["id"], text_template="{word} {score} {digits}")
+    assert (found["0"].text, found["0"].problem) == (f"a 1.5 {'9' * 38}", None)
+    assert [found[name].problem for name in "12"] == ["'word': bytes that are no UTF-8", "'score': infinity"]
 
 
 def _as_expected(document: Document, case: TypeCase, expected: Any) -> bool:

@@ -49,13 +49,13 @@ def _field(config: CorpusConfig, name: str, kind: pa.DataType) -> Json:
 
 def column_converters(config: CorpusConfig, schema: pa.Schema) -> dict[str, Convert]:
     """How the values of each column of `schema` (those that are read, of logical types) become JSON."""
-    return {column.name: _converter(config, column) for column in schema}
-
-
-def _converter(config: CorpusConfig, column: pa.Field) -> Convert:
-    if column.name == config.source.deleted_column:
-        return natural(column.type)
-    return converter_of(column.type, config.index.fields.get(column.name))
+    fields = {*indexed_columns(config, schema.names), *config.index.fields} - {config.source.deleted_column}
+    return {
+        column.name: converter_of(column.type, config.index.fields.get(column.name))
+        if column.name in fields
+        else natural(column.type)
+        for column in schema
+    }
 
 
 def require_usable(config: CorpusConfig, schema: pa.Schema) -> None:

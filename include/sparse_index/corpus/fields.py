@@ -56,7 +56,8 @@ def mapping_of(kind: pa.DataType, declared: Json | None = None) -> Json:
     if declared is None:
         return _generated(plain_type(kind))
     converter_of(kind, declared)
-    return declared | _object_parts(plain_type(kind), declared) if declared["type"] in _OBJECTS else dict(declared)
+    single = plain_type(kind)
+    return _object_mapping(single, declared) if _is_object(single, declared) else dict(declared)
 
 
 def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
@@ -64,8 +65,13 @@ def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
     single = plain_type(kind)
     if declared is None:
         return through_lists(kind, _exact(single))
-    convert = _object(single, declared) if declared["type"] in _OBJECTS else declared_converter(single, declared)
-    return through_lists(kind, convert)
+    convert = _object if _is_object(single, declared) else declared_converter
+    return through_lists(kind, convert(single, declared))
+
+
+def _is_object(kind: pa.DataType, declared: Json) -> bool:
+    """A column without any value may become anything."""
+    return declared["type"] in _OBJECTS and not pa.types.is_null(kind)
 
 
 def _generated(kind: pa.DataType) -> Json:
@@ -120,11 +126,11 @@ def _object(kind: pa.DataType, declared: Json) -> Convert:
     return objects(_by_name(converter_of, kind, declared))
 
 
-def _object_parts(kind: pa.DataType, declared: Json) -> Json:
-    """The fields within an object: those declared, generated ones for the others."""
+def _object_mapping(kind: pa.DataType, declared: Json) -> Json:
+    """With the fields within: those declared, generated ones for the others. A map's are not known beforehand."""
     if pa.types.is_map(kind):
-        return {"dynamic": "true"}
-    return {"properties": _by_name(mapping_of, kind, declared)}
+        return {name: value for name, value in declared.items() if name != "properties"} | {"dynamic": "true"}
+    return declared | {"properties": _by_name(mapping_of, kind, declared)}
 
 
 def _by_name(make: Callable[[pa.DataType, Json | None], _Made], kind: pa.DataType, declared: Json) -> dict[str, _Made]:
@@ -163,7 +169,7 @@ def _of_items(declared: Json) -> Json | None:
 def key_templates(path: str, kind: pa.DataType, declared: Json | None) -> Iterator[Json]:
     """Dynamic templates that give every key of a map its type: keys are not known beforehand, and never guessed from a value."""
     single = plain_type(kind)
-    if declared is None or declared["type"] not in _OBJECTS:
+    if declared is None or not _is_object(single, declared):
         return
     if pa.types.is_map(single):
         inner = _of_items(declared)

@@ -217,7 +217,7 @@ def _documents(
     whole = render_texts(source, values)
     texts = [cut_text(source, text) for text in whole]
     fields = {name: column.values for name, column in indexed.items()}
-    problems = _problems(indexed, len(ids))
+    problems = _problems(indexed | {name: columns[name] for name in source.text_columns}, len(ids))
     deleted = values[source.deleted_column] if source.deleted_column else [False] * len(ids)
     return DocumentBatch(
         rows=rows,

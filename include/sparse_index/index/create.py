@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from sparse_index.cluster import Cluster, Json
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.dead_letters import Place
+from sparse_index.errors import BuildError, TerminalError, UnavailableError
 from sparse_index.index.allocation import why_unallocated
-from sparse_index.index.generations import delete_index
+from sparse_index.index.bulk import BulkWriter, Operation
+from sparse_index.index.generations import delete_index, is_being_copied
 from sparse_index.index.neutral import NEUTRAL_MAPPING, lost_mapping, lost_settings, neutral_settings
 from sparse_index.index.templates import observe_templates
+from sparse_index.names import write_alias
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +57,31 @@ def create_index(
 
 
 def try_out(cluster: Cluster, index: str, alias: str, body: Json) -> list[str]:
-    """`create_index`, and delete it again: whatever would refuse the candidate refuses this one."""
+    """`create_index`, one write, and delete it again: whatever would refuse the candidate refuses this one."""
+    notes: list[str] = []
     try:
-        return create_index(cluster, index, alias, body, timeout_s=_TRIAL_TIMEOUT_S)
+        notes += create_index(cluster, index, alias, body, timeout_s=_TRIAL_TIMEOUT_S)
+        _require_writable(cluster, index)
     finally:
+        notes += _removed(cluster, index)
+    return notes
+
+
+def _require_writable(cluster: Cluster, index: str) -> None:
+    """`AccessError` when documents may not be written: that permission is asked for by shards alone."""
+    nothing = Operation("delete", "none", Place("", "", 0, 0))
+    for _ in BulkWriter(cluster, write_alias(index), max_bytes=1, in_flight=1).write([nothing]):
+        pass
+
+
+def _removed(cluster: Cluster, index: str) -> Iterator[str]:
+    """A note when it cannot be deleted yet."""
+    try:
         delete_index(cluster, index)
+    except UnavailableError as error:
+        if not is_being_copied(error):
+            raise
+        yield f"{index}, which is empty, stays for now: a snapshot copies it. The next build removes it"
 
 
 def _put(cluster: Cluster, index: str, body: Json, timeout_s: int) -> Json:

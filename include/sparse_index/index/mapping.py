@@ -67,3 +67,9 @@ def _fields(mapping: Json) -> Iterator[str]:
     for name, field in (mapping.get("properties", {}) | mapping.get("fields", {})).items():
         yield name
         yield from (f"{name}.{inner}" for inner in _fields(field))
+
+
+def key_types(mapping: Json) -> dict[str, str]:
+    """Map column -> the type that each of its keys gets."""
+    templates = (each for template in mapping.get("dynamic_templates", []) for each in template.items())
+    return {name: str(template["mapping"]["type"]) for name, template in templates}

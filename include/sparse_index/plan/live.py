@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +15,7 @@ from sparse_index.corpus.fields import converter_of
 from sparse_index.errors import BuildError
 from sparse_index.index.alias import AliasState, observe_alias
 from sparse_index.index.attached import Attached, observe_attached
+from sparse_index.index.mapping import key_types
 from sparse_index.index.meta import Meta, read_meta
 from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
 from sparse_index.store import Store
@@ -73,16 +74,29 @@ def reasons_for_full(
 
 
 def _new_fields(cluster: Cluster, index: str, mapping: Json, declared: Set[str]) -> list[str]:
-    """The mapping is strict: with a column that it does not know every document would be refused. Fields that are `declared`
-    are the same while the configuration is; the cluster tells them in other words (without defaults)."""
+    """The mapping is strict: with a field that it does not know every document would be refused. Parameters of `declared`
+    fields are the same while the configuration is; the cluster tells them in other words (without defaults)."""
     answer: Json = cluster.get(f"/{index}/_mapping")
-    there: Json = answer[index]["mappings"].get("properties", {})
-    wanted: Json = mapping["properties"]
-    new = sorted(name for name in wanted if name not in there)
+    live: Json = answer[index]["mappings"]
+    there, wanted = live.get("properties", {}), mapping["properties"]
+    new = sorted(_missing(live, mapping))
     other = sorted(name for name in wanted if name in there.keys() - declared and not _holds(there[name], wanted[name]))
-    changes = (f"'{name}' ({_change(there[name], wanted[name])})" for name in other)
+    changes = [f"'{name}' ({_change(there[name], wanted[name])})" for name in other]
+    changes += [
+        f"the keys of '{name}'" for name, kind in key_types(mapping).items() if key_types(live).get(name) != kind
+    ]
     reasons = {"no such field": ", ".join(new), "a field otherwise": ", ".join(changes)}
     return [f"the live index has {reason}: {names}" for reason, names in reasons.items() if names]
+
+
+def _missing(there: Json, wanted: Json, path: str = "") -> Iterator[str]:
+    """Fields that are wanted, within objects too, by their full names."""
+    known = there.get("properties", {})
+    for name, field in wanted.get("properties", {}).items():
+        if name in known:
+            yield from _missing(known[name], field, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
 
 
 def _change(there: Json, wanted: Json) -> str:
