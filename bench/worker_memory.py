@@ -42,6 +42,7 @@ TOKENS = 100
 VOCABULARY = 30_000
 DIFFERENT_VECTORS = 500
 ROW_GROUP_ROWS = 200_000
+RESULTS = {"index": {"status": 201, "result": "created"}, "delete": {"status": 404, "result": "not_found"}}
 HEALTH = {"number_of_data_nodes": 3, "active_shards": 5, "initializing_shards": 0, "unassigned_shards": 0}
 _ROWS = """
     SELECT 'doc-' || i AS id, 'title ' || md5('t' || i) AS title,
@@ -108,8 +109,12 @@ class StandIn(BaseHTTPRequestHandler):
         return b'{"inference_results":[%b]}' % results
 
     def _bulk(self, body: bytes) -> bytes:
-        ids = (orjson.loads(line)["index"]["_id"] for line in body.split(b"\n")[:-1:2])
-        items = b",".join(b'{"index":{"_id":"%b","status":201,"result":"created"}}' % name.encode() for name in ids)
+        heads = (orjson.loads(line) for line in body.split(b"\n") if line.startswith((b'{"index":', b'{"delete":')))
+        items = b",".join(
+            orjson.dumps({action: {"_id": named["_id"]} | RESULTS[action]})
+            for head in heads
+            for action, named in head.items()
+        )
         return b'{"errors":false,"items":[%b]}' % items
 
     def _answer(self, body: bytes, status: int = 200) -> None:

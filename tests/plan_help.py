@@ -38,6 +38,9 @@ class FakeCluster:
     made: dict[str, Any] = field(default_factory=dict)
 
     def request(self, _method: str, path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
+        """Makes an index, or takes the delete by which a plan tries whether it may write."""
+        if path.endswith("/_bulk"):
+            return {"items": [{"delete": {"_id": "none", "status": 404, "result": "not_found"}}]}
         self.made = {path: {path[1:]: body}}
         return {}
 

@@ -205,6 +205,18 @@ def test_a_day_of_a_feed_may_have_no_folder_of_a_typed_partition(tmp_path: Path)
     assert "`source.partition_types` names part, but no folder" in following.notes[0]
 
 
+def test_a_feed_cannot_ignore_the_folders_of_a_column_that_it_lists(tmp_path: Path) -> None:
+    """A full build would read the documents of all days without it."""
+    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "part"]}
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=7", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    ignoring = config_at(tmp_path, kind="feed", source={**source, "partitions": "ignore"})
+    with pytest.raises(ConfigError, match=r"part=7/a\.parquet has no column part: only its folders say it"):
+        planned(ignoring, live, mode="full", token="abcdef01")
+
+
 def test_a_dead_letter_shows_the_partition(tmp_path: Path) -> None:
     config = config_at(tmp_path, limits={"max_dead_letter_share": 1.0})
     write(tmp_path / "corpus/city=New%20York", [{**row(1), "id": None}, row(2)])

@@ -27,11 +27,13 @@ _NO_LITERAL = re.compile(rf"[*?\[]|{_NAMES_DAY.pattern}")
 @dataclass(frozen=True)
 class DataSet:
     """`files`: sorted by address; `types`: of the columns that folders make, of which the `guessed` ones nobody told;
-    `table`: None for plain files; `notes`: what was left out, in words."""
+    `files_only`: columns that are asked for where folders do not count; `table`: None for plain files; `notes`:
+    what was left out, in words."""
 
     files: list[DataFile]
     types: Mapping[str, pa.DataType]
     guessed: frozenset[str] = frozenset()
+    files_only: frozenset[str] = frozenset()
     table: Table | None = None
     notes: tuple[str, ...] = ()
 
@@ -43,6 +45,7 @@ class DataSet:
     def columns_of(self, file: DataFile, own: pa.Schema) -> pa.Schema:
         """The columns of a file: its own and those of its partition; of a table all that the table has, no others."""
         if self.table is None:
+            _require_own(file, self.files_only - set(own.names))
             partition = [pa.field(key, self.types[key]) for key in file.values if key not in own.names]
             return pa.schema([*own, *partition])
         require_same_fields(self.table.columns, own, file.uri)
@@ -84,8 +87,24 @@ def _plain_files(source: SourceConfig, uri: str, remedy: str) -> DataSet:
     types |= {key: TYPES[name] for key, name in told.items()}
     for file in files:
         require_typed(file.uri, file.values, types)
-    notes = (*listing.notes(uri), *idle)
-    return DataSet(files, types, frozenset(types.keys() - told.keys()), notes=notes)
+    guessed, notes = frozenset(types.keys() - told.keys()), (*listing.notes(uri), *idle)
+    return DataSet(files, types, guessed, _files_only(source), notes=notes)
+
+
+def _files_only(source: SourceConfig) -> frozenset[str]:
+    named = [source.id_column, *source.text_columns, *(source.columns or ())]
+    return frozenset(named if source.partitions == "ignore" else ())
+
+
+def _require_own(file: DataFile, missing: Iterable[str]) -> None:
+    """ConfigError for a column that the folders have and the file has not: in a feed's full build the documents of earlier
+    days would lose it."""
+    lost = sorted(name for name in missing if f"/{name}=" in file.uri)
+    if lost:
+        raise ConfigError(
+            f"{file.uri} has no column {', '.join(lost)}: only its folders say it, and `source.partitions: ignore` leaves them "
+            "out. Take that line out, or the column out of `source.columns`."
+        )
 
 
 def _idle_types(unknown: Sequence[str], there: Iterable[str], uri: str) -> str:
