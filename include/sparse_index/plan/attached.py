@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster import Cluster, Json, flat
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.live_index import is_carried
 from sparse_index.errors import BuildError, ConfigError, TerminalError
@@ -159,7 +159,7 @@ def _of_a_person(config: CorpusConfig, settings: Mapping[str, Any]) -> Iterator[
         **_USUAL,
         **building_settings(config),
         "index.number_of_replicas": config.index.replicas,
-        **full_names({"analysis": config.index.analysis}),
+        **flat({"index": {"analysis": config.index.analysis}}),
         **config.index.settings,
     }
     for name, value in settings.items():
