@@ -164,5 +164,6 @@ def _of_a_person(config: CorpusConfig, settings: Mapping[str, Any]) -> Iterator[
     }
     for name, value in settings.items():
         known = value is None or is_carried(name) or any(fnmatchcase(name, pattern) for pattern in _NOT_A_PERSONS)
-        if not known and value not in (ours.get(name), str(ours.get(name))):
+        # The server writes `true` where YAML has True.
+        if not known and str(value).lower() != str(ours.get(name)).lower():
             yield name, value
