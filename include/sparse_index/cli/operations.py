@@ -36,8 +36,11 @@ def janitor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
 
 
 def _housemates(options: argparse.Namespace, config: CorpusConfig) -> list[CorpusConfig]:
-    beside = [other for other in load_all(options.corpus.parent).values() if not isinstance(other, BrokenCorpus)]
-    configs = {other.alias: other for other in [*beside, config]}
+    beside = load_all(options.corpus.parent)
+    usable = {name: other for name, other in beside.items() if not isinstance(other, BrokenCorpus)}
+    for name in sorted(beside.keys() - usable.keys()):
+        print(f"The file of corpus '{name}' cannot be used: all that is its own stays.")
+    configs = {other.alias: other for other in [*usable.values(), config]}
     return next(group for group in by_store(configs.values()).values() if config in group)
 
 
