@@ -147,7 +147,9 @@ def _mismatches(
 def _read(cluster: Cluster, index: str, ids: list[str]) -> dict[str, Json]:
     """Id -> `_source`; past every search pipeline, which may change what is found."""
     body = {"query": {"ids": {"values": ids}}, "size": len(ids), "_source": True}
-    hits = cluster.post(f"/{index}/_search", body, search_pipeline="_none")["hits"]["hits"]
+    hits = cluster.post(f"/{index}/_search", body, search_pipeline="_none", allow_partial_search_results="false")[
+        "hits"
+    ]["hits"]
     return {hit["_id"]: hit.get("_source", {}) for hit in hits}
 
 
