@@ -22,7 +22,7 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).parents[1] / "include"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from plan_help import config_at, live_cluster, row, write
+from plan_help import config_at, live_cluster, plan_shards, row, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.model import Mode, Plan, RunRequest, Shard, ShardScan
@@ -39,13 +39,21 @@ COPY (SELECT 'doc-' || i AS id, 's3://bucket/corpus/part-' || lpad((i // 500000)
 """
 
 
-def scans(store: Store, rows: int, day: int) -> list[ShardScan]:
+def scans(store: Store, rows: int, day: int, schema_path: str) -> list[ShardScan]:
     """The manifest of day 1 holds documents 0..rows; that of day 2 leaves out the first 1 % and adds 1 %."""
     first = 0 if day == 1 else rows // 100
     path = f"things/manifests/day{day}.parquet"
     with store.writing(path) as local:
         duckdb.sql(_MANIFEST.format(day=day, first=first, last=first + rows, path=local))
-    shard = Shard(number=0, uri="s3://bucket/corpus", version="v", first_row_group=0, row_groups=1, rows=rows)
+    shard = Shard(
+        number=0,
+        uri="s3://bucket/corpus",
+        version="v",
+        first_row_group=0,
+        row_groups=1,
+        rows=rows,
+        schema_path=schema_path,
+    )
     return [ShardScan(shard=shard, manifest=path, rows=rows)]
 
 
@@ -104,9 +112,10 @@ def measure(rows: int, dead: int) -> None:
         config = config_at(Path(folder))
         # The planner looks at the files for their columns only: their rows are in the manifests.
         write(Path(config.source.uri), [row(1)])
-        store = Store(config.store)
+        store, schema_path = Store(config.store), plan_shards(config)[0].schema_path
         for day in (1, 2, 3):
-            store.write_json(f"day{day}.json", scans(store, rows, min(day, 2))[0].model_dump(mode="json"))
+            found = scans(store, rows, min(day, 2), schema_path)
+            store.write_json(f"day{day}.json", found[0].model_dump(mode="json"))
             subprocess.run([sys.executable, __file__, "--child", str(rows), folder, str(day)], check=True)
             if day == 1:
                 add_vectors(

@@ -133,9 +133,9 @@ class RealDay:
     def operate(self, name: str, **params: Any) -> Day:
         """One run of an operations DAG for this corpus (the janitor's is for all)."""
         dag = load_dags()[f"sparse_index_{name}"]
-        mine = {} if name == "janitor" else {"corpus": "day"}
+        mine = params | ({} if name == "janitor" else {"corpus": "day"})
         when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
-        answers = {question: dag.params[question] for question in dag.params if question not in mine} | mine | params
+        answers = {question: dag.params[question] for question in dag.params if question not in mine} | mine
         return _day(dag.test(run_after=when, logical_date=when, run_conf=answers))
 
     def write_config(self) -> None:

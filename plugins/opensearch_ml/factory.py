@@ -28,7 +28,7 @@ BROKEN_TAG = "broken"
 OPERATIONS_TAG = "operations"
 UNPAUSED_VARIABLE = "SPARSE_INDEX_DEMO"
 JANITOR_VARIABLE = "SPARSE_INDEX_JANITOR"
-ROLLBACK = "rollback"
+ROLLBACK, JANITOR, FORGET = "rollback", "janitor", "forget"
 _START = datetime(2025, 1, 1, tzinfo=UTC)
 
 # `execution_timeout` bounds one attempt of a task. Never set `dagrun_timeout`: it skips the teardowns.
@@ -60,7 +60,7 @@ def operations_dag_id(name: str) -> str:
     return f"sparse_index_{name}"
 
 
-ROLLBACK_DAG = operations_dag_id(ROLLBACK)
+ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG = map(operations_dag_id, (ROLLBACK, JANITOR, FORGET))
 
 
 def janitor_cleans() -> bool:

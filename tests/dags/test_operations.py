@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,6 +70,47 @@ def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay
     assert documents(day) == LESS
     assert day.live() not in (former, bad)
     assert day.left_behind()["candidates"] == [former], "the withdrawn one is the first to go"
+
+
+def test_documents_are_forgotten_and_the_next_run_does_not_miss_them(day: RealDay) -> None:
+    day.run()
+    table = pq.read_table(day.folder / "corpus.parquet")
+    ids = table.column("id").to_pylist()[:3]
+    (day.folder / "ids.txt").write_text("\n".join([*map(str, ids), "nobody"]))
+    other = day.config | {"alias": f"{day.alias}-other"}
+    (day.folder / "corpora" / "other.yaml").write_text(yaml.safe_dump(other))
+
+    daily = run_now_running("sparse_index__day")
+    refused = day.operate("forget", ids=str(day.folder / "ids.txt"))
+    assert (refused.state, refused.tasks["look"]) == ("failed", "failed")
+    assert f"'{day.alias}' has a run now" in refused.said["look"]
+    daily("success")
+
+    done = day.operate("forget", ids=str(day.folder / "ids.txt"))
+    assert done.state == "success", done.said
+    said = done.xcoms["forget"]
+    assert (said["ids"], said["not_there"], said["documents"]) == (4, 1, {day.live(): 3})
+    assert Store(day.config["store"]).read_json(said["record"]) == said
+    assert documents(day) == ROWS - 3
+
+    pq.write_table(table.slice(3), day.folder / "corpus.parquet", row_group_size=50)
+    following = day.run()
+    assert following.state == "success", following.said
+    assert following.tasks["promote"] == "skipped", "nothing has changed for it"
+
+
+def run_now_running(dag_id: str) -> Callable[[str], None]:
+    """The DAG's newest run goes on, until it is given another state."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    def become(state: str) -> None:
+        with create_session() as session:
+            newest = session.query(DagRun).filter_by(dag_id=dag_id).order_by(DagRun.id.desc()).first()
+            session.query(DagRun).filter_by(id=newest.id).update({"_state": state})
+
+    become("running")
+    return become
 
 
 def set_state(dag_id: str, run_id: str, task_id: str, state: str | None) -> None:

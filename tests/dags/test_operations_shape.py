@@ -8,11 +8,16 @@ import pytest
 from airflow.sdk import DAG
 
 from dag_help import load_dags
-from opensearch_ml.factory import ROLLBACK_DAG
+from opensearch_ml.factory import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.turns import PROMOTE, TURN
 
-FORMS = {"rollback": {"corpus", "generation"}, "redrive": {"corpus", "build"}, "janitor": {"dry_run"}}
+FORMS = {
+    "rollback": {"corpus", "generation"},
+    "redrive": {"corpus", "build"},
+    "forget": {"corpus", "ids"},
+    "janitor": {"dry_run"},
+}
 
 
 @pytest.fixture(params=FORMS)
@@ -23,7 +28,7 @@ def operation(dag_bag, request) -> DAG:
 def test_there_is_one_dag_for_each_operation(dag_bag) -> None:
     found = {dag_id for dag_id, dag in dag_bag.dags.items() if "operations" in dag.tags}
     assert found == {f"sparse_index_{name}" for name in FORMS}
-    assert ROLLBACK_DAG in found
+    assert {ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG} <= found
 
 
 def test_an_operation_says_what_it_does_and_fails_loudly(operation: DAG) -> None:
@@ -50,7 +55,7 @@ def test_every_question_of_a_form_is_explained(dag_bag) -> None:
 def test_a_form_offers_every_corpus_and_chooses_none_by_itself(dag_bag, corpus_names) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
-    for name in ("rollback", "redrive"):
+    for name in ("rollback", "redrive", "forget"):
         param = dag_bag.dags[f"sparse_index_{name}"].params.get_param("corpus")
         assert param.schema["enum"] == corpus_names
         for refused in ({}, {"value": "nothing-like-it"}):
@@ -60,7 +65,7 @@ def test_a_form_offers_every_corpus_and_chooses_none_by_itself(dag_bag, corpus_n
 
 
 def test_what_a_person_triggers_works_at_once_and_the_janitor_begins_paused_and_dry(dag_bag) -> None:
-    for name in ("rollback", "redrive"):
+    for name in ("rollback", "redrive", "forget"):
         dag = dag_bag.dags[f"sparse_index_{name}"]
         assert dag.is_paused_upon_creation is False
         assert dag.timetable.can_be_scheduled is False
@@ -87,6 +92,7 @@ def test_a_rollback_asks_for_the_tasks_that_the_daily_dag_has(dag: DAG) -> None:
     [
         ("rollback", ["choose_target", "roll_back"]),
         ("redrive", ["select_letters", "run_corpus", "settle_letters"]),
+        ("forget", ["look", "forget"]),
         ("janitor", ["look", "clean"]),
     ],
 )
@@ -95,6 +101,17 @@ def test_the_order_of_the_tasks(dag_bag, name: str, order: list[str]) -> None:
     assert [task.task_id for task in dag.topological_sort()] == order
     for earlier, later in pairwise(order):
         assert earlier in dag.get_task(later).upstream_task_ids
+
+
+def test_ids_of_documents_to_forget_come_from_a_file_alone(dag_bag) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    dag = dag_bag.dags["sparse_index_forget"]
+    assert dag.max_active_runs == 1
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param("ids").resolve()
+    for task in dag.tasks:
+        assert (task.corpus, task.ids) == ("{{ params.corpus }}", "{{ params.ids }}")
 
 
 def test_a_redrive_starts_the_corpus_s_own_dag_for_the_right_day_and_waits(dag_bag) -> None:

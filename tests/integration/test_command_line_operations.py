@@ -95,6 +95,33 @@ def test_a_day_without_airflow(plain_cluster: Cluster, config: CorpusConfig, cal
     assert marked_groups(plain_cluster, config.alias) == []
 
 
+def test_documents_are_forgotten_by_hand(
+    plain_cluster: Cluster, config: CorpusConfig, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparse_index.index.removal.EXPUNGE_DEADLINE_S", 0.0)
+    store, ids = Store(config.store), tmp_path / "ids.csv"
+    ids.write_text("id\nd2\nnobody\n")
+    write_corpus(config, rows(4))
+    plan = planned(plain_cluster, config)
+    built(plain_cluster, config, plan)
+    assert (call("forget")[0], store.files(f"{config.alias}/forgotten")) == (1, [])
+    code, said = call("forget", "d1")
+    assert (code, f"'{config.alias}' has a run now" in said) == (1, True), "it may be a scheduler's, and go on"
+    with sign_of_life(store, plan.folder):
+        assert call("forget", "d1")[0] == 1
+    code, said = call("forget", "d1", "--ids-from", str(ids))
+    assert code == 0, said
+    assert (
+        f"'{config.alias}': 3 id(s) to be forgotten, 1 of them not there. Documents: {plan.candidate} 2; rows: " in said
+    )
+    assert f"'{config.alias}': 3 id(s) forgotten" in said
+    assert f"Note: {plan.candidate} still holds 2 deleted documents in its files" in said
+    assert "Note: what the corpus still holds comes back with the next run as new: remove it there." in said
+    assert plain_cluster.get(f"/{config.alias}/_count")["count"] == 2
+    (record,) = store.files(f"{config.alias}/forgotten")
+    assert store.full(record) in said
+
+
 def test_the_janitor_without_a_scheduler_leaves_alone_what_may_be_a_schedulers(
     plain_cluster: Cluster, config: CorpusConfig, call: Call
 ) -> None:

@@ -22,7 +22,8 @@ from sparse_index.index.generations import own_indices
 from sparse_index.index.switch import switch_alias
 from sparse_index.ml import commons
 from sparse_index.operations.cleanup import Cleanup, Kind
-from sparse_index.operations.janitor import Clusters, by_store, clean, load_cleanup, look, save_cleanup
+from sparse_index.operations.janitor import by_store, clean, load_cleanup, look, save_cleanup
+from sparse_index.operations.views import Clusters
 from sparse_index.plan.model import BuildKind, Mode, Plan, load_plan, plan_path
 from sparse_index.store import Store, schemas_folder
 

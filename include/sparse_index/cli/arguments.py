@@ -53,6 +53,9 @@ def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     receipt = _command(commands, "receipt", "print what a build read, wrote and rejected")
     receipt.add_argument("--build", default=LATEST, help="a build id (default: the newest that has a receipt)")
     receipt.add_argument("--json", action="store_true", help="as it is in the store")
+    forget = _command(commands, "forget", "remove documents from every index and from the store, for good")
+    forget.add_argument("ids", nargs="*", metavar="ID", help="of the documents")
+    forget.add_argument("--ids-from", metavar="ADDRESS", help="a .parquet, .csv or text file that has the ids")
     _command(commands, "roles", "print the roles of least privilege for this corpus")
 
 

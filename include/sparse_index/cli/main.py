@@ -90,5 +90,6 @@ _COMMANDS: dict[str, Command] = {
     "rollback": operations.rollback,
     "redrive": operations.redrive,
     "receipt": operations.receipt,
+    "forget": operations.forget,
     "roles": operations.roles,
 }

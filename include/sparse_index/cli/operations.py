@@ -9,6 +9,10 @@ from sparse_index.cli.bars import Bars
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import BrokenCorpus, load_all
+from sparse_index.operations.forget import Site
+from sparse_index.operations.forget import forget as forget_documents
+from sparse_index.operations.forget import look as look_for
+from sparse_index.operations.given_ids import given_ids
 from sparse_index.operations.janitor import by_store, clean, look, save_cleanup
 from sparse_index.operations.redrive import select_letters, settle_letters
 from sparse_index.operations.rollback import choose_target, require_no_build_at_work, roll_back
@@ -70,6 +74,19 @@ def redrive(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
         done = run(cluster, config, store, RunRequest(run_id=run_id, data_date=selection.data_date), bars)
     print(done.receipt["summary"])
     print(settle_letters(cluster, store, config, selection, run_id=run_id, now=datetime.now(UTC)))
+
+
+def forget(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
+    """Count what there is of the documents, then remove it; in the end say what is out of reach."""
+    site = Site({config.connection: cluster}, Store(config.store), _housemates(options, config), config, runs=None)
+    ids = given_ids(config, options.ids, options.ids_from)
+    now = datetime.now(UTC)
+    begun = look_for(site, ids, now=now, run_id=f"cli__{now.isoformat(timespec='seconds')}")
+    print(begun)
+    done = forget_documents(site, ids, begun, now=lambda: datetime.now(UTC))
+    print(f"{done} Record: {site.store.full(done.record)}")
+    for note in done.notes:
+        print(f"Note: {note}.")
 
 
 def receipt(options: argparse.Namespace, _: Cluster, config: CorpusConfig) -> None:

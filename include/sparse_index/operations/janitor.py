@@ -6,7 +6,7 @@ A dry run is the first look alone. Between the two may lie seconds or, when some
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sparse_index.addresses import public_address
@@ -18,13 +18,10 @@ from sparse_index.ml.commons import remove_build_models
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup, reasons_to_keep_vectors
 from sparse_index.operations.compaction import compact, drop_sources
 from sparse_index.operations.vector_use import view_vector_use
-from sparse_index.operations.views import REPORTS, CorpusView, Runs, StoreView, view_corpus, view_store
+from sparse_index.operations.views import REPORTS, Clusters, Runs, view_corpora, view_store
 from sparse_index.store import Store
 
 log = logging.getLogger(__name__)
-
-# By connection name; one that could not be opened is missing.
-Clusters = Mapping[str, Cluster]
 
 
 def by_store(configs: Iterable[CorpusConfig]) -> dict[str, list[CorpusConfig]]:
@@ -50,23 +47,9 @@ def look(
     `runs`: what a scheduler knows, None where there is none. A corpus that cannot be looked at keeps all that is its own.
     """
     files = view_store(store, now)
-    views, failures = _view_corpora(clusters, configs, files, runs)
+    views, failures = view_corpora(clusters, configs, files, runs)
     use = None if reasons_to_keep_vectors(views, files, failures) else view_vector_use(store, files, views, now)
     return plan_cleanup(views, files, now, failures, use)
-
-
-def _view_corpora(
-    clusters: Clusters, configs: Sequence[CorpusConfig], files: StoreView, runs: Runs | None
-) -> tuple[list[CorpusView], list[str]]:
-    """What could be looked at; what could not, in words."""
-    views: list[CorpusView] = []
-    failures: list[str] = []
-    for config in configs:
-        try:
-            views.append(view_corpus(_cluster(clusters, config), config, files, runs))
-        except SparseIndexError as error:
-            failures.append(f"'{config.alias}' could not be looked at, all of its stays: {error.message}")
-    return views, failures
 
 
 def clean(
@@ -85,7 +68,7 @@ def clean(
 
     def is_quiet() -> bool:
         files = view_store(store, now)
-        views, failures = _view_corpora(clusters, configs, files, runs)
+        views, failures = view_corpora(clusters, configs, files, runs)
         return not reasons_to_keep_vectors(views, files, failures)
 
     problems = list(cleanup.unproven)
@@ -105,12 +88,6 @@ def clean(
     return cleanup.model_copy(
         update={"notes": [*cleanup.notes, *(f"left for the next time: {one}" for one in passing)]}
     )
-
-
-def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
-    if config.connection not in clusters:
-        raise ConfigError(f"connection '{config.connection}' cannot be opened")
-    return clusters[config.connection]
 
 
 def carry_out(cluster: Cluster | None, store: Store, action: Action, is_quiet: Callable[[], bool]) -> list[str]:

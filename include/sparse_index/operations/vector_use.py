@@ -7,7 +7,7 @@ a text that comes back soon is not encoded again. A merged file was written when
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -33,11 +33,7 @@ class VectorUse:
 
 def view_vector_use(store: Store, files: StoreView, views: Sequence[CorpusView], now: datetime) -> VectorUse:
     """Every hash of the old files is looked up in the kept manifests, on disk where memory ends."""
-    there = {file.path for file in files.files}
-    wanted = {fingerprint: set(_manifests(files, views, there, fingerprint)) for fingerprint in files.fingerprints}
-    missing = {fingerprint: sorted(paths - there) for fingerprint, paths in wanted.items() if paths - there}
-    doubts = {fingerprint: f"{', '.join(paths)} cannot be found" for fingerprint, paths in missing.items()}
-    manifests = {name: tuple(sorted(paths)) for name, paths in wanted.items() if name not in doubts}
+    manifests, doubts = kept_manifests(files, views)
     unneeded: dict[str, float] = {}
     youngest = now - timedelta(days=max((view.config.retention.vectors_days for view in views), default=0))
     for fingerprint, needed_by in manifests.items():
@@ -49,12 +45,21 @@ def view_vector_use(store: Store, files: StoreView, views: Sequence[CorpusView],
     return VectorUse(manifests, unneeded, doubts)
 
 
+def kept_manifests(files: StoreView, views: Sequence[CorpusView]) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """By encoder fingerprint: the manifests that are kept, or why nobody can say which."""
+    there = {file.path for file in files.files}
+    wanted = {fingerprint: set(_manifests(files, views, there, fingerprint)) for fingerprint in files.fingerprints}
+    missing = {fingerprint: sorted(paths - there) for fingerprint, paths in wanted.items() if paths - there}
+    doubts = {fingerprint: f"{', '.join(paths)} cannot be found" for fingerprint, paths in missing.items()}
+    return {name: tuple(sorted(paths)) for name, paths in wanted.items() if name not in doubts}, doubts
+
+
 def _manifests(files: StoreView, views: Sequence[CorpusView], there: set[str], fingerprint: str) -> Iterator[str]:
     states = {(view.alias, build): state for view in views for build, state in view.states.items()}
     for view in views:
         for index in view.indices:
             if index.meta.fingerprint == fingerprint and not _is_dead(view, index):
-                yield _manifest_of(index, there)
+                yield manifest_of(index, there)
     for plan in files.plans:
         ended = states.get((plan.alias, plan.build_id)) is BuildState.ENDED
         if plan.fingerprint == fingerprint and not ended:
@@ -66,7 +71,7 @@ def _is_dead(view: CorpusView, index: OwnIndex) -> bool:
     return index.is_failed_candidate and view.state(index.meta.build_id) is BuildState.ENDED
 
 
-def _manifest_of(index: OwnIndex, there: set[str]) -> str:
+def manifest_of(index: OwnIndex, there: Collection[str]) -> str:
     """The final one says what the index holds; before that is written, the planned one does."""
     planned = f"{build_folder(index.meta.alias, index.meta.build_id)}/manifest.parquet"
     return planned if index.meta.manifest not in there and planned in there else index.meta.manifest

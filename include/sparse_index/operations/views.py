@@ -12,13 +12,16 @@ from typing import Protocol
 from sparse_index.build_state import BuildState, build_state
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError
 from sparse_index.index.generations import OwnIndex, own_and_unreadable
 from sparse_index.ml.commons import marked_groups
 from sparse_index.names import BUILD_ID, parse_group
 from sparse_index.operations.compaction import MARKER_SUFFIX, Marker, VectorFile
 from sparse_index.sign_of_life import SIGN, is_living
 from sparse_index.store import VECTORS, Store, StoredFile, build_folder, manifests_folder, schemas_folder
+
+# By connection name; one that could not be opened is missing.
+Clusters = Mapping[str, Cluster]
 
 REPORTS = "janitor"
 _BUILD_PATH = re.compile(rf"^(?P<alias>[^/]+)/builds/(?P<build_id>{BUILD_ID})/(?P<rest>.+)$")
@@ -173,6 +176,26 @@ def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker:
     content = store.read_json(path)
     target = str(content["target"])
     return Marker(path, target, tuple(content["sources"]), modified.get(target), tuple(content.get("sifted", ())))
+
+
+def view_corpora(
+    clusters: Clusters, configs: Sequence[CorpusConfig], files: StoreView, runs: Runs | None
+) -> tuple[list[CorpusView], list[str]]:
+    """What could be looked at; what could not, in words."""
+    views: list[CorpusView] = []
+    failures: list[str] = []
+    for config in configs:
+        try:
+            views.append(view_corpus(_cluster(clusters, config), config, files, runs))
+        except SparseIndexError as error:
+            failures.append(f"'{config.alias}' could not be looked at, all of its stays: {error.message}")
+    return views, failures
+
+
+def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
+    if config.connection not in clusters:
+        raise ConfigError(f"connection '{config.connection}' cannot be opened")
+    return clusters[config.connection]
 
 
 def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: Runs | None) -> CorpusView:

@@ -2,6 +2,7 @@
 
 from opensearch_ml.operators.corpus import PlanChangesOperator, PlanShardsOperator, PreflightOperator, ScanOperator
 from opensearch_ml.operators.encode import EncodeOperator
+from opensearch_ml.operators.forget import ForgetLookOperator, ForgetOperator
 from opensearch_ml.operators.index import (
     BulkIndexOperator,
     GateOperator,
@@ -32,6 +33,8 @@ __all__ = [
     "DeleteModelOperator",
     "DeployModelOperator",
     "EncodeOperator",
+    "ForgetLookOperator",
+    "ForgetOperator",
     "GateOperator",
     "JanitorCleanOperator",
     "JanitorLookOperator",

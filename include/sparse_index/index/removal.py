@@ -1,0 +1,112 @@
+"""Documents leave an index that is closed for writing: through its write alias, open for as long as that takes.
+
+Lucene keeps what was deleted, and the deletion itself, until a merge: at once only when even one deleted document makes a
+segment worth it, and only when the shard's own retention lease, renewed every 30 seconds, lets go.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from sparse_index.cluster import Cluster
+from sparse_index.config.corpus import IndexConfig
+from sparse_index.dead_letters import Place
+from sparse_index.errors import AccessError, BuildError, TransientError
+from sparse_index.index.bulk import BulkWriter, Operation
+from sparse_index.index.generations import OwnIndex
+from sparse_index.names import write_alias
+
+PAGE = 1_000
+EXPUNGE_DEADLINE_S = 3_600.0
+EXPUNGE_PAUSE_S = 5.0
+# One forced merge may take longer; it goes on by itself, and the next look finds it done.
+_MERGE_TIMEOUT_S = 300.0
+_EXPUNGE_ALL = "index.merge.policy.expunge_deletes_allowed"
+_NOWHERE = Place(None, None, None, None)
+
+
+def documents_there(cluster: Cluster, index: str, ids: pa.Array) -> int:
+    """How many of these documents the refreshed index has."""
+    return sum(_there(cluster, index, page) for page in _pages(ids))
+
+
+def _there(cluster: Cluster, index: str, ids: Sequence[str]) -> int:
+    body = {"query": {"ids": {"values": ids}}, "size": 0, "track_total_hits": True}
+    # Past a search pipeline, which may be gone.
+    return int(cluster.post(f"/{index}/_search", body, search_pipeline="_none")["hits"]["total"]["value"])
+
+
+def _pages(ids: pa.Array) -> Iterator[list[str]]:
+    return (ids.slice(first, PAGE).to_pylist() for first in range(0, len(ids), PAGE))
+
+
+def remove_documents(cluster: Cluster, index: OwnIndex, config: IndexConfig, ids: pa.Array) -> None:
+    """Delete them and refresh. Idempotent; a generation is closed for writing again in any case, `BuildError` when the
+    cluster keeps one."""
+    with _writable(cluster, index) as alias:
+        writer = BulkWriter(cluster, alias, max_bytes=config.bulk_bytes, in_flight=config.bulk_requests_in_flight)
+        pages = (page for page in _pages(ids) if _there(cluster, index.name, page))
+        rejected = [item for outcome in writer.write(_deletes(pages)) for item in outcome.rejected]
+        cluster.post(f"/{index.name}/_refresh")
+    if rejected:
+        raise BuildError(f"{len(rejected)} documents could not be deleted from {index.name}: {rejected[0].reason}")
+
+
+def _deletes(pages: Iterator[list[str]]) -> Iterator[Operation]:
+    return (Operation("delete", name, _NOWHERE) for page in pages for name in page)
+
+
+@contextmanager
+def _writable(cluster: Cluster, index: OwnIndex) -> Iterator[str]:
+    """Its write alias. A candidate that never went live stays open, as it was."""
+    alias = write_alias(index.name)
+    try:
+        cluster.put(f"/{index.name}/_settings", {"index.blocks.write": None})
+        cluster.post("/_aliases", {"actions": [{"add": {"index": index.name, "alias": alias}}]})
+        yield alias
+    finally:
+        if not index.is_failed_candidate:
+            cluster.put(f"/{index.name}/_settings", {"index.blocks.write": True})
+            cluster.post(
+                "/_aliases", {"actions": [{"remove": {"index": index.name, "alias": alias, "must_exist": False}}]}
+            )
+
+
+def expunge(
+    cluster: Cluster,
+    index: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str | None:
+    """Have Lucene drop what was deleted, in every copy; None when it has, else why not, in words."""
+    deadline = clock() + EXPUNGE_DEADLINE_S
+    try:
+        cluster.put(f"/{index}/_settings", {_EXPUNGE_ALL: 0})
+        while deleted := _deleted(cluster, index):
+            if clock() >= deadline:
+                return f"{index} still holds {deleted} deleted documents in its files: they go with its next merges"
+            _merge(cluster, index)
+            if _deleted(cluster, index):
+                sleep(EXPUNGE_PAUSE_S)
+    except AccessError as error:
+        return f"the files of {index} may hold deleted documents until its next merges: {error.message}"
+    finally:
+        cluster.put(f"/{index}/_settings", {_EXPUNGE_ALL: None})
+    return None
+
+
+def _deleted(cluster: Cluster, index: str) -> int:
+    return int(cluster.get(f"/{index}/_stats/docs")["_all"]["total"]["docs"]["deleted"])
+
+
+def _merge(cluster: Cluster, index: str) -> None:
+    params = {"only_expunge_deletes": "true"}
+    try:
+        cluster.request("POST", f"/{index}/_forcemerge", params=params, retry=False, timeout_s=_MERGE_TIMEOUT_S)
+    except TransientError:
+        return

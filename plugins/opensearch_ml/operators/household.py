@@ -1,0 +1,86 @@
+"""All corpora, their clusters and their stores: for operations that must know everybody who shares a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+from opensearch_ml.corpora import corpora_folder
+from opensearch_ml.dead_runs import AirflowRuns
+from opensearch_ml.factory import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG, dag_id
+from opensearch_ml.failures import retried_only_if_useful
+from sparse_index.errors import SparseIndexError
+
+if TYPE_CHECKING:
+    from sparse_index.cluster import Cluster
+    from sparse_index.config.corpus import CorpusConfig
+    from sparse_index.store import Store
+
+# The DAGs, beside a corpus's own, that change what corpora share or move an alias.
+_BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG)
+
+
+@dataclass(frozen=True)
+class Household:
+    """All corpora whose files can be used, by the store they share; the clusters that could be opened, by connection;
+    `dag_ids`: alias -> daily DAG."""
+
+    stores: dict[str, list[CorpusConfig]]
+    clusters: dict[str, Cluster]
+    dag_ids: dict[str, str]
+
+    def store(self, uri: str) -> Store:
+        """Opened with the secrets that its corpora have for it."""
+        from sparse_index.addresses import with_secret
+        from sparse_index.store import Store
+
+        configs = self.stores.get(uri)
+        return Store(with_secret(uri, configs[0].store) if configs else uri)
+
+    def runs(self, context: Any, store: Store) -> AirflowRuns:
+        own = context["ti"].dag_id
+        return AirflowRuns(context, store, self.dag_ids, beside=tuple(dag for dag in _BESIDE if dag != own))
+
+
+class HouseholdOperator(BaseOperator):
+    """Works on stores, with all corpora that share them."""
+
+    def execute(self, context: Any) -> Any:
+        with retried_only_if_useful(context), self.household() as household:
+            return self.work(household, context)
+
+    def work(self, household: Household, context: Any) -> Any:
+        """Gives small JSON."""
+        raise NotImplementedError
+
+    @contextmanager
+    def household(self) -> Iterator[Household]:
+        from sparse_index.config.load import BrokenCorpus, load_all
+        from sparse_index.operations.janitor import by_store
+
+        found = load_all(corpora_folder())
+        configs = {name: config for name, config in found.items() if not isinstance(config, BrokenCorpus)}
+        for name in sorted(found.keys() - configs.keys()):
+            self.log.warning("The file of corpus '%s' cannot be used (see its DAG): all that is its own stays.", name)
+        with ExitStack() as stack:
+            clusters = {}
+            for conn_id in sorted({config.connection for config in configs.values()}):
+                cluster = self._opened(stack, conn_id)
+                if cluster is not None:
+                    clusters[conn_id] = cluster
+            dag_ids = {config.alias: dag_id(name) for name, config in configs.items()}
+            yield Household(by_store(configs.values()), clusters, dag_ids)
+
+    def _opened(self, stack: ExitStack, conn_id: str) -> Cluster | None:
+        from opensearch_ml.hooks import OpenSearchMLHook
+
+        try:
+            return stack.enter_context(OpenSearchMLHook(conn_id)).cluster
+        except (SparseIndexError, AirflowNotFoundException, AirflowRuntimeError) as error:
+            self.log.warning("Connection '%s' cannot be opened: %s", conn_id, error)
+            return None

@@ -1,0 +1,122 @@
+"""Forgetting is killed before each thing it changes, in turn: run again it ends where it would have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_runs import FakeRuns
+from forgetting import forgotten, holding, now, site
+from real_builds import MakeConfig, built, documents, indexed, planned, rows, text_hash_of, write_corpus
+from sparse_index.cluster import Cluster
+from sparse_index.encode.vectors import SparseVector
+from sparse_index.index.generations import own_indices
+from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
+from sparse_index.plan.model import BuildKind
+from sparse_index.store import Store
+
+pytestmark = [pytest.mark.integration, pytest.mark.chaos]
+COUNT = 80
+_READS = ("_search", "_refresh", "_stats/docs", "_forcemerge")
+
+
+class Killed(BaseException):
+    """Nothing catches it; what a `finally` would still do is not done either."""
+
+
+class Life:
+    """Lets so many changes of cluster and store happen, and none after them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left: float = float("inf")
+        request, writing, delete = Cluster.request, Store.writing, Store.delete
+
+        def requested(cluster: Cluster, method: str, path: str, *more: Any, **options: Any) -> Any:
+            if method != "GET" and not path.endswith(_READS):
+                self.change()
+            return request(cluster, method, path, *more, **options)
+
+        @contextmanager
+        def written(store: Store, path: str) -> Iterator[Path]:
+            with writing(store, path) as local:
+                yield local
+                self.change()
+
+        def deleted(store: Store, path: str) -> None:
+            self.change()
+            delete(store, path)
+
+        changes: dict[tuple[type, str], Callable[..., Any]] = {
+            (Cluster, "request"): requested,
+            (Store, "writing"): written,
+            (Store, "delete"): deleted,
+        }
+        for (owner, name), changed in changes.items():
+            monkeypatch.setattr(owner, name, changed)
+
+    def change(self) -> None:
+        if self.left <= 0:
+            raise Killed
+        self.left -= 1
+
+
+def vector(text_hash: str) -> SparseVector:
+    return SparseVector((f"token-{text_hash}", "other"), (2.0, 1.0))
+
+
+def text_of(document: str) -> str:
+    return f"secret-{document}-"
+
+
+def test_killed_before_any_change_it_is_ended_by_a_repeat(
+    plain_cluster: Cluster, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config("forget", retention={"generations": 3})
+    store = Store(config.store)
+    content = [row | {"body": text_of(row["id"])} for row in rows(COUNT)]
+    plans = []
+    for day in range(3):
+        write_corpus(config, [row | {"stock": day} for row in content])
+        plans.append(planned(plain_cluster, config))
+        if day < 2:
+            built(plain_cluster, config, plans[-1], vector=vector)
+    indexed(plain_cluster, config, plans[-1], vector=vector)
+    hashes = {row["id"]: text_hash_of(store, plans[0], row["id"]) for row in content}
+    runs = FakeRuns({plan.build_id: False for plan in plans})
+    place, life, gone = site(plain_cluster, config, runs), Life(monkeypatch), set()
+
+    for changes in range(COUNT - 10):
+        document = f"d{changes}"
+        life.left, gone = changes, gone | {document}
+        try:
+            forgotten(place, document)
+        except Killed:
+            life.left = float("inf")
+        else:
+            break
+        record = forgotten(place, document)
+        assert record.ended_at is not None
+        assert holding(store, text_of(document)) == holding(store, hashes[document]) == [], changes
+        for index in own_indices(plain_cluster, config.alias):
+            held = documents(plain_cluster, index.name)
+            assert held.keys() == {row["id"] for row in content} - gone, (changes, index.name)
+            assert index.meta.documents in (None, len(held)), (changes, index.name)
+            is_open = "index.blocks.write" not in index.attached.settings
+            assert is_open == index.is_failed_candidate, (changes, index.name)
+            assert "index.merge.policy.expunge_deletes_allowed" not in index.attached.settings
+    assert changes > 20, "it changes more than that"
+    life.left = float("inf")
+
+    target = choose_target(plain_cluster, config, PREVIOUS, now=now(), run_id="back")
+    assert roll_back(plain_cluster, store, config, target, now=now()).documents == COUNT - len(gone)
+    first_day = [row | {"stock": 0} for row in content]
+    write_corpus(config, [row for row in first_day if row["id"] not in gone])
+    assert planned(plain_cluster, config).kind is BuildKind.NOTHING
+    write_corpus(config, first_day)
+    following = planned(plain_cluster, config)
+    assert (following.kind, following.counts.new) == (BuildKind.DELTA, len(gone))
+    assert built(plain_cluster, config, following, vector=vector).documents == COUNT
