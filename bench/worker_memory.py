@@ -20,6 +20,8 @@ from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
+from urllib.parse import unquote
 
 import duckdb
 import orjson
@@ -40,6 +42,8 @@ TOKENS = 100
 VOCABULARY = 30_000
 DIFFERENT_VECTORS = 500
 ROW_GROUP_ROWS = 200_000
+RESULTS = {"index": {"status": 201, "result": "created"}, "delete": {"status": 404, "result": "not_found"}}
+HEALTH = {"number_of_data_nodes": 3, "active_shards": 5, "initializing_shards": 0, "unassigned_shards": 0}
 _ROWS = """
     SELECT 'doc-' || i AS id, 'title ' || md5('t' || i) AS title,
         list_reduce([md5(i || '-' || n) FOR n IN range(28)], lambda a, b: a || ' ' || b) AS body, i AS stock
@@ -67,20 +71,36 @@ def made_up_vectors() -> list[bytes]:
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """Knows no alias and every model; encodes anything and indexes anything."""
+    """Knows no alias and every model; makes the index that is asked for, encodes anything and indexes anything."""
 
     protocol_version = "HTTP/1.1"
     vectors = made_up_vectors()
+    known: ClassVar[dict[str, bytes]] = {"/_cluster/health/*": orjson.dumps(HEALTH)}
 
     def do_GET(self) -> None:
         status = 404 if self.path.endswith("/_alias") else 200
-        self._answer(
-            b'{"error":{"type":"alias_missing","reason":"none"},"status":404}' if status == 404 else b"{}", status
-        )
+        missing = b'{"error":{"type":"alias_missing","reason":"none"},"status":404}'
+        there = self.known.get(unquote(self.path.partition("?")[0]), b"{}")
+        self._answer(missing if status == 404 else there, status)
+
+    def do_PUT(self) -> None:
+        path = unquote(self.path.partition("?")[0])
+        self.known[path] = b'{"%b":%b}' % (path[1:].encode(), self._body())
+        self._answer(b"{}")
+
+    def do_DELETE(self) -> None:
+        self.known.pop(unquote(self.path.partition("?")[0]), None)
+        self._answer(b"{}")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(self._bulk(body) if "/_bulk" in self.path else self._predict(body))
+        body = self._body()
+        if "/_simulate_index/" in self.path:
+            self._answer(b'{"template":{}}')
+        else:
+            self._answer(self._bulk(body) if "/_bulk" in self.path else self._predict(body))
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def _predict(self, body: bytes) -> bytes:
         texts = orjson.loads(body)["text_docs"]
@@ -89,7 +109,12 @@ class StandIn(BaseHTTPRequestHandler):
         return b'{"inference_results":[%b]}' % results
 
     def _bulk(self, body: bytes) -> bytes:
-        items = b",".join([b'{"index":{"status":201}}'] * (body.count(b"\n") // 2))
+        heads = (orjson.loads(line) for line in body.split(b"\n") if line.startswith((b'{"index":', b'{"delete":')))
+        items = b",".join(
+            orjson.dumps({action: {"_id": named["_id"]} | RESULTS[action]})
+            for head in heads
+            for action, named in head.items()
+        )
         return b'{"errors":false,"items":[%b]}' % items
 
     def _answer(self, body: bytes, status: int = 200) -> None:

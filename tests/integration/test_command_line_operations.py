@@ -50,7 +50,7 @@ def call(plain_server: LocalCluster, config: CorpusConfig, tmp_path: Path, capsy
     return run
 
 
-def test_a_day_without_airflow(plain_cluster: Cluster, config: CorpusConfig, call: Call) -> None:
+def test_a_day_without_airflow(plain_cluster: Cluster, config: CorpusConfig, call: Call, tmp_path: Path) -> None:
     store = Store(config.store)
     write_corpus(config, rows(12))
     first = planned(plain_cluster, config)
@@ -79,13 +79,16 @@ def test_a_day_without_airflow(plain_cluster: Cluster, config: CorpusConfig, cal
     assert (code, first.candidate in said) == (1, True)
     code, said = call("rollback")
     assert (code, observe_alias(plain_cluster, config.alias).index) == (0, first.candidate), said
+    assert said.startswith(f"'{config.alias}' goes back from {second} to {first.candidate}.\n")
     assert store.exists(said.partition("Recorded in ")[2].split()[0].removesuffix("."))
     assert call("rollback", "--to", second)[0] == 0
 
+    (tmp_path / "corpora" / "torn.yaml").write_text("alias: [")
     group = group_name(config.alias, at_work)
     create_group(plain_cluster, group, "what a killed run left")
     code, said = call("janitor")
     assert (code, f"models: {group}" in said, "A dry run" in said) == (0, True, True)
+    assert said.startswith("The file of corpus 'torn' cannot be used: all that is its own stays.\n")
     assert marked_groups(plain_cluster, config.alias) == [group]
     code, said = call("janitor", "--clean")
     assert (code, "1 of 1 thing(s) done." in said) == (0, True), said

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from opensearchpy import OpenSearch
 
 from build_plans import NOW, complete_candidate, corpus_config, make_plan, ready_plan, remove_indices
 from fake_runs import FakeRuns
@@ -14,13 +16,16 @@ from sparse_index.cluster import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.index.alias import observe_alias
+from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.generations import own_indices, retire
+from sparse_index.index.mapping import vector_property
 from sparse_index.index.promote import promote
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.janitor import clean, look
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.report import Findings
+from sparse_index.preflight.trial import try_unread
 from sparse_index.store import Store
 
 pytestmark = pytest.mark.integration
@@ -91,6 +96,7 @@ def test_what_a_person_protects_or_uses_stays_and_is_named(
 ) -> None:
     first, second, kept, live = generations
     plain_cluster.post("/_aliases", {"actions": [{"add": {"index": first, "alias": f"{config.alias}-audit"}}]})
+    plain_cluster.put(f"/{kept}/_settings", {"index.number_of_replicas": 1})
     for index in (second, kept):
         blocked(plain_cluster, index)
     in_words = [
@@ -106,8 +112,13 @@ def test_what_a_person_protects_or_uses_stays_and_is_named(
     with pytest.raises(BuildError, match=rf"{kept} is read-only \(index.blocks.read_only\), so its aliases cannot"):
         roll_back(plain_cluster, Store(config.store), config, target, now=NOW)
     assert observe_alias(plain_cluster, config.alias).members == (live,)
-    blocked(plain_cluster, second, None)
-    assert retire(plain_cluster, config).removed == [second]
+    for index in (second, kept):
+        blocked(plain_cluster, index, None)
+    tidied = retire(plain_cluster, config)
+    assert (tidied.removed, tidied.left) == ([second], in_words[1:])
+    # It has no replicas now, and nothing stands in anybody's way.
+    blocked(plain_cluster, kept)
+    assert retire(plain_cluster, config).left == in_words[1:]
 
 
 @pytest.fixture
@@ -149,3 +160,38 @@ def test_what_a_snapshot_copies_is_left_to_the_next_time(
     assert retire(hasty, config).removed == [second, first]
     hasty.close()
     assert names(plain_cluster, config) == sorted([kept, live, older, failed])
+
+
+class Hourly(Cluster):
+    """A snapshot begins just before this one deletes something for the first time."""
+
+    def __init__(self, settings: ConnectionSettings, snapshot: str, indices: str) -> None:
+        super().__init__(OpenSearch(**settings.client_arguments()), attempts=1)
+        self._begin: tuple[str, ...] = (snapshot, indices)
+
+    def delete(self, path: str, **params: Any) -> Any:
+        if self._begin:
+            (snapshot, indices), self._begin = self._begin, ()
+            self.put(snapshot, {"indices": indices}, wait_for_completion="false")
+        return super().delete(path, **params)
+
+
+def test_a_trial_that_a_snapshot_copies_is_left_to_the_next_build(
+    plain_cluster: Cluster,
+    plain_settings: ConnectionSettings,
+    config: CorpusConfig,
+    generations: list[str],
+    snapshot: str,
+) -> None:
+    hourly = Hourly(plain_settings, snapshot, f"{config.alias}*")
+    try:
+        (note,) = try_unread(hourly, config)
+    finally:
+        plain_cluster.delete(snapshot)
+        hourly.close()
+    (trial,) = set(names(plain_cluster, config)) - set(generations)
+    assert note == f"{trial}, which is empty, stays for now: a snapshot copies it. The next build removes it"
+    mapping = {"dynamic": "strict", "properties": vector_property(config)}
+    plan = make_plan(config, live_index=generations[-1], build_id="20990101T000000-abcdef", mapping=mapping)
+    assert prepare_candidate(plain_cluster, Store(config.store), plan) == plan.candidate
+    assert trial not in names(plain_cluster, config)

@@ -25,7 +25,7 @@ from sparse_index.operations.cleanup import Cleanup, Kind
 from sparse_index.operations.janitor import by_store, clean, load_cleanup, look, save_cleanup
 from sparse_index.operations.views import Clusters
 from sparse_index.plan.model import BuildKind, Mode, Plan, load_plan, plan_path
-from sparse_index.store import Store
+from sparse_index.store import Store, schemas_folder
 
 pytestmark = pytest.mark.integration
 
@@ -91,6 +91,8 @@ def test_leftovers_go_night_by_night_and_all_that_is_kept_still_works(
     indexed(plain_cluster, config, failed)
     registered(plain_cluster, file_encoder(MODEL_ZIP), failed.group)
     store.write_bytes(OTHER_ENCODER, b"")
+    former_schema = f"{schemas_folder(config.alias)}/of-columns-that-nobody-has.json"
+    store.write_bytes(former_schema, b"{}")
     runs = ended(oldest, former, live, failed)
     before = {plan.candidate: documents(plain_cluster, plan.candidate) for plan in (former, live)}
 
@@ -108,6 +110,7 @@ def test_leftovers_go_night_by_night_and_all_that_is_kept_still_works(
     builds = {path.split("/")[2] for path in store.files(f"{config.alias}/builds")}
     assert builds == {former.build_id, live.build_id}
     assert not store.exists(OTHER_ENCODER)
+    assert not store.exists(former_schema)
 
     assert {name: documents(plain_cluster, name) for name in before} == before
     following = planned(plain_cluster, config)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -294,7 +295,14 @@ def test_policies_that_would_take_hold_of_a_candidate(config: CorpusConfig) -> N
         "by hand": None,
     }
     policies = [{"_id": name, "policy": {"policy_id": name, "ism_template": one}} for name, one in templates.items()]
-    (warning,) = policy_warnings(fake_cluster(lambda *_: {"policies": policies}), config.alias)
+    unasked = [{"_id": f"logs-{number}", "policy": {"ism_template": []}} for number in range(20)]
+
+    def answer(_: str, path: str, *__: object) -> Any:
+        """As many as were asked for, 20 of them when nothing was said."""
+        (size,) = parse_qs(urlsplit(path).query).get("size", ["20"])
+        return {"policies": [*unasked, *policies][: int(size)]}
+
+    (warning,) = policy_warnings(fake_cluster(answer), config.alias)
     assert "the policy 'theirs' of Index State Management takes hold of every new index" in warning
 
     def forbidden(*_: object) -> None:

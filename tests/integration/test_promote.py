@@ -156,6 +156,7 @@ class RolledBackMeanwhile(Cluster):
 
 def test_a_generation_that_a_rollback_makes_live_is_not_retired(plain_cluster: Cluster, alias: str) -> None:
     oldest, surplus, kept, live = (plan.candidate for plan in builds(plain_cluster, alias, 4))
+    plain_cluster.put(f"/{kept}/_settings", {"index.number_of_replicas": 1})
     meanwhile = RolledBackMeanwhile(plain_cluster, alias, former=live, to=oldest)
     assert retire(meanwhile, corpus_config(alias, retention={"generations": 1})).removed == [surplus]
     assert observe_alias(plain_cluster, alias).index == oldest

@@ -148,6 +148,15 @@ def test_bulk_answers_200_and_refuses_every_document(admin: Cluster, users: dict
         admin.delete(f"/{index}")
 
 
+def test_the_trial_of_a_candidate_finds_what_only_shards_ask_for(
+    users: dict[str, Cluster], config: CorpusConfig
+) -> None:
+    report = examine(users["hindered"], config, Store(config.store))
+    assert [problem.error for problem in report.problems] == [AccessError]
+    assert "indices:data/write/bulk" in report.problems[0].message
+    assert "docs/security.md" in report.problems[0].message
+
+
 def test_deploy_answers_200_and_its_task_fails(admin: Cluster, users: dict[str, Cluster], demo_models: Path) -> None:
     group = group_name(ALIAS, f"20260101T000000-{uuid4().hex[:6]}")
     builder = users["hindered"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -165,6 +166,28 @@ def test_what_a_template_brings_does_not_reach_the_documents(
         built(plain_cluster, config, second)
         require_content(plain_cluster, config, second, 7)
         assert set(plain_cluster.get(f"/{second.candidate}/_alias")[second.candidate]["aliases"]) == {config.alias}
+
+
+def test_nodes_that_the_live_index_asks_for_and_that_are_gone(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    """A clone has the rules of its source, which itself stays where it is."""
+    first = planned(plain_cluster, config)
+    built(plain_cluster, config, first)
+    write_corpus(config, rows(7))
+    rule = {"index.routing.allocation.require.box": "gone"}
+    plain_cluster.put(f"/{first.candidate}/_settings", rule)
+    words = r"found no node within 10 s.*box:\\?\"gone.*or the live index"
+    with pytest.raises(BuildError, match=words):
+        planned(plain_cluster, config)
+    (problem,) = examine(plain_cluster, config, Store(config.store)).problems
+    assert re.search(words, problem.message)
+    assert set(plain_cluster.get(f"/{config.alias}-*/_alias", expand_wildcards="all")) == {first.candidate}
+    there = {"index.routing.allocation.include._name": "*"}
+    plain_cluster.put(f"/{first.candidate}/_settings", dict.fromkeys(rule) | there)
+    assert examine(plain_cluster, config, Store(config.store)).ready
+    second = planned(plain_cluster, config)
+    assert second.kind is BuildKind.DELTA
+    built(plain_cluster, config, second)
+    require_content(plain_cluster, config, second, 7)
 
 
 REFUSED = {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from plan_help import config_at
 from sparse_index.addresses import hide_secrets, public_address, with_secret
+from sparse_index.errors import UnavailableError
+from sparse_index.store import filesystem_at
 
 
 @pytest.mark.parametrize(
@@ -36,9 +40,24 @@ def test_secrets_are_for_all_addresses_of_their_host() -> None:
     assert with_secret("/a/b.parquet", "/a") == "/a/b.parquet"
 
 
+def test_the_query_that_a_former_version_stored_gives_way_to_the_one_of_today() -> None:
+    stored, source = "https://host/day=1/b.parquet?sig=expired", "https://host/day={data_date}?sig=abc"
+    assert with_secret(stored, source) == "https://host/day=1/b.parquet?sig=abc"
+
+
 def test_what_a_library_says_is_made_public() -> None:
     said = "ClientResponseError: 403, url='https://me:pw@host/a.parquet?sig=abc' (and sftp://you:pw@host/x)"
     assert hide_secrets(said) == "ClientResponseError: 403, url='https://host/a.parquet' (and sftp://you@host/x)"
+    assert hide_secrets("no route to ftp://me:p'w)d@host/x (ftp://host)") == "no route to ftp://me@host/x (ftp://host)"
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://me:hush@127.0.0.1:1/a", "zip://a.parquet::http://127.0.0.1:1/a.zip?sig=hush"]
+)
+def test_a_file_system_that_connects_at_once_and_cannot_is_told_without_secrets(address: str) -> None:
+    with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1.* cannot be reached") as told:
+        filesystem_at(address)
+    assert "hush" not in "".join(traceback.format_exception(told.value)).replace(address, "")
 
 
 def test_a_configuration_is_dumped_and_shown_without_its_secrets(tmp_path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +36,7 @@ from sparse_index.store import Store
 FIRST = date(2026, 1, 1)
 GENEROUS = {"max_changed_share": 1.0, "max_deleted_share": 1.0, "min_documents": 0}
 TOKENS = (f"{number:03d}" for number in itertools.count())
+OBJECT = pa.struct([("x", pa.int64())])
 S, NS, US = (pa.timestamp(unit) for unit in ("s", "ns", "us"))
 WIDENED = [
     (pa.int8(), pa.int64(), pa.int64()),
@@ -285,6 +287,62 @@ def test_a_scaling_factor_is_part_of_a_field(config: CorpusConfig, corpus: Path)
     ]
 
 
+def test_fields_of_a_struct_may_come_in_any_order_be_missing_or_wider(tmp_path: Path) -> None:
+    config = config_at(
+        tmp_path,
+        limits=GENEROUS,
+        index={"fields": {"o": {"type": "object"}, "n": {"type": "nested"}, "m": {"type": "object"}}},
+    )
+    corpus, text, whole, real = tmp_path / "corpus", pa.string(), pa.int64(), pa.float64()
+
+    def day(o: list[tuple[str, pa.DataType]], n: list[tuple[str, pa.DataType]], item: pa.DataType) -> Plan:
+        values = {text: "x", whole: 1, real: 2.5}
+        one, many = ({name: values[kind] for name, kind in struct} for struct in (o, n))
+        nested = pa.array([[many, None]], pa.list_(pa.struct(n)))
+        file(
+            corpus,
+            "a",
+            o=pa.array([one], pa.struct(o)),
+            n=nested,
+            m=pa.array([[("k", values[item])]], pa.map_(text, item)),
+        )
+        return planned(config, live=live, token=next(TOKENS))
+
+    live = None
+    live = day([("a", text), ("b", whole)], [("c", whole)], whole)
+    reordered = day([("b", whole), ("a", text)], [("d", text), ("c", whole)], whole)
+    assert reordered.reasons == ["the live index has no such field: n.d"]
+    assert read(config, reordered)["a0"] == {
+        "id": "a0", "title": "t", "body": "b", "o": {"a": "x", "b": 1}, "n": [{"c": 1, "d": "x"}, None], "m": {"k": 1}
+    }  # fmt: skip
+    wider = day([("b", real)], [("c", whole)], real)
+    assert {name: read(config, wider)["a0"][name] for name in "onm"} == {
+        "o": {"a": None, "b": 2.5}, "n": [{"c": 1}, None], "m": {"k": 2.5}
+    }  # fmt: skip
+
+
+def test_objects_without_any_value_take_the_types_that_come_later(tmp_path: Path) -> None:
+    """Nobody would be bound by these types, yet the mapping knows them."""
+    fields = {"o": {"type": "object"}, "m": {"type": "object"}, "n": {"type": "nested"}}
+    source = {"columns": ["id", "o", "m", "n"]}
+    config = config_at(tmp_path, limits=GENEROUS, index={"fields": fields}, source=source)
+
+    def day(live: Plan | None, **columns: pa.Array) -> Plan:
+        file(tmp_path / "corpus", "a", **columns)
+        return planned(config, live=live, token=next(TOKENS))
+
+    empty = pa.map_(pa.string(), pa.int64())
+    first = day(None, o=pa.array([None], pa.struct([("a", pa.string())])), m=pa.array([None], empty), n=pa.nulls(1))
+    add_vectors(config, first)
+    kinds = {"o": pa.struct([("b", pa.int64())]), "m": pa.map_(pa.string(), pa.float64()), "n": pa.list_(OBJECT)}
+    values = {"o": [{"b": 1}], "m": [[("k", 1.5)]], "n": [[{"x": 1}]]}
+    second = day(first, **{name: pa.array(values[name], kind) for name, kind in kinds.items()})
+    assert second.reasons == [
+        "the live index has no such field: n.x, o.b",
+        "the live index has a field otherwise: the keys of 'm'",
+    ]
+
+
 # --- the days of a feed --------------------------------------------------------------------------------------------
 
 
@@ -411,6 +469,23 @@ def test_texts_of_earlier_days_do_not_change_under_a_feed(tmp_path: Path) -> Non
     feed.run("a", score=[1])
     with pytest.raises(BuildError, match=r"'score' is int64 .* it stands in the text template"):
         feed.plan("b", score=[0.5])
+
+
+def test_fields_of_a_feed_may_be_declared_where_its_texts_stay(tmp_path: Path) -> None:
+    feed = Feed(tmp_path, text_template="{title} {score}")
+    feed.run("a", score=[1.0])
+    file(feed.folder / f"day={feed.day}", "b", score=[2.0], note=["n"])
+    for fields, words in (
+        ({"title": {"type": "text", "analyzer": "english"}, "note": {"type": "keyword"}}, None),
+        ({"score": {"type": "double", "index": False}}, None),
+        ({"score": {"type": "long"}}, "makes documents in another way .* the type of id or text in index.fields"),
+    ):
+        index = feed.config.index.model_copy(update={"fields": fields})
+        feed.config, before = feed.config.model_copy(update={"index": index}), feed.config
+        with pytest.raises(BuildError, match=words) if words else nullcontext():
+            plan = planned(feed.config, cluster=live_cluster(before, feed.live), data_date=feed.day)
+            assert (plan.kind, plan.counts.texts_to_encode) == (BuildKind.FULL, 1)
+        feed.config = before
 
 
 def test_a_run_that_began_before_another_was_promoted_stops(feed: Feed) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -11,11 +12,11 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from plan_help import config_at, plan_shards, row, write
+from plan_help import config_at, plan_shards, planned, row, write
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import corpus_files
 from sparse_index.corpus.listing import list_parquet
-from sparse_index.errors import CorpusError
+from sparse_index.errors import CorpusError, UnavailableError
 
 # (pattern or folder, files that are there, those that are data, those that are named as left out)
 LISTINGS = {
@@ -90,9 +91,29 @@ def test_other_files_are_named_not_read(tmp_path: Path) -> None:
     assert listing.left_out == [f"{tmp_path}/{name}" for name in ("link", "orders.csv", "readme")]
     (note,) = listing.notes(str(tmp_path))
     assert note.endswith(f"were not read: {tmp_path}/link, {tmp_path}/orders.csv, {tmp_path}/readme")
+    assert note in planned(config_at(tmp_path, source={"uri": str(tmp_path)}, store=f"{tmp_path}-store")).notes
     (tmp_path / "a.parquet").unlink()
     with pytest.raises(CorpusError, match=r"No Parquet file at .* \(there are .*orders\.csv"):
         list_parquet(str(tmp_path))
+
+
+def test_empty_objects_of_an_object_store_are_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A range of an object of 0 bytes is an error there; one whose name ends in a slash stands for a folder."""
+    write(tmp_path, [row(1)])
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{tmp_path}/", f"{tmp_path}/", recursive=True)
+    memory.touch(f"{tmp_path}/DONE")
+    whole, find = memory.cat_file, memory.find
+
+    def cat_file(self: object, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        if start is not None and memory.size(path) == 0:
+            raise OSError(22, "InvalidRange: The requested range is not satisfiable")
+        return bytes(whole(path, start, end))
+
+    monkeypatch.setattr(type(memory), "cat_file", cat_file)
+    monkeypatch.setattr(type(memory), "find", lambda _, path: [f"{path}/", *find(path)])
+    listing = list_parquet(f"memory://{tmp_path}")
+    assert [Path(name).name for name in (*listing.files, *listing.left_out)] == ["a.parquet", "DONE"]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +133,41 @@ def test_a_table_s_files_are_refused_wherever_the_address_points(
     (tmp_path / "t" / mark).write_text("{}")
     with pytest.raises(CorpusError, match=f"{tmp_path}/t belongs to a table of {words}"):
         list_parquet(str(tmp_path / uri) if uri != "." else str(tmp_path))
+
+
+@pytest.mark.parametrize("uri", ["t", "t/a.parquet", "t/*.parquet", "t/[ab].par*"])
+def test_a_role_for_the_corpus_own_prefix_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    """As object stores do: what is no object, or is elsewhere, is forbidden, whether it is there or not."""
+    write(tmp_path / "t", [row(1)])
+    local = fsspec.filesystem("file")
+    ls = local.ls
+    error: OSError = PermissionError("Forbidden")
+
+    def exists(_: object, path: str) -> bool:
+        if path.endswith("a.parquet"):
+            return True
+        raise error
+
+    def listed(_: object, path: str, **options: Any) -> Any:
+        if not path.startswith(f"{tmp_path}/t"):
+            raise error
+        return ls(path, **options)
+
+    monkeypatch.setattr(type(local), "exists", exists)
+    monkeypatch.setattr(type(local), "ls", listed)
+    assert list_parquet(f"{tmp_path}/{uri}").files == [f"{tmp_path}/t/a.parquet"]
+    error = ConnectionResetError("reset")
+    with pytest.raises(UnavailableError, match="cannot be reached for now"):
+        list_parquet(f"{tmp_path}/{uri}")
+
+
+def test_what_a_stream_of_spark_wrote_is_read_with_a_note(tmp_path: Path) -> None:
+    write(tmp_path, [row(1)])
+    (tmp_path / "_spark_metadata").mkdir()
+    (tmp_path / "_spark_metadata/0").write_text("v1")
+    (note,) = list_parquet(str(tmp_path)).notes(str(tmp_path))
+    assert "was written by a stream of Spark" in note
+    assert "what a batch that failed left there is read" in note
 
 
 def test_a_folder_of_the_name_metadata_makes_no_table(tmp_path: Path) -> None:

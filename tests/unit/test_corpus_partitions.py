@@ -11,11 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from plan_help import config_at, corpus_documents, plan_shards, planned, row, write
+from plan_help import SCHEMA, config_at, corpus_documents, part_rows, plan_shards, planned, row, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.partitions import folder_values, inferred_types
+from sparse_index.corpus.rows import Location, documents_at
+from sparse_index.corpus.schema import load_schema
 from sparse_index.dead_letters import read_letters
 from sparse_index.errors import ConfigError, CorpusError
+from sparse_index.plan.model import BuildKind, Plan, save_plan
 from sparse_index.store import Store
 
 DAY = date(2026, 1, 2)
@@ -47,11 +50,17 @@ def test_what_folders_say() -> None:
         (["1", "x"], pa.string()),
         (["nan"], pa.string()),
         (["true"], pa.string()),
-        ([None], pa.string()),
+        ([None], pa.null()),
     ],
 )
-def test_types_are_those_of_spark_over_all_values(texts: list[str | None], kind: pa.DataType) -> None:
+def test_types_are_those_of_spark_over_all_values_if_there_are_any(texts: list[str | None], kind: pa.DataType) -> None:
     assert inferred_types([{"k": text} for text in texts]) == {"k": kind}
+
+
+def test_two_values_of_one_key_in_one_path_are_refused() -> None:
+    assert folder_values("day=1/x/day=1/a.parquet") == {"day": "1"}
+    with pytest.raises(CorpusError, match=r"day=1/x/day=2/a\.parquet: its folders say of 'day' both 1 and 2"):
+        folder_values("day=1/x/day=2/a.parquet")
 
 
 def test_partitions_are_columns_like_any_other(tmp_path: Path) -> None:
@@ -129,6 +138,83 @@ def test_a_feed_s_day_is_a_column_when_it_is_listed(tmp_path: Path) -> None:
     config = config_at(tmp_path, kind="feed", source=source)
     write(tmp_path / "day=2026-01-31/part=7", [row(1)])
     assert values_of(config, "day", "part", day=date(2026, 1, 31)) == [("2026-01-31", 7)]
+
+
+def test_a_column_of_text_stays_one_on_a_day_whose_values_look_like_numbers(tmp_path: Path) -> None:
+    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "region", "level", "none"]}
+    config = config_at(tmp_path, kind="feed", source=source, limits={"max_changed_share": 1.0})
+
+    def of_day(day: int, number: int, path: str, live: Plan | None) -> Plan:
+        write(tmp_path / f"day=2026-01-0{day}" / path, [row(number)])
+        return planned(config, live, token=f"abcdef0{day}", data_date=date(2026, 1, day))
+
+    def types(plan: Plan) -> list[str]:
+        properties = (plan.mapping or {})["properties"]
+        return [properties[name]["type"] for name in ("region", "level")]
+
+    with pytest.raises(ConfigError, match=r"'none'.*no value in any file"):
+        of_day(1, 1, f"region=2A/level=1/none={NULL}", None)
+    (tmp_path / "day=2026-01-01").rename(tmp_path / "elsewhere")
+    live = of_day(1, 1, "region=2A/level=1/none=x", None)
+    assert types(live) == ["text", "long"]
+    next_day = of_day(2, 2, f"region=012/level=2/none={NULL}", live)
+    assert (next_day.kind, types(next_day)) == ("delta", ["text", "long"])
+    schema = load_schema(Store(config.store), next_day.schema_path).schema
+    (found,) = (item for item in part_rows(config, next_day) if item["op"] != "delete")
+    at = Location(found["file"], found["file_version"], found["row_group"], found["row"])
+    (document,) = documents_at(config, schema, [at])
+    assert [document.fields[name] for name in ("region", "level", "none")] == ["012", 2, None]
+    with pytest.raises(CorpusError, match=r"column 'level' is int64 in the live index .* and string in .*level=high"):
+        of_day(3, 3, "region=1/level=high/none=x", next_day)
+
+
+def test_a_field_that_the_owner_declares_as_text_keeps_the_folder_s_words(tmp_path: Path) -> None:
+    write(tmp_path / "corpus/zip=01234/size=01", [row(1)])
+    config = config_at(tmp_path, index={"fields": {"zip": {"type": "keyword"}, "size": {"type": "short"}}})
+    assert values_of(config, "zip", "size") == [("01234", 1)]
+
+
+def test_a_day_without_any_value_of_a_partition_keeps_its_type(tmp_path: Path) -> None:
+    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "part"]}
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=7", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    write(tmp_path / f"day=2026-01-03/part={NULL}", [row(2)])
+    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
+    assert (following.kind, following.mapping) == (BuildKind.DELTA, live.mapping)
+    write(tmp_path / "day=2026-01-04/part=x", [row(3)])
+    with pytest.raises(CorpusError, match=r"(?s)'part' is int64 in the live .* string in .*`source\.partition_types`"):
+        planned(config, live, data_date=date(2026, 1, 4), token="abcdef02")
+
+
+def test_a_day_of_a_feed_may_have_no_folder_of_a_typed_partition(tmp_path: Path) -> None:
+    """A day without data is a file without rows, wherever it lies."""
+    source = {
+        "uri": f"{tmp_path}/day={{data_date}}",
+        "columns": ["title", "part"],
+        "partition_types": {"part": "string"},
+    }
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=07", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    write(tmp_path / "day=2026-01-03", [], schema=SCHEMA)
+    following = planned(config, live, data_date=date(2026, 1, 3), token="abcdef01")
+    assert following.kind is BuildKind.NOTHING
+    assert "`source.partition_types` names part, but no folder" in following.notes[0]
+
+
+def test_a_feed_cannot_ignore_the_folders_of_a_column_that_it_lists(tmp_path: Path) -> None:
+    """A full build would read the documents of all days without it."""
+    source = {"uri": f"{tmp_path}/day={{data_date}}", "columns": ["title", "part"]}
+    config = config_at(tmp_path, kind="feed", source=source)
+    write(tmp_path / "day=2026-01-02/part=7", [row(1)])
+    live = planned(config)
+    save_plan(Store(config.store), live)
+    ignoring = config_at(tmp_path, kind="feed", source={**source, "partitions": "ignore"})
+    with pytest.raises(ConfigError, match=r"part=7/a\.parquet has no column part: only its folders say it"):
+        planned(ignoring, live, mode="full", token="abcdef01")
 
 
 def test_a_dead_letter_shows_the_partition(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pydantic import ValidationError
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import DataScan
 from pyiceberg.transforms import IdentityTransform
@@ -127,6 +129,46 @@ def test_a_column_that_was_added_later_is_null_in_older_files(tmp_path: Path, de
     assert found == {"d1": None, "d5": 7}
 
 
+def test_a_checkpoint_stands_for_the_log_before_it(tmp_path: Path, delta: str) -> None:
+    write_deltalake(delta, rows(7, title="later"), mode="append")
+    DeltaTable(delta).create_checkpoint()
+    write_deltalake(delta, rows(8, title="last"), mode="append")
+    for version in range(3):
+        Path(delta, "_delta_log", f"{version:020}.json").unlink()
+    found = content(table_config(tmp_path, delta, "delta"))
+    assert {number: title for number, (title, _) in found.items()} == {"d1": "new", "d7": "later", "d8": "last"}
+
+
+ODD = {
+    "city": pa.array(["New York", "a/b", "100%20", None]),
+    "at": pa.array([datetime(2026, 1, 1, 10, 0, 0, 5, tzinfo=UTC)] * 4, pa.timestamp("us", "UTC")),
+    "open": pa.array([True, False, None, True]),
+    "level": pa.array([1, 2, 3, -4]),
+    "cost": pa.array([Decimal("1.50"), Decimal("0.25"), None, Decimal("12345678.90")], pa.decimal128(10, 2)),
+}
+
+
+def odd_rows() -> pa.Table:
+    return pa.table({"id": list("1234"), "title": ["t"] * 4, "body": ["b"] * 4} | ODD)
+
+
+def assert_odd(config: CorpusConfig) -> None:
+    found = {each.id: [each.fields[name] for name in ODD] for each in corpus_documents(config, TODAY)}
+    at = "2026-01-01T10:00:00.000005Z"
+    assert found == {
+        "1": ["New York", at, True, 1, "1.50"],
+        "2": ["a/b", at, False, 2, "0.25"],
+        "3": ["100%20", at, None, 3, None],
+        "4": [None, at, True, -4, "12345678.90"],
+    }
+
+
+def test_partitions_of_any_type_and_name_at_an_odd_place(tmp_path: Path) -> None:
+    write_deltalake(str(tmp_path / "plain"), odd_rows(), partition_by=list(ODD))
+    uri = (tmp_path / "plain").rename(tmp_path / "sp ace [ü] 100%")
+    assert_odd(table_config(tmp_path, str(uri), "delta"))
+
+
 def add_commit(uri: str, version: int, *lines: dict[str, Any]) -> None:
     Path(uri, "_delta_log", f"{version:020}.json").write_text("\n".join(map(json.dumps, lines)))
 
@@ -187,8 +229,18 @@ def test_a_library_that_is_not_there_is_named(
 def test_no_table_is_said(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="cannot be read as a Delta table"):
         plan_shards(table_config(tmp_path, str(tmp_path / "corpus"), "delta"))
-    with pytest.raises(CorpusError, match=r"cannot be read as an Iceberg table.*iceberg://<catalog>.*version-hint"):
-        plan_shards(table_config(tmp_path, str(tmp_path / "corpus"), "iceberg"))
+    (tmp_path / "x.metadata.json").write_text("{}")
+    for name in ("corpus", "x.metadata.json", "x.metadata.json/x"):
+        with pytest.raises(
+            CorpusError, match=r"(?s)cannot be read as an Iceberg table.*iceberg://<catalog>.*version-hint"
+        ):
+            plan_shards(table_config(tmp_path, str(tmp_path / name), "iceberg"))
+
+
+@pytest.mark.parametrize("version", [-1, 2**63, True, "7", "yesterday"])
+def test_what_is_no_version_is_refused_by_the_configuration(tmp_path: Path, version: Any) -> None:
+    with pytest.raises(ValidationError, match="version"):
+        table_config(tmp_path, "t", "delta", version=version)
 
 
 @pytest.fixture
@@ -218,6 +270,27 @@ def test_an_iceberg_table_is_read_by_catalog_metadata_file_or_hint(tmp_path: Pat
         assert content(table_config(tmp_path, uri, "iceberg")) == {"d2": ("new", None)}
     with pytest.raises(CorpusError, match=r"table of Iceberg.*source\.format: iceberg"):
         plan_shards(config_at(tmp_path, source={"uri": str(folder)}))
+
+
+def test_a_folder_alone_does_not_say_which_of_iceberg_s_metadata_is_current(
+    tmp_path: Path, catalog: SqlCatalog
+) -> None:
+    current = Path(catalog.load_table("db.t").metadata_location.removeprefix("file://"))
+    config = table_config(tmp_path, str(current.parent.parent), "iceberg")
+    with pytest.raises(CorpusError, match=r"cannot be read as an Iceberg table.*iceberg://<catalog>.*version-hint"):
+        plan_shards(config)
+    current.with_name("v1.metadata.json").write_bytes(current.read_bytes())
+    current.with_name("version-hint.text").write_text("1")
+    assert content(config) == {"d2": ("new", None)}
+
+
+def test_partitions_of_iceberg_are_of_any_type_and_name(tmp_path: Path, catalog: SqlCatalog) -> None:
+    table = catalog.create_table("db.odd", schema=odd_rows().schema)
+    with table.update_spec() as spec:
+        for name in ODD:
+            spec.add_field(name, IdentityTransform(), name)
+    table.append(odd_rows())
+    assert_odd(table_config(tmp_path, "iceberg://prod/db.odd", "iceberg"))
 
 
 def test_a_snapshot_may_be_named_or_that_of_the_data_date(tmp_path: Path, catalog: SqlCatalog) -> None:

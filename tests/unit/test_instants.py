@@ -151,6 +151,14 @@ def test_every_day_of_the_old_calendar_has_its_namesake(tmp_path: Path, day: int
 
 
 @pytest.mark.parametrize(
+    ("version", "meant"), [("2.4.8", "0001-01-01"), ("3.5.0", "0000-12-30"), ("10.0.0", "0000-12-30")]
+)
+def test_only_the_first_versions_of_spark_counted_so(tmp_path: Path, version: str, meant: str) -> None:
+    day = pa.array([-719164], pa.int32()).cast(pa.date32())
+    assert values(tmp_path, julian(tmp_path / "a.parquet", day, version=version), "at") == [meant]
+
+
+@pytest.mark.parametrize(
     ("column", "why"),
     [
         (pa.array([datetime(1850, 1, 1)], pa.timestamp("us")), "written in another zone than UTC, before 1900"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def test_setting_it_means_a_full_build(tmp_path: Path, index: dict[str, Any]) ->
         ({"title": {"type": "object", "properties": ["a"]}}, "`properties` is a field for each name"),
         ({"title": {"type": "object", "properties": {"a": {}}}}, "a: say the type of the field"),
         ({"title": "keyword"}, "dictionary"),
+        ({"price": {"type": "scaled_float"}}, "a scaled_float needs its factor"),
+        ({"price": {"type": "scaled_float", "scaling_factor": "much"}}, "a scaled_float needs its factor"),
         ({"a.b": {"type": "keyword"}}, "has a dot"),
         ({"_id": {"type": "keyword"}}, "OpenSearch's own"),
         ({"text_sparse": {"type": "rank_features"}}, "the vector's field is not yours to declare"),
@@ -130,7 +133,11 @@ def test_each_key_of_a_map_has_the_type_of_its_values(tmp_path: Path) -> None:
         (STRUCT, {"type": "object", "properties": {"width": {"type": "long"}}}, "'width' is no field of struct"),
         (pa.struct([("a.b", pa.int64())]), {"type": "object"}, "has a dot"),
         (pa.struct([("a", pa.int64()), ("a", pa.int64())]), {"type": "object"}, "two fields of one name"),
-        (pa.struct([("t", pa.time64("ns"))]), {"type": "nested"}, "does not become a field by itself"),
+        (
+            pa.struct([("t", pa.time64("ns"))]),
+            {"type": "nested"},
+            "in 't': the type .* does not become a field by itself",
+        ),
     ],
 )
 def test_what_a_type_does_not_hold_is_refused_rather_than_bent(
@@ -146,6 +153,8 @@ def test_a_type_of_the_cluster_s_own_takes_values_as_they_are() -> None:
 
 
 def test_only_types_decide_how_values_are_written() -> None:
+    price = {"type": "scaled_float", "scaling_factor": 100}
+    assert value_shape({"price": price | {"index": False}}) == {"price": price}
     one = {"a": ENGLISH, "o": {"type": "object", "properties": {"x": {"type": "long", "index": False}}}}
     assert value_shape(one) == {"a": {"type": "text"}, "o": {"type": "object", "properties": {"x": {"type": "long"}}}}
 
@@ -157,6 +166,16 @@ def test_a_key_that_comes_twice_is_named() -> None:
     assert found.problems == {2: "a key that is there twice"}
 
 
+@pytest.mark.parametrize("key", ["a.b", "", " "])
+def test_a_key_that_can_be_no_field_is_named(key: str) -> None:
+    kind = pa.map_(pa.string(), pa.int64())
+    rows = pa.array([[("a", 1)], [(key, 2)]], kind)
+    assert converter_of(kind, {"type": "object"})(rows).problems == {
+        1: f"{key} as a key is no name of a field: flat_object takes any key"
+    }
+    assert converter_of(kind, {"type": "flat_object"})(rows).values == [{"a": 1}, {key: 2}]
+
+
 def test_a_problem_within_lists_and_structs_belongs_to_its_row() -> None:
     kind = pa.list_(pa.struct([("x", pa.list_(pa.float64()))]))
     convert = converter_of(kind, {"type": "nested"})
@@ -166,3 +185,31 @@ def test_a_problem_within_lists_and_structs_belongs_to_its_row() -> None:
         assert found.problems == {3: "x: infinity"}
         assert found.missing == 1
         assert found.values[2:] == [[{"x": [1.0]}], [{"x": None}, {"x": [None, None]}], [None]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "kept", "lost"),
+    [
+        (pa.int64(), {"type": "double"}, 2**53, 2**53 + 1),
+        (pa.int64(), {"type": "half_float"}, -(2**11), 2**11 + 1),
+        (pa.decimal128(38, 1), {"type": "float"}, Decimal("99999999.1"), Decimal(2**24 + 1)),
+        (pa.float64(), {"type": "scaled_float", "scaling_factor": 100}, 9e16, 1e17),
+        (pa.decimal128(38, 2), {"type": "scaled_float", "scaling_factor": 100}, Decimal("1.25"), Decimal(2**53)),
+    ],
+)
+def test_a_declared_number_rounds_fractions_and_nothing_else(
+    kind: pa.DataType, declared: dict[str, Any], kept: Any, lost: Any
+) -> None:
+    found = converter_of(pa.list_(kind), declared)(pa.array([[kept], None, [kept, lost]], pa.list_(kind)))
+    assert found.problems.keys() == {2}
+    assert f"is beyond what {declared['type']} keeps" in found.problems[2]
+
+
+def test_fields_that_need_no_column_are_those_that_others_fill(tmp_path: Path) -> None:
+    fields = {
+        "title": {"type": "text", "copy_to": ["all"]},
+        "all": {"type": "text"},
+        "name": {"type": "alias", "path": "title"},
+    }
+    mapping = index_mapping(config_at(tmp_path, index={"fields": fields}), SCHEMA)
+    assert {name: mapping["properties"][name] for name in fields} == fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpora.column_types import CASES, REFUSED, WRITERS, Letter, TypeCase, declared_fields, row_id, write
+from corpora.column_types import CASES, REFUSED, WRITERS, Letter, TypeCase, declared_fields, documented, row_id, write
 from plan_help import config_at
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import mapping_of
@@ -49,6 +50,17 @@ def test_every_value_is_kept_or_named(tmp_path: Path, writer: str) -> None:
     assert wrong == []
 
 
+def test_a_column_that_only_the_text_needs_is_kept_or_named_too(tmp_path: Path) -> None:
+    """As words: digits that no number of the index keeps are no problem there."""
+    path = tmp_path / "text.parquet"
+    broken = pa.array([b"a", b"\xff", b"b"]).view(pa.string())
+    table = {"id": ["0", "1", "2"], "word": broken, "score": [1.5, 1.0, float("inf")]}
+    pq.write_table(pa.table(table | {"digits": pa.array([Decimal("9" * 38)] * 3)}), path)
+    found = documents(tmp_path, path, {}, columns=["id"], text_template="{word} {score} {digits}")
+    assert (found["0"].text, found["0"].problem) == (f"a 1.5 {'9' * 38}", None)
+    assert [found[name].problem for name in "12"] == ["'word': bytes that are no UTF-8", "'score': infinity"]
+
+
 def _as_expected(document: Document, case: TypeCase, expected: Any) -> bool:
     if isinstance(expected, Letter):
         return (
@@ -70,3 +82,9 @@ def test_what_is_no_field_by_itself_is_refused_naming_the_way_out(tmp_path: Path
     config = config_at(tmp_path, source={"text_template": "{id}"})
     with pytest.raises(ConfigError, match=r"column 'x'.* say in `index.fields` what it is"):
         require_usable(config, pa.schema([("id", pa.string()), ("x", logical_type(REFUSED[name]))]))
+
+
+def test_the_page_shows_this_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "types.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- types -->\n")[2].partition("\n<!-- end of types -->")[0]
+    assert shown.splitlines() == documented(CASES)

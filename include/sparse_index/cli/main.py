@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             cluster.close()
     except Stopped as stop:
-        print(f"{stop}; what this command had made was removed again.", file=sys.stderr)
+        print(f"{stop}, after cleaning up.", file=sys.stderr)
         return stop.exit_code
     except SparseIndexError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

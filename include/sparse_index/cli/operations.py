@@ -9,14 +9,13 @@ from sparse_index.cli.bars import Bars
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import BrokenCorpus, load_all
-from sparse_index.errors import BuildError
 from sparse_index.operations.forget import Site
 from sparse_index.operations.forget import forget as forget_documents
 from sparse_index.operations.forget import look as look_for
 from sparse_index.operations.given_ids import given_ids
 from sparse_index.operations.janitor import by_store, clean, look, save_cleanup
 from sparse_index.operations.redrive import select_letters, settle_letters
-from sparse_index.operations.rollback import choose_target, roll_back
+from sparse_index.operations.rollback import choose_target, require_no_build_at_work, roll_back
 from sparse_index.pipeline import run
 from sparse_index.plan.model import RunRequest
 from sparse_index.receipt import receipt_lines, saved_receipt
@@ -41,21 +40,21 @@ def janitor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
 
 
 def _housemates(options: argparse.Namespace, config: CorpusConfig) -> list[CorpusConfig]:
-    beside = [other for other in load_all(options.corpus.parent).values() if not isinstance(other, BrokenCorpus)]
-    configs = {other.alias: other for other in [*beside, config]}
+    beside = load_all(options.corpus.parent)
+    usable = {name: other for name, other in beside.items() if not isinstance(other, BrokenCorpus)}
+    for name in sorted(beside.keys() - usable.keys()):
+        print(f"The file of corpus '{name}' cannot be used: all that is its own stays.")
+    configs = {other.alias: other for other in [*usable.values(), config]}
     return next(group for group in by_store(configs.values()).values() if config in group)
 
 
 def rollback(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     """The alias goes back, unless a run of the command line is about to move it."""
     store, now = Store(config.store), datetime.now(UTC)
-    at_work = living_builds(store, config.alias, now)
-    if at_work:
-        raise BuildError(
-            f"Build {', '.join(at_work)} of '{config.alias}' is at work and would switch the alias afterwards. Nothing was "
-            "changed. Wait until it has ended, or stop it."
-        )
+    require_no_build_at_work(store, config.alias, now)
     target = choose_target(cluster, config, options.to, now=now, run_id=f"cli__{now.isoformat(timespec='seconds')}")
+    # Said before: stopped half-way, "previous" may mean another index the next time.
+    print(f"'{target.alias}' goes back from {target.live or 'no index'} to {target.index}.", flush=True)
     done = roll_back(cluster, store, config, target, now=datetime.now(UTC))
     print(f"{done.summary} Recorded in {store.full(done.record)}.")
     for note in done.notes:

@@ -22,6 +22,7 @@ from sparse_index.config.template import pieces
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
 PartitionType = Literal["string", "int", "long", "double", "date", "timestamp", "boolean"]
+TableVersion = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -47,7 +48,7 @@ class SourceConfig(Section):
     deleted_column: str | None = None
     backfill_horizon_days: Annotated[int, Field(ge=1)] = 30
     format: Literal["parquet", "delta", "iceberg"] = "parquet"
-    version: int | Literal["data_date"] | None = None
+    version: TableVersion | Literal["data_date"] | None = None
     partitions: Literal["columns", "ignore"] = "columns"
     partition_types: dict[str, PartitionType] | None = None
 

@@ -51,7 +51,7 @@ REFUSED = {
     "index.codec": "write index.codec",
     "index.merge.policy.deletes_pct_allowed": "write index.deletes_pct_allowed",
     "index.mapping.total_fields.limit": "it follows from the columns",
-    "index.analysis.*": "it belongs to the fields that use it",
+    "index.analysis.*": "write index.analysis",
     "index.blocks.*": "a build and the switch set and lift the blocks",
     "index.default_pipeline": "it would change the documents on their way in",
     "index.final_pipeline": "it would change the documents on their way in",
@@ -102,16 +102,16 @@ def settings_by_full_name(given: Any) -> dict[str, Any]:
     """
     if not isinstance(given, Mapping):
         raise ValueError("it holds names and values, like max_result_window: 50000")
-    named = full_names(given)
+    named = _by_full_name(given)
     refused = [f"{name}: {why}" for name in named if (why := _why_refused(name))]
     if refused:
         raise ValueError("; ".join(refused))
     return named
 
 
-def full_names(settings: Mapping[str, Any] | None) -> dict[str, Any]:
+def _by_full_name(settings: Mapping[Any, Any]) -> dict[str, Any]:
     """Nested settings, with or without `index.` in front: full name -> text, or list of texts."""
-    return {name if name.startswith("index.") else f"index.{name}": value for name, value in _flat(settings or {})}
+    return {name if name.startswith("index.") else f"index.{name}": value for name, value in _flat(settings)}
 
 
 def _why_refused(name: str) -> str | None:

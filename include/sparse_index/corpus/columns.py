@@ -9,8 +9,11 @@ import pyarrow as pa
 from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.field_names import name_problem
+from sparse_index.config.fields import without_column
 from sparse_index.corpus.fields import converter_of, mapping_of
-from sparse_index.corpus.values import Convert, is_list, is_text, is_uuid, natural
+from sparse_index.corpus.kinds import is_list, is_text, is_uuid
+from sparse_index.corpus.natural import natural
+from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
 
 _ID: Json = {"type": "keyword", "ignore_above": 512}
@@ -31,8 +34,10 @@ def read_columns(config: CorpusConfig, names: Sequence[str]) -> list[str]:
 
 
 def column_fields(config: CorpusConfig, schema: pa.Schema) -> Json:
-    """The field of each indexed column of a schema of logical types; ConfigError for one that cannot have any."""
-    return {name: _field(config, name, schema.field(name).type) for name in indexed_columns(config, schema.names)}
+    """The field of each indexed column of a schema of logical types, and those that need no column; ConfigError for a column
+    that cannot have any."""
+    columns = {name: _field(config, name, schema.field(name).type) for name in indexed_columns(config, schema.names)}
+    return {name: config.index.fields[name] for name in sorted(without_column(config.index.fields))} | columns
 
 
 def _field(config: CorpusConfig, name: str, kind: pa.DataType) -> Json:
@@ -44,13 +49,13 @@ def _field(config: CorpusConfig, name: str, kind: pa.DataType) -> Json:
 
 def column_converters(config: CorpusConfig, schema: pa.Schema) -> dict[str, Convert]:
     """How the values of each column of `schema` (those that are read, of logical types) become JSON."""
-    return {column.name: _converter(config, column) for column in schema}
-
-
-def _converter(config: CorpusConfig, column: pa.Field) -> Convert:
-    if column.name == config.source.deleted_column:
-        return natural(column.type)
-    return converter_of(column.type, config.index.fields.get(column.name))
+    fields = {*indexed_columns(config, schema.names), *config.index.fields} - {config.source.deleted_column}
+    return {
+        column.name: converter_of(column.type, config.index.fields.get(column.name))
+        if column.name in fields
+        else natural(column.type)
+        for column in schema
+    }
 
 
 def require_usable(config: CorpusConfig, schema: pa.Schema) -> None:
@@ -71,7 +76,7 @@ def column_problems(config: CorpusConfig, schema: pa.Schema, there: Sequence[str
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         yield f"missing columns {', '.join(missing)} (there are {', '.join(there)})"
-    idle = sorted(config.index.fields.keys() - set(wanted))
+    idle = sorted(config.index.fields.keys() - set(wanted) - without_column(config.index.fields))
     if idle:
         yield f"index.fields names {', '.join(idle)}: no column of these names is indexed or in the text template"
     if config.index.vector_field in indexed_columns(config, schema.names):

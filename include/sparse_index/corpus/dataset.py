@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -20,16 +20,20 @@ from sparse_index.corpus.table import DataFile, Table, Wanted
 from sparse_index.errors import ConfigError, CorpusError
 
 _TABLES = {"delta": delta_table, "iceberg": iceberg_table}
-_NO_LITERAL = re.compile(r"[*?\[]|\{data_date")
+_NAMES_DAY = re.compile(r"\{data_date")
+_NO_LITERAL = re.compile(rf"[*?\[]|{_NAMES_DAY.pattern}")
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """`files`: sorted by address; `types`: of the columns that folders make; `table`: None for plain files; `notes`: what was
-    left out, in words."""
+    """`files`: sorted by address; `types`: of the columns that folders make, of which the `guessed` ones nobody told;
+    `files_only`: columns that are asked for where folders do not count; `table`: None for plain files; `notes`:
+    what was left out, in words."""
 
     files: list[DataFile]
     types: Mapping[str, pa.DataType]
+    guessed: frozenset[str] = frozenset()
+    files_only: frozenset[str] = frozenset()
     table: Table | None = None
     notes: tuple[str, ...] = ()
 
@@ -41,6 +45,7 @@ class DataSet:
     def columns_of(self, file: DataFile, own: pa.Schema) -> pa.Schema:
         """The columns of a file: its own and those of its partition; of a table all that the table has, no others."""
         if self.table is None:
+            _require_own(file, self.files_only - set(own.names))
             partition = [pa.field(key, self.types[key]) for key in file.values if key not in own.names]
             return pa.schema([*own, *partition])
         require_same_fields(self.table.columns, own, file.uri)
@@ -61,7 +66,7 @@ def data_set(
     table = _TABLES[source.format](uri, wanted)
     if not table.files:
         raise CorpusError(f"Version {table.version} of the table at {public_address(uri)} has no file. {remedy}")
-    return DataSet(table.files, {}, table)
+    return DataSet(table.files, {}, table=table)
 
 
 def _wanted(source: SourceConfig, day: date | None) -> Wanted:
@@ -76,16 +81,38 @@ def _plain_files(source: SourceConfig, uri: str, remedy: str) -> DataSet:
     files = [DataFile(address, values_of(address)) for address in listing.files]
     types = inferred_types(file.values for file in files)
     told = source.partition_types or {}
-    unknown = sorted(told.keys() - types.keys())
-    if unknown:
-        raise ConfigError(
-            f"`source.partition_types` names {', '.join(unknown)}, but no folder at {public_address(uri)} is a partition by it "
-            f"(there are: {', '.join(sorted(types)) or 'none'})."
-        )
+    idle = [_idle_types(unknown, types, uri)] if (unknown := sorted(told.keys() - types.keys())) else []
+    if idle and not _NAMES_DAY.search(source.uri):
+        raise ConfigError(idle[0])
     types |= {key: TYPES[name] for key, name in told.items()}
     for file in files:
         require_typed(file.uri, file.values, types)
-    return DataSet(files, types, notes=tuple(listing.notes(uri)))
+    guessed, notes = frozenset(types.keys() - told.keys()), (*listing.notes(uri), *idle)
+    return DataSet(files, types, guessed, _files_only(source), notes=notes)
+
+
+def _files_only(source: SourceConfig) -> frozenset[str]:
+    named = [source.id_column, *source.text_columns, *(source.columns or ())]
+    return frozenset(named if source.partitions == "ignore" else ())
+
+
+def _require_own(file: DataFile, missing: Iterable[str]) -> None:
+    """ConfigError for a column that the folders have and the file has not: in a feed's full build the documents of earlier
+    days would lose it."""
+    lost = sorted(name for name in missing if f"/{name}=" in file.uri)
+    if lost:
+        raise ConfigError(
+            f"{file.uri} has no column {', '.join(lost)}: only its folders say it, and `source.partitions: ignore` leaves them "
+            "out. Take that line out, or the column out of `source.columns`."
+        )
+
+
+def _idle_types(unknown: Sequence[str], there: Iterable[str], uri: str) -> str:
+    """Of a feed a note: a day on which nothing happened may be a file without such folders."""
+    return (
+        f"`source.partition_types` names {', '.join(unknown)}, but no folder at {public_address(uri)} is a partition by it "
+        f"(there are: {', '.join(sorted(there)) or 'none'})."
+    )
 
 
 def partitions_of(source: SourceConfig, version: str | None) -> Partitions:

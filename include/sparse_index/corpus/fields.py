@@ -1,9 +1,7 @@
 """What a column becomes: the field of the index, and the form of its values.
 
 By itself a column of a simple type becomes the field that keeps it exactly. Another field, and any field for a type that has
-no simple one, is declared in `index.fields`: as OpenSearch takes it, beside what is generated. A declared type takes the
-columns whose values it can hold; anything else is refused rather than bent. A type that is not in the table here is the
-cluster's own affair: values go there in their natural form.
+no simple one, is declared in `index.fields`: as OpenSearch takes it, beside what is generated.
 """
 
 from __future__ import annotations
@@ -11,32 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import TypeVar
 
 import pyarrow as pa
 
 from sparse_index.cluster import Json
 from sparse_index.config.field_names import name_problem
 from sparse_index.corpus import values as to
-from sparse_index.corpus.values import (
-    Convert,
-    is_bytes,
-    is_instant,
-    is_text,
-    is_uuid,
-    natural,
-    plain_type,
-    through_lists,
-)
+from sparse_index.corpus.declared import declared_converter
+from sparse_index.corpus.kinds import is_instant, is_text, is_uuid, plain_type
+from sparse_index.corpus.natural import natural
+from sparse_index.corpus.nested import maps, objects, through_lists
+from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
 
 _IsType = Callable[[pa.DataType], bool]
-_Takes = tuple[tuple[_IsType, Convert], ...]
+_Made = TypeVar("_Made")
 
 _TEXT: Json = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
 # scaled_float keeps value x 10**scale in 64 bits; a wider decimal would be clipped there in silence.
 _LONGEST_SCALED = 18
 # A double keeps every number of so many decimal digits.
 _SURE_DIGITS = 15
+_TOO_LONG = "has more digits than a number of the index keeps: let index.fields make it a keyword"
 _GENERATED: tuple[tuple[_IsType, Json], ...] = (
     (is_text, _TEXT),
     (pa.types.is_boolean, {"type": "boolean"}),
@@ -49,47 +44,11 @@ _GENERATED: tuple[tuple[_IsType, Json], ...] = (
 
 ANY_KEY = "*"
 _OBJECTS = frozenset({"object", "nested"})
-_POINTS = frozenset({"geo_point", "xy_point"})
-_TEXTS: _Takes = (
-    (is_text, to.texts),
-    (is_bytes, to.utf8),
-    (is_uuid, to.uuids),
-    (pa.types.is_integer, to.plain),
-    (pa.types.is_boolean, to.plain),
-    (pa.types.is_decimal, to.spelled_decimals),
-    (is_instant, to.instants),
-    (pa.types.is_date, to.dates),
-    (pa.types.is_time, to.times),
+_FIELD_NAMES = to.only(
+    to.texts,
+    lambda key: bool(key.strip()) and "." not in key,
+    "as a key is no name of a field: flat_object takes any key",
 )
-_WHOLES: _Takes = (
-    (pa.types.is_integer, to.plain),
-    (pa.types.is_floating, to.whole_floats),
-    (pa.types.is_decimal, to.whole_decimals),
-    (pa.types.is_duration, to.counts),
-)
-_REALS: _Takes = (
-    (pa.types.is_integer, to.plain),
-    (pa.types.is_floating, to.floats),
-    (pa.types.is_decimal, to.decimals),
-)
-_DATES: _Takes = (
-    (is_instant, to.instants),
-    (pa.types.is_date, to.dates),
-    (pa.types.is_time, to.times),
-    (is_text, to.texts),
-    (pa.types.is_integer, to.plain),
-)
-_WORDS: _Takes = ((is_text, to.texts), (is_bytes, to.utf8))
-_TAKES: dict[str, _Takes] = {
-    **dict.fromkeys(("text", "keyword", "match_only_text", "wildcard", "search_as_you_type", "completion"), _TEXTS),
-    **dict.fromkeys(("byte", "short", "integer", "long", "unsigned_long"), _WHOLES),
-    **dict.fromkeys(("double", "float", "half_float", "scaled_float", "rank_feature"), _REALS),
-    **dict.fromkeys(("date", "date_nanos"), _DATES),
-    **dict.fromkeys(("ip", "version"), _WORDS),
-    "boolean": ((pa.types.is_boolean, to.plain),),
-    "binary": ((is_bytes, to.based),),
-}
-_NEEDS_FORMAT = "a date from numbers, or from a time of day, needs its `format` (epoch_millis, epoch_second, HH:mm:ss)"
 
 
 def mapping_of(kind: pa.DataType, declared: Json | None = None) -> Json:
@@ -97,7 +56,8 @@ def mapping_of(kind: pa.DataType, declared: Json | None = None) -> Json:
     if declared is None:
         return _generated(plain_type(kind))
     converter_of(kind, declared)
-    return declared | _object_parts(plain_type(kind), declared) if declared["type"] in _OBJECTS else dict(declared)
+    single = plain_type(kind)
+    return _object_mapping(single, declared) if _is_object(single, declared) else dict(declared)
 
 
 def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
@@ -105,7 +65,13 @@ def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
     single = plain_type(kind)
     if declared is None:
         return through_lists(kind, _exact(single))
-    return through_lists(kind, _declared(single, declared))
+    convert = _object if _is_object(single, declared) else declared_converter
+    return through_lists(kind, convert(single, declared))
+
+
+def _is_object(kind: pa.DataType, declared: Json) -> bool:
+    """A column without any value may become anything."""
+    return declared["type"] in _OBJECTS and not pa.types.is_null(kind)
 
 
 def _generated(kind: pa.DataType) -> Json:
@@ -135,7 +101,7 @@ def _exact(kind: pa.DataType) -> Convert:
     if not pa.types.is_decimal(kind) or kind.precision <= _SURE_DIGITS:
         return natural(kind)
     scaled = _decimal(kind)["type"] == "scaled_float"
-    return to.exact_decimals((lambda text: _kept_scaled(text, kind.scale)) if scaled else _kept_double)
+    return to.only(to.decimals, (lambda text: _kept_scaled(text, kind.scale)) if scaled else _kept_double, _TOO_LONG)
 
 
 def _kept_double(text: str) -> bool:
@@ -149,46 +115,33 @@ def _kept_scaled(text: str, scale: int) -> bool:
     return stored == Decimal(text).scaleb(scale) and _kept_double(text)
 
 
-def _declared(kind: pa.DataType, declared: Json) -> Convert:
-    name = str(declared["type"])
-    if name in _OBJECTS:
-        return _object(kind, declared)
-    if name in _POINTS and pa.types.is_struct(kind):
-        return to.points(natural(kind))
-    takes = _TAKES.get(name)
-    if takes is None or pa.types.is_null(kind):
-        return natural(kind)
-    for matches, convert in takes:
-        if matches(kind):
-            _require_format(kind, declared)
-            return convert
-    raise ConfigError(
-        f"`index.fields` makes it {name}, which does not hold {kind}: declare another type, or cast the column"
-    )
-
-
-def _require_format(kind: pa.DataType, declared: Json) -> None:
-    numbers = pa.types.is_integer(kind) or pa.types.is_time(kind)
-    if str(declared["type"]).startswith("date") and numbers and "format" not in declared:
-        raise ConfigError(_NEEDS_FORMAT)
-
-
 def _object(kind: pa.DataType, declared: Json) -> Convert:
     if pa.types.is_map(kind) and declared["type"] == "object":
-        return to.maps(kind, converter_of(kind.item_type, _of_items(declared)))
+        return maps(kind, converter_of(kind.item_type, _of_items(declared)), _FIELD_NAMES)
     if not pa.types.is_struct(kind):
         raise ConfigError(
             f"`index.fields` makes it {declared['type']}, which takes structs (an object also maps), not {kind}: declare "
             "another type, flat_object for a map perhaps"
         )
-    return to.objects({child.name: converter_of(child.type, inner) for child, inner in _children(kind, declared)})
+    return objects(_by_name(converter_of, kind, declared))
 
 
-def _object_parts(kind: pa.DataType, declared: Json) -> Json:
-    """The fields within an object: those declared, generated ones for the others."""
+def _object_mapping(kind: pa.DataType, declared: Json) -> Json:
+    """With the fields within: those declared, generated ones for the others. A map's are not known beforehand."""
     if pa.types.is_map(kind):
-        return {"dynamic": "true"}
-    return {"properties": {child.name: mapping_of(child.type, inner) for child, inner in _children(kind, declared)}}
+        return {name: value for name, value in declared.items() if name != "properties"} | {"dynamic": "true"}
+    return declared | {"properties": _by_name(mapping_of, kind, declared)}
+
+
+def _by_name(make: Callable[[pa.DataType, Json | None], _Made], kind: pa.DataType, declared: Json) -> dict[str, _Made]:
+    """What `make` makes of each field of a struct; its ConfigError with the field's name."""
+    made = {}
+    for child, inner in _children(kind, declared):
+        try:
+            made[child.name] = make(child.type, inner)
+        except ConfigError as error:
+            raise ConfigError(f"in '{child.name}': {error.message}") from error
+    return made
 
 
 def _children(kind: pa.DataType, declared: Json) -> Iterator[tuple[pa.Field, Json | None]]:
@@ -216,7 +169,7 @@ def _of_items(declared: Json) -> Json | None:
 def key_templates(path: str, kind: pa.DataType, declared: Json | None) -> Iterator[Json]:
     """Dynamic templates that give every key of a map its type: keys are not known beforehand, and never guessed from a value."""
     single = plain_type(kind)
-    if declared is None or declared["type"] not in _OBJECTS:
+    if declared is None or not _is_object(single, declared):
         return
     if pa.types.is_map(single):
         inner = _of_items(declared)

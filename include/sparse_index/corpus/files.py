@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
 
 from sparse_index.config.corpus import SourceConfig
 from sparse_index.corpus.dataset import DataSet, data_set
-from sparse_index.corpus.parquet import file_version, joint_version, parquet_file, require_plain
+from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
 from sparse_index.corpus.statistics import valueless
 from sparse_index.corpus.table import DataFile
 from sparse_index.errors import CorpusError
@@ -23,13 +23,15 @@ FOOTERS_AT_ONCE = 8
 @dataclass(frozen=True)
 class CorpusFile:
     """`version` changes with the content; `group_rows` are the rows of each row group, `schema` has its columns, those of
-    its partition too, `valueless` are columns of which the footer says that they hold nothing but null."""
+    its partition too (the types of `guessed` are guesses), `valueless` are columns of which the footer says that they hold
+    nothing but null."""
 
     uri: str
     version: str
     group_rows: tuple[int, ...]
     schema: pa.Schema
     valueless: frozenset[str] = frozenset()
+    guessed: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -48,7 +50,14 @@ class ShardFile:
 def corpus_files(source: SourceConfig, found: DataSet) -> list[CorpusFile]:
     """What the footers of all files say; CorpusError for one that cannot be read."""
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-        return list(pool.map(partial(_footer, source, found), found.files))
+        return list(_sharing(pool.map(partial(_footer, source, found), found.files)))
+
+
+def _sharing(files: Iterable[CorpusFile]) -> Iterator[CorpusFile]:
+    """Equal schemas as one value: 10,000 of 200 columns would need more memory than a worker has."""
+    schemas: dict[pa.Schema, pa.Schema] = {}
+    for file in files:
+        yield replace(file, schema=schemas.setdefault(file.schema, file.schema))
 
 
 def even_shards(files: Sequence[CorpusFile], max_shards: int) -> list[Shard]:
@@ -75,12 +84,12 @@ def shard_files(source: SourceConfig, shard: Shard) -> list[ShardFile]:
 def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
     uri = source.with_secret(file.uri)
     version = file_version(uri)
-    with parquet_file(uri) as parquet:
-        require_plain(uri, parquet.metadata)
+    with parquet_file(uri, unseen=True) as parquet:
         groups = range(parquet.metadata.num_row_groups)
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         columns = found.columns_of(file, parquet.schema_arrow)
-        return CorpusFile(file.uri, version, rows, columns, valueless(parquet.metadata))
+        guessed = found.guessed - set(parquet.schema_arrow.names)
+        return CorpusFile(file.uri, version, rows, columns, valueless(parquet.metadata), guessed)
 
 
 def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:

@@ -24,13 +24,14 @@ def iceberg_table(uri: str, wanted: Wanted) -> Table:
     """CorpusError when there is no such table or snapshot, or when its files do not hold its rows as they are."""
     errors = library("pyiceberg.exceptions", "iceberg")
     missing = (errors.NoSuchTableError, errors.NoSuchNamespaceError, errors.NoSuchIcebergTableError)
-    refused = (errors.RESTError, errors.ValidationError, errors.NotInstalledError)
+    none = (FileNotFoundError, NotADirectoryError, ValueError, errors.ValidationError, *missing)
+    refused = (errors.RESTError, errors.NotInstalledError)
     try:
         table = _opened(uri)
         snapshot = _snapshot(table, uri, wanted)
         columns = _columns(table, uri, snapshot)
         return Table(str(snapshot.snapshot_id), columns.as_arrow(), _files(table, uri, snapshot, columns))
-    except (FileNotFoundError, ValueError, *missing) as error:
+    except none as error:
         raise CorpusError(
             f"{public_address(uri)} cannot be read as an Iceberg table: {error}. {_POINTS}."
         ) from showable(error)

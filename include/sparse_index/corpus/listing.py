@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from posixpath import dirname
@@ -30,6 +29,7 @@ _DELTA = (
 )
 _ICEBERG = _DELTA.replace("Delta Lake, whose log says", "Iceberg, whose metadata say").replace("delta", "iceberg")
 _HUDI = "belongs to a table of Hudi, which cannot be read: export it as plain Parquet files and name their folder"
+_STREAM = "_spark_metadata"
 _TABLE_FOLDERS = {"_delta_log": _DELTA, ".hoodie": _HUDI}
 _ICEBERG_METADATA = re.compile(r"/metadata/[^/]*\.metadata\.json$")
 NOT_THERE = "Correct `source.uri`, or wait until the corpus has arrived."
@@ -38,18 +38,21 @@ NOT_THERE = "Correct `source.uri`, or wait until the corpus has arrived."
 @dataclass(frozen=True)
 class Listing:
     """Full public addresses, sorted. `files`: the Parquet files; `left_out`: what a person might take for data too, files
-    that are no Parquet and hidden ones that are."""
+    that are no Parquet and hidden ones that are. `streamed`: whether Spark's streaming wrote some of them."""
 
     files: list[str]
     left_out: list[str]
+    streamed: bool = False
 
-    def notes(self, uri: str) -> list[str]:
-        """A line about what was left out, if there is anything."""
-        if not self.left_out:
-            return []
-        return [
-            f"files at {public_address(uri)} that are hidden or no Parquet and were not read: {_some(self.left_out)}"
-        ]
+    def notes(self, uri: str) -> Iterator[str]:
+        """What a person should know of the files, a line each."""
+        if self.left_out:
+            yield f"files at {public_address(uri)} that are hidden or no Parquet and were not read: {_some(self.left_out)}"
+        if self.streamed:
+            yield (
+                f"{public_address(uri)} was written by a stream of Spark. Its log {_STREAM} is not followed: what a batch that "
+                "failed left there is read, too"
+            )
 
 
 def list_parquet(uri: str, remedy: str = NOT_THERE) -> Listing:
@@ -61,20 +64,21 @@ def list_parquet(uri: str, remedy: str = NOT_THERE) -> Listing:
     filesystem, path = corpus_filesystem(uri)
     with reading(uri):
         pattern, matched = _matched(filesystem, path)
-        names = sorted({name for match in matched for name in _files_in(filesystem, match)})
-        _require_no_table(filesystem, matched, names)
+        found = {name for match in matched for name in _files_in(filesystem, match)}
+        names = sorted(name for name in found if not name.endswith("/"))  # what object stores have for an empty folder
+        _require_no_table(filesystem, uri, matched, names)
         data, others = (names, []) if names == [path] else _parted(filesystem, pattern, names)
-    found, left_out = (sorted(full_address(filesystem, uri, name) for name in group) for group in (data, others))
-    if not found:
+    files, left_out = (sorted(full_address(filesystem, uri, name) for name in group) for group in (data, others))
+    if not files:
         beside = f" (there are {_some(left_out)}: hidden, or no Parquet)" if left_out else ""
         raise CorpusError(f"No Parquet file at {public_address(uri)}{beside}. {remedy}")
-    return Listing(found, left_out)
+    return Listing(files, left_out, any(f"/{_STREAM}/" in name for name in names))
 
 
 def _matched(filesystem: fsspec.AbstractFileSystem, path: str) -> tuple[str, list[str]]:
     """The pattern that was asked for and what it meets; a path that is there is no pattern."""
     signs = _WEB_GLOB_SIGN if is_web(filesystem) else _GLOB_SIGN
-    if _exists(filesystem, path):
+    if _exists(filesystem, path, unasked=not signs.search(path)):
         return path, [path]
     if not signs.search(path):
         return path, []
@@ -82,9 +86,14 @@ def _matched(filesystem: fsspec.AbstractFileSystem, path: str) -> tuple[str, lis
     return pattern, list(filesystem.glob(pattern))
 
 
-def _exists(filesystem: fsspec.AbstractFileSystem, path: str) -> bool:
+def _exists(filesystem: fsspec.AbstractFileSystem, path: str, *, unasked: bool = False) -> bool:
+    """`unasked`: what is taken for true where one may not ask. A role for one prefix of an object store may list what is
+    there, and is told of nothing else, not even that it is not there."""
     if not is_web(filesystem):
-        return bool(filesystem.exists(path))
+        try:
+            return bool(filesystem.exists(path))
+        except PermissionError:
+            return unasked
     if "*" in path:
         return False
     try:
@@ -102,7 +111,7 @@ def _pattern(filesystem: fsspec.AbstractFileSystem, path: str, signs: re.Pattern
     parts: list[str] = []
     for part in path.split("/"):
         folder = f"{folder}/{part}" if parts else part
-        literal = signs.search(part) and not is_web(filesystem) and filesystem.exists(folder)
+        literal = signs.search(part) and not is_web(filesystem) and _exists(filesystem, folder)
         parts.append(signs.sub(r"[\g<0>]", part) if literal else part)
     return "/".join(parts)
 
@@ -136,9 +145,14 @@ def _is_named_parquet(name: str) -> bool:
 
 
 def _is_parquet(filesystem: fsspec.AbstractFileSystem, name: str) -> bool:
-    if filesystem.isdir(name):  # a link to a folder, which is not followed
+    try:
+        return filesystem.cat_file(name, start=0, end=4) in _MAGIC
+    except IsADirectoryError:  # a link to a folder, which is not followed
         return False
-    return filesystem.cat_file(name, start=0, end=4) in _MAGIC
+    except OSError:
+        if filesystem.size(name) != 0:  # object stores refuse to give a part of nothing
+            raise
+        return False
 
 
 def _is_hidden(pattern: str, name: str) -> bool:
@@ -154,11 +168,13 @@ def _is_hidden(pattern: str, name: str) -> bool:
     return False
 
 
-def _require_no_table(filesystem: fsspec.AbstractFileSystem, matched: Sequence[str], names: Iterable[str]) -> None:
+def _require_no_table(
+    filesystem: fsspec.AbstractFileSystem, uri: str, matched: Sequence[str], names: Iterable[str]
+) -> None:
     """CorpusError when there is a table below the address, or the address is within one."""
     table = next(filter(None, map(_table_of, names)), None) or _table_around(filesystem, matched)
     if table is not None:
-        raise CorpusError(f"{table[0]} {table[1]}.")
+        raise CorpusError(f"{full_address(filesystem, uri, table[0])} {table[1]}.")
 
 
 def _table_of(name: str) -> tuple[str, str] | None:
@@ -187,13 +203,16 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def _table_at(filesystem: fsspec.AbstractFileSystem, folder: str) -> tuple[str, str] | None:
-    for mark, what in _TABLE_FOLDERS.items():
-        if filesystem.exists(f"{folder}/{mark}"):
-            return folder, what
-    with suppress(OSError):  # not there, or not for us: who may read the corpus may read a table's own folder
-        if any(_table_of(name) for name in filesystem.ls(f"{folder}/metadata", detail=False)):
-            return folder, _ICEBERG
-    return None
+    try:
+        for mark, what in _TABLE_FOLDERS.items():
+            if filesystem.exists(f"{folder}/{mark}"):
+                return folder, what
+        found = map(_table_of, filesystem.ls(f"{folder}/metadata", detail=False))
+        return next(filter(None, found), None)
+    except (ConnectionError, TimeoutError):
+        raise
+    except OSError:  # not there, or not for us: who may read the corpus may read a table's own folder
+        return None
 
 
 def _some(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sparse_index.corpus.values import time_leaves
+from sparse_index.corpus.kinds import time_leaves
 from sparse_index.errors import CorpusError
 
 # From each day on (counted from 1970) so many days lie between a date of the Julian calendar and its namesake.
@@ -39,10 +39,11 @@ _UTC = frozenset({"UTC", "Etc/UTC", "GMT", "Z", "+00:00"})
 
 
 def counts_old_days(parquet: pq.ParquetFile) -> bool:
+    """Whether the footer says so: Spark since 2.4, and Hive, sign what they write."""
     said = _said(parquet)
-    spark = said.get("org.apache.spark.version")
+    spark = said.get("org.apache.spark.version", "")
     legacy = any(f"org.apache.spark.legacy{what}" in said for what in ("DateTime", "INT96"))
-    return legacy or (spark is not None and spark < "3") or said.get("writer.date.proleptic") == "false"
+    return legacy or spark.startswith(("1.", "2.")) or said.get("writer.date.proleptic") == "false"
 
 
 def _said(parquet: pq.ParquetFile) -> dict[str, str]:

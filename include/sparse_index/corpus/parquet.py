@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from os import SEEK_END
 from typing import Any, Literal
 
 import aiohttp
@@ -24,6 +25,7 @@ from sparse_index.store import filesystem_at
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
 _MAGIC = b"PAR1"
+_LENGTH_BYTES = 4
 _SIGNATURE_BYTES = 28
 Int96Unit = Literal["us", "ns"]
 NO_RANGES = (
@@ -73,12 +75,18 @@ def open_parquet(uri: str, version: str) -> Iterator[pq.ParquetFile]:
 
 
 @contextmanager
-def parquet_file(uri: str, int96_unit: Int96Unit = "us") -> Iterator[pq.ParquetFile]:
-    """The file as it is now. Timestamps of 96 bits are read in `int96_unit`: microseconds hold every year."""
+def parquet_file(uri: str, int96_unit: Int96Unit = "us", *, unseen: bool = False) -> Iterator[pq.ParquetFile]:
+    """The file as it is now. Timestamps of 96 bits are read in `int96_unit`: microseconds hold every year.
+
+    `unseen`: no plan has looked into it, so that it costs one more read to know that its columns can be asked for.
+    """
     filesystem, path = corpus_filesystem(uri)
     with reading(uri):
         try:
-            parquet = _opened(filesystem, path, int96_unit)
+            source = _source(filesystem, path)
+            parquet = _opened(source, int96_unit)
+            if unseen:
+                _require_plain(source, parquet.metadata, public_address(uri))
         except (pa.ArrowException, OSError):
             _require_whole(filesystem, path, public_address(uri))
             raise
@@ -88,11 +96,17 @@ def parquet_file(uri: str, int96_unit: Int96Unit = "us") -> Iterator[pq.ParquetF
         parquet.close(force=True)
 
 
-def _opened(filesystem: fsspec.AbstractFileSystem, path: str, int96_unit: Int96Unit) -> pq.ParquetFile:
+def _source(filesystem: fsspec.AbstractFileSystem, path: str) -> Any:
+    if isinstance(filesystem, LocalFileSystem):
+        return pa.OSFile(path)
     # Arrow asks for whole buffers itself: a second read-ahead would fetch everything several times.
-    source = path if isinstance(filesystem, LocalFileSystem) else filesystem.open(path, "rb", cache_type="none")
+    source = filesystem.open(path, "rb", cache_type="none")
     if isinstance(source, HTTPStreamFile):
         raise CorpusError(f"{public_address(path)} cannot be read: {NO_RANGES}")
+    return source
+
+
+def _opened(source: Any, int96_unit: Int96Unit) -> pq.ParquetFile:
     return pq.ParquetFile(
         source,
         buffer_size=BUFFER_BYTES,
@@ -117,19 +131,16 @@ def _require_whole(filesystem: fsspec.AbstractFileSystem, path: str, place: str)
         raise CorpusError(f"{place} has no end: it is torn, or still being written. Wait, or replace it.")
 
 
-def require_plain(uri: str, metadata: pq.FileMetaData) -> None:
+def _require_plain(source: Any, metadata: pq.FileMetaData, place: str) -> None:
     """CorpusError for a file with encrypted columns: Arrow opens it, and ends the process when it is asked about them.
 
     Behind a footer that can be read such a file has the footer's signature, which its length tells.
     """
-    filesystem, path = corpus_filesystem(uri)
-    with reading(uri):
-        size = filesystem.info(path)["size"]
-        end = filesystem.cat_file(path, start=size - len(_MAGIC) - 4, end=size)
-        if int.from_bytes(end[:4], "little") - metadata.serialized_size == _SIGNATURE_BYTES:
-            raise CorpusError(
-                f"{public_address(uri)} has columns that are encrypted, and there is no key here. Write it without encryption."
-            )
+    source.seek(-_LENGTH_BYTES - len(_MAGIC), SEEK_END)
+    if int.from_bytes(source.read(_LENGTH_BYTES), "little") - metadata.serialized_size == _SIGNATURE_BYTES:
+        raise CorpusError(
+            f"{place} has columns that are encrypted, and there is no key here. Write it without encryption."
+        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparse_index.corpus.values import is_text
+from sparse_index.corpus.kinds import is_text
 from sparse_index.errors import CorpusError
 
 # Of a file: column -> value as text, None for null.
@@ -40,13 +40,25 @@ _INSTANT = re.compile(rf"{_DAY.pattern}([ T]\d{{2}}:\d{{2}}:\d{{2}}(\.\d{{1,6}})
 
 
 def folder_values(path: str) -> dict[str, str | None]:
-    """What the folders of a file's path (below the address of the corpus) say, as Hive and Spark write them."""
-    pairs = (folder.partition("=") for folder in path.split("/")[:-1])
-    return {unquote(key): None if text in _NULLS else unquote(text) for key, sign, text in pairs if sign and key}
+    """What the folders of a file's path (below the address of the corpus) say, as Hive and Spark write them.
+
+    CorpusError when they say two things of one key.
+    """
+    values: dict[str, str | None] = {}
+    for name, sign, text in (folder.partition("=") for folder in path.split("/")[:-1]):
+        key, value = unquote(name), None if text in _NULLS else unquote(text)
+        if sign and values.setdefault(key, value) != value:
+            raise CorpusError(
+                f"{path}: its folders say of '{key}' both {values[key]} and {value}. Rename one of them, or set "
+                "`source.partitions: ignore`."
+            )
+    values.pop("", None)
+    return values
 
 
 def inferred_types(values: Iterable[Values]) -> dict[str, pa.DataType]:
-    """For each key the first of long, double, date and timestamp that holds all its values, as in Spark; else string."""
+    """For each key the first of long, double, date and timestamp that holds all its values, as in Spark, else string; no
+    type where there is no value."""
     found: dict[str, set[str]] = {}
     for each in values:
         for key, text in each.items():
@@ -55,8 +67,9 @@ def inferred_types(values: Iterable[Values]) -> dict[str, pa.DataType]:
 
 
 def _inferred(texts: set[str]) -> pa.DataType:
-    fitting = (kind for kind in _INFERRED if texts and all(_fits(text, kind) for text in texts))
-    return next(fitting, pa.string())
+    if not texts:
+        return pa.null()
+    return next((kind for kind in _INFERRED if all(_fits(text, kind) for text in texts)), pa.string())
 
 
 def _fits(text: str, kind: pa.DataType) -> bool:

@@ -16,12 +16,13 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import column_converters, indexed_columns
 from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.int96 import exact_batches, int96_columns
+from sparse_index.corpus.natural import readable_values
 from sparse_index.corpus.old_calendar import counts_old_days, in_new_calendar
 from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
 from sparse_index.corpus.partitions import Partitions, with_partition
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
-from sparse_index.corpus.values import Column, Convert, readable_values
+from sparse_index.corpus.values import Column, Convert
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
 # of 1 MB that every row repeats is stored once.
@@ -216,7 +217,7 @@ def _documents(
     whole = render_texts(source, values)
     texts = [cut_text(source, text) for text in whole]
     fields = {name: column.values for name, column in indexed.items()}
-    problems = _problems(indexed, len(ids))
+    problems = _problems(indexed | {name: columns[name] for name in source.text_columns}, len(ids))
     deleted = values[source.deleted_column] if source.deleted_column else [False] * len(ids)
     return DocumentBatch(
         rows=rows,

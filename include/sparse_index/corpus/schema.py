@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import column_problems, read_columns, refuse
+from sparse_index.corpus.declared import takes_any_text
+from sparse_index.corpus.kinds import is_text
 from sparse_index.corpus.logical import common_type, decoded_type, is_untyped, logical_type
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.store import Store, schemas_folder
@@ -24,11 +26,12 @@ MOST_NOTES = 10
 @dataclass(frozen=True)
 class Typed:
     """Columns as one file or the live index has them; `name` says which, in words. Of the `valueless` ones it has no value:
-    their type binds nobody."""
+    their type binds nobody. The `guessed` ones are text of folders, whatever their type."""
 
     name: str
     schema: pa.Schema
     valueless: Collection[str] = ()
+    guessed: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,15 @@ def decide(config: CorpusConfig, files: Sequence[Typed], live: Typed | None, *, 
 def _columns(config: CorpusConfig, files: Sequence[Typed], live: Typed | None, *, anew: bool) -> dict[str, _Column]:
     """Every column of the files, in order of appearance, and those of the live index that the configuration lists."""
     columns: dict[str, _Column] = {}
+    texts = {name for name, each in config.index.fields.items() if takes_any_text(each)}
+    if live is not None and not anew:
+        texts |= {each.name for each in live.schema if is_text(each.type)}
     for file in files:
         for each in file.schema:
             column = columns.setdefault(each.name, _Column(each.name))
-            kinds = column.empty if each.name in file.valueless or is_untyped(decoded_type(each.type)) else column.files
-            kinds.setdefault(each.type, []).append(file.name)
+            kind = pa.string() if each.name in texts.intersection(file.guessed) else each.type
+            kinds = column.empty if each.name in file.valueless or is_untyped(decoded_type(kind)) else column.files
+            kinds.setdefault(kind, []).append(file.name)
     if live is not None:
         _add_known(config, columns, live, anew=anew)
     return columns
@@ -157,7 +164,8 @@ def _require_together(config: CorpusConfig, opposed: Sequence[_Column]) -> None:
     anew = " Where the new type is wanted, run once with mode full." if replaces else ""
     raise CorpusError(
         f"Types of '{config.alias}' that do not go together (no type holds the values of both):{lines}\n"
-        f"Nothing was changed. Write the files with one type, or leave the column out of `source.columns`.{anew}"
+        f"Nothing was changed. Write the files with one type (of a partition: say it in `source.partition_types`), or leave the "
+        f"column out of `source.columns`.{anew}"
     )
 
 

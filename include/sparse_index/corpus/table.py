@@ -9,7 +9,6 @@ from types import ModuleType
 
 import pyarrow as pa
 
-from sparse_index.addresses import public_address
 from sparse_index.corpus.partitions import Values
 from sparse_index.errors import ConfigError
 
@@ -49,8 +48,3 @@ def library(name: str, source_format: str) -> ModuleType:
             f"`source.format: {source_format}` needs the package {package}, which is not installed here ({error}). Install "
             f"it on every worker: pip install 'sparse-index-dags[{source_format}]', or {package} itself."
         ) from error
-
-
-def cannot_be_read(what: str, uri: str, why: str, remedy: str) -> str:
-    """The words for a table that would be read wrongly as plain files."""
-    return f"The {what} table at {public_address(uri)} cannot be read rightly: {why}. {remedy}"

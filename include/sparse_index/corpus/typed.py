@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from sparse_index.corpus.kinds import is_list
 from sparse_index.corpus.logical import common_type, decoded_type, logical_type
-from sparse_index.corpus.values import is_list
 from sparse_index.errors import CorpusError
 
 
@@ -33,7 +33,7 @@ def _typed(array: pa.Array, field: pa.Field, place: str) -> pa.Array:
         return array
     if array.null_count == len(array):
         return pa.nulls(len(array), field.type)
-    if common_type(logical_type(array.type), field.type) != field.type:
+    if common_type(field.type, logical_type(array.type)) != field.type:
         raise CorpusError(
             f"{place}: column '{field.name}' is {array.type} here and {field.type} in the corpus, which cannot hold it. "
             "Write the file with the type of the others."

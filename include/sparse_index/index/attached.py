@@ -74,6 +74,11 @@ class Attached:
         return self.settings.get("index.verified_before_close") == "true"
 
     @property
+    def largest_page(self) -> int:
+        """How many documents one search may give at most."""
+        return int(self.settings.get("index.max_result_window", 10_000))
+
+    @property
     def read_only(self) -> str | None:
         """The block under which neither aliases nor settings change."""
         return next((name for name in (READ_ONLY, FULL_DISK) if self.settings.get(name) == "true"), None)

@@ -14,7 +14,7 @@ from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import BuildError
 from sparse_index.index.allocation import why_unallocated
 from sparse_index.index.generations import delete_index
-from sparse_index.index.mapping import building_settings
+from sparse_index.index.mapping import building_settings, room_for
 from sparse_index.index.meta import meta_of, read_meta, write_meta
 from sparse_index.index.neutral import neutral_settings
 from sparse_index.plan.model import Plan
@@ -37,7 +37,9 @@ def clone_live(cluster: Cluster, plan: Plan) -> None:
 
 
 def _clone(cluster: Cluster, plan: Plan) -> Json:
-    settings: dict[str, Any] = neutral_settings() | building_settings(plan.config)
+    settings: dict[str, Any] = (
+        neutral_settings() | building_settings(plan.config) | room_for(plan.config, plan.mapping or {})
+    )
     settings["index.routing.rebalance.enable"] = "none"
     answer: Json = cluster.request(
         "PUT",

@@ -19,6 +19,7 @@ import duckdb
 from sparse_index.cluster import Cluster, Json
 from sparse_index.dead_letters import letters_files
 from sparse_index.errors import BuildError
+from sparse_index.index.attached import observe_attached
 from sparse_index.index.bulk import Operation
 from sparse_index.index.final_manifest import final_manifest_path
 from sparse_index.index.operations import PartOperations, without_vectors
@@ -28,7 +29,6 @@ from sparse_index.store import Store
 
 _EXAMPLES = 3
 _SHOWN_CHARS = 60
-# No `index.max_result_window` is smaller: a page of search results would not fit.
 _READ_AT_ONCE = 10
 _NOTHING = object()
 
@@ -49,7 +49,7 @@ UNCHANGED = _Sample("unchanged", all_up_to=100, documents=100, row_groups=4)
 
 
 @dataclass(frozen=True)
-class Difference:
+class Mismatch:
     """`field`: its full name, `text_sparse.token` for a weight; empty when the document is not there at all."""
 
     id: str
@@ -68,17 +68,17 @@ def require_same_content(cluster: Cluster, store: Store, plan: Plan) -> None:
     with connect(store) as con:
         written = _chosen(con, store, plan, WRITTEN, _written_query(store, plan))
         unchanged = _chosen(con, store, plan, UNCHANGED, _unchanged_query(store, plan))
-    problems = list(islice(_differences(cluster, plan, PartOperations(store, plan, written)), _EXAMPLES))
+    problems = list(islice(_mismatches(cluster, plan, PartOperations(store, plan, written)), _EXAMPLES))
     if problems:
         raise BuildError(_message(plan, problems, "Something changes documents on their way into the index."))
     vector = plan.config.index.vector_field
-    problems = list(islice(_differences(cluster, plan, without_vectors(store, plan, unchanged), vector), _EXAMPLES))
+    problems = list(islice(_mismatches(cluster, plan, without_vectors(store, plan, unchanged), vector), _EXAMPLES))
     if problems:
         cause = f"This build did not write them: they were changed in {plan.live_index}, from which it was cloned."
         raise BuildError(_message(plan, problems, f"{cause} Run with mode full, which writes every document anew."))
 
 
-def _message(plan: Plan, problems: list[Difference], cause: str) -> str:
+def _message(plan: Plan, problems: list[Mismatch], cause: str) -> str:
     found = "; ".join(f"document {problem}" for problem in problems)
     return f"{plan.candidate} does not hold what the corpus says: {found}. {cause} Nothing was promoted."
 
@@ -127,17 +127,18 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
-def _differences(
+def _mismatches(
     cluster: Cluster, plan: Plan, expected: Iterator[Operation] | PartOperations, unasked: str = ""
-) -> Iterator[Difference]:
+) -> Iterator[Mismatch]:
     """In the order of the corpus; of a document the first one. `unasked`: a field that is not compared."""
     documents = iter(expected)
-    while some := list(islice(documents, _READ_AT_ONCE)):
+    at_once = min(_READ_AT_ONCE, observe_attached(cluster, plan.candidate).largest_page)
+    while some := list(islice(documents, at_once)):
         there = _read(cluster, plan.candidate, [document.id for document in some])
         for document in some:
             found = there.get(document.id)
             if found is None:
-                yield Difference(document.id, "", None, None)
+                yield Mismatch(document.id, "", None, None)
                 continue
             found.pop(unasked, None)
             yield from islice(_unequal(document.id, found, json.loads(document.document)), 1)
@@ -146,17 +147,19 @@ def _differences(
 def _read(cluster: Cluster, index: str, ids: list[str]) -> dict[str, Json]:
     """Id -> `_source`; past every search pipeline, which may change what is found."""
     body = {"query": {"ids": {"values": ids}}, "size": len(ids), "_source": True}
-    hits = cluster.post(f"/{index}/_search", body, search_pipeline="_none")["hits"]["hits"]
+    hits = cluster.post(f"/{index}/_search", body, search_pipeline="_none", allow_partial_search_results="false")[
+        "hits"
+    ]["hits"]
     return {hit["_id"]: hit.get("_source", {}) for hit in hits}
 
 
-def _unequal(document_id: str, index: Json, corpus: Json, path: str = "") -> Iterator[Difference]:
+def _unequal(document_id: str, index: Json, corpus: Json, path: str = "") -> Iterator[Mismatch]:
     for name in [*corpus, *(name for name in index if name not in corpus)]:
         there, here = index.get(name, _NOTHING), corpus.get(name, _NOTHING)
         if isinstance(there, dict) and isinstance(here, dict):
             yield from _unequal(document_id, there, here, f"{path}{name}.")
         elif _json(there) != _json(here):
-            yield Difference(document_id, f"{path}{name}", there, here)
+            yield Mismatch(document_id, f"{path}{name}", there, here)
 
 
 def _json(value: Any) -> str:

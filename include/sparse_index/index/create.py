@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sparse_index.cluster import Cluster, Json
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.errors import BuildError, TerminalError, UnavailableError
 from sparse_index.index.allocation import why_unallocated
-from sparse_index.index.generations import delete_index
+from sparse_index.index.generations import delete_index, is_being_copied
 from sparse_index.index.neutral import NEUTRAL_MAPPING, lost_mapping, lost_settings, neutral_settings
 from sparse_index.index.templates import observe_templates
+from sparse_index.names import write_alias
 
 log = logging.getLogger(__name__)
 
 _ALLOCATION_TIMEOUT_S = 30
 _TRIAL_TIMEOUT_S = 10
+_ALLOCATION_RULES = tuple(
+    f"index.routing.allocation.{name}" for name in ("require.", "include.", "exclude.", "total_shards_per_node")
+)
 # The cluster's words -> the way out.
 _WAYS_OUT = {
     "creates data streams only": "Narrow the index patterns of that template.",
@@ -53,11 +59,30 @@ def create_index(
 
 
 def try_out(cluster: Cluster, index: str, alias: str, body: Json) -> list[str]:
-    """`create_index`, and delete it again: whatever would refuse the candidate refuses this one."""
+    """`create_index`, one write, and delete it again: whatever would refuse the candidate refuses this one."""
+    notes: list[str] = []
     try:
-        return create_index(cluster, index, alias, body, timeout_s=_TRIAL_TIMEOUT_S)
+        notes += create_index(cluster, index, alias, body, timeout_s=_TRIAL_TIMEOUT_S)
+        # A permission that only shards ask for is missed here first.
+        cluster.put(f"/{write_alias(index)}/_doc/none", {}, require_alias="true")
     finally:
+        notes += _removed(cluster, index)
+    return notes
+
+
+def _removed(cluster: Cluster, index: str) -> Iterator[str]:
+    """A note when it cannot be deleted yet."""
+    try:
         delete_index(cluster, index)
+    except UnavailableError as error:
+        if not is_being_copied(error):
+            raise
+        yield f"{index}, which is empty, stays for now: a snapshot copies it. The next build removes it"
+
+
+def allocation_rules(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of an index's settings that say on which nodes it may be. Its clone has them too."""
+    return {name: value for name, value in settings.items() if name.startswith(_ALLOCATION_RULES)}
 
 
 def _put(cluster: Cluster, index: str, body: Json, timeout_s: int) -> Json:
@@ -81,7 +106,7 @@ def _require_allocated(cluster: Cluster, index: str, answer: Json, timeout_s: in
     if not answer.get("shards_acknowledged", True):
         raise BuildError(
             f"The shards of {index} found no node within {timeout_s} s: {why_unallocated(cluster, index)}; it was deleted "
-            "again. Free disk, or change the allocation rules of the cluster or its index templates."
+            "again. Free disk, or change the allocation rules of the cluster, its index templates or the live index."
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sparse_index.cluster import Cluster
 from sparse_index.errors import BuildError
+from sparse_index.index.attached import observe_attached
 from sparse_index.index.final_manifest import final_manifest_path
 from sparse_index.index.meta import read_meta
 from sparse_index.plan.model import Plan
@@ -97,7 +98,7 @@ def _sampled_tokens(cluster: Cluster, plan: Plan) -> dict[str, int]:
     """Number of tokens of each sampled document."""
     field = plan.config.index.vector_field
     body: dict[str, Any] = {
-        "size": SAMPLE,
+        "size": min(SAMPLE, observe_attached(cluster, plan.candidate).largest_page),
         "_source": [field],
         # Seeded by the build: whoever asks again sees the same documents.
         "query": {"function_score": {"random_score": {"seed": plan.build_id, "field": "_seq_no"}}},

@@ -16,6 +16,9 @@ from sparse_index.index.attached import READ_ONLY, Attached, attached_of
 from sparse_index.index.meta import Meta, read_meta
 from sparse_index.names import candidate_pattern, parse_candidate, write_alias
 
+# Of a generation that is kept, as the server gives them back.
+_SPARE = {"index.number_of_replicas": "0", "index.blocks.write": "true"}
+
 
 @dataclass(frozen=True)
 class OwnIndex:
@@ -159,11 +162,13 @@ def retire(cluster: Cluster, config: CorpusConfig) -> Tidied:
 
 def _spare_replicas(cluster: Cluster, alias: str, index: OwnIndex) -> str | None:
     """What is in the way, in words. A closed index takes its settings, too."""
+    if index.attached.settings.items() >= _SPARE.items():
+        return None
     block = index.attached.read_only
     if block is not None:
         return f"{index.name} keeps its replicas: it is read-only ({block})"
     if not _is_live(cluster, alias, index.name):
-        cluster.put(f"/{index.name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
+        cluster.put(f"/{index.name}/_settings", _SPARE)
     return None
 
 
@@ -178,7 +183,9 @@ def _delete_all(cluster: Cluster, alias: str, doomed: Iterable[OwnIndex]) -> Tid
         except UnavailableError as error:
             if not is_being_copied(error):
                 raise
-            reason = f"{index.name} stays for now: a snapshot copies it. The next run or the janitor deletes it"
+            reason = (
+                f"{index.name} stays for now: a snapshot copies it. The next promoted build or the janitor deletes it"
+            )
         tidied.left.extend([reason] if reason else [])
     return tidied
 

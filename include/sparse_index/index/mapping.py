@@ -9,13 +9,16 @@ import pyarrow as pa
 
 from sparse_index.cluster import Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.columns import column_fields, require_usable
+from sparse_index.corpus.columns import column_fields, indexed_columns, require_usable
 from sparse_index.corpus.fields import key_templates
 from sparse_index.index.attached import SEARCH_PIPELINE
 from sparse_index.index.meta import Meta
 from sparse_index.index.neutral import NO_PIPELINE
 
 _DEFAULT_FIELD_LIMIT = 1_000
+_LIMITS = tuple(
+    f"index.mapping.{name}.limit" for name in ("depth", "field_name_length", "nested_fields", "nested_objects")
+)
 
 
 def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
@@ -25,7 +28,7 @@ def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
     properties = column_fields(config, schema)
     keys = [
         template
-        for name in properties
+        for name in indexed_columns(config, schema.names)
         for template in key_templates(name, schema.field(name).type, config.index.fields.get(name))
     ]
     mapping = {"dynamic": "strict", "properties": properties | vector_property(config)}
@@ -46,13 +49,16 @@ def building_settings(config: CorpusConfig) -> dict[str, Any]:
     }
 
 
+def room_for(config: CorpusConfig, mapping: Json) -> dict[str, Any]:
+    """Limits under which an index takes these fields, whatever limits a template or the index it is cloned from has."""
+    owned = {name: value for name, value in config.index.static_settings.items() if name in _LIMITS}
+    total = max(_DEFAULT_FIELD_LIMIT, 2 * sum(1 for _ in _fields(mapping)))
+    return dict.fromkeys(_LIMITS) | owned | {"index.mapping.total_fields.limit": total}
+
+
 def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str) -> Json:
     """The body of `PUT /<candidate>` of a full build, with the mapping that its plan froze."""
-    own = {
-        "index.number_of_shards": config.index.shards,
-        "index.codec": config.index.codec,
-        "index.mapping.total_fields.limit": max(_DEFAULT_FIELD_LIMIT, 2 * sum(1 for _ in _fields(mapping))),
-    }
+    own = {"index.number_of_shards": config.index.shards, "index.codec": config.index.codec} | room_for(config, mapping)
     settings = building_settings(config) | config.index.static_settings | own
     if config.index.analysis:
         settings["index.analysis"] = config.index.analysis
@@ -67,3 +73,9 @@ def _fields(mapping: Json) -> Iterator[str]:
     for name, field in (mapping.get("properties", {}) | mapping.get("fields", {})).items():
         yield name
         yield from (f"{name}.{inner}" for inner in _fields(field))
+
+
+def key_types(mapping: Json) -> dict[str, str]:
+    """Map column -> the type that each of its keys gets."""
+    templates = (each for template in mapping.get("dynamic_templates", []) for each in template.items())
+    return {name: str(template["mapping"]["type"]) for name, template in templates}

@@ -28,6 +28,7 @@ from sparse_index.index.meta import Meta, read_meta, write_meta
 from sparse_index.index.settle import serve_like, settle_index
 from sparse_index.index.switch import sealed_count, switch_alias
 from sparse_index.plan.model import Frozen, saved_plans
+from sparse_index.sign_of_life import living_builds
 from sparse_index.store import Store
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,16 @@ class Rollback(Frozen):
     run_id: str
     at: datetime
     record: str
+
+
+def require_no_build_at_work(store: Store, alias: str, now: datetime) -> None:
+    """`BuildError` while a run outside Airflow, which takes no turns, is about to move the alias itself."""
+    at_work = living_builds(store, alias, now)
+    if at_work:
+        raise BuildError(
+            f"Build {', '.join(at_work)} of '{alias}' is at work and would switch the alias afterwards. Nothing was changed. "
+            "Wait until it has ended, or stop it."
+        )
 
 
 def choose_target(cluster: Cluster, config: CorpusConfig, to: str, *, now: datetime, run_id: str) -> Target:

@@ -18,7 +18,7 @@ from sparse_index.ml.commons import marked_groups
 from sparse_index.names import BUILD_ID, parse_group
 from sparse_index.operations.compaction import MARKER_SUFFIX, Marker, VectorFile
 from sparse_index.sign_of_life import SIGN, is_living
-from sparse_index.store import VECTORS, Store, StoredFile, build_folder, manifests_folder
+from sparse_index.store import VECTORS, Store, StoredFile, build_folder, manifests_folder, schemas_folder
 
 # By connection name; one that could not be opened is missing.
 Clusters = Mapping[str, Cluster]
@@ -41,13 +41,15 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan in the store, whichever corpus and whichever version made it. `fingerprint`: None when it cannot be read."""
+    """A plan in the store, whichever corpus and whichever version made it. `fingerprint`: None when it cannot be read;
+    `schema_path`: None where its version kept none."""
 
     path: str
     alias: str
     build_id: str
     fingerprint: str | None
     scans: tuple[str, ...]
+    schema_path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,9 @@ class BuildView:
 
 @dataclass(frozen=True)
 class CorpusView:
-    """What carries the mark of one corpus. `indices`: newest first; `groups`: (model group, build id); `is_busy`: something
-    of it runs now; `states`: of every build that anything names."""
+    """What carries the mark of one corpus. `indices`: newest first; `groups`: (model group, build id); `scans`: what a run
+    writes before its plan, manifests of shards and schemas; `is_busy`: something of it runs now; `states`: of every build
+    that anything names."""
 
     config: CorpusConfig
     indices: tuple[OwnIndex, ...]
@@ -156,9 +159,10 @@ def _plan_file(store: Store, path: str) -> PlanFile | None:
     try:
         raw = store.read_json(path)
         fingerprint, scans = str(raw["fingerprint"]), tuple(map(str, raw.get("scans") or ()))
+        schema_path = raw.get("schema_path")
     except (KeyError, TypeError, ValueError, AttributeError):
-        fingerprint, scans = None, ()
-    return PlanFile(path, match["alias"], match["build_id"], fingerprint, scans)
+        fingerprint, scans, schema_path = None, (), None
+    return PlanFile(path, match["alias"], match["build_id"], fingerprint, scans, schema_path)
 
 
 def _vector_file(file: StoredFile) -> VectorFile | None:
@@ -216,7 +220,7 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
         indices=tuple(indices),
         groups=tuple(groups),
         builds=tuple(BuildView(alias, build, states[build], tuple(paths)) for build, paths in in_store.items()),
-        scans=tuple(files.under(manifests_folder(alias), ".parquet")),
+        scans=(*files.under(manifests_folder(alias), ".parquet"), *files.under(schemas_folder(alias), ".json")),
         scans_in_use=_scans_in_use(files.plans, alias, states),
         is_busy=(runs is not None and runs.is_running(alias)) or not at_work.isdisjoint(states.values()),
         states=states,
@@ -233,10 +237,12 @@ def _require_readable(unreadable: Sequence[str]) -> None:
 
 
 def _scans_in_use(plans: Sequence[PlanFile], alias: str, states: dict[str, BuildState]) -> frozenset[str]:
-    """Those of the newest plan, which the next scan takes over, and of every plan that may still be worked on."""
+    """Those of the newest plan, which the next scan takes over, and of every plan that may still be worked on; the schema
+    of every plan, which says what types its index has."""
     own = sorted((plan for plan in plans if plan.alias == alias), key=lambda plan: plan.build_id)
     wanted = [plan for plan in own if plan is own[-1] or states[plan.build_id] is not BuildState.ENDED]
-    return frozenset(path for plan in wanted for path in plan.scans)
+    schemas = {plan.schema_path for plan in own if plan.schema_path is not None}
+    return frozenset(path for plan in wanted for path in plan.scans) | schemas
 
 
 def _build_paths(files: StoreView, alias: str) -> dict[str, list[str]]:

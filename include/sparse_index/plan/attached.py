@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster import Cluster, Json, flat
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.live_index import full_names, is_carried
+from sparse_index.config.live_index import is_carried
 from sparse_index.errors import BuildError, ConfigError, TerminalError
 from sparse_index.index.alias import AliasState
 from sparse_index.index.attached import (
@@ -22,6 +22,7 @@ from sparse_index.index.attached import (
     usable_settings,
 )
 from sparse_index.index.mapping import building_settings
+from sparse_index.index.templates import observe_templates
 
 # What the server sets by itself, what a build sets for a while, and what is decided by the shape of the index.
 _NOT_A_PERSONS = (
@@ -142,24 +143,27 @@ def _left_behind(cluster: Cluster, config: CorpusConfig, live: Attached, candida
     """Settings of the live index that the new one does not get, or only for as long as builds are clones."""
     others = dict(_of_a_person(config, live.settings))
     if others:
-        given = full_names(
-            cluster.post(f"/_index_template/_simulate_index/{candidate}").get("template", {}).get("settings")
-        )
-        others = {name: value for name, value in others.items() if given.get(name) != value}
+        given = observe_templates(cluster, candidate).settings
+        others = {name: value for name, value in others.items() if given.get(name) != str(value)}
     if others:
         listed = ", ".join(f"{name}={value}" for name, value in sorted(others.items()))
         yield (
             f"a new index does not take over these settings of the live one (a clone may still have them): {listed}. To keep "
-            "them write them into index.settings"
+            "them write them into index.settings (analyzers into index.analysis)"
         )
 
 
 def _of_a_person(config: CorpusConfig, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Settings that neither the server nor a build gave the live index, and that do not go along."""
-    ours = (
-        _USUAL | building_settings(config) | {"index.number_of_replicas": config.index.replicas} | config.index.settings
-    )
+    ours = {
+        **_USUAL,
+        **building_settings(config),
+        "index.number_of_replicas": config.index.replicas,
+        **flat({"index": {"analysis": config.index.analysis}}),
+        **config.index.settings,
+    }
     for name, value in settings.items():
-        known = is_carried(name) or any(fnmatchcase(name, pattern) for pattern in _NOT_A_PERSONS)
-        if not known and value != str(ours.get(name)):
+        known = value is None or is_carried(name) or any(fnmatchcase(name, pattern) for pattern in _NOT_A_PERSONS)
+        # The server writes `true` where YAML has True.
+        if not known and str(value).lower() != str(ours.get(name)).lower():
             yield name, value

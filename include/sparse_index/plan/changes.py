@@ -7,13 +7,11 @@ from datetime import date, datetime
 
 import duckdb
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
 from sparse_index.errors import BuildError
-from sparse_index.index.create import try_out
-from sparse_index.index.mapping import index_body
-from sparse_index.index.meta import meta_of
+from sparse_index.index.create import allocation_rules
 from sparse_index.names import new_build_id
 from sparse_index.plan import disk, guards
 from sparse_index.plan.attached import Takeover
@@ -23,6 +21,7 @@ from sparse_index.plan.live import Live
 from sparse_index.plan.model import BuildKind, Counts, Part, Plan, RunRequest, ShardScan, save_plan
 from sparse_index.plan.seen import Attempt, Seen, look
 from sparse_index.plan.sql import connect, copy_to
+from sparse_index.preflight.trial import try_candidate
 from sparse_index.store import Store, build_folder, vectors_folder
 
 PART_ITEMS = 2_000
@@ -57,7 +56,7 @@ def plan_changes(
         difference.load()
         plan = _decided(attempt, seen, difference)
         _require_right(attempt, seen, difference, plan)
-        plan = _tried_out(cluster, plan, seen.mapping)
+        plan = _tried_out(cluster, plan, seen)
         plan = _with_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
@@ -144,12 +143,15 @@ def _require_right(attempt: Attempt, seen: Seen, difference: Difference, plan: P
         disk.require_disk(attempt.cluster, config, plan.disk_bytes)
 
 
-def _tried_out(cluster: Cluster, plan: Plan, mapping: Json) -> Plan:
-    """The plan with what is to be said about index templates; BuildError when its candidate cannot be made."""
-    if plan.kind is not BuildKind.FULL:
+def _tried_out(cluster: Cluster, plan: Plan, seen: Seen) -> Plan:
+    """The plan with what is to be said about index templates; BuildError when its candidate cannot be made. Of a clone all
+    is known but whether it finds a node."""
+    cloned = seen.live.attached if plan.kind is BuildKind.DELTA else None
+    rules = {} if cloned is None else allocation_rules(cloned.settings)
+    if plan.kind is not BuildKind.FULL and not rules:
         return plan
-    body = index_body(plan.config, mapping, meta_of(plan), plan.write_alias)
-    return plan.model_copy(update={"notes": plan.notes + try_out(cluster, plan.candidate, plan.alias, body)})
+    notes = try_candidate(cluster, plan.config, seen.mapping, rules)
+    return plan.model_copy(update={"notes": plan.notes + notes})
 
 
 def require_closed(counts: Counts) -> None:

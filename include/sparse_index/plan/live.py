@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import date
+
+import pyarrow as pa
 
 from sparse_index.addresses import public_address
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.fields import value_shape
+from sparse_index.corpus.fields import converter_of
 from sparse_index.errors import BuildError
 from sparse_index.index.alias import AliasState, observe_alias
 from sparse_index.index.attached import Attached, observe_attached
+from sparse_index.index.mapping import key_types
 from sparse_index.index.meta import Meta, read_meta
 from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
 from sparse_index.store import Store
@@ -71,16 +74,29 @@ def reasons_for_full(
 
 
 def _new_fields(cluster: Cluster, index: str, mapping: Json, declared: Set[str]) -> list[str]:
-    """The mapping is strict: with a column that it does not know every document would be refused. Fields that are `declared`
-    are the same while the configuration is; the cluster tells them in other words (without defaults)."""
+    """The mapping is strict: with a field that it does not know every document would be refused. Parameters of `declared`
+    fields are the same while the configuration is; the cluster tells them in other words (without defaults)."""
     answer: Json = cluster.get(f"/{index}/_mapping")
-    there: Json = answer[index]["mappings"].get("properties", {})
-    wanted: Json = mapping["properties"]
-    new = sorted(name for name in wanted if name not in there)
+    live: Json = answer[index]["mappings"]
+    there, wanted = live.get("properties", {}), mapping["properties"]
+    new = sorted(_missing(live, mapping))
     other = sorted(name for name in wanted if name in there.keys() - declared and not _holds(there[name], wanted[name]))
-    changes = (f"'{name}' ({_change(there[name], wanted[name])})" for name in other)
+    changes = [f"'{name}' ({_change(there[name], wanted[name])})" for name in other]
+    changes += [
+        f"the keys of '{name}'" for name, kind in key_types(mapping).items() if key_types(live).get(name) != kind
+    ]
     reasons = {"no such field": ", ".join(new), "a field otherwise": ", ".join(changes)}
     return [f"the live index has {reason}: {names}" for reason, names in reasons.items() if names]
+
+
+def _missing(there: Json, wanted: Json, path: str = "") -> Iterator[str]:
+    """Fields that are wanted, within objects too, by their full names."""
+    known = there.get("properties", {})
+    for name, field in wanted.get("properties", {}).items():
+        if name in known:
+            yield from _missing(known[name], field, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
 
 
 def _change(there: Json, wanted: Json) -> str:
@@ -107,8 +123,11 @@ def _older_version(cluster: Cluster, index: str) -> list[str]:
     return []
 
 
-def require_continuable(config: CorpusConfig, store: Store, live: Live) -> None:
-    """A feed's partition is not the whole corpus: without the live manifest, or with rows made otherwise, stop."""
+def require_continuable(config: CorpusConfig, store: Store, live: Live, schema: pa.Schema) -> None:
+    """A feed's partition is not the whole corpus: without the live manifest, or with ids or texts made otherwise, stop.
+
+    Other fields may change: earlier days are read again for the new index, and need no encoding.
+    """
     if config.kind != "feed" or live.index is None:
         return
     remedy = "Undo the change, or give the corpus a new alias and run its partitions again."
@@ -119,12 +138,23 @@ def require_continuable(config: CorpusConfig, store: Store, live: Live) -> None:
         )
     path = plan_path(config.alias, live.meta.build_id)
     former = load_plan(store, path).config if store.exists(path) else None
-    if former is None or _row_shape(former) != _row_shape(config):
+    if former is None or _row_shape(former) != _row_shape(config) or _other_texts(former, config, schema):
         raise BuildError(
             f"The feed '{config.alias}' now makes documents in another way than {live.index} (id column, text template, "
-            f"columns, text length or types in index.fields); its earlier partitions would have to be read again. {remedy}"
+            f"columns, text length, or the type of id or text in index.fields); its earlier partitions would have to be read "
+            f"again. {remedy}"
         )
 
 
 def _row_shape(config: CorpusConfig) -> Json:
-    return config.source.model_dump(include=_ROW_SHAPE) | {"fields": value_shape(config.index.fields)}
+    return config.source.model_dump(include=_ROW_SHAPE)
+
+
+def _other_texts(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
+    """Whether the declared types write an id or a text in another way; analyzers and the like do not matter."""
+    names = {now.source.id_column, *now.source.text_columns}
+    kinds = ((name, schema.field(name).type) for name in names)
+    return any(
+        converter_of(kind, former.index.fields.get(name)) is not converter_of(kind, now.index.fields.get(name))
+        for name, kind in kinds
+    )

@@ -10,9 +10,9 @@ import pyarrow as pa
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.fields import mapping_of
+from sparse_index.corpus.kinds import is_list
 from sparse_index.corpus.logical import logical_type
 from sparse_index.corpus.schema import Typed, load_schema
-from sparse_index.corpus.values import is_list
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.live import Live
 from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path

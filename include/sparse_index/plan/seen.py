@@ -59,10 +59,10 @@ def look(attempt: Attempt, scans: Sequence[ShardScan]) -> Seen:
     live = observe_live(cluster, config, store)
     guards.require_forward_date(config, request, live.meta)
     guards.require_within_horizon(config, request, live.data_date)
-    require_continuable(config, store, live)
-    fingerprint = resolve_fingerprint(cluster, config.encoder)
     shard, manifests = scans[0].shard, [scan.manifest for scan in scans]
     decided = load_schema(store, shard.schema_path)
+    require_continuable(config, store, live, decided.schema)
+    fingerprint = resolve_fingerprint(cluster, config.encoder)
     mapping = index_mapping(config, decided.schema)
     # Documents that keep their former form would stand beside others of the same column.
     widened = _widened(attempt, live, decided.schema)

@@ -29,7 +29,7 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     remedy = _late(config, request.data_date) if config.kind == "feed" else NOT_THERE
     found = data_set(config.source, uri, day=request.data_date, remedy=remedy)
     files = corpus_files(config.source, found)
-    sources = [Typed(file.uri, file.schema, file.valueless) for file in files]
+    sources = [Typed(file.uri, file.schema, file.valueless, file.guessed) for file in files]
     known = live_types(cluster, config, store, observe_live(cluster, config, store), sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))
     if config.kind == "snapshot" and not any(file.rows for file in files):

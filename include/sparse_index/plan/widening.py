@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from sparse_index.cluster import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.kinds import plain_type
 from sparse_index.corpus.logical import common_type
 from sparse_index.corpus.schema import Typed
-from sparse_index.corpus.values import plain_type
 from sparse_index.errors import BuildError
 
 # Beyond it a double does not hold every whole number.

@@ -24,7 +24,7 @@ from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.report import Findings, PreflightReport, Problem
 from sparse_index.preflight.storage import check_store
-from sparse_index.preflight.trial import try_candidate
+from sparse_index.preflight.trial import try_unread
 from sparse_index.store import Store
 
 __all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
@@ -111,7 +111,7 @@ def _check_room(findings: Findings, cluster: Cluster, config: CorpusConfig, plug
             findings.problem(problem)
     if len(findings.problems) == before:
         with findings.checking():
-            findings.warnings += try_candidate(cluster, config)
+            findings.warnings += try_unread(cluster, config)
     if POLICIES_PLUGIN in plugins:
         with findings.checking():
             findings.warnings += policy_warnings(cluster, config.alias)

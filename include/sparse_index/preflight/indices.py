@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sparse_index.cluster import Cluster, Json
 from sparse_index.errors import SparseIndexError
 from sparse_index.index.alias import observe_alias
+from sparse_index.index.attached import Attached
 from sparse_index.names import candidate_pattern
 
 # With one of these neither the alias can leave the index nor can it be deleted.
@@ -50,7 +51,7 @@ def _settings(cluster: Cluster, alias: str) -> dict[str, Json]:
 
 
 def _states(index: str, settings: Json) -> Iterator[str]:
-    if settings.get("index.verified_before_close") == "true":
+    if Attached(settings=settings).is_closed:
         yield f"{index} is closed: it can be neither searched nor cloned nor counted. Open it: POST /{index}/_open"
     for block in _BLOCKS:
         if settings.get(f"index.blocks.{block}") == "true":

@@ -1,8 +1,8 @@
 """Which permissions are missing, found by really trying: every call is refused or does nothing, even when allowed.
 
 They name an index, a model, a task that never exist, or a value that is never valid: the security plugin decides first.
-Not to be found this way: `deploy_model_on_nodes` and `undeploy_model`, which only the nodes ask each other about, and
-`bulk*`, which is asked per shard: without them the deploy task, the teardown and the first bulk request say so. Nor
+Not to be found this way: `deploy_model_on_nodes` and `undeploy_model`, which only the nodes ask each other about: without
+them the deploy task and the teardown say so; `bulk*`, which is asked per shard: the trial of a candidate says so; and
 `profile/nodes` while the cluster has never had a model: then it answers without asking anybody.
 """
 

@@ -10,12 +10,14 @@ from sparse_index.names import candidate_name
 
 POLICIES_PLUGIN = "opensearch-index-management"
 _PERMISSION = "cluster:admin/opendistro/ism/policy/search"
+# Asked without a number, the plugin gives the first 20.
+_ALL = 10_000
 
 
 def policy_warnings(cluster: Cluster, alias: str) -> list[str]:
     """A policy may close, shrink, roll over or delete an index behind our back; no setting of the index keeps it away."""
     try:
-        answer: Json = cluster.get("/_plugins/_ism/policies")
+        answer: Json = cluster.get(f"/_plugins/_ism/policies?size={_ALL}")
     except AccessError:
         return [f"whether a policy of Index State Management matches '{alias}--b*' may not be asked ({_PERMISSION})"]
     candidate = candidate_name(alias, "20260101t000000-abcdef")

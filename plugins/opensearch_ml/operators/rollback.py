@@ -14,7 +14,8 @@ from sparse_index.errors import BuildError
 class ChooseTargetOperator(CorpusOperator):
     """Which index the alias goes back to; `to`: `previous`, an index or a build id. Nothing is changed.
 
-    Fails while a daily run is between its turn and its promotion: whichever of the two came second would be refused.
+    Fails while a daily run is between its turn and its promotion, or one of the command line is at work: whichever of the
+    two came second would be refused.
     """
 
     template_fields = ("corpus", "to")
@@ -24,10 +25,11 @@ class ChooseTargetOperator(CorpusOperator):
         self.to = to
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
-        from sparse_index.operations.rollback import choose_target
+        from sparse_index.operations.rollback import choose_target, require_no_build_at_work
 
-        require_no_build(context, dag_id(self.corpus))
         now, run_id = datetime.now(UTC), context["run_id"]
+        require_no_build(context, dag_id(self.corpus))
+        require_no_build_at_work(corpus.store, corpus.config.alias, now)
         target = choose_target(corpus.cluster, corpus.config, self.to, now=now, run_id=run_id)
         self.log.info("'%s' goes back from %s to %s.", target.alias, target.live or "no index", target.index)
         return target.model_dump(mode="json")
