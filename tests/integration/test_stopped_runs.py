@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from sparse_index.cluster import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.index.generations import own_indices
 from sparse_index.ml.commons import marked_groups
+from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.operations.janitor import look
 from sparse_index.plan.model import RunRequest
 from sparse_index.preflight import preflight
@@ -175,8 +177,11 @@ def test_a_run_that_is_asked_to_stop_cleans_up_and_leaves_its_receipt(
     with command(config, tmp_path, f"http://127.0.0.1:{proxy.listening}") as process:
         assert there.wait(60)
         process.send_signal(number)
-        # Who stops a process asks twice.
+        # Who stops a process asks twice; here the second time while it cleans up.
+        proxy.decide = cleaning = Gate(("_alias",))
+        assert cleaning.here["_alias"].wait(60)
         process.send_signal(signal.SIGTERM)
+        cleaning.passes["_alias"].set()
         _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number, said
     assert f"stopped by {number.name}" in said
@@ -187,3 +192,31 @@ def test_a_run_that_is_asked_to_stop_cleans_up_and_leaves_its_receipt(
     receipt: dict[str, Any] = Store(config.store).read_json(f"{builds_folder(config.alias)}/{build}/receipt.json")
     assert (receipt["outcome"], receipt["untidy"]) == ("failed", [])
     assert f"stopped by {number.name}" in str(receipt["failures"])
+
+
+def test_a_deployment_that_arrives_while_a_stopped_run_cleans_up_is_taken_back(
+    plain_cluster: Cluster, proxy: FaultyProxy, config: CorpusConfig, tmp_path: Path
+) -> None:
+    """The worst moment: after the model was undeployed, before it is deleted."""
+    asked, may_arrive = Event(), Event()
+
+    def decide(seen: Seen) -> Fault:
+        if seen.verb == "_deploy":
+            asked.set()
+            assert may_arrive.wait(60)
+        if seen.method == "DELETE" and "/models/" in seen.path and not may_arrive.is_set():
+            may_arrive.set()
+            model_id = seen.path.rpartition("/")[2]
+            wait_until(plain_cluster, wait_for("deploy", 60, now=time.time(), task_id=None, model_id=model_id))
+        return Fault.NONE
+
+    proxy.decide = decide
+    with command(config, tmp_path, f"http://127.0.0.1:{proxy.listening}") as process:
+        assert asked.wait(60)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert may_arrive.is_set()
+    (build,) = builds(config)
+    assert Store(config.store).read_json(f"{builds_folder(config.alias)}/{build}/receipt.json")["untidy"] == []
+    assert (marked_groups(plain_cluster, config.alias), models(plain_cluster, config)) == ([], 0)

@@ -12,7 +12,7 @@ from build_plans import corpus_config
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.config.live_index import REFUSED, AliasConfig
 from sparse_index.index.alias import AliasState
-from sparse_index.index.attached import Shape, fields_of, misfits, moved_aliases, serving_changes
+from sparse_index.index.attached import Shape, attached_of, fields_of, misfits, moved_aliases, serving_changes
 
 SHAPE = Shape({"secret": "boolean", "price": "long", "title": "text", "title.raw": "keyword"}, 1)
 SECRET = {"bool": {"must_not": {"term": {"secret": True}}}}
@@ -120,3 +120,10 @@ def test_settings_go_along_and_those_that_are_gone_go() -> None:
     assert serving_changes(IndexConfig(), live, there, alike=True) == ours | {"index.priority": None}
     owned = IndexConfig(settings={"max_result_window": "7"})
     assert serving_changes(owned, live, {"index.max_result_window": "7"}, alike=True) == {}
+
+
+def test_a_setting_that_was_put_to_null_has_its_default() -> None:
+    null = {"index.max_result_window": None, "index.number_of_shards": None, "index.blocks.read_only": None}
+    attached = attached_of({"settings": null})
+    assert (attached.largest_page, attached.shape.shards, attached.read_only) == (10_000, 1, None)
+    assert serving_changes(IndexConfig(), {}, attached.settings, alike=True) == {}

@@ -85,8 +85,9 @@ class Attached:
 
 
 def attached_of(body: Json) -> Attached:
-    """`body`: of one index, as `GET /<index>?flat_settings=true` gives it."""
-    return Attached(body.get("aliases", {}), body.get("settings", {}), body.get("mappings", {}))
+    """`body`: of one index, as `GET /<index>?flat_settings=true` gives it; a setting that was put to null has its default."""
+    settings = {name: value for name, value in body.get("settings", {}).items() if value is not None}
+    return Attached(body.get("aliases", {}), settings, body.get("mappings", {}))
 
 
 def observe_attached(cluster: Cluster, index: str) -> Attached:

@@ -212,7 +212,8 @@ def undeploy_group(cluster: Cluster, group: str) -> list[str]:
 
 
 def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None] = time.sleep) -> Removal:
-    """Delete every model of the group, looking twice: a register in flight may finish after the first look."""
+    """Delete every model of the group, looking twice: what is in flight while a run is stopped may arrive after the first
+    look, a registration as a further model, a deployment between `_undeploy` and the deletion (which is then refused)."""
     deleted: list[str] = []
     kept: list[str] = []
     for look in range(2):
@@ -222,7 +223,12 @@ def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None
                 kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
                 continue
             undeploy(cluster, model_id)
-            delete_model(cluster, model_id)
+            try:
+                delete_model(cluster, model_id)
+            except TerminalError:
+                if look > 0:
+                    raise
+                continue
             deleted.append(model_id)
         if look == 0:
             sleep(SECOND_LOOK_S)
