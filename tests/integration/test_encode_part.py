@@ -14,7 +14,7 @@ from real_builds import planned, real_config, rows, write_corpus
 from sparse_index.cluster import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.files import PartFiles
-from sparse_index.encode.part import encode_part, encode_report, report_path
+from sparse_index.encode.part import encode_part, encode_report, encode_report_path
 from sparse_index.encode.predict import Predictor
 from sparse_index.encode.vectors import sparse_vector
 from sparse_index.errors import CorpusError, ModelError
@@ -89,7 +89,7 @@ def test_a_finished_part_is_not_encoded_again(plain_cluster: Cluster, store: Sto
     first = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
     assert encode_part(plain_cluster, store, plan, part, "no-such-model", cores=2) == first
     # Killed between the merge and the report: everything is there, nothing is predicted.
-    store.delete(report_path(plan, part))
+    store.delete(encode_report_path(plan, part))
     again = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
     assert (again.encoded, again.reused, again.predict_calls) == (0, COUNT, 0)
 

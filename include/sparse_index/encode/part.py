@@ -36,13 +36,13 @@ class EncodeResult:
     seconds: float
 
 
-def report_path(plan: Plan, part: Part) -> str:
+def encode_report_path(plan: Plan, part: Part) -> str:
     return f"{plan.folder}/reports/encode-{part.number:05d}.json"
 
 
 def encode_report(store: Store, plan: Plan, part: Part) -> EncodeResult | None:
     """What the finished part said; None while it is not finished."""
-    path = report_path(plan, part)
+    path = encode_report_path(plan, part)
     return EncodeResult(**store.read_json(path)) if store.exists(path) else None
 
 
@@ -117,7 +117,7 @@ def encode_part(
         predict_calls=predictor.calls,
         seconds=clock() - started,
     )
-    store.write_json(report_path(plan, part), asdict(result))
+    store.write_json(encode_report_path(plan, part), asdict(result))
     return result
 
 

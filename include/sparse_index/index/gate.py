@@ -55,17 +55,17 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
         tokens_median=float(median(sizes)) if sizes else 0.0,
         tokens_max=max(sizes, default=0),
     )
-    store.write_json(_report_path(plan), asdict(report))
+    store.write_json(gate_report_path(plan), asdict(report))
     return report
 
 
 def gate_report(store: Store, plan: Plan) -> GateReport | None:
     """What the gate saw when it let the candidate through; None while it has not."""
-    path = _report_path(plan)
+    path = gate_report_path(plan)
     return GateReport(**store.read_json(path)) if store.exists(path) else None
 
 
-def _report_path(plan: Plan) -> str:
+def gate_report_path(plan: Plan) -> str:
     return f"{plan.folder}/reports/gate.json"
 
 

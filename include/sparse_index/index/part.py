@@ -33,13 +33,13 @@ class IndexResult:
         return self.indexed + self.deleted + self.dead_letters
 
 
-def report_path(plan: Plan, part: Part) -> str:
+def index_report_path(plan: Plan, part: Part) -> str:
     return f"{plan.folder}/reports/index-{part.number:05d}.json"
 
 
 def index_report(store: Store, plan: Plan, part: Part) -> IndexResult | None:
     """What the finished part said; None while it is not finished."""
-    path = report_path(plan, part)
+    path = index_report_path(plan, part)
     return IndexResult(**store.read_json(path)) if store.exists(path) else None
 
 
@@ -78,7 +78,7 @@ def index_part(
         bytes=written.bytes_sent,
         seconds=clock() - started,
     )
-    store.write_json(report_path(plan, part), asdict(result))
+    store.write_json(index_report_path(plan, part), asdict(result))
     return result
 
 

@@ -72,17 +72,17 @@ def reconcile(
     health = settle_candidate(cluster, plan, deadline_s=REPLICAS_DEADLINE_S, clock=clock, sleep=sleep)
     _mark_complete(cluster, plan, books.documents)
     books = replace(books, health=health)
-    store.write_json(_report_path(plan), asdict(books))
+    store.write_json(books_path(plan), asdict(books))
     return books
 
 
 def books_report(store: Store, plan: Plan) -> Books | None:
     """The books that reconcile closed; None while it has not."""
-    path = _report_path(plan)
+    path = books_path(plan)
     return Books(**store.read_json(path)) if store.exists(path) else None
 
 
-def _report_path(plan: Plan) -> str:
+def books_path(plan: Plan) -> str:
     return f"{plan.folder}/reports/books.json"
 
 

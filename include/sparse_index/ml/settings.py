@@ -54,7 +54,7 @@ def ensure_settings(cluster: Cluster, config: CorpusConfig) -> Former:
     if still:
         raise ConfigError(
             f"{', '.join(still)} was set, but has another value all the same: a transient setting overrides it. "
-            f"Remove that one: PUT /_cluster/settings {_json({'transient': dict.fromkeys(still)})}"
+            f"Remove that one: PUT /_cluster/settings {as_json({'transient': dict.fromkeys(still)})}"
         )
     return {name: persistent.get(name) for name in missing}
 
@@ -67,7 +67,7 @@ def restore_settings(cluster: Cluster, former: Former) -> None:
 
 def put_request(settings: Mapping[str, Any]) -> str:
     """The request that sets `settings`, as a person types it."""
-    return f"PUT /_cluster/settings {_json({'persistent': dict(settings)})}"
+    return f"PUT /_cluster/settings {as_json({'persistent': dict(settings)})}"
 
 
 def effective_settings(cluster: Cluster, section: str) -> dict[str, str]:
@@ -83,5 +83,5 @@ def has_ml_node(cluster: Cluster) -> bool:
     return any("ml" in node.get("roles", []) for node in nodes.values())
 
 
-def _json(body: Json) -> str:
+def as_json(body: Json) -> str:
     return orjson.dumps(body).decode()
