@@ -18,12 +18,12 @@ from typing import Any
 from demo.edit import EditRequest, edit_corpus
 from demo.generate import CorpusRequest, generate_corpus
 from local_cluster import LocalCluster, start
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.pipeline import run
-from sparse_index.plan.model import RunRequest
 from sparse_index.plan.report import plan_report
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 MODEL = Path(__file__).parents[1] / "include" / "demo" / "models" / "sparse" / "model.zip"
 FIRST_DAY = date(2026, 1, 1)

@@ -18,16 +18,17 @@ from pathlib import Path
 
 from demo.generate import CorpusRequest, generate_corpus
 from local_cluster import start
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster, ConnectionSettings
+from sparse_index.cluster.cores import ml_cores
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.part import encode_part
 from sparse_index.encode.source_texts import iter_texts
-from sparse_index.ml import commons
-from sparse_index.ml.cores import ml_cores
+from sparse_index.ml import verbs
 from sparse_index.ml.settings import ensure_settings
 from sparse_index.pipeline import deployed_model, make_plan
-from sparse_index.plan.model import Plan, RunRequest
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,7 +76,7 @@ def measure(cluster: Cluster, folder: Path, repeats: int) -> None:
             one = loop_docs_per_second(cluster, texts, model_id)
             ours = package_docs_per_second(cluster, store, plan, model_id)
         finally:
-            commons.remove_build_models(cluster, plan.group)
+            verbs.remove_build_models(cluster, plan.group)
         ratios.append(ours / one)
         print(f"round {number + 1}: {len(texts):,} texts, loop {one:.1f} docs/s, package {ours:.1f} docs/s", flush=True)
     print(

@@ -20,13 +20,15 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "include"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from plan_help import config_at, live_cluster, plan_shards, row, write
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.shards import Shard, ShardScan
 from sparse_index.plan.changes import plan_changes
-from sparse_index.plan.model import Mode, Plan, RunRequest, Shard, ShardScan
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 DEAD_FILE_ROWS = 1_000_000
 _MANIFEST = """

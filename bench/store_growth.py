@@ -19,19 +19,20 @@ from pathlib import Path
 import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "include"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from build_plans import corpus_config
-from sparse_index.build_state import BuildState
-from sparse_index.encode.vectors import SparseVector, vectors_table
-from sparse_index.index.generations import OwnIndex
-from sparse_index.index.meta import Meta
+from sparse_index.builds.state import BuildState
+from sparse_index.live.generations import OwnIndex
+from sparse_index.live.meta import Meta
 from sparse_index.names import candidate_name, new_build_id
 from sparse_index.operations.cleanup import plan_cleanup
 from sparse_index.operations.janitor import carry_out
+from sparse_index.operations.sightings import CorpusView, view_store
 from sparse_index.operations.vector_use import view_vector_use
-from sparse_index.operations.views import CorpusView, view_store
-from sparse_index.store import VECTORS, Store, build_folder, vectors_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import VECTORS, build_folder, vectors_folder
+from sparse_index.vectors.sparse import SparseVector, vectors_table
 
 FIRST_DAY = datetime(2026, 1, 1, 3, tzinfo=UTC)
 FINGERPRINT = "0123456789abcdef"

@@ -27,15 +27,16 @@ import duckdb
 import orjson
 import pyarrow.parquet as pq
 
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.builds.plan import load_plan
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.encode.part import encode_part
 from sparse_index.index.part import index_part
 from sparse_index.pipeline import make_plan
-from sparse_index.plan.model import RunRequest, load_plan
 from sparse_index.plan.shards import plan_shards
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 ROOT = Path(__file__).parents[1]
 TOKENS = 100

@@ -15,7 +15,8 @@ first: what it still holds comes back with the next run. Snapshots of the cluste
 from airflow.sdk import Param
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import FORGET, LONG, operations_dag
+from opensearch_ml.dag_names import FORGET
+from opensearch_ml.factory import LONG, operations_dag
 from opensearch_ml.params import corpus_choice
 
 CORPUS, IDS = "{{ params.corpus }}", "{{ params.ids }}"

@@ -15,7 +15,8 @@ touched but named, and so is a corpus whose cluster does not answer. `clean` loo
 from airflow.sdk import Param
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import JANITOR, LONG, janitor_cleans, operations_dag
+from opensearch_ml.dag_names import JANITOR
+from opensearch_ml.factory import LONG, janitor_cleans, operations_dag
 
 with operations_dag(
     JANITOR,

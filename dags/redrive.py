@@ -17,7 +17,8 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param, chain
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import LONG, PREFIX, operations_dag
+from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.factory import LONG, operations_dag
 from opensearch_ml.params import corpus_choice
 
 CORPUS = "{{ params.corpus }}"

@@ -16,7 +16,8 @@ is live then and goes **forward** again with everything that the corpus holds: i
 from airflow.sdk import Param
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import ROLLBACK, operations_dag
+from opensearch_ml.dag_names import ROLLBACK
+from opensearch_ml.factory import operations_dag
 from opensearch_ml.params import corpus_choice
 
 CORPUS = "{{ params.corpus }}"

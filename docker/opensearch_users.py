@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 import sparse_index
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 
 API = "/_plugins/_security/api"
 BUILD_ROLE = "sparse_index_build"

@@ -10,7 +10,7 @@ import pytest
 from chaos_table import chaos_table  # noqa: F401 - a fixture
 from local_cluster import LocalCluster
 from own_servers import server_of_this_run
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 
 ROOT = Path(__file__).parents[1]
 

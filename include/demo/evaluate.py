@@ -21,9 +21,9 @@ from demo.judgements import (
     load_queries,
     queries_path,
 )
-from demo.metrics import mean, ndcg_at_k
 from demo.model_server import ML_SETTINGS, MODELS_DIR, deployed, encode_dense, encode_sparse, similarities
 from sparse_index.config.corpus import QueryConfig
+from sparse_index.relevance.ndcg import mean, ndcg_at_k
 
 Clause = Mapping[str, Any]
 Ranker = Callable[[Query, Sequence[str]], list[str]]
@@ -142,7 +142,7 @@ def _rankers(
 
 
 def _own_words(client: OpenSearch, index: str, text: str) -> Mapping[str, float]:
-    """As `sparse_index.search` does without a model and unless a corpus says otherwise: the query's words, each with weight 1."""
+    """As `sparse_index.query.search` does without a model, unless a corpus says otherwise: the query's words with weight 1."""
     analysed = client.indices.analyze(index=index, body={"analyzer": QueryConfig().analyzer, "text": text})
     return Counter(token["token"] for token in analysed["tokens"])
 

@@ -21,12 +21,12 @@ from local_cluster import LocalCluster, start, stop
 from local_cluster.errors import PortTakenError
 from local_cluster.ports import is_free
 from local_cluster.told import told
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.load import load_corpus
 from sparse_index.errors import SparseIndexError
-from sparse_index.index.alias import observe_alias
-from sparse_index.search import search
-from sparse_index.search_table import side_by_side
+from sparse_index.live.alias import observe_alias
+from sparse_index.query.search import search
+from sparse_index.query.table import side_by_side
 
 ROOT = Path(__file__).parents[2]
 CORPUS = "tickets"

@@ -9,30 +9,33 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from sparse_index.cluster import Cluster
+from sparse_index.books.reconcile import reconcile
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.receipt import Ending, Outcome, write_receipt
+from sparse_index.builds.request import RunRequest
+from sparse_index.builds.sign_of_life import sign_of_life
+from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.cores import ml_cores
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import scan_shard
+from sparse_index.corpus.shards import ShardScan
 from sparse_index.encode.part import encode_part
 from sparse_index.errors import SparseIndexError
-from sparse_index.index.alias import observe_alias
+from sparse_index.gate.sample import gate
 from sparse_index.index.candidate import prepare_candidate
-from sparse_index.index.gate import gate
-from sparse_index.index.generations import retire
 from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
-from sparse_index.index.reconcile import reconcile
-from sparse_index.ml import commons
-from sparse_index.ml.cores import ml_cores
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.generations import retire
+from sparse_index.ml import verbs
 from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
-from sparse_index.plan.model import Plan, RunRequest, ShardScan
 from sparse_index.plan.shards import plan_shards
 from sparse_index.preflight import preflight
 from sparse_index.progress import Report, silent
-from sparse_index.receipt import Ending, Outcome, write_receipt
-from sparse_index.sign_of_life import sign_of_life
-from sparse_index.store import Store, build_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder
 
 Clock = Callable[[], float]
 
@@ -159,7 +162,7 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: 
 def _removed(cluster: Cluster, group: str) -> list[str]:
     """What is left of the build's models against our will, in words."""
     try:
-        return list(commons.remove_build_models(cluster, group).kept)
+        return list(verbs.remove_build_models(cluster, group).kept)
     except SparseIndexError as error:
         return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
 
@@ -169,11 +172,11 @@ def deployed_model(cluster: Cluster, plan: Plan) -> str:
     encoder = plan.config.encoder
     if encoder.given_model_id:
         return encoder.given_model_id
-    group_id = commons.create_group(cluster, plan.group, f"Build {plan.build_id} of {plan.alias}")
-    started = commons.register(cluster, encoder, group_id, plan.group)
+    group_id = verbs.create_group(cluster, plan.group, f"Build {plan.build_id} of {plan.alias}")
+    started = verbs.register(cluster, encoder, group_id, plan.group)
     registration = wait_for("register", encoder.register_deadline_s, now=time.time(), **asdict(started))
     model_id = wait_until(cluster, registration)
-    task_id = commons.deploy(cluster, model_id)
+    task_id = verbs.deploy(cluster, model_id)
     deployment = wait_for("deploy", encoder.deploy_deadline_s, now=time.time(), task_id=task_id, model_id=model_id)
     return wait_until(cluster, deployment)
 

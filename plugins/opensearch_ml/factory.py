@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,22 +11,20 @@ from airflow.sdk import DAG, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from opensearch_ml.corpora import corpora
+from opensearch_ml.dag_names import broken_dag_id, dag_id, operations_dag_id
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.params import trigger_form
 from opensearch_ml.schedules import schedule_of
-from sparse_index.config.airflow_rules import corpus_name_problem
 from sparse_index.config.load import BrokenCorpus
 
 if TYPE_CHECKING:
     from sparse_index.config.corpus import CorpusConfig
 
-PREFIX = "sparse_index__"
 TAG = "sparse-index"
 BROKEN_TAG = "broken"
 OPERATIONS_TAG = "operations"
 UNPAUSED_VARIABLE = "SPARSE_INDEX_DEMO"
 JANITOR_VARIABLE = "SPARSE_INDEX_JANITOR"
-ROLLBACK, JANITOR, FORGET = "rollback", "janitor", "forget"
 _START = datetime(2025, 1, 1, tzinfo=UTC)
 
 # `execution_timeout` bounds one attempt of a task. Never set `dagrun_timeout`: it skips the teardowns.
@@ -41,26 +37,6 @@ TASK_DEFAULTS: dict[str, Any] = {
 }
 LONG: dict[str, Any] = {"execution_timeout": timedelta(hours=24)}
 TOLD: dict[str, Any] = {"on_failure_callback": FailureNotifier()}
-
-
-def dag_id(corpus: str) -> str:
-    return f"{PREFIX}{corpus}"
-
-
-def broken_dag_id(corpus: str) -> str:
-    """The corpus's own id where Airflow takes it; else one made safe, that no corpus and no other file can have."""
-    if corpus_name_problem(corpus) is None:
-        return dag_id(corpus)
-    digest = hashlib.sha256(corpus.encode(errors="surrogateescape")).hexdigest()[:8]
-    return operations_dag_id(f"broken__{re.sub(r'[^0-9A-Za-z.-]+', '_', corpus)[:100]}__{digest}")
-
-
-def operations_dag_id(name: str) -> str:
-    """One underscore less than a corpus's, so that no corpus can have it."""
-    return f"sparse_index_{name}"
-
-
-ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG = map(operations_dag_id, (ROLLBACK, JANITOR, FORGET))
 
 
 def janitor_cleans() -> bool:

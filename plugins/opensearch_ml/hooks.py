@@ -15,9 +15,9 @@ from airflow.sdk import BaseHook, Connection
 from sparse_index.errors import ConfigError, SparseIndexError
 
 if TYPE_CHECKING:
-    from sparse_index.cluster import AsyncCluster, Cluster, ConnectionSettings
+    from sparse_index.cluster.client import AsyncCluster, Cluster, ConnectionSettings
     from sparse_index.config.encoder import EncoderConfig
-    from sparse_index.ml.commons import RegisterStarted, Removal
+    from sparse_index.ml.verbs import RegisterStarted, Removal
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ _EXTRAS: dict[str, Callable[[Any], Any]] = {
 
 def connection_settings(connection: Connection) -> ConnectionSettings:
     """What `connection` says, with TLS on and verified unless it says otherwise; raises `ConfigError`."""
-    from sparse_index.cluster import ConnectionSettings
+    from sparse_index.cluster.client import ConnectionSettings
 
     host = connection.host or ""
     if not host or "/" in host:
@@ -100,7 +100,7 @@ class OpenSearchMLHook(BaseHook):
     @property
     def cluster(self) -> Cluster:
         """Opened at the first use; `close` or a `with` block around the hook closes it."""
-        from sparse_index.cluster import Cluster
+        from sparse_index.cluster.client import Cluster
 
         if self._cluster is None:
             self._cluster = Cluster.connect(self.settings)
@@ -114,7 +114,7 @@ class OpenSearchMLHook(BaseHook):
 
     async def async_cluster(self) -> AsyncCluster:
         """The reading half, for triggers; the caller closes it."""
-        from sparse_index.cluster import AsyncCluster
+        from sparse_index.cluster.client import AsyncCluster
 
         connection = await self.aget_connection(self.opensearch_conn_id)
         return AsyncCluster(connection_settings(connection))
@@ -127,37 +127,37 @@ class OpenSearchMLHook(BaseHook):
 
     def create_model_group(self, name: str, description: str) -> str:
         """The id of the group called `name`, made if there is none."""
-        from sparse_index.ml.commons import create_group
+        from sparse_index.ml.verbs import create_group
 
         return create_group(self.cluster, name, description)
 
     def register_model(self, encoder: EncoderConfig, group_id: str, group: str) -> RegisterStarted:
         """Start a registration in the group, or adopt what an earlier attempt began: never two models."""
-        from sparse_index.ml.commons import register
+        from sparse_index.ml.verbs import register
 
         return register(self.cluster, encoder, group_id, group)
 
     def deploy_model(self, model_id: str) -> str | None:
         """Start the deployment; its task id, or None when the model is deployed or being deployed already."""
-        from sparse_index.ml.commons import deploy
+        from sparse_index.ml.verbs import deploy
 
         return deploy(self.cluster, model_id)
 
     def undeploy_models(self, group: str) -> list[str]:
         """Undeploy every model of the group called `group`; their ids."""
-        from sparse_index.ml.commons import undeploy_group
+        from sparse_index.ml.verbs import undeploy_group
 
         return undeploy_group(self.cluster, group)
 
     def delete_models(self, group: str) -> Removal:
         """Delete every model of the group that nothing refers to."""
-        from sparse_index.ml.commons import delete_models
+        from sparse_index.ml.verbs import delete_models
 
         return delete_models(self.cluster, group)
 
     def delete_model_group(self, group: str) -> None:
         """Delete the group called `group`; one that still holds a model stays."""
-        from sparse_index.ml.commons import delete_group
+        from sparse_index.ml.verbs import delete_group
 
         delete_group(self.cluster, group)
 

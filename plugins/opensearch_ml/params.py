@@ -10,7 +10,7 @@ from airflow.sdk import Param
 from opensearch_ml.corpora import corpus_names
 
 if TYPE_CHECKING:
-    from sparse_index.plan.model import RunRequest
+    from sparse_index.builds.request import RunRequest
 
 MODES = ("auto", "full", "plan_only")
 
@@ -69,7 +69,7 @@ def corpus_choice() -> Param:
 
 def run_request(context: Any) -> RunRequest:
     """What this run asks for, its data date resolved; the plan freezes it, later tasks read the plan."""
-    from sparse_index.plan.model import RunRequest
+    from sparse_index.builds.request import RunRequest
 
     answers = {name: context["params"][name] for name in trigger_form() if name != "data_date"}
     run = context["dag_run"]

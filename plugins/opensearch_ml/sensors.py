@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseSensorOperator
 
 from opensearch_ml.failures import retried_only_if_useful
-from opensearch_ml.operators.base import PLAN_TASK, Build, open_build
+from opensearch_ml.opened import PLAN_TASK, Build, open_build
 from opensearch_ml.triggers import ModelWaitTrigger
 from opensearch_ml.turns import turn_holders
 from sparse_index.errors import ModelError

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from sparse_index.errors import TerminalError
 
 if TYPE_CHECKING:
-    from sparse_index.cluster import AsyncCluster
+    from sparse_index.cluster.client import AsyncCluster
     from sparse_index.ml.waits import Verdict
 
 POLL_INTERVAL_S = 5.0

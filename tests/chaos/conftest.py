@@ -13,9 +13,9 @@ from build_plans import make_plan as bare_plan
 from build_plans import remove_indices
 from faulty_proxy import FaultyProxy, faulty_proxy
 from real_builds import MakeConfig, real_config
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.ml import commons
+from sparse_index.ml import verbs
 from sparse_index.pipeline import deployed_model
 
 
@@ -24,7 +24,7 @@ def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     """The demo model, deployed on the shared server; gone before tests of other folders count what is there."""
     plan = bare_plan(real_config("chaos-model", tmp_path_factory.mktemp("model")))
     yield deployed_model(plain_cluster, plan)
-    commons.remove_build_models(plain_cluster, plan.group)
+    verbs.remove_build_models(plain_cluster, plan.group)
 
 
 @pytest.fixture

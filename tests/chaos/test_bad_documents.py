@@ -8,15 +8,15 @@ from chaos_table import ChaosTable
 from faulty_proxy import Fault, FaultyProxy, Seen
 from promises import check_promises
 from real_builds import MakeConfig, built, closed, documents, make_vectors, planned, rows, undisturbed, write_corpus
-from sparse_index.cluster import Cluster
-from sparse_index.dead_letters import letters_files
+from sparse_index.builds.dead_letters import letters_files
+from sparse_index.builds.plan import BuildKind
+from sparse_index.cluster.client import Cluster
 from sparse_index.encode.part import encode_part
 from sparse_index.errors import CorpusError
-from sparse_index.index.alias import observe_alias
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
-from sparse_index.plan.model import BuildKind
-from sparse_index.store import Store
+from sparse_index.live.alias import observe_alias
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 COUNT = 120

@@ -12,12 +12,12 @@ import pytest
 from fake_runs import FakeRuns
 from forgetting import forgotten, holding, now, site
 from real_builds import MakeConfig, built, documents, indexed, planned, rows, text_hash_of, write_corpus
-from sparse_index.cluster import Cluster
-from sparse_index.encode.vectors import SparseVector
-from sparse_index.index.generations import own_indices
+from sparse_index.builds.plan import BuildKind
+from sparse_index.cluster.client import Cluster
+from sparse_index.live.generations import own_indices
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
-from sparse_index.plan.model import BuildKind
-from sparse_index.store import Store
+from sparse_index.store.files import Store
+from sparse_index.vectors.sparse import SparseVector
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 COUNT = 80

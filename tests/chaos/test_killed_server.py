@@ -18,12 +18,13 @@ from own_servers import ended_with_this_process
 from promises import check_promises
 from real_builds import MakeConfig, Row, live_plan, planned, rows, undisturbed, write_corpus
 from sparse_index import pipeline
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError
-from sparse_index.plan.model import BuildKind, Plan, RunRequest
 from sparse_index.preflight import preflight
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 COUNT = 60

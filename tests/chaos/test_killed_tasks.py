@@ -13,11 +13,12 @@ from chaos_table import ChaosTable, dice, times
 from faulty_proxy import FaultyProxy
 from promises import check_promises
 from real_builds import MakeConfig, closed, planned, rows, undisturbed, write_corpus
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Plan
+from sparse_index.cluster.client import Cluster
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.plan import changes
-from sparse_index.plan.model import Plan
-from sparse_index.store import Store, vectors_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import vectors_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 KILLS = times(3, 20)

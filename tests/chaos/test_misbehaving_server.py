@@ -16,13 +16,13 @@ from faulty_proxy import Decide, Fault, FaultyProxy, Seen
 from promises import check_promises
 from real_builds import MakeConfig, Row, live_plan, planned, rows, undisturbed, write_corpus
 from sparse_index import pipeline
-from sparse_index.cluster import Cluster
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError
-from sparse_index.ml import commons
-from sparse_index.plan.model import RunRequest
+from sparse_index.ml import verbs
 from sparse_index.preflight import preflight
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 COUNT = 60
@@ -66,8 +66,8 @@ def forgetful(cluster: Cluster, config: CorpusConfig) -> Decide:
 
     def decide(seen: Seen) -> Fault:
         if seen.verb == "_predict" and seen.number == 3:
-            (group,) = commons.marked_groups(cluster, config.alias)
-            commons.undeploy_group(cluster, group)
+            (group,) = verbs.marked_groups(cluster, config.alias)
+            verbs.undeploy_group(cluster, group)
         return Fault.NONE
 
     return decide
@@ -102,8 +102,8 @@ SHORT = (
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses that give a real cluster time to recover would only be waited for here."""
-    monkeypatch.setattr("sparse_index.encode.requests.BREAKER_PAUSE_S", 0.2)
-    monkeypatch.setattr("sparse_index.encode.requests.LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr("sparse_index.encode.flight.BREAKER_PAUSE_S", 0.2)
+    monkeypatch.setattr("sparse_index.encode.flight.LONGEST_PAUSE_S", 0.2)
     monkeypatch.setattr("sparse_index.encode.predict.REDEPLOY_AFTER_S", 1.0)
 
 

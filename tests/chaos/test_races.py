@@ -11,11 +11,11 @@ import pytest
 
 from build_plans import NOW, ready_plan, remove_indices
 from chaos_table import ChaosTable, times
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Plan
+from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError, SparseIndexError
-from sparse_index.index.alias import observe_alias
 from sparse_index.index.promote import Promotion, promote
-from sparse_index.plan.model import Plan
+from sparse_index.live.alias import observe_alias
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 # How many builds go live at once, and how often.

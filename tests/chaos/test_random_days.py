@@ -18,11 +18,11 @@ from plan_help import config_at
 from promises import check_promises
 from property_help import GENEROUS, Day, Row, days, examples, first_rows, layouts, rows, write_corpus
 from real_builds import built, documents, planned
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import BuildKind
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.index.generations import retire
-from sparse_index.plan.model import BuildKind
-from sparse_index.store import Store
+from sparse_index.live.generations import retire
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 SEQUENCES = times(2, 30)

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from opensearch_ml.factory import dag_id
+from opensearch_ml.dag_names import dag_id
 from sparse_index.config.airflow_rules import (
     LONGEST_NAME,
     ConnectionId,

@@ -10,7 +10,7 @@ import yaml
 
 from real_day import ROWS, RealDay, delete_everything
 from sparse_index.cli.main import main
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
 

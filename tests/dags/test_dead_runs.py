@@ -10,9 +10,9 @@ from airflow.sdk.api.client import ServerResponseError
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from opensearch_ml.dead_runs import AirflowRuns, is_live
 from opensearch_ml.operators.corpus import workers_share_files
-from sparse_index.store import Store
+from opensearch_ml.runs import AirflowRuns, is_live
+from sparse_index.store.files import Store
 
 DAG_ID = "sparse_index__tickets"
 PLAN = "tickets/builds/b1/plan.json"

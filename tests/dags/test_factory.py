@@ -16,7 +16,8 @@ from airflow.timetables.base import TimeRestriction
 from dag_help import load_dags
 from opensearch_ml import factory
 from opensearch_ml.corpora import corpus_config
-from opensearch_ml.factory import PREFIX, BrokenCorpusOperator
+from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.factory import BrokenCorpusOperator
 
 BROKEN = """
 alias: My--Alias

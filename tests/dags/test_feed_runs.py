@@ -14,7 +14,7 @@ from demo.feed import FeedRequest, write_feed
 from opensearch_ml.params import data_date
 from real_builds import documents
 from real_day import Day, RealDay
-from sparse_index.index.meta import read_meta
+from sparse_index.live.meta import read_meta
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
 

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk import Connection
 
 from opensearch_ml.hooks import OpenSearchMLHook, connection_settings
-from sparse_index.cluster import basic_authorization
+from sparse_index.cluster.client import basic_authorization
 from sparse_index.errors import ConfigError
 
 

@@ -13,11 +13,12 @@ import yaml
 
 from build_plans import complete_candidate, corpus_config, make_plan
 from real_day import ROWS, RealDay
-from sparse_index.index.meta import read_meta
-from sparse_index.ml import commons
+from sparse_index.builds.sign_of_life import sign_of_life
+from sparse_index.live.meta import read_meta
+from sparse_index.ml import verbs
 from sparse_index.names import new_build_id
-from sparse_index.sign_of_life import sign_of_life
-from sparse_index.store import Store, build_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
 
@@ -215,7 +216,7 @@ def leftover(day: RealDay, run_id: str, build_id: str) -> str:
     """What a build of last year left: a candidate, a model group and files; gives the folder of the files."""
     plan = make_plan(corpus_config(day.alias, day.config["store"]), build_id=build_id)
     complete_candidate(day.cluster, plan)
-    commons.create_group(day.cluster, plan.group, "test")
+    verbs.create_group(day.cluster, plan.group, "test")
     store = Store(day.config["store"])
     store.write_json(f"{plan.folder}/plan.json", {"request": {"run_id": run_id}, "fingerprint": plan.fingerprint})
     store.write_json(f"{plan.folder}/reports/encode-00000.json", {})

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk import DAG
 
 from dag_help import load_dags
-from opensearch_ml.factory import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.turns import PROMOTE, TURN
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from opensearch_ml.params import data_date, run_request, trigger_form
-from sparse_index.plan.model import RunRequest
+from sparse_index.builds.request import RunRequest
 
 LOGICAL = datetime(2026, 3, 4, 5, tzinfo=UTC)
 
@@ -51,6 +51,6 @@ def test_the_form_becomes_a_request() -> None:
 
 
 def test_the_form_offers_every_mode_of_the_core() -> None:
-    from sparse_index.plan.model import Mode
+    from sparse_index.builds.request import Mode
 
     assert trigger_form()["mode"].schema["enum"] == [mode.value for mode in Mode]

@@ -14,8 +14,8 @@ import pytest
 
 from ml_verbs import deployed, file_encoder, registered
 from real_day import DEMO, ROWS, Day, RealDay
-from sparse_index.index.switch import switch_alias
-from sparse_index.ml.commons import get_model, remove_build_models
+from sparse_index.live.switch import switch_alias
+from sparse_index.ml.verbs import get_model, remove_build_models
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
 
@@ -260,7 +260,7 @@ def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monk
     gone = {"conn_type": "opensearch", "host": "127.0.0.1", "port": 9, "extra": {"use_ssl": False}}
     monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(gone))
     monkeypatch.setattr("opensearch_ml.factory.TASK_DEFAULTS", {"retries": 0, "owner": "test"})
-    monkeypatch.setattr("sparse_index.cluster.MAX_WAIT_S", 0.01)
+    monkeypatch.setattr("sparse_index.cluster.client.MAX_WAIT_S", 0.01)
     ended = day.run()
     assert ended.state == "failed"
     assert "no answer from the cluster" in ended.said["preflight"]

@@ -9,13 +9,13 @@ import fsspec
 import pytest
 
 from build_plans import corpus_config, make_plan
-from opensearch_ml.operators.base import planned
+from opensearch_ml.opened import planned
 from opensearch_ml.operators.janitor import Household
 from secret_store import Vault
+from sparse_index.builds.plan import save_plan
 from sparse_index.corpus.listing import list_parquet
 from sparse_index.operations.janitor import by_store
-from sparse_index.plan.model import save_plan
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 CORPUS = """
 alias: things

@@ -14,10 +14,10 @@ from local_cluster import LocalCluster
 from promises import check_promises
 from real_day import ROWS, Day, RealDay, delete_everything
 from secure_accounts import hardened, logins
-from sparse_index.cluster import Cluster, ConnectionSettings
-from sparse_index.plan.model import BuildKind, Plan, load_plan
+from sparse_index.builds.plan import BuildKind, Plan, load_plan
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.roles import role_bodies
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.secure, pytest.mark.usefixtures("metadata_database")]
 ROLE = "sparse_index_build"

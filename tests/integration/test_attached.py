@@ -13,15 +13,16 @@ import pytest
 
 from build_plans import NOW, corpus_config, ready_plan, remove_indices
 from real_builds import built, documents, planned, real_config, rows, write_corpus
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.request import Mode
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, UnavailableError
-from sparse_index.index.alias import observe_alias
 from sparse_index.index.promote import promote
-from sparse_index.index.switch import switch_alias
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.switch import switch_alias
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
-from sparse_index.plan.model import BuildKind, Mode, Plan
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 

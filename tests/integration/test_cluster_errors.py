@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sparse_index.cluster import ATTEMPTS, MAX_WAIT_S, Cluster, ConnectionSettings
+from sparse_index.cluster.client import ATTEMPTS, MAX_WAIT_S, Cluster, ConnectionSettings
 from sparse_index.errors import SparseIndexError, TerminalError, UnavailableError
 
 pytestmark = pytest.mark.integration

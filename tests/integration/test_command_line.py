@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 
 pytestmark = pytest.mark.integration
 

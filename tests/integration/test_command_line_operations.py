@@ -14,16 +14,17 @@ import yaml
 from build_plans import remove_indices
 from local_cluster import LocalCluster
 from real_builds import built, planned, real_config, rows, text_hash_of, write_corpus
+from sparse_index.builds.receipt import Ending, write_receipt
+from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.cli.main import main
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.index.alias import observe_alias
-from sparse_index.ml.commons import create_group, marked_groups
+from sparse_index.live.alias import observe_alias
+from sparse_index.ml.verbs import create_group, marked_groups
 from sparse_index.names import group_name, new_build_id
-from sparse_index.receipt import Ending, write_receipt
 from sparse_index.roles import role_bodies
-from sparse_index.sign_of_life import sign_of_life
-from sparse_index.store import Store, build_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder
 
 pytestmark = pytest.mark.integration
 Call = Callable[..., tuple[int, str]]

@@ -21,16 +21,16 @@ from real_builds import (
     rows,
     write_corpus,
 )
-from sparse_index.cluster import Cluster
+from sparse_index.books.content import UNCHANGED, WRITTEN, require_same_content
+from sparse_index.books.reconcile import reconcile
+from sparse_index.builds.plan import Plan
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
 from sparse_index.index.candidate import prepare_candidate
-from sparse_index.index.content import UNCHANGED, WRITTEN, require_same_content
 from sparse_index.index.part import index_part
-from sparse_index.index.reconcile import reconcile
-from sparse_index.plan.model import Plan
-from sparse_index.store import Store
+from sparse_index.live.alias import observe_alias
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 

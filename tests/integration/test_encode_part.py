@@ -11,16 +11,17 @@ import pytest
 from build_plans import make_plan as bare_plan
 from ml_verbs import deployed, registered
 from real_builds import planned, real_config, rows, write_corpus
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.reports import encode_report, encode_report_path
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.encode.files import PartFiles
-from sparse_index.encode.part import encode_part, encode_report, encode_report_path
+from sparse_index.encode.part import encode_part
 from sparse_index.encode.predict import Predictor
-from sparse_index.encode.vectors import sparse_vector
 from sparse_index.errors import CorpusError, ModelError
-from sparse_index.ml import commons
-from sparse_index.plan.model import Plan
-from sparse_index.store import Store
+from sparse_index.ml import verbs
+from sparse_index.store.files import Store
+from sparse_index.vectors.files import PartFiles
+from sparse_index.vectors.sparse import sparse_vector
 
 pytestmark = pytest.mark.integration
 COUNT = 400
@@ -36,7 +37,7 @@ def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     config = real_config("encode-model", tmp_path_factory.mktemp("model"))
     group = bare_plan(config).group
     yield deployed(plain_cluster, registered(plain_cluster, config.encoder, group))
-    commons.remove_build_models(plain_cluster, group)
+    verbs.remove_build_models(plain_cluster, group)
 
 
 @pytest.fixture

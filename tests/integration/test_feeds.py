@@ -21,19 +21,20 @@ from demo.feed import TOMBSTONE, FeedRequest, write_feed
 from ml_verbs import deployed, registered
 from promises import check_promises
 from real_builds import documents, real_config
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import BuildKind, Plan, plan_path
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import BuildError, CorpusError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.meta import read_meta
-from sparse_index.ml import commons
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.meta import read_meta
+from sparse_index.ml import verbs
 from sparse_index.names import group_name, new_build_id
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.pipeline import Run, run
-from sparse_index.plan.model import BuildKind, Plan, RunRequest, plan_path
 from sparse_index.plan.shards import plan_shards
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,7 @@ def model_id(plain_cluster: Cluster) -> Iterator[str]:
     group = group_name("feeds", new_build_id(datetime.now(UTC), uuid4().hex))
     encoder = real_config("feeds", Path()).encoder
     yield deployed(plain_cluster, registered(plain_cluster, encoder, group))
-    commons.remove_build_models(plain_cluster, group)
+    verbs.remove_build_models(plain_cluster, group)
 
 
 @dataclass

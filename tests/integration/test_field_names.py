@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.field_names import METADATA_FIELDS, name_problem
 from sparse_index.errors import TerminalError
 

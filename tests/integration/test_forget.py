@@ -14,17 +14,18 @@ from build_plans import remove_indices
 from fake_runs import FakeRuns
 from forgetting import forgotten, holding, now, site
 from real_builds import built, documents, planned, real_config, rows, text_hash_of, write_corpus
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.receipt import Ending, write_receipt
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.encode.vectors import SparseVector
 from sparse_index.errors import BuildError
-from sparse_index.index.meta import read_meta
+from sparse_index.live.meta import read_meta
 from sparse_index.operations.forget import load_forgotten, look
 from sparse_index.operations.given_ids import given_ids
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
-from sparse_index.plan.model import BuildKind, Plan
-from sparse_index.receipt import Ending, write_receipt
-from sparse_index.store import Store, vectors_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import vectors_folder
+from sparse_index.vectors.sparse import SparseVector
 
 pytestmark = pytest.mark.integration
 

@@ -21,19 +21,20 @@ from real_builds import (
     text_hash_of,
     write_corpus,
 )
-from sparse_index.cluster import Cluster
+from sparse_index.books.reconcile import reconcile
+from sparse_index.builds.dead_letters import letters_path, read_letters
+from sparse_index.builds.plan import BuildKind
+from sparse_index.builds.request import Mode
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.dead_letters import letters_path, read_letters
 from sparse_index.errors import BuildError, CorpusError, TerminalError
-from sparse_index.index.alias import observe_alias
 from sparse_index.index.candidate import prepare_candidate
-from sparse_index.index.generations import delete_index, own_indices
-from sparse_index.index.meta import read_meta
 from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
-from sparse_index.index.reconcile import reconcile
-from sparse_index.plan.model import BuildKind, Mode
-from sparse_index.store import Store
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.generations import delete_index, own_indices
+from sparse_index.live.meta import read_meta
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 COUNT = 120

@@ -9,14 +9,14 @@ import pytest
 
 from build_plans import remove_indices
 from real_builds import built, planned, real_config, rows, text_hash_of, write_corpus
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Plan
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.encode.vectors import SparseVector
 from sparse_index.errors import ConfigError
-from sparse_index.plan.model import Plan
-from sparse_index.search import search
-from sparse_index.search_table import side_by_side
-from sparse_index.store import Store
+from sparse_index.query.search import search
+from sparse_index.query.table import side_by_side
+from sparse_index.store.files import Store
+from sparse_index.vectors.sparse import SparseVector
 
 pytestmark = pytest.mark.integration
 COUNT = 30

@@ -14,18 +14,19 @@ from build_plans import complete_candidate, make_plan, remove_indices
 from fake_runs import FakeRuns
 from ml_verbs import file_encoder, registered
 from real_builds import MODEL_ZIP, built, documents, indexed, planned, real_config, rows, write_corpus
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.builds.plan import BuildKind, Plan, load_plan, plan_path
+from sparse_index.builds.request import Mode
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.generations import own_indices
-from sparse_index.index.switch import switch_alias
-from sparse_index.ml import commons
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.generations import own_indices
+from sparse_index.live.switch import switch_alias
+from sparse_index.ml import verbs
 from sparse_index.operations.cleanup import Cleanup, Kind
 from sparse_index.operations.janitor import by_store, clean, load_cleanup, look, save_cleanup
-from sparse_index.operations.views import Clusters
-from sparse_index.plan.model import BuildKind, Mode, Plan, load_plan, plan_path
-from sparse_index.store import Store, schemas_folder
+from sparse_index.operations.sightings import Clusters
+from sparse_index.store.files import Store, schemas_folder
 
 pytestmark = pytest.mark.integration
 
@@ -39,8 +40,8 @@ OTHER_ENCODER = "vectors/ffffffffffffffff/20250101T000000-abcdef-p00000.parquet"
 def config(plain_cluster: Cluster, tmp_path: Path) -> Iterator[CorpusConfig]:
     config = real_config(f"janitor-{uuid4().hex[:6]}", tmp_path)
     yield config
-    for group in commons.marked_groups(plain_cluster, config.alias):
-        commons.remove_build_models(plain_cluster, group)
+    for group in verbs.marked_groups(plain_cluster, config.alias):
+        verbs.remove_build_models(plain_cluster, group)
     remove_indices(plain_cluster, config.alias)
 
 
@@ -79,7 +80,7 @@ def everything(cluster: Cluster, store: Store, alias: str) -> dict[str, Any]:
     """All that carries our mark, in the cluster and in the store, down to the bytes."""
     indices = cluster.get(f"/{alias}*", ignore_unavailable="true", flat_settings="true")
     contents = {file.path: (store.read_bytes(file.path), file.modified) for file in store.listing()}
-    return {"indices": indices, "groups": commons.marked_groups(cluster, alias), "files": contents}
+    return {"indices": indices, "groups": verbs.marked_groups(cluster, alias), "files": contents}
 
 
 def test_leftovers_go_night_by_night_and_all_that_is_kept_still_works(
@@ -99,7 +100,7 @@ def test_leftovers_go_night_by_night_and_all_that_is_kept_still_works(
     tonight = look(clusters, store, [config], now=NOW + timedelta(hours=5), runs=runs)
     assert kinds(tonight) == {Kind.MODELS: [failed.group], Kind.GENERATION: [oldest.candidate]}
     clean(clusters, store, [config], tonight, now=NOW + timedelta(hours=5), runs=runs)
-    assert commons.marked_groups(plain_cluster, config.alias) == []
+    assert verbs.marked_groups(plain_cluster, config.alias) == []
     assert {index.name for index in own_indices(plain_cluster, config.alias)} == {*before, failed.candidate}
 
     for _ in ("the candidate", "its build", "its scans"):
@@ -144,7 +145,7 @@ def test_a_live_run_keeps_all_that_is_its_own(
     oldest, former, live = three_generations(plain_cluster, config)
     running = make_plan(config)
     complete_candidate(plain_cluster, running)
-    commons.create_group(plain_cluster, running.group, "test")
+    verbs.create_group(plain_cluster, running.group, "test")
     store.write_json(plan_path(config.alias, running.build_id), {"fingerprint": "f" * 16})
     store.write_bytes(OTHER_ENCODER, b"")
     runs = ended(oldest, former, live)

@@ -13,10 +13,10 @@ import pytest
 
 from misbehaving_servers import file_server
 from ml_verbs import deployed, file_encoder, in_memory, registered, url_encoder
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import ConfigError, ModelError, OverloadedError
-from sparse_index.ml import commons
+from sparse_index.ml import verbs
 from sparse_index.ml.sources import require_usable_zip, upload
 from sparse_index.ml.waits import Wait, wait_until
 from sparse_index.names import group_name
@@ -30,8 +30,8 @@ def group(plain_cluster: Cluster) -> Iterator[str]:
     name = group_name("failures", f"20260101T000000-{uuid4().hex[:6]}")
     before = in_memory(plain_cluster)
     yield name
-    commons.remove_build_models(plain_cluster, name)
-    assert commons.find_group(plain_cluster, name) is None
+    verbs.remove_build_models(plain_cluster, name)
+    assert verbs.find_group(plain_cluster, name) is None
     assert in_memory(plain_cluster) == before
 
 
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_there_or_empty(
 
 def test_a_full_node(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
     first = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
-    group_id = commons.find_group(plain_cluster, group)
+    group_id = verbs.find_group(plain_cluster, group)
     assert group_id is not None
     second = upload(plain_cluster, file_encoder(model_zip).model, group_id)  # type: ignore[arg-type]
     with (
@@ -160,8 +160,8 @@ def test_a_download_that_stands_still_ends_at_the_standstill_limit(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
     with file_server(model_zip.read_bytes(), seconds=8) as url:
-        group_id = commons.create_group(plain_cluster, group, "a test")
-        started = commons.register(plain_cluster, url_encoder(url, "0" * 64), group_id, group)
+        group_id = verbs.create_group(plain_cluster, group, "a test")
+        started = verbs.register(plain_cluster, url_encoder(url, "0" * 64), group_id, group)
         begun = time.time()
         wait = Wait(kind="register", task_id=started.task_id, deadline_at=begun + 60, standstill_s=2)
         with pytest.raises(
@@ -172,4 +172,4 @@ def test_a_download_that_stands_still_ends_at_the_standstill_limit(
         late = wait.model_copy(update={"deadline_at": time.time() + 1, "standstill_s": 60})
         with pytest.raises(ModelError, match=r"the deadline is over; last state: task \S+ CREATED.*new run"):
             wait_until(plain_cluster, late, poll_s=0.2)
-        commons.remove_build_models(plain_cluster, group)
+        verbs.remove_build_models(plain_cluster, group)

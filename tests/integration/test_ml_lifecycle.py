@@ -12,10 +12,10 @@ import pytest
 
 from misbehaving_servers import file_server
 from ml_verbs import deployed, file_encoder, in_memory, registered, tasks_of, url_encoder
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.cores import ml_cores
 from sparse_index.config.encoder import EncoderConfig
-from sparse_index.ml import commons
-from sparse_index.ml.cores import ml_cores
+from sparse_index.ml import verbs
 from sparse_index.ml.sources import UPLOAD_CHUNK_BYTES, content_sha256, local_zip, resolve_fingerprint
 from sparse_index.ml.usage import used_by
 from sparse_index.names import group_name
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.integration
 def group(plain_cluster: Cluster) -> Iterator[str]:
     name = group_name("lifecycle", f"20260101T000000-{uuid4().hex[:6]}")
     yield name
-    commons.remove_build_models(plain_cluster, name)
-    assert commons.find_group(plain_cluster, name) is None
+    verbs.remove_build_models(plain_cluster, name)
+    assert verbs.find_group(plain_cluster, name) is None
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def test_a_file_is_uploaded_deployed_used_and_removed(plain_cluster: Cluster, mo
     )
     vector = answer["inference_results"][0]["output"][0]["dataAsMap"]["response"][0]
     assert {"screen", "cracked"} <= set(vector)
-    removal = commons.remove_build_models(plain_cluster, group)
-    assert removal == commons.Removal((model_id,), ())
-    assert commons.get_model(plain_cluster, model_id) is None
-    assert commons.find_group(plain_cluster, group) is None
+    removal = verbs.remove_build_models(plain_cluster, group)
+    assert removal == verbs.Removal((model_id,), ())
+    assert verbs.get_model(plain_cluster, model_id) is None
+    assert verbs.find_group(plain_cluster, group) is None
     assert tasks_of(plain_cluster, model_id) == 0
     assert model_id not in in_memory(plain_cluster)
 
@@ -63,12 +63,12 @@ def test_a_file_of_several_chunks_arrives_whole(
     big.write_bytes(b"\0" * (UPLOAD_CHUNK_BYTES * 2) + model_zip.read_bytes())
     assert local_zip(str(big)).chunks == 3
     model_id = registered(plain_cluster, file_encoder(big), group)
-    document = commons.get_model(plain_cluster, model_id)
+    document = verbs.get_model(plain_cluster, model_id)
     assert document is not None
     assert (document["total_chunks"], document["model_content_size_in_bytes"]) == (3, big.stat().st_size)
-    group_id = commons.find_group(plain_cluster, group)
+    group_id = verbs.find_group(plain_cluster, group)
     assert group_id is not None
-    assert list(commons.models_in_group(plain_cluster, group_id)) == [model_id]
+    assert list(verbs.models_in_group(plain_cluster, group_id)) == [model_id]
 
 
 def test_a_url_is_registered_once_however_often_it_is_asked_for(
@@ -79,11 +79,11 @@ def test_a_url_is_registered_once_however_often_it_is_asked_for(
         first = registered(plain_cluster, encoder, group)
         assert registered(plain_cluster, encoder, group) == first
     deployed(plain_cluster, first)
-    assert commons.deploy(plain_cluster, first) is None
-    commons.undeploy(plain_cluster, first)
-    commons.undeploy(plain_cluster, first)
-    commons.delete_model(plain_cluster, first)
-    commons.delete_model(plain_cluster, first)
+    assert verbs.deploy(plain_cluster, first) is None
+    verbs.undeploy(plain_cluster, first)
+    verbs.undeploy(plain_cluster, first)
+    verbs.delete_model(plain_cluster, first)
+    verbs.delete_model(plain_cluster, first)
 
 
 def test_a_register_killed_before_it_was_recorded_is_adopted(
@@ -91,17 +91,17 @@ def test_a_register_killed_before_it_was_recorded_is_adopted(
 ) -> None:
     with file_server(model_zip.read_bytes(), seconds=3) as url:
         encoder = url_encoder(url, sha256_of(model_zip))
-        group_id = commons.create_group(plain_cluster, group, "a test")
-        commons.register(plain_cluster, encoder, group_id, group)
-        until(lambda: bool(commons.models_in_group(plain_cluster, group_id)))
+        group_id = verbs.create_group(plain_cluster, group, "a test")
+        verbs.register(plain_cluster, encoder, group_id, group)
+        until(lambda: bool(verbs.models_in_group(plain_cluster, group_id)))
         model_id = registered(plain_cluster, encoder, group)
-    assert list(commons.models_in_group(plain_cluster, group_id)) == [model_id]
+    assert list(verbs.models_in_group(plain_cluster, group_id)) == [model_id]
 
 
 def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
-    group_id = commons.create_group(plain_cluster, group, "a test")
+    group_id = verbs.create_group(plain_cluster, group, "a test")
     source = local_zip(str(model_zip))
     half = plain_cluster.post(
         "/_plugins/_ml/models/_register_meta",
@@ -117,21 +117,21 @@ def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
         },
     )["model_id"]
     whole = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
-    assert list(commons.models_in_group(plain_cluster, group_id)) == [whole]
+    assert list(verbs.models_in_group(plain_cluster, group_id)) == [whole]
     assert whole != half
 
 
 def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
     with file_server(model_zip.read_bytes(), seconds=4) as url:
-        group_id = commons.create_group(plain_cluster, group, "a test")
-        started = commons.register(plain_cluster, url_encoder(url, sha256_of(model_zip)), group_id, group)
-        removal = commons.remove_build_models(plain_cluster, group)
+        group_id = verbs.create_group(plain_cluster, group, "a test")
+        started = verbs.register(plain_cluster, url_encoder(url, sha256_of(model_zip)), group_id, group)
+        removal = verbs.remove_build_models(plain_cluster, group)
         assert len(removal.deleted) == 1
         task = f"/_plugins/_ml/tasks/{started.task_id}"
         until(lambda: plain_cluster.get(task)["state"] == "FAILED")
     query = {"query": {"term": {"model_group_id": group_id}}}
     assert plain_cluster.post("/_plugins/_ml/models/_search", query)["hits"]["hits"] == []
-    assert commons.get_model(plain_cluster, removal.deleted[0]) is None
+    assert verbs.get_model(plain_cluster, removal.deleted[0]) is None
 
 
 def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
@@ -139,10 +139,10 @@ def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
 ) -> None:
     for seconds_later in (0.0, 0.24, 0.28, 0.32):  # from the first moment of a deployment to its last
         model_id = registered(plain_cluster, file_encoder(model_zip), group)
-        commons.deploy(plain_cluster, model_id)
+        verbs.deploy(plain_cluster, model_id)
         time.sleep(seconds_later)
-        commons.remove_build_models(plain_cluster, group)
-        assert commons.get_model(plain_cluster, model_id) is None
+        verbs.remove_build_models(plain_cluster, group)
+        assert verbs.get_model(plain_cluster, model_id) is None
         assert tasks_of(plain_cluster, model_id) == 0
         time.sleep(1.5)  # where the deployment survived its model, it has ended by now
         assert model_id not in in_memory(plain_cluster)
@@ -155,8 +155,8 @@ def test_a_model_that_a_search_pipeline_names_is_kept_and_stays_deployed(
     enricher = {"neural_query_enricher": {"default_model_id": model_id}}
     plain_cluster.put("/_search/pipeline/needs-it", {"request_processors": [enricher]})
     try:
-        assert commons.undeploy_group(plain_cluster, group) == []
-        removal = commons.remove_build_models(plain_cluster, group)
+        assert verbs.undeploy_group(plain_cluster, group) == []
+        removal = verbs.remove_build_models(plain_cluster, group)
         assert removal.deleted == ()
         assert "search pipeline 'needs-it'" in removal.kept[0]
         assert model_id in in_memory(plain_cluster)
@@ -181,11 +181,11 @@ def test_a_registered_model_is_used_as_it_is_and_never_deleted(
     theirs = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
     encoder = EncoderConfig.model_validate({"model": {"source": "model_id", "model_id": theirs}})
     ours = group_name("lifecycle-other", "20260101T000000-abcdef")
-    group_id = commons.create_group(plain_cluster, ours, "a test")
-    assert commons.register(plain_cluster, encoder, group_id, ours) == commons.RegisterStarted(None, theirs)
+    group_id = verbs.create_group(plain_cluster, ours, "a test")
+    assert verbs.register(plain_cluster, encoder, group_id, ours) == verbs.RegisterStarted(None, theirs)
     assert registered(plain_cluster, encoder, ours) == theirs
     assert content_sha256(plain_cluster, encoder) == sha256_of(model_zip)
-    assert commons.remove_build_models(plain_cluster, ours) == commons.Removal((), ())
+    assert verbs.remove_build_models(plain_cluster, ours) == verbs.Removal((), ())
     assert theirs in in_memory(plain_cluster)
 
 

@@ -15,15 +15,16 @@ import pytest
 
 from build_plans import remove_indices
 from real_builds import built, documents, planned, real_config
-from sparse_index.cluster import Cluster, Json
+from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
+from sparse_index.live.alias import observe_alias
 from sparse_index.pipeline import make_plan
-from sparse_index.plan.model import BuildKind, Plan, RunRequest
 from sparse_index.preflight import preflight
-from sparse_index.search import search
-from sparse_index.store import Store
+from sparse_index.query.search import search
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 

@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import BuildKind
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ModelError
-from sparse_index.index.alias import observe_alias
+from sparse_index.live.alias import observe_alias
 from sparse_index.pipeline import run
-from sparse_index.plan.model import BuildKind, RunRequest
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 

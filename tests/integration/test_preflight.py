@@ -17,17 +17,17 @@ from build_plans import complete_candidate, corpus_config, make_plan, remove_ind
 from fake_opensearch import fake_cluster, http_error
 from misbehaving_servers import Edit, editing_proxy
 from ml_verbs import deployed, file_encoder, in_memory, registered
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.builds.plan import Plan
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, UnavailableError
-from sparse_index.ml import commons
+from sparse_index.ml import verbs
 from sparse_index.ml.settings import FROM_FILE, restore_settings
 from sparse_index.names import group_name
 from sparse_index.plan.guards import require_room
-from sparse_index.plan.model import Plan
 from sparse_index.preflight import examine, preflight
 from sparse_index.preflight.policies import policy_warnings
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 
@@ -44,8 +44,8 @@ def config(plain_cluster: Cluster, demo_models: Path, tmp_path: Path) -> Iterato
     }
     config = corpus_config(f"pre-{uuid4().hex[:6]}", str(tmp_path / "store"), encoder={"model": model})
     yield config
-    for group in commons.marked_groups(plain_cluster, config.alias):
-        commons.remove_build_models(plain_cluster, group)
+    for group in verbs.marked_groups(plain_cluster, config.alias):
+        verbs.remove_build_models(plain_cluster, group)
     remove_indices(plain_cluster, config.alias)
 
 
@@ -98,7 +98,7 @@ def test_a_sound_cluster_is_ready_and_nothing_is_left_of_asking(plain_cluster: C
     assert report.ready
     assert "opensearch 3.6.0" in str(report)
     assert Store(config.store).files("") == []
-    assert commons.marked_groups(plain_cluster, config.alias) == []
+    assert verbs.marked_groups(plain_cluster, config.alias) == []
     assert plain_cluster.get(f"/{config.alias}*/_alias") == {}
 
 
@@ -394,7 +394,7 @@ def test_what_dead_runs_left_is_swept_and_a_live_run_keeps_everything(
 
     report = preflight(plain_cluster, config, Store(config.store), is_live=lambda build: build == running.build_id)
     assert set(report.swept) == {dead.group, dead.candidate}
-    assert commons.marked_groups(plain_cluster, config.alias) == [running.group]
+    assert verbs.marked_groups(plain_cluster, config.alias) == [running.group]
     assert set(plain_cluster.get(f"/{config.alias}-*/_alias")) == {running.candidate, newest.candidate}
     assert preflight(plain_cluster, config, Store(config.store), is_live=lambda _: True).swept == ()
 

@@ -8,20 +8,14 @@ from uuid import uuid4
 import pytest
 
 from build_plans import NOW, corpus_config, make_plan, ready_plan, remove_indices
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Plan
+from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.generations import (
-    Tidied,
-    own_indices,
-    remove_candidate,
-    remove_failed_candidates,
-    retire,
-)
-from sparse_index.index.meta import read_meta
 from sparse_index.index.promote import Promotion, promote
-from sparse_index.index.switch import switch_alias
-from sparse_index.plan.model import Plan
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.generations import Tidied, own_indices, remove_candidate, remove_failed_candidates, retire
+from sparse_index.live.meta import read_meta
+from sparse_index.live.switch import switch_alias
 
 pytestmark = pytest.mark.integration
 

@@ -11,13 +11,13 @@ import pytest
 
 from build_plans import NOW, remove_indices
 from real_builds import Row, built, planned, real_config, rows, text_hash_of, write_corpus
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Plan, save_plan
+from sparse_index.builds.receipt import Ending, Outcome, write_receipt
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.operations.redrive import Redrive, select_letters, settle_letters
-from sparse_index.plan.model import Plan, save_plan
-from sparse_index.receipt import Ending, Outcome, write_receipt
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 

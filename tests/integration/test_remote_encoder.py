@@ -10,14 +10,14 @@ import pytest
 
 from encoder_service import EncoderService, connectors_allowed, encoder_service, remote_model, weights
 from real_builds import real_config, write_corpus
-from sparse_index.cluster import Cluster
-from sparse_index.dead_letters import letters_files, read_letters
+from sparse_index.builds.dead_letters import letters_files, read_letters
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.encode.predict import Predictor
-from sparse_index.encode.vectors import Refused
 from sparse_index.errors import ModelError
 from sparse_index.pipeline import run
-from sparse_index.plan.model import RunRequest
-from sparse_index.store import Store
+from sparse_index.store.files import Store
+from sparse_index.vectors.sparse import Refused
 
 pytestmark = pytest.mark.integration
 

@@ -11,16 +11,16 @@ from uuid import uuid4
 import pytest
 
 from build_plans import NOW, complete_candidate, corpus_config, make_plan, remove_indices
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.generations import own_indices
-from sparse_index.index.meta import read_meta, write_meta
 from sparse_index.index.promote import promote
-from sparse_index.index.switch import switch_alias
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.generations import own_indices
+from sparse_index.live.meta import read_meta, write_meta
+from sparse_index.live.switch import switch_alias
 from sparse_index.operations.rollback import PREVIOUS, Rollback, Target, choose_target, roll_back
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.encode.search_watch import EVERY_S, FEWEST_SEARCHES, SearchWatch
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ from opensearchpy import OpenSearch
 
 from local_cluster import LocalCluster
 from secure_accounts import API, login
-from sparse_index.cluster import AsyncCluster, Cluster
+from sparse_index.cluster.client import AsyncCluster, Cluster
 from sparse_index.errors import AccessError, UnavailableError
 
 pytestmark = [pytest.mark.integration, pytest.mark.secure]

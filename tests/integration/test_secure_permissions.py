@@ -12,17 +12,17 @@ from build_plans import corpus_config
 from local_cluster import LocalCluster
 from ml_verbs import deployed, file_encoder, registered
 from secure_accounts import Role, accounts, less, without_own_index
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.dead_letters import Place
+from sparse_index.corpus.place import Place
 from sparse_index.errors import AccessError, ModelError
 from sparse_index.index.bulk import BulkWriter, Operation
-from sparse_index.ml import commons
+from sparse_index.ml import verbs
 from sparse_index.names import group_name
 from sparse_index.preflight import examine, preflight
 from sparse_index.preflight.permissions import missing_permissions
 from sparse_index.roles import role_bodies
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.secure]
 
@@ -73,7 +73,7 @@ def had_a_model(admin: Cluster, demo_models: Path) -> None:
     """A cluster that never had a model answers a question for profiles without asking its nodes."""
     group = group_name(ALIAS, f"20260101T000000-{uuid4().hex[:6]}")
     registered(admin, file_encoder(demo_models / "sparse" / "model.zip"), group)
-    commons.remove_build_models(admin, group)
+    verbs.remove_build_models(admin, group)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_role_for_another_alias_lacks_every_index_permission(users: dict[str, 
 def test_asking_leaves_nothing_behind(admin: Cluster, users: dict[str, Cluster], config: CorpusConfig) -> None:
     assert missing_permissions(users["builder"], ALIAS, config.encoder.model) == []
     assert admin.get(f"/{ALIAS}*/_alias") == {}
-    assert commons.find_group(admin, "sparse-index-preflight") is None
+    assert verbs.find_group(admin, "sparse-index-preflight") is None
 
 
 def test_bulk_answers_200_and_refuses_every_document(admin: Cluster, users: dict[str, Cluster]) -> None:
@@ -165,7 +165,7 @@ def test_deploy_answers_200_and_its_task_fails(admin: Cluster, users: dict[str, 
         with pytest.raises(ModelError, match=rf"{ML}/deploy_model_on_nodes.*lacks this permission.*docs/security\.md"):
             deployed(builder, model_id)
     finally:
-        commons.remove_build_models(admin, group)
+        verbs.remove_build_models(admin, group)
 
 
 @pytest.mark.usefixtures("had_a_model")

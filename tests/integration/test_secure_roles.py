@@ -17,19 +17,20 @@ from local_cluster import LocalCluster
 from ml_verbs import registered
 from real_builds import real_config, rows, write_corpus
 from secure_accounts import ACCESS_CONTROL, accounts
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig, RetentionConfig
 from sparse_index.errors import AccessError
-from sparse_index.index.alias import observe_alias
-from sparse_index.ml import commons
+from sparse_index.live.alias import observe_alias
+from sparse_index.ml import verbs
 from sparse_index.operations.cleanup import Kind
 from sparse_index.operations.janitor import clean, look
 from sparse_index.operations.rollback import choose_target, roll_back
 from sparse_index.pipeline import run
-from sparse_index.plan.model import BuildKind, Plan, RunRequest
+from sparse_index.query.search import search
 from sparse_index.roles import role_bodies
-from sparse_index.search import search
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.secure]
 
@@ -88,7 +89,7 @@ def test_the_build_role_builds_clones_promotes_and_cleans_up(hardened: Cluster, 
     assert (first.kind, second.kind) == (BuildKind.FULL, BuildKind.DELTA)
     assert observe_alias(hardened, ALIAS).members == (second.candidate,)
     assert hardened.get(f"/{ALIAS}/_count")["count"] == 19
-    assert commons.marked_groups(hardened, ALIAS) == []
+    assert verbs.marked_groups(hardened, ALIAS) == []
     everything = {"query": {"match_all": {}}}
     assert hardened.post("/_plugins/_ml/models/_search", everything)["hits"]["hits"] == []
 
@@ -135,7 +136,7 @@ def test_the_build_role_tidies_up(hardened: Cluster, builder: Cluster, config: C
     done = clean(clusters, store, [narrow], decided, now=now, runs=runs)
     assert {action.kind for action in done.actions} == {Kind.MODELS, Kind.CANDIDATE, Kind.GENERATION}
     assert set(hardened.get(f"/{ALIAS}--b*/_alias")) == {plans[1].candidate}
-    assert commons.marked_groups(hardened, ALIAS) == []
+    assert verbs.marked_groups(hardened, ALIAS) == []
     everything = {"query": {"match_all": {}}}
     assert hardened.post("/_plugins/_ml/models/_search", everything)["hits"]["hits"] == []
 

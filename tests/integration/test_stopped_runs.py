@@ -24,16 +24,17 @@ from fake_runs import FakeRuns
 from faulty_proxy import Fault, FaultyProxy, Seen, faulty_proxy
 from real_builds import real_config, rows, write_corpus
 from sparse_index import pipeline
-from sparse_index.build_state import BuildState, state_in_store
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.builds.request import RunRequest
+from sparse_index.builds.state import BuildState, state_in_store
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.index.generations import own_indices
-from sparse_index.ml.commons import marked_groups
+from sparse_index.live.generations import own_indices
+from sparse_index.ml.verbs import marked_groups
 from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.operations.janitor import look
-from sparse_index.plan.model import RunRequest
 from sparse_index.preflight import preflight
-from sparse_index.store import Store, builds_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import builds_folder
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]

@@ -14,12 +14,12 @@ import pytest
 
 from build_plans import remove_indices
 from real_builds import built, documents, made_up_vector, planned, real_config, rows, text_hash_of, write_corpus
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.plan.model import BuildKind, Plan
 from sparse_index.preflight import examine
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 

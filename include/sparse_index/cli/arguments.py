@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from sparse_index.cluster import ConnectionSettings
+from sparse_index.builds.request import Mode, RunRequest
+from sparse_index.cluster.client import ConnectionSettings
 from sparse_index.errors import ConfigError
 from sparse_index.operations.redrive import LATEST
 from sparse_index.operations.rollback import PREVIOUS
-from sparse_index.plan.model import Mode, RunRequest
 
 PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 

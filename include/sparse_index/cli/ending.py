@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sparse_index.dead_letters import letters_files
-from sparse_index.index.reconcile import Books, books_report
+from sparse_index.builds.dead_letters import letters_files
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.receipt import receipt_path
+from sparse_index.builds.reports import Books, books_report
 from sparse_index.pipeline import Run
-from sparse_index.plan.model import Plan
 from sparse_index.plan.report import plan_report
-from sparse_index.receipt import receipt_path
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 _LINES = (
     ("rows read", "rows_read"),

@@ -12,17 +12,18 @@ from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cli.bars import Bars
 from sparse_index.cli.ending import ending
 from sparse_index.cli.signals import Stopped, stopping_cleanly
-from sparse_index.cluster import ATTEMPTS, Cluster
+from sparse_index.cluster.client import ATTEMPTS, Cluster
+from sparse_index.cluster.settings import put_request
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import load_beside_others
 from sparse_index.errors import SparseIndexError
-from sparse_index.ml.settings import ensure_settings, put_request, restore_settings
+from sparse_index.ml.settings import ensure_settings, restore_settings
 from sparse_index.pipeline import plan_only, run
 from sparse_index.plan.report import plan_report
 from sparse_index.preflight import preflight
-from sparse_index.search import search
-from sparse_index.search_table import side_by_side
-from sparse_index.store import Store
+from sparse_index.query.search import search
+from sparse_index.query.table import side_by_side
+from sparse_index.store.files import Store
 
 Command = Callable[[argparse.Namespace, Cluster, CorpusConfig], None]
 # Somebody waits for their answer, and "not there" is one.

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
+from sparse_index.builds.receipt import receipt_lines, saved_receipt
+from sparse_index.builds.request import RunRequest
+from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cli.bars import Bars
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import BrokenCorpus, load_all
 from sparse_index.operations.forget import Site
@@ -17,11 +20,8 @@ from sparse_index.operations.janitor import by_store, clean, look, save_cleanup
 from sparse_index.operations.redrive import select_letters, settle_letters
 from sparse_index.operations.rollback import choose_target, require_no_build_at_work, roll_back
 from sparse_index.pipeline import run
-from sparse_index.plan.model import RunRequest
-from sparse_index.receipt import receipt_lines, saved_receipt
 from sparse_index.roles import role_files
-from sparse_index.sign_of_life import living_builds
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 
 def janitor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from sparse_index.cluster import Json
+from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.field_names import name_problem
 from sparse_index.config.fields import without_column

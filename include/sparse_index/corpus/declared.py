@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sparse_index.cluster import Json
+from sparse_index.cluster.client import Json
 from sparse_index.corpus import values as to
 from sparse_index.corpus.kinds import is_bytes, is_instant, is_text, is_uuid
 from sparse_index.corpus.natural import natural

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from sparse_index.cluster import Json
+from sparse_index.cluster.client import Json
 from sparse_index.config.field_names import name_problem
 from sparse_index.corpus import values as to
 from sparse_index.corpus.declared import declared_converter

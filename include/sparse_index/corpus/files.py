@@ -12,10 +12,10 @@ import pyarrow as pa
 from sparse_index.config.corpus import SourceConfig
 from sparse_index.corpus.dataset import DataSet, data_set
 from sparse_index.corpus.parquet import file_version, joint_version, parquet_file
+from sparse_index.corpus.shards import Shard
 from sparse_index.corpus.statistics import valueless
 from sparse_index.corpus.table import DataFile
 from sparse_index.errors import CorpusError
-from sparse_index.plan.model import Shard
 
 FOOTERS_AT_ONCE = 8
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from sparse_index.corpus.rows import DocumentBatch
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 _KEY = "sparse_index"
 

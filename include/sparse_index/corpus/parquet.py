@@ -20,7 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
 from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
-from sparse_index.store import filesystem_at
+from sparse_index.store.files import filesystem_at
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000

@@ -20,6 +20,7 @@ from sparse_index.corpus.natural import readable_values
 from sparse_index.corpus.old_calendar import counts_old_days, in_new_calendar
 from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
 from sparse_index.corpus.partitions import Partitions, with_partition
+from sparse_index.corpus.place import Location
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
 from sparse_index.corpus.values import Column, Convert
@@ -28,16 +29,6 @@ from sparse_index.corpus.values import Column, Convert
 # of 1 MB that every row repeats is stored once.
 BATCH_BYTES = 8_000_000
 BATCH_ROWS = 256
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where a row is: full address of the file, its version, row group, row within the row group."""
-
-    file: str
-    file_version: str
-    row_group: int
-    row: int
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from sparse_index.corpus.findings import Findings
 from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.rows import DocumentBatch, batches_of_group
 from sparse_index.corpus.schema import CorpusSchema, load_schema
-from sparse_index.plan.model import Shard, ShardScan
+from sparse_index.corpus.shards import Shard, ShardScan
 from sparse_index.progress import ProgressMeter, Report, silent
-from sparse_index.store import Store, manifests_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import manifests_folder
 
 MAX_ID_BYTES = 512
 WRITE_ROWS = 50_000

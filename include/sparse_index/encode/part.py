@@ -4,46 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from types import TracebackType
 
-from sparse_index.cluster import Cluster
-from sparse_index.dead_letters import DeadLetter, letters_path, with_sources, write_letters
-from sparse_index.encode.files import PartFiles
+from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.builds.plan import Part, Plan
+from sparse_index.builds.reports import EncodeResult, encode_report, encode_report_path
+from sparse_index.cluster.client import Cluster
+from sparse_index.encode.flight import Encoding
 from sparse_index.encode.governor import Governor, starting_limit
 from sparse_index.encode.predict import Predictor, Timing
-from sparse_index.encode.requests import Encoding
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
-from sparse_index.encode.vectors import SparseVector
 from sparse_index.errors import BuildError
-from sparse_index.plan.model import Part, Plan
 from sparse_index.progress import ProgressMeter, Report, silent
-from sparse_index.store import Store
-
-
-@dataclass(frozen=True)
-class EncodeResult:
-    """Distinct texts of one part. `reused`: encoded by an earlier attempt of this part; `seconds` is this attempt's."""
-
-    part: int
-    encoded: int
-    reused: int
-    dead_letters: int
-    predict_calls: int
-    seconds: float
-
-
-def encode_report_path(plan: Plan, part: Part) -> str:
-    return f"{plan.folder}/reports/encode-{part.number:05d}.json"
-
-
-def encode_report(store: Store, plan: Plan, part: Part) -> EncodeResult | None:
-    """What the finished part said; None while it is not finished."""
-    path = encode_report_path(plan, part)
-    return EncodeResult(**store.read_json(path)) if store.exists(path) else None
+from sparse_index.store.files import Store
+from sparse_index.vectors.files import PartFiles
+from sparse_index.vectors.sparse import SparseVector
 
 
 class _Chunks:

@@ -10,8 +10,7 @@ from enum import Enum, auto
 
 from opensearchpy import exceptions as client_errors
 
-from sparse_index.cluster import Cluster
-from sparse_index.encode.vectors import Refused, parse_answer
+from sparse_index.cluster.client import Cluster
 from sparse_index.errors import (
     AccessError,
     ModelError,
@@ -19,6 +18,7 @@ from sparse_index.errors import (
     SparseIndexError,
     TransientError,
 )
+from sparse_index.vectors.sparse import Refused, parse_answer
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Set
 from itertools import tee
 from typing import Any
 
-from sparse_index.corpus.rows import Document, Location, documents_at
+from sparse_index.builds.plan import Part, Plan
+from sparse_index.corpus.place import Location, Place
+from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import load_schema
-from sparse_index.dead_letters import Place
 from sparse_index.encode.texts import Text
 from sparse_index.errors import CorpusError
-from sparse_index.plan.model import Part, Plan
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 _PART_ROWS = 2_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparse_index.dead_letters import Place
-from sparse_index.encode.vectors import SparseVector
+from sparse_index.corpus.place import Place
+from sparse_index.vectors.sparse import SparseVector
 
 
 @dataclass(frozen=True)

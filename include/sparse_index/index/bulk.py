@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import orjson
 
-from sparse_index.cluster import Cluster
-from sparse_index.dead_letters import Place
+from sparse_index.cluster.client import Cluster
+from sparse_index.corpus.place import Place
 from sparse_index.errors import (
     AccessError,
     BuildError,

@@ -4,43 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sparse_index.cluster import Cluster
-from sparse_index.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.builds.plan import BuildKind, Part, Plan
+from sparse_index.builds.reports import IndexResult, index_report_path
+from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.index.bulk import BulkOutcome, BulkWriter, Operation, RejectedItem
-from sparse_index.index.operations import PartOperations
-from sparse_index.plan.model import BuildKind, Part, Plan
+from sparse_index.index.documents import PartOperations
 from sparse_index.progress import ProgressMeter, Report, silent
-from sparse_index.store import Store
-
-
-@dataclass(frozen=True)
-class IndexResult:
-    """Documents of one part; `bytes` were sent to the cluster, repetitions included; `seconds` is wall time."""
-
-    part: int
-    indexed: int
-    deleted: int
-    dead_letters: int
-    bytes: int
-    seconds: float
-
-    @property
-    def items(self) -> int:
-        return self.indexed + self.deleted + self.dead_letters
-
-
-def index_report_path(plan: Plan, part: Part) -> str:
-    return f"{plan.folder}/reports/index-{part.number:05d}.json"
-
-
-def index_report(store: Store, plan: Plan, part: Part) -> IndexResult | None:
-    """What the finished part said; None while it is not finished."""
-    path = index_report_path(plan, part)
-    return IndexResult(**store.read_json(path)) if store.exists(path) else None
+from sparse_index.store.files import Store
 
 
 def index_part(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Plan
+from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import AliasState, observe_alias
-from sparse_index.index.attached import require_movable
-from sparse_index.index.meta import Meta, read_meta, write_meta
-from sparse_index.index.settle import serve_like_live
-from sparse_index.index.switch import sealed_count, switch_alias
-from sparse_index.plan.model import Plan
+from sparse_index.live.alias import AliasState, observe_alias
+from sparse_index.live.attached import require_movable
+from sparse_index.live.meta import Meta, read_meta, write_meta
+from sparse_index.live.settle import serve_like_live
+from sparse_index.live.switch import sealed_count, switch_alias
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import IndexConfig
-from sparse_index.dead_letters import Place
+from sparse_index.corpus.place import Place
 from sparse_index.errors import AccessError, BuildError, TransientError
 from sparse_index.index.bulk import BulkWriter, Operation
-from sparse_index.index.generations import OwnIndex
+from sparse_index.live.generations import OwnIndex
 from sparse_index.names import write_alias
 
 PAGE = 1_000

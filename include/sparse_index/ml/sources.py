@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import fsspec
 
 from sparse_index.addresses import showable
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.encoder import (
     EncoderConfig,
     ExistingModel,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError, TerminalError
 from sparse_index.names import candidate_pattern
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from sparse_index.cluster import AsyncCluster, Cluster, Json
+from sparse_index.cluster.client import AsyncCluster, Cluster, Json
 from sparse_index.errors import ModelError, OverloadedError, TerminalError, TransientError
 from sparse_index.ml.messages import explain, is_refused_for_now
 from sparse_index.ml.states import (
@@ -18,7 +18,7 @@ from sparse_index.ml.states import (
     model_state,
     task_state,
 )
-from sparse_index.plan.model import Frozen
+from sparse_index.values import Frozen
 
 POLL_S = 1.0
 

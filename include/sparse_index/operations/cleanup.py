@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sparse_index.build_state import BuildState
-from sparse_index.index.generations import kept_and_surplus
-from sparse_index.operations.compaction import Marker, Merge, VectorFile, compactions
+from sparse_index.builds.state import BuildState
+from sparse_index.live.generations import kept_and_surplus
+from sparse_index.operations.sightings import REPORTS, BuildView, CorpusView, StoreView
 from sparse_index.operations.vector_use import VectorUse
-from sparse_index.operations.views import REPORTS, BuildView, CorpusView, StoreView
-from sparse_index.plan.model import Frozen
+from sparse_index.values import Frozen
+from sparse_index.vectors.compaction import Marker, Merge, VectorFile, compactions
 
 CANDIDATE_KEPT = timedelta(days=3)
 BULKY_KEPT = timedelta(days=2)

@@ -19,19 +19,19 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.index.generations import OwnIndex
-from sparse_index.index.meta import read_meta, write_meta
 from sparse_index.index.removal import documents_there, expunge, remove_documents
+from sparse_index.live.generations import OwnIndex
+from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.operations.cleanup import reasons_to_keep_vectors
 from sparse_index.operations.messages import forget_messages
+from sparse_index.operations.sightings import Clusters, CorpusView, Runs, StoreView, view_corpora, view_store
 from sparse_index.operations.traces import Traces, is_letters, traces_of
 from sparse_index.operations.vector_use import kept_manifests, manifest_of
-from sparse_index.operations.views import Clusters, CorpusView, Runs, StoreView, view_corpora, view_store
-from sparse_index.plan.model import Frozen
-from sparse_index.store import Store
+from sparse_index.store.files import Store
+from sparse_index.values import Frozen
 
 log = logging.getLogger(__name__)
 

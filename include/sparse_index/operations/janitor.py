@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sparse_index.addresses import public_address
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError
-from sparse_index.index.generations import is_being_copied, remove_candidate
-from sparse_index.ml.commons import remove_build_models
+from sparse_index.live.generations import is_being_copied, remove_candidate
+from sparse_index.ml.verbs import remove_build_models
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup, reasons_to_keep_vectors
-from sparse_index.operations.compaction import compact, drop_sources
+from sparse_index.operations.sightings import REPORTS, Clusters, Runs, view_corpora, view_store
 from sparse_index.operations.vector_use import view_vector_use
-from sparse_index.operations.views import REPORTS, Clusters, Runs, view_corpora, view_store
-from sparse_index.store import Store
+from sparse_index.store.files import Store
+from sparse_index.vectors.compaction import compact, drop_sources
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sparse_index.operations.sightings import StoreView
 from sparse_index.operations.traces import Traces
-from sparse_index.operations.views import StoreView
-from sparse_index.store import Store, builds_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import builds_folder
 
 REMOVED = "removed: it spoke of a document that was forgotten"
 _WITH_MESSAGES = ("/receipt.json", "/plan.json", "/redrive.json")

@@ -18,17 +18,18 @@ from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from itertools import islice
 
-from sparse_index.cluster import Cluster
+from sparse_index.builds.dead_letters import DeadLetter, letters_files, read_letters
+from sparse_index.builds.folder import final_manifest_path
+from sparse_index.builds.plan import Plan, load_plan, plan_path, saved_plans
+from sparse_index.builds.receipt import receipt_path
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.dead_letters import DeadLetter, letters_files, read_letters
 from sparse_index.errors import BuildError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.final_manifest import final_manifest_path
-from sparse_index.index.meta import Meta, read_meta
-from sparse_index.plan.model import Frozen, Plan, load_plan, plan_path, saved_plans
-from sparse_index.plan.sql import connect, parquet
-from sparse_index.receipt import receipt_path
-from sparse_index.store import Store
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.meta import Meta, read_meta
+from sparse_index.store.files import Store
+from sparse_index.store.sql import connect, parquet
+from sparse_index.values import Frozen
 
 LATEST = "latest"
 # The same row fails again for these; they are tried all the same, because the row may have been corrected.

@@ -18,18 +18,19 @@ from datetime import datetime
 from typing import Any
 
 from sparse_index.addresses import public_address
-from sparse_index.cluster import Cluster, Json
+from sparse_index.builds.plan import saved_plans
+from sparse_index.builds.sign_of_life import living_builds
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, TerminalError
-from sparse_index.index.alias import observe_alias
-from sparse_index.index.attached import observe_attached, require_movable
-from sparse_index.index.generations import OwnIndex, own_indices
-from sparse_index.index.meta import Meta, read_meta, write_meta
-from sparse_index.index.settle import serve_like, settle_index
-from sparse_index.index.switch import sealed_count, switch_alias
-from sparse_index.plan.model import Frozen, saved_plans
-from sparse_index.sign_of_life import living_builds
-from sparse_index.store import Store
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.attached import observe_attached, require_movable
+from sparse_index.live.generations import OwnIndex, own_indices
+from sparse_index.live.meta import Meta, read_meta, write_meta
+from sparse_index.live.settle import serve_like, settle_index
+from sparse_index.live.switch import sealed_count, switch_alias
+from sparse_index.store.files import Store
+from sparse_index.values import Frozen
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from sparse_index.encode.files import merge_vectors
-from sparse_index.operations.compaction import needed_hashes, vectors_in
-from sparse_index.operations.views import StoreView
-from sparse_index.plan.sql import connect, copy_to, literal, parquet
-from sparse_index.store import Store, builds_folder, manifests_folder
+from sparse_index.operations.sightings import StoreView
+from sparse_index.store.files import Store
+from sparse_index.store.layout import builds_folder, manifests_folder
+from sparse_index.store.sql import connect, copy_to, literal, parquet
+from sparse_index.vectors.compaction import needed_hashes, vectors_in
+from sparse_index.vectors.files import merge_vectors
 
 _BY_ID = "id IN (SELECT id FROM given)"
 _BY_TEXT = "text_hash IN (SELECT text_hash FROM texts)"

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from sparse_index.build_state import BuildState
-from sparse_index.index.generations import OwnIndex
-from sparse_index.operations.compaction import needed_hashes, vectors_in
-from sparse_index.operations.views import CorpusView, PlanFile, StoreView
-from sparse_index.plan.sql import connect
-from sparse_index.store import Store, build_folder
+from sparse_index.builds.state import BuildState
+from sparse_index.live.generations import OwnIndex
+from sparse_index.operations.sightings import CorpusView, PlanFile, StoreView
+from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder
+from sparse_index.store.sql import connect
+from sparse_index.vectors.compaction import needed_hashes, vectors_in
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sparse_index.cluster import Cluster, Json, flat
+from sparse_index.cluster.client import Cluster, Json, flat
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.live_index import is_carried
+from sparse_index.creation.templates import observe_templates
 from sparse_index.errors import BuildError, ConfigError, TerminalError
-from sparse_index.index.alias import AliasState
-from sparse_index.index.attached import (
+from sparse_index.live.alias import AliasState
+from sparse_index.live.attached import (
     SEARCH_PIPELINE,
     Attached,
     Shape,
@@ -21,8 +22,7 @@ from sparse_index.index.attached import (
     moved_aliases,
     usable_settings,
 )
-from sparse_index.index.mapping import building_settings
-from sparse_index.index.templates import observe_templates
+from sparse_index.plan.mapping import building_settings
 
 # What the server sets by itself, what a build sets for a while, and what is decided by the shape of the index.
 _NOT_A_PERSONS = (

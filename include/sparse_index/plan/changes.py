@@ -7,22 +7,26 @@ from datetime import date, datetime
 
 import duckdb
 
-from sparse_index.cluster import Cluster
+from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.builds.plan import BuildKind, Counts, Part, Plan, save_plan
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.dead_letters import DeadLetter, Place, letters_path, with_sources, write_letters
+from sparse_index.corpus.place import Place
+from sparse_index.corpus.shards import ShardScan
+from sparse_index.creation.create import allocation_rules
+from sparse_index.creation.trial import try_candidate
 from sparse_index.errors import BuildError
-from sparse_index.index.create import allocation_rules
 from sparse_index.names import new_build_id
 from sparse_index.plan import disk, guards
 from sparse_index.plan.attached import Takeover
 from sparse_index.plan.difference import Difference, Inputs
 from sparse_index.plan.estimate import expected_seconds
-from sparse_index.plan.live import Live
-from sparse_index.plan.model import BuildKind, Counts, Part, Plan, RunRequest, ShardScan, save_plan
+from sparse_index.plan.observed import Live
 from sparse_index.plan.seen import Attempt, Seen, look
-from sparse_index.plan.sql import connect, copy_to
-from sparse_index.preflight.trial import try_candidate
-from sparse_index.store import Store, build_folder, vectors_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder, vectors_folder
+from sparse_index.store.sql import connect, copy_to
 
 PART_ITEMS = 2_000
 # What one task can do within its time and memory, and (a little below) how many tasks Airflow maps by default.

@@ -19,11 +19,11 @@ from typing import Any
 
 import duckdb
 
+from sparse_index.builds.plan import Counts
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
-from sparse_index.plan.model import Counts
-from sparse_index.plan.sql import literal, parquet
-from sparse_index.store import Store
+from sparse_index.store.files import Store
+from sparse_index.store.sql import literal, parquet
 
 _COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem")
 _PLACE = "file, row_group, row"

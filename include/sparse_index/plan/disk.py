@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.builds.plan import Counts
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.disks import NodeDisk, data_disks, needed_bytes
+from sparse_index.cluster.settings import effective_settings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.ml.settings import effective_settings
-from sparse_index.plan.model import Counts
-from sparse_index.preflight.capacity import NodeDisk, data_disks, needed_bytes
 
 _DISK = "cluster.routing.allocation.disk"
 _LARGE_SHARD_BYTES = 50 * 2**30

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sparse_index.builds.plan import Counts
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.plan.model import Counts
-from sparse_index.store import Store, builds_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import builds_folder
 
 RECEIPTS_READ = 10
 

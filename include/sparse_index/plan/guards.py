@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from sparse_index.addresses import public_address
-from sparse_index.cluster import Cluster
+from sparse_index.builds.plan import Counts
+from sparse_index.builds.request import Mode, RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.findings import Findings
 from sparse_index.corpus.parquet import file_version
+from sparse_index.creation.room import room_problems
 from sparse_index.errors import BuildError, CorpusError
-from sparse_index.index.meta import Meta
+from sparse_index.live.meta import Meta
+from sparse_index.live.states import index_states
 from sparse_index.plan.difference import Difference
-from sparse_index.plan.model import Counts, Mode, RunRequest
-from sparse_index.preflight.cluster_room import room_problems
-from sparse_index.preflight.indices import index_states
 
 EXAMPLES = 5
 

@@ -7,16 +7,17 @@ from math import log10
 
 import pyarrow as pa
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.builds.plan import load_plan, plan_path
+from sparse_index.builds.request import Mode, RunRequest
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.fields import mapping_of
 from sparse_index.corpus.kinds import is_list
 from sparse_index.corpus.logical import logical_type
 from sparse_index.corpus.schema import Typed, load_schema
 from sparse_index.errors import BuildError, ConfigError
-from sparse_index.plan.live import Live
-from sparse_index.plan.model import Mode, RunRequest, load_plan, plan_path
-from sparse_index.store import Store
+from sparse_index.plan.observed import Live
+from sparse_index.store.files import Store
 
 # A mapping tells less than a type: what is taken here must widen to whatever the corpus then shows.
 _BY_FIELD: dict[str, pa.DataType] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sparse_index.builds.plan import Plan
 from sparse_index.plan.disk import readable_bytes
-from sparse_index.plan.model import Plan
 
 _LINES = (
     ("rows read", "rows_read"),

@@ -6,17 +6,18 @@ from dataclasses import replace
 from datetime import date
 
 from sparse_index.addresses import public_address
-from sparse_index.cluster import Cluster
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import corpus_files, even_shards
 from sparse_index.corpus.listing import NOT_THERE
 from sparse_index.corpus.schema import Typed, decide, save_schema
+from sparse_index.corpus.shards import Shard
 from sparse_index.errors import CorpusError
-from sparse_index.plan.live import observe_live
 from sparse_index.plan.live_types import begins_anew, live_types
-from sparse_index.plan.model import RunRequest, Shard
-from sparse_index.store import Store
+from sparse_index.plan.observed import observe_live
+from sparse_index.store.files import Store
 
 
 def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest) -> list[Shard]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.kinds import plain_type
 from sparse_index.corpus.logical import common_type

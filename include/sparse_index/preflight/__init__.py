@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from sparse_index.build_state import IsLive
-from sparse_index.cluster import Cluster
+from sparse_index.builds.state import IsLive
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
+from sparse_index.creation.room import room_problems
+from sparse_index.creation.trial import try_unread
 from sparse_index.errors import AccessError, SparseIndexError
+from sparse_index.live.states import index_states
 from sparse_index.ml.settings import Former
 from sparse_index.preflight.capacity import check_disk, check_model_places
-from sparse_index.preflight.cluster_room import room_problems
 from sparse_index.preflight.connection import (
     ML_PLUGIN,
     SECURITY,
@@ -19,13 +21,11 @@ from sparse_index.preflight.connection import (
     installed_plugins,
 )
 from sparse_index.preflight.encoder import check_model, check_settings
-from sparse_index.preflight.indices import index_states
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.report import Findings, PreflightReport, Problem
 from sparse_index.preflight.storage import check_store
-from sparse_index.preflight.trial import try_unread
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 __all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
 

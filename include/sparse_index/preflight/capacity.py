@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
-from sparse_index.cluster import Cluster, Json
-from sparse_index.ml.settings import ML_NODES_ONLY, SECTION, effective_settings
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.disks import NodeDisk, data_disks, needed_bytes
+from sparse_index.cluster.settings import effective_settings
+from sparse_index.ml.settings import ML_NODES_ONLY, SECTION
 from sparse_index.preflight.report import Findings
 
 _DISK = "cluster.routing.allocation.disk"
-_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
 _HOLDING = frozenset({"DEPLOYED", "DEPLOYING", "PARTIALLY_DEPLOYED"})
-
-
-@dataclass(frozen=True)
-class NodeDisk:
-    """Bytes of one data node's disk."""
-
-    name: str
-    total: int
-    available: int
-
-    @property
-    def used_percent(self) -> float:
-        return 100 * (1 - self.available / self.total)
 
 
 def check_disk(findings: Findings, cluster: Cluster) -> None:
@@ -43,26 +28,6 @@ def check_disk(findings: Findings, cluster: Cluster) -> None:
     nearly = [disk for disk in disks if disk.available < needed_bytes(low, disk.total)]
     if nearly:
         findings.warning(f"Over the low disk watermark ({low}), so no replica goes there: {_usage(nearly)}.")
-
-
-def data_disks(cluster: Cluster) -> list[NodeDisk]:
-    answer: Json = cluster.get("/_nodes/stats/fs", filter_path="nodes.*.name,nodes.*.roles,nodes.*.fs.total")
-    return [
-        NodeDisk(node["name"], node["fs"]["total"]["total_in_bytes"], node["fs"]["total"]["available_in_bytes"])
-        for node in answer.get("nodes", {}).values()
-        if "data" in node.get("roles", []) and node.get("fs", {}).get("total", {}).get("total_in_bytes")
-    ]
-
-
-def needed_bytes(watermark: str, total: int) -> float:
-    """The bytes that must stay free under a watermark: "85%" of `total` used, 0.85, or free bytes such as "500mb"."""
-    text = watermark.strip().lower()
-    if match := re.fullmatch(r"([\d.]+)(%?)", text):
-        used = float(match[1]) / 100 if match[2] else float(match[1])
-        return total * (1 - used)
-    if match := re.fullmatch(r"([\d.]+)(b|kb|mb|gb|tb|pb)", text):
-        return float(match[1]) * _UNITS[match[2]]
-    return 0.0
 
 
 def _usage(disks: list[NodeDisk]) -> str:

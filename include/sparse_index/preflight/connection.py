@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import AccessError
 from sparse_index.preflight.permissions import missing_permissions

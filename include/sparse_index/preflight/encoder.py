@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sparse_index.cluster import Cluster
+from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.settings import put_request
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel, FileModel
-from sparse_index.ml.commons import get_model
-from sparse_index.ml.settings import Former, ensure_settings, missing_settings, put_request
+from sparse_index.ml.settings import Former, ensure_settings, missing_settings
 from sparse_index.ml.sources import require_usable_zip
 from sparse_index.ml.states import ModelState
+from sparse_index.ml.verbs import get_model
 from sparse_index.preflight.report import Findings
 
 # Encoding waits for one that is on its way: ML Commons deploys models again after a restart.

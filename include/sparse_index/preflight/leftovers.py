@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sparse_index.build_state import BuildState, IsLive, state_in_store
-from sparse_index.cluster import Cluster
+from sparse_index.builds.state import BuildState, IsLive, state_in_store
+from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
-from sparse_index.index.generations import own_indices, remove_candidate
-from sparse_index.ml.commons import marked_groups, remove_build_models
+from sparse_index.live.generations import own_indices, remove_candidate
+from sparse_index.ml.verbs import marked_groups, remove_build_models
 from sparse_index.names import parse_group
 from sparse_index.preflight.report import Findings
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 
 def sweep(

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.errors import permissions_named
 from sparse_index.config.encoder import ExistingModel, FileModel, ModelSource
 from sparse_index.errors import AccessError, TerminalError
-from sparse_index.http_errors import permissions_named
 
 _ML = "/_plugins/_ml"
 _NOTHING = "sparse-index-preflight"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from sparse_index.cluster import Cluster, Json
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError
 from sparse_index.names import candidate_name
 

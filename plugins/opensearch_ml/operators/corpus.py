@@ -10,10 +10,11 @@ from typing import Any
 
 from airflow.sdk.configuration import conf
 
-from opensearch_ml.dead_runs import is_live
-from opensearch_ml.operators.base import Corpus, CorpusOperator
+from opensearch_ml.opened import Corpus
+from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.params import run_request
 from opensearch_ml.progress import reporter
+from opensearch_ml.runs import is_live
 
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 
@@ -70,7 +71,7 @@ class ScanOperator(CorpusOperator):
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.corpus.scan import scan_shard
-        from sparse_index.plan.model import Shard
+        from sparse_index.corpus.shards import Shard
 
         scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), reporter(context))
         return scan.model_dump(mode="json")
@@ -87,8 +88,9 @@ class PlanChangesOperator(CorpusOperator):
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.addresses import public_address
+        from sparse_index.builds.plan import plan_path
+        from sparse_index.corpus.shards import ShardScan
         from sparse_index.plan.changes import plan_changes
-        from sparse_index.plan.model import ShardScan, plan_path
         from sparse_index.plan.report import plan_report
 
         scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]

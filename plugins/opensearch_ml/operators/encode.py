@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from opensearch_ml.operators.base import Build, BuildOperator
+from opensearch_ml.opened import Build
+from opensearch_ml.operators.base import BuildOperator
 from opensearch_ml.progress import reporter
 
 
@@ -23,9 +24,9 @@ class EncodeOperator(BuildOperator):
         self.part = part
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.builds.fail_fast import failing_fast
+        from sparse_index.cluster.cores import ml_cores
         from sparse_index.encode.part import encode_part
-        from sparse_index.fail_fast import failing_fast
-        from sparse_index.ml.cores import ml_cores
 
         cluster, store, plan = build.cluster, build.store, build.plan
         part = plan.encode_parts[self.part["number"]]

@@ -27,7 +27,7 @@ class ForgettingOperator(HouseholdOperator):
 
     def site(self, household: Household, context: Any) -> Site:
         from sparse_index.operations.forget import Site
-        from sparse_index.store import Store
+        from sparse_index.store.files import Store
 
         config = corpus_config(self.corpus)
         store = Store(config.store)

@@ -11,15 +11,15 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from opensearch_ml.corpora import corpora_folder
-from opensearch_ml.dead_runs import AirflowRuns
-from opensearch_ml.factory import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG, dag_id
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG, dag_id
 from opensearch_ml.failures import retried_only_if_useful
+from opensearch_ml.runs import AirflowRuns
 from sparse_index.errors import SparseIndexError
 
 if TYPE_CHECKING:
-    from sparse_index.cluster import Cluster
+    from sparse_index.cluster.client import Cluster
     from sparse_index.config.corpus import CorpusConfig
-    from sparse_index.store import Store
+    from sparse_index.store.files import Store
 
 # The DAGs, beside a corpus's own, that change what corpora share or move an alias.
 _BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG)
@@ -37,7 +37,7 @@ class Household:
     def store(self, uri: str) -> Store:
         """Opened with the secrets that its corpora have for it."""
         from sparse_index.addresses import with_secret
-        from sparse_index.store import Store
+        from sparse_index.store.files import Store
 
         configs = self.stores.get(uri)
         return Store(with_secret(uri, configs[0].store) if configs else uri)

@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from opensearch_ml.operators.base import Build, BuildOperator
+from opensearch_ml.opened import Build
+from opensearch_ml.operators.base import BuildOperator
 from opensearch_ml.progress import reporter
 
 
@@ -38,7 +39,7 @@ class BulkIndexOperator(BuildOperator):
         self.part = part
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
-        from sparse_index.fail_fast import failing_fast
+        from sparse_index.builds.fail_fast import failing_fast
         from sparse_index.index.part import index_part
 
         store, plan = build.store, build.plan
@@ -51,7 +52,7 @@ class ReconcileOperator(BuildOperator):
     """The books close, or nothing is promoted."""
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
-        from sparse_index.index.reconcile import reconcile
+        from sparse_index.books.reconcile import reconcile
 
         return asdict(reconcile(build.cluster, build.store, build.plan))
 
@@ -60,7 +61,7 @@ class GateOperator(BuildOperator):
     """The checks between a complete candidate and promotion."""
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
-        from sparse_index.index.gate import gate
+        from sparse_index.gate.sample import gate
 
         return asdict(gate(build.cluster, build.store, build.plan))
 
@@ -80,6 +81,6 @@ class RetireOperator(BuildOperator):
     """Deletes generations beyond the kept number; gives their names, and what had to be left and why."""
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
-        from sparse_index.index.generations import retire
+        from sparse_index.live.generations import retire
 
         return asdict(retire(build.cluster, build.plan.config))

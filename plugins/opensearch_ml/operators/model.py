@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from opensearch_ml.operators.base import Build, BuildOperator
+from opensearch_ml.opened import Build
+from opensearch_ml.operators.base import BuildOperator
 
 
 class ReserveOperator(BuildOperator):

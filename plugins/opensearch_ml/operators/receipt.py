@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from opensearch_ml.failures import ERROR_KEY
-from opensearch_ml.operators.base import PLAN_TASK, Corpus, CorpusOperator, planned
+from opensearch_ml.opened import PLAN_TASK, Corpus, planned
+from opensearch_ml.operators.base import CorpusOperator
 from sparse_index.errors import BuildError
 
 if TYPE_CHECKING:
-    from sparse_index.plan.model import Plan
-    from sparse_index.receipt import Ending, Outcome
+    from sparse_index.builds.plan import Plan
+    from sparse_index.builds.receipt import Ending, Outcome
 
 _FAILED: Final = "failed"
 _PROMOTED: Final = "promoted"
@@ -33,7 +34,7 @@ class ReceiptOperator(CorpusOperator):
         self.plan_task_id = plan_task_id
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
-        from sparse_index.receipt import receipt_path, write_receipt
+        from sparse_index.builds.receipt import receipt_path, write_receipt
 
         found = planned(context, self.plan_task_id)
         if found is None:
@@ -89,15 +90,15 @@ def _why(reasons: Mapping[str, str]) -> str:
 
 
 def _live_sentence(corpus: Corpus) -> str:
-    from sparse_index.index.alias import observe_alias
+    from sparse_index.live.alias import observe_alias
 
     live = observe_alias(corpus.cluster, corpus.config.alias).index
     return f"'{corpus.config.alias}' {f'is on {live}, as before' if live else 'has no live index'}."
 
 
 def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
-    from sparse_index.index.alias import observe_alias
-    from sparse_index.receipt import Ending
+    from sparse_index.builds.receipt import Ending
+    from sparse_index.live.alias import observe_alias
 
     live = observe_alias(corpus.cluster, plan.alias).index
     passed, promotion, settings, retired = context["ti"].xcom_pull(
@@ -131,7 +132,7 @@ def left(retired: Any) -> list[str]:
 
 
 def _untidy(corpus: Corpus, plan: Plan) -> list[str]:
-    from sparse_index.ml.commons import find_group, models_in_group
+    from sparse_index.ml.verbs import find_group, models_in_group
 
     group_id = find_group(corpus.cluster, plan.group)
     if group_id is None:

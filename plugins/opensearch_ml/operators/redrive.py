@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from opensearch_ml.operators.base import Corpus, CorpusOperator
+from opensearch_ml.opened import Corpus
+from opensearch_ml.operators.base import CorpusOperator
 
 
 class SelectLettersOperator(CorpusOperator):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from opensearch_ml.factory import dag_id
-from opensearch_ml.operators.base import Corpus, CorpusOperator
+from opensearch_ml.dag_names import dag_id
+from opensearch_ml.opened import Corpus
+from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.turns import PROMOTE, TURN, turn_holders
 from sparse_index.errors import BuildError
 

@@ -15,7 +15,7 @@ from local_airflow.api import AirflowApi
 from local_airflow.services import Services
 from local_airflow.settings import environment, login_of
 from own_servers import discard_airflow, ended_with_this_process
-from sparse_index.cluster import Cluster, ConnectionSettings
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 
 CORPORA = ("marked", "cleared", "together", "killed")
 # A lost task is noticed after five minutes by default.

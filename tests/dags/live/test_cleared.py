@@ -11,7 +11,7 @@ from faulty_proxy import Seen
 from live_airflow import LiveAirflow, LiveRun, until
 from live_corpora import STAGES
 from sparse_index.corpus.render import hash_text
-from sparse_index.store import Store
+from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, whole_form]
 TWO_PARTS = 2_004

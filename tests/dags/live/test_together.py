@@ -6,7 +6,7 @@ import pytest
 
 from chaos_table import ChaosTable, whole_form
 from live_airflow import LiveAirflow, until
-from sparse_index.index.alias import observe_alias
+from sparse_index.live.alias import observe_alias
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, whole_form]
 ROWS = 96

@@ -1,0 +1,127 @@
+"""Dead letters: rows of the corpus that cannot be used, each with its source and the reason.
+
+A build has up to three kinds of files under `<plan.folder>/dead_letters/`:
+
+    scan.parquet          rows that are no documents (null id, ...); written by the plan
+    encode-<part>.parquet one line a *text* the model refused; the line's row is the first one that has the text
+    index-<part>.parquet  one line a *document* that is not in the candidate, whatever stage rejected it
+
+The books count `scan` and `index` files; `encode` files give the index stage the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+import pyarrow as pa
+
+from sparse_index.builds.plan import Plan
+from sparse_index.corpus.place import Location, Place
+from sparse_index.corpus.rows import source_rows_at
+from sparse_index.store.files import Store
+
+Stage = Literal["scan", "encode", "index"]
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("stage", pa.string()),
+        ("error_class", pa.string()),
+        ("reason", pa.string()),
+        ("attempt", pa.int32()),
+        ("build_id", pa.string()),
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("file", pa.string()),
+        ("file_version", pa.string()),
+        ("row_group", pa.int32()),
+        ("row", pa.int32()),
+        ("source", pa.string()),
+        ("text_hash", pa.string()),
+    ]
+)
+LONGEST_REASON = 1_000
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """`source`: the row as JSON; `at`: when it was rejected; `attempt`: how often it was tried."""
+
+    id: str | None
+    stage: Stage
+    error_class: str
+    reason: str
+    attempt: int
+    build_id: str
+    at: datetime
+    place: Place
+    source: str = ""
+
+
+def letters_path(plan: Plan, stage: Stage, part: int | None = None) -> str:
+    name = stage if part is None else f"{stage}-{part:05d}"
+    return f"{plan.folder}/dead_letters/{name}.parquet"
+
+
+def letters_files(store: Store, plan: Plan, stages: Sequence[Stage] = ("scan", "encode", "index")) -> list[str]:
+    """Paths of the build's dead letter files of these stages."""
+    folder = f"{plan.folder}/dead_letters/"
+    found = store.files(folder, ".parquet")
+    return [path for path in found if path.removeprefix(folder).split("-")[0].removesuffix(".parquet") in stages]
+
+
+def write_letters(store: Store, path: str, letters: Iterable[DeadLetter]) -> int:
+    """Replace the file by `letters`; none: no file, so that a repeated task never leaves those of a dead attempt."""
+    rows = [_row(letter) for letter in letters]
+    if rows:
+        store.write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+    else:
+        store.delete(path)
+    return len(rows)
+
+
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    row: dict[str, Any] = asdict(letter)
+    place: dict[str, Any] = row.pop("place")
+    return row | place | {"reason": letter.reason[:LONGEST_REASON]}
+
+
+def read_letters(store: Store, path: str) -> list[DeadLetter]:
+    """The letters of one file; columns that its writer did not know are None."""
+    rows = store.read_table(path).to_pylist()
+    return [_letter({name: row.get(name) for name in SCHEMA.names}) for row in rows]
+
+
+def _letter(row: dict[str, Any]) -> DeadLetter:
+    place = Place(*(row.pop(name) for name in ("file", "file_version", "row_group", "row", "text_hash")))
+    return DeadLetter(place=place, **row)
+
+
+def with_sources(plan: Plan, letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
+    """The letters with `source` read from the corpus again, all columns: they are few, and so no stage has to carry
+    whole rows about. Bytes are written in base64."""
+    ordered = sorted((letter for letter in letters if letter.place.file), key=_order)
+    yield from (letter for letter in letters if not letter.place.file)
+    if not ordered:
+        return
+    locations = (_location(letter.place) for letter in ordered)
+    rows = source_rows_at(plan.config, locations, plan.source_version)
+    for letter, row in zip(ordered, rows, strict=True):
+        yield replace(letter, source=orjson.dumps(row, default=_readable).decode())
+
+
+def _readable(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def _location(place: Place) -> Location:
+    return Location(place.file or "", place.file_version or "", place.row_group or 0, place.row or 0)
+
+
+def _order(letter: DeadLetter) -> tuple[str, int, int]:
+    place = letter.place
+    return place.file or "", place.row_group or 0, place.row or 0

@@ -1,0 +1,175 @@
+"""The plan: everything later stages need, frozen at plan time and kept as JSON in the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from sparse_index.builds.request import Mode, RunRequest
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError
+from sparse_index.names import candidate_name, group_name, write_alias
+from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder, builds_folder
+from sparse_index.values import Frozen
+
+log = logging.getLogger(__name__)
+
+
+class BuildKind(StrEnum):
+    """What the plan decided: a new index, a clone with the difference, or nothing at all."""
+
+    FULL = "full"
+    DELTA = "delta"
+    NOTHING = "nothing"
+
+
+class Part(Frozen):
+    """An even share of the work: the unit of one mapped encode or index task. `path` is a path in the store."""
+
+    number: int
+    path: str
+    items: int
+
+
+class Counts(Frozen):
+    """The change set in numbers of rows; `rows_read` is the sum of the lines that P1 names.
+
+    `encoded`: documents whose vector this build makes; `reused`: whose vector is in the store already (also documents
+    whose fields alone changed); `tombstones`: rows of a feed that delete; `texts_to_encode` counts distinct texts. A full
+    build of a feed reads the kept documents of earlier days again: they are in `rows_read`.
+    """
+
+    rows_read: int = 0
+    new: int = 0
+    text_changed: int = 0
+    fields_changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    encoded: int = 0
+    reused: int = 0
+    blank: int = 0
+    duplicate_ids: int = 0
+    superseded: int = 0
+    tombstones: int = 0
+    dead_letters: int = 0
+    over_long: int = 0
+    texts_to_encode: int = 0
+    documents: int = 0
+
+
+class Plan(Frozen):
+    """One planning attempt for one alias.
+
+    `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
+    candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
+    should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
+    partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of
+    the index; both None in plans of former versions. `source_version`: of a table, the version that is read.
+    `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
+    """
+
+    build_id: str
+    request: RunRequest
+    config: CorpusConfig
+    kind: BuildKind
+    reasons: list[str]
+    created_at: datetime
+    fingerprint: str
+    live_index: str | None
+    live_build_id: str | None
+    counts: Counts
+    manifest: str
+    encode_parts: list[Part]
+    index_parts: list[Part]
+    promotes: bool
+    scans: list[str] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+    schema_path: str | None = None
+    source_version: str | None = None
+    mapping: dict[str, Any] | None = None
+    newest_day: date | None = None
+    disk_bytes: int | None = None
+    seconds: float | None = None
+
+    def with_secrets_of(self, config: CorpusConfig) -> Plan:
+        """This plan, read back from the store, with the secrets that the corpus file has: the store holds none."""
+        return self.model_copy(update={"config": self.config.with_secrets_of(config)})
+
+    @property
+    def corpus_uri(self) -> str:
+        """Where this build's corpus is: a feed's address names the day."""
+        return self.config.source.address(self.request.data_date)
+
+    @property
+    def data_date(self) -> date:
+        """Of the index: a feed's stays at the newest day when an older partition lands."""
+        return self.newest_day or self.request.data_date
+
+    @property
+    def alias(self) -> str:
+        return self.config.alias
+
+    @property
+    def candidate(self) -> str:
+        return candidate_name(self.alias, self.build_id)
+
+    @property
+    def write_alias(self) -> str:
+        return write_alias(self.candidate)
+
+    @property
+    def group(self) -> str:
+        return group_name(self.alias, self.build_id)
+
+    @property
+    def folder(self) -> str:
+        return build_folder(self.alias, self.build_id)
+
+    @property
+    def builds(self) -> bool:
+        """Whether a candidate is to be made at all."""
+        return self.kind is not BuildKind.NOTHING and self.request.mode is not Mode.PLAN_ONLY
+
+    @property
+    def outcome_when_idle(self) -> Literal["plan_only", "nothing_changed"]:
+        return "plan_only" if self.request.mode is Mode.PLAN_ONLY else "nothing_changed"
+
+
+def plan_path(alias: str, build_id: str) -> str:
+    return f"{build_folder(alias, build_id)}/plan.json"
+
+
+def save_plan(store: Store, plan: Plan) -> str:
+    """Write the plan into the store; gives its path there."""
+    path = plan_path(plan.alias, plan.build_id)
+    store.write_bytes(path, plan.model_dump_json(indent=2).encode())
+    return path
+
+
+def load_plan(store: Store, path: str) -> Plan:
+    """BuildError when another version wrote it in a way that this one cannot read."""
+    try:
+        return Plan.model_validate_json(store.read_bytes(path))
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, problem["loc"])) or problem["type"] for problem in error.errors())
+        raise BuildError(
+            f"{path} in the store is no plan of this version of the package ({fields}): another version wrote it. Trigger a "
+            "new run, or finish the build with the version that planned it."
+        ) from error
+
+
+def saved_plans(store: Store, alias: str) -> Iterator[tuple[str, Plan | None]]:
+    """(Build id, plan) of every build that was planned, newest first; None: `load_plan` cannot read it."""
+    for path in reversed(store.files(builds_folder(alias), "/plan.json")):
+        try:
+            plan = load_plan(store, path)
+        except BuildError as error:
+            log.warning("%s", error)
+            plan = None
+        yield path.split("/")[-2], plan

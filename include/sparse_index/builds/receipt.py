@@ -1,0 +1,125 @@
+"""The receipt of a build: what it read, encoded, reused, wrote and rejected, how long it took, what is live now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.reports import Books, GateReport, books_report, encode_report, gate_report, index_report
+from sparse_index.errors import BuildError
+from sparse_index.store.files import Store
+from sparse_index.store.layout import builds_folder
+
+LATEST = "latest"
+SHOWN = 5
+Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "failed"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a build ended, told by whoever ran it. `live`: the index behind the alias now; `untidy`: what was left behind
+    against our will, in words; `failures`: stage -> what it said; `former_settings`: cluster settings before `ensure`
+    changed them."""
+
+    outcome: Outcome
+    live: str | None
+    at: datetime
+    untidy: Sequence[str] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    former_settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def receipt_path(plan: Plan) -> str:
+    return f"{plan.folder}/receipt.json"
+
+
+def first_line(plan: Plan, ending: Ending) -> str:
+    """One sentence for a person in a hurry: what is live and what is untidy."""
+    live = f"'{plan.alias}' is on {ending.live}" if ending.live else f"'{plan.alias}' has no live index"
+    what = {
+        "promoted": "this build was promoted",
+        "nothing_changed": "nothing had changed",
+        "plan_only": "only a plan was made",
+        "not_promoted": f"this build ({plan.candidate}) was complete but not promoted",
+        "failed": "this build failed",
+    }[ending.outcome]
+    untidy = f" Untidy: {'; '.join(ending.untidy)}." if ending.untidy else " Nothing is untidy."
+    return f"{live}; {what}.{untidy}"
+
+
+def write_receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
+    """Write the receipt into the store (the index's `_meta.receipt` names it); gives its content."""
+    content = receipt(store, plan, ending)
+    store.write_json(receipt_path(plan), content)
+    return content
+
+
+def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
+    """The receipt as JSON-able values, the sentence for people first."""
+    return {
+        "summary": first_line(plan, ending),
+        "outcome": ending.outcome,
+        "live": ending.live,
+        "untidy": list(ending.untidy),
+        "failures": dict(ending.failures),
+        "alias": plan.alias,
+        "build_id": plan.build_id,
+        "run_id": plan.request.run_id,
+        "data_date": plan.request.data_date.isoformat(),
+        "kind": plan.kind.value,
+        "reasons": plan.reasons,
+        "candidate": plan.candidate if plan.builds else None,
+        "former": plan.live_index,
+        "fingerprint": plan.fingerprint,
+        "source_version": plan.source_version,
+        "created_at": plan.created_at.isoformat(),
+        "ended_at": ending.at.isoformat(),
+        "planned": plan.counts.model_dump(),
+        "books": _content(books_report(store, plan)),
+        "gate": _content(gate_report(store, plan)),
+        "encode": _summed([encode_report(store, plan, part) for part in plan.encode_parts]),
+        "index": _summed([index_report(store, plan, part) for part in plan.index_parts]),
+        "stage_seconds": dict(ending.stage_seconds),
+        "former_settings": dict(ending.former_settings),
+    }
+
+
+def saved_receipt(store: Store, alias: str, build: str = LATEST) -> tuple[str, dict[str, Any]]:
+    """(Path, content) of a build's receipt, or of the newest build that has one; BuildError where there is none."""
+    paths = store.files(builds_folder(alias), "/receipt.json")
+    wanted = [path for path in paths if build in (LATEST, path.split("/")[-2])]
+    if not wanted:
+        there = ", ".join(path.split("/")[-2] for path in reversed(paths[-SHOWN:])) or "none"
+        raise BuildError(f"'{alias}' has no receipt of build {build!r} in the store. The newest receipts: {there}.")
+    return wanted[-1], store.read_json(wanted[-1])
+
+
+def receipt_lines(content: Mapping[str, Any]) -> Iterator[str]:
+    """A receipt in words, whatever version wrote it: the sentence first, then each field that says something."""
+    yield str(content.get("summary", ""))
+    for name, value in content.items():
+        if name != "summary" and value not in (None, [], {}, ""):
+            yield f"  {name.replace('_', ' '):<17}{_in_words(value)}"
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_in_words(item)}" for name, item in value.items())
+    return "; ".join(map(_in_words, value)) if isinstance(value, list) else str(value)
+
+
+def _content(report: Books | GateReport | None) -> dict[str, Any] | None:
+    """None where the build did not come that far."""
+    return asdict(report) if report is not None else None
+
+
+def _summed(reports: Sequence[Any]) -> dict[str, Any]:
+    """The numbers of all parts that ended, added up; `seconds` is the work of all tasks together, not wall time."""
+    ended = [asdict(report) for report in reports if report is not None]
+    names = [name for name in ended[0] if name != "part"] if ended else []
+    totals = {name: round(sum(report[name] for report in ended), 3) for name in names}
+    return {"parts": len(reports), "parts_ended": len(ended)} | totals

@@ -1,0 +1,1 @@
+"""The cluster: one client, its errors, and what nodes and settings say."""

@@ -1,0 +1,1 @@
+"""An empty index that is as its creator says, tried out before it is needed."""

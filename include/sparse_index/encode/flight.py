@@ -1,0 +1,231 @@
+"""Many texts through one model: as many requests in flight as pay, failing ones halved down to the one bad text.
+
+One thread (the caller's) decides; worker threads only wait for answers. When the cluster is in trouble, everything
+in flight is awaited first (the server does not cancel abandoned work), then the trouble is handled once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from sparse_index.config.encoder import EncoderConfig
+from sparse_index.encode.governor import Governor
+from sparse_index.encode.predict import Predictor, Timing, Trouble, trouble_of
+from sparse_index.encode.search_watch import SearchWatch
+from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
+from sparse_index.errors import ModelError, SparseIndexError, TerminalError, UnavailableError
+from sparse_index.vectors.sparse import Refused, sparse_vector
+
+log = logging.getLogger(__name__)
+
+BREAKER_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 60.0
+DRAIN_POLL_S = 2.0
+DOCUMENT_RETRY_PAUSE_S = 2.0
+TROUBLES_IN_A_ROW = 20
+TIMEOUTS_OF_ONE_TEXT = 3
+REJECTED_BEFORE_ANY_SUCCESS = 20
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Texts of one request; `timeouts` and `refusals` count what this very batch has met."""
+
+    texts: tuple[Text, ...]
+    timeouts: int = 0
+    refusals: int = 0
+
+    def halves(self) -> tuple[_Batch, _Batch]:
+        middle = len(self.texts) // 2
+        return _Batch(self.texts[:middle]), _Batch(self.texts[middle:])
+
+
+_Answer = tuple[list[dict[str, float] | Refused], float]
+
+
+class Encoding:
+    """One pass over an iterator of texts; every text comes out once, as `Encoded` or `Rejected`, in any order."""
+
+    def __init__(
+        self, predictor: Predictor, governor: Governor, config: EncoderConfig, timing: Timing, searches: SearchWatch
+    ) -> None:
+        self._predictor, self._governor, self._config, self._timing = predictor, governor, config, timing
+        self._searches = searches
+        self._again: deque[_Batch] = deque()
+        self._flying: dict[Future[_Answer], _Batch] = {}
+        self._trouble: tuple[Trouble, _Batch, SparseIndexError] | None = None
+        self._troubles_in_a_row = 0
+        self._successes = self._rejections = 0
+        self._known_good: str | None = None
+
+    @property
+    def texts_in_flight(self) -> int:
+        """The most that may be asked for and not yet answered when the caller comes back for more."""
+        full = self._governor.limit * self._config.docs_per_request
+        flying = sum(len(batch.texts) for batch in self._flying.values())
+        return max(flying, full) + sum(len(batch.texts) for batch in self._again)
+
+    def run(self, texts: Iterable[Text]) -> Iterator[Outcome]:
+        source = iter(texts)
+        with ThreadPoolExecutor(self._governor.ceiling, thread_name_prefix="predict") as pool:
+            while self._fill(pool, source):
+                done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
+                yield from self._settle(done)
+                if self._trouble is not None:
+                    done, _ = wait(self._flying)
+                    yield from self._settle(done)
+                    self._recover()
+
+    def _fill(self, pool: ThreadPoolExecutor, source: Iterator[Text]) -> bool:
+        while len(self._flying) < self._governor.limit:
+            batch = self._again.popleft() if self._again else self._next(source)
+            if not batch.texts:
+                break
+            self._flying[pool.submit(self._ask, batch)] = batch
+        return bool(self._flying)
+
+    def _next(self, source: Iterator[Text]) -> _Batch:
+        return _Batch(tuple(islice(source, self._config.docs_per_request)))
+
+    def _ask(self, batch: _Batch) -> _Answer:
+        started = self._timing.clock()
+        answer = self._predictor([text.text for text in batch.texts])
+        return answer, self._timing.clock() - started
+
+    def _settle(self, done: Iterable[Future[_Answer]]) -> Iterator[Outcome]:
+        for future in done:
+            batch = self._flying.pop(future)
+            error = future.exception()
+            if error is None:
+                yield from self._succeed(batch, *future.result())
+            else:
+                yield from self._fail(batch, error)
+
+    def _succeed(self, batch: _Batch, outputs: list[dict[str, float] | Refused], seconds: float) -> Iterator[Outcome]:
+        self._governor.observe(len(batch.texts), seconds)
+        if self._searches.suffer():
+            self._governor.refused()
+        self._troubles_in_a_row = 0
+        answers = list(zip(batch.texts, outputs, strict=True))
+        encoded = [text.text for text, output in answers if not isinstance(output, Refused)]
+        self._successes += len(encoded)
+        self._known_good = min(encoded, key=len, default=self._known_good)
+        for text, output in answers:
+            if isinstance(output, Refused):
+                yield from self._suspect(replace(batch, texts=(text,)), TerminalError(output.reason))
+            else:
+                yield self._encoded(text, output)
+
+    def _encoded(self, text: Text, weights: dict[str, float]) -> Outcome:
+        vector = sparse_vector(weights, self._config.pruning)
+        # A text with letters and no token is a defect of the model or of the text (a script its vocabulary lacks):
+        # indexed without a vector it would be silently invisible to sparse search, so a person gets to see it.
+        return Encoded(text, vector) if vector.tokens else self._reject(text, "empty_vector", "no token", 1)
+
+    def _fail(self, batch: _Batch, error: BaseException) -> Iterator[Outcome]:
+        kind = trouble_of(error)
+        if kind is Trouble.FATAL or not isinstance(error, SparseIndexError):
+            raise error
+        if kind is Trouble.DOCUMENT:
+            yield from self._suspect(batch, error)
+            return
+        if kind is Trouble.TIMED_OUT:
+            batch = self._timed_out(batch, error)
+        self._again.append(batch)
+        self._trouble = (kind, batch, error)
+
+    def _suspect(self, batch: _Batch, error: SparseIndexError) -> Iterator[Outcome]:
+        """Halve the failing request; a single text that fails twice, while others are answered, is the bad one."""
+        if len(batch.texts) > 1:
+            self._again.extendleft(reversed(batch.halves()))
+        elif batch.refusals == 0:
+            # A node that goes away answers 500 for innocent texts too.
+            self._timing.sleep(DOCUMENT_RETRY_PAUSE_S)
+            self._again.appendleft(replace(batch, refusals=1))
+        elif not self._model_works():
+            self._again.append(batch)
+            self._trouble = (Trouble.UNREACHABLE, batch, _refuses_everything(self._predictor.model_id, error))
+        else:
+            yield self._reject(batch.texts[0], "predict_failed", error.reason or error.message, batch.refusals + 1)
+
+    def _model_works(self) -> bool:
+        """Whether a text that was encoded before still is: nodes in trouble refuse good texts too. Before the first
+        success nobody can tell; `_reject` counts those."""
+        if self._known_good is None:
+            return True
+        try:
+            (output,) = self._predictor([self._known_good])
+        except SparseIndexError as error:
+            if trouble_of(error) is Trouble.FATAL:
+                raise
+            return False
+        return not isinstance(output, Refused)
+
+    def _reject(self, text: Text, error_class: str, reason: str, attempt: int) -> Rejected:
+        self._rejections += 1
+        if self._successes == 0 and self._rejections >= REJECTED_BEFORE_ANY_SUCCESS:
+            raise ModelError(
+                f"Model {self._predictor.model_id} refused the first {self._rejections} texts it got ({error_class}: "
+                f"{reason}): the model is at fault, not the texts. Check it with one predict request by hand."
+            )
+        return Rejected(text, error_class, reason, attempt)
+
+    def _timed_out(self, batch: _Batch, error: SparseIndexError) -> _Batch:
+        """The batch to repeat; halved from the second time on, because long texts add up."""
+        if len(batch.texts) > 1 and batch.timeouts >= 1:
+            batch, other = batch.halves()
+            self._again.append(other)
+        elif batch.timeouts + 1 >= TIMEOUTS_OF_ONE_TEXT and len(batch.texts) == 1:
+            text, place = batch.texts[0].text, batch.texts[0].place
+            raise UnavailableError(
+                f"Predict timed out {TIMEOUTS_OF_ONE_TEXT} times for the one text at {place.file}, row group "
+                f"{place.row_group}, row {place.row} ({len(text)} characters). Raise encoder.request_timeout_s, or "
+                "give the ML nodes less other work; finished chunks are kept."
+            ) from error
+        return replace(batch, timeouts=batch.timeouts + 1)
+
+    def _recover(self) -> None:
+        if self._trouble is None:
+            return
+        (kind, batch, error), self._trouble = self._trouble, None
+        self._troubles_in_a_row += 1
+        if self._troubles_in_a_row >= TROUBLES_IN_A_ROW:
+            raise error
+        if kind is Trouble.NOT_READY:
+            self._predictor.wait_until_ready(batch.texts[0].text, self._config.deploy_deadline_s, self._timing)
+            return
+        self._governor.refused()
+        self._pause(kind, error)
+
+    def _pause(self, kind: Trouble, error: SparseIndexError) -> None:
+        limit = self._governor.limit
+        if kind is Trouble.TIMED_OUT:
+            log.warning("Predict timed out; letting the queue drain, then %d requests in flight.", limit)
+            self._drain()
+            return
+        shortest = BREAKER_PAUSE_S if kind is Trouble.OVERLOADED else 0.0
+        pause_s = max(shortest, min(2.0**self._troubles_in_a_row, LONGEST_PAUSE_S))
+        log.warning("%s Waiting %.0f s, then %d requests in flight.", error.message, pause_s, limit)
+        self._timing.sleep(pause_s)
+
+    def _drain(self) -> None:
+        """Wait until the ML nodes have room again for what will be sent, at most one request time-out."""
+        deadline = self._timing.clock() + self._config.request_timeout_s
+        while self._timing.clock() < deadline:
+            waiting = self._predictor.waiting()
+            if waiting is not None and waiting < self._governor.limit:
+                return
+            self._timing.sleep(DRAIN_POLL_S)
+
+
+def _refuses_everything(model_id: str, error: SparseIndexError) -> UnavailableError:
+    return UnavailableError(
+        f"Model {model_id} refuses even a text that it encoded before ({error.reason or error.message}): its nodes are in "
+        "trouble. See their logs and memory; finished chunks are kept.",
+        error.status,
+    )

@@ -1,0 +1,1 @@
+"""The checks between a complete candidate and promotion."""

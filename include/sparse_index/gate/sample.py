@@ -1,0 +1,95 @@
+"""The gate: what a complete candidate must show before the alias moves.
+
+So far: enough documents, and a random sample of them that agrees with the manifest (known, and with a vector exactly
+where there is a text). rank_features fields answer no `exists` query, so vectors can be looked at, not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from statistics import median
+from typing import Any
+
+from sparse_index.builds.folder import final_manifest_path
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.reports import GateReport, gate_report_path
+from sparse_index.cluster.client import Cluster
+from sparse_index.errors import BuildError
+from sparse_index.live.attached import observe_attached
+from sparse_index.live.meta import read_meta
+from sparse_index.store.files import Store
+from sparse_index.store.sql import connect, parquet
+
+SAMPLE = 200
+EXAMPLES = 5
+
+
+def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
+    """Check the candidate and keep the report in the store; `BuildError` naming every check that failed."""
+    documents = int(cluster.get(f"/{plan.candidate}/_count")["count"])
+    tokens = _sampled_tokens(cluster, plan)
+    texts = _has_text(store, plan, list(tokens))
+    problems = [*_too_few(plan, documents), *sample_problems(tokens, texts)]
+    if problems:
+        raise BuildError(f"The gate refuses {plan.candidate}: {'; '.join(problems)}. The live index stays as it is.")
+    sizes = [size for size in tokens.values() if size]
+    report = GateReport(
+        documents=documents,
+        live_documents=_live_documents(cluster, plan),
+        sampled=len(tokens),
+        blank=len(tokens) - len(sizes),
+        tokens_min=min(sizes, default=0),
+        tokens_median=float(median(sizes)) if sizes else 0.0,
+        tokens_max=max(sizes, default=0),
+    )
+    store.write_json(gate_report_path(plan), asdict(report))
+    return report
+
+
+def sample_problems(tokens: Mapping[str, int], has_text: Mapping[str, bool]) -> list[str]:
+    """What is wrong with sampled documents: id -> number of tokens, against id -> whether the manifest has a text."""
+    checks = {
+        "are not in the manifest": [name for name in tokens if name not in has_text],
+        "have a text but no vector": [name for name in tokens if has_text.get(name) and not tokens[name]],
+        "have a vector but no text": [name for name in tokens if has_text.get(name) is False and tokens[name]],
+    }
+    return [
+        f"{len(names)} of {len(tokens)} sampled documents {what}, such as {', '.join(names[:EXAMPLES])}"
+        for what, names in checks.items()
+        if names
+    ]
+
+
+def _too_few(plan: Plan, documents: int) -> list[str]:
+    least = plan.config.limits.min_documents
+    return [f"{documents} documents, limits.min_documents is {least}"] if documents < least else []
+
+
+def _live_documents(cluster: Cluster, plan: Plan) -> int | None:
+    """What the live index's own books say; it may be past counting (every request fails when its pipeline is gone)."""
+    meta = read_meta(cluster, plan.live_index) if plan.live_index else None
+    return meta.documents if meta else None
+
+
+def _sampled_tokens(cluster: Cluster, plan: Plan) -> dict[str, int]:
+    """Number of tokens of each sampled document."""
+    field = plan.config.index.vector_field
+    body: dict[str, Any] = {
+        "size": min(SAMPLE, observe_attached(cluster, plan.candidate).largest_page),
+        "_source": [field],
+        # Seeded by the build: whoever asks again sees the same documents.
+        "query": {"function_score": {"random_score": {"seed": plan.build_id, "field": "_seq_no"}}},
+    }
+    hits = cluster.get(f"/{plan.candidate}/_search", body)["hits"]["hits"]
+    return {hit["_id"]: len(hit.get("_source", {}).get(field, {})) for hit in hits}
+
+
+def _has_text(store: Store, plan: Plan, ids: list[str]) -> dict[str, bool]:
+    with connect(store) as con:
+        rows = con.execute(
+            f"SELECT id, text_hash IS NOT NULL FROM {parquet(store, [final_manifest_path(plan)])} "
+            "WHERE id IN (SELECT unnest($ids))",
+            {"ids": ids},
+        ).fetchall()
+    return dict(rows)

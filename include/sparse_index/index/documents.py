@@ -1,0 +1,131 @@
+"""The bulk operations of one index part: part rows, their vectors and the corpus rows, three streams in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from sparse_index.builds.dead_letters import DeadLetter, letters_files
+from sparse_index.builds.plan import BuildKind, Part, Plan
+from sparse_index.corpus.place import Location, Place
+from sparse_index.corpus.rows import Document, documents_at
+from sparse_index.corpus.schema import load_schema
+from sparse_index.errors import BuildError, CorpusError
+from sparse_index.index.bulk import Operation
+from sparse_index.index.join import joined_rows, part_rows
+from sparse_index.store.files import Store
+from sparse_index.store.layout import vectors_folder
+
+_LOCATION = ("file", "file_version", "row_group", "row")
+_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+class PartOperations:
+    """Iterate once. Afterwards `rejected` holds the documents whose text was refused at encode or that have a value which
+    cannot be kept, and `removals` how many of them were deleted from a clone for that."""
+
+    def __init__(self, store: Store, plan: Plan, part: Part) -> None:
+        self._store, self._plan, self._part = store, plan, part
+        self._refusals = _Refusals(store, plan)
+        self.rejected: list[DeadLetter] = []
+        self.removals = 0
+
+    def __iter__(self) -> Iterator[Operation]:
+        rows = corpus_rows(self._store, self._plan, self._part)
+        for joined in joined_rows(self._store, self._plan, self._part):
+            place = _place(joined)
+            if joined["op"] == "delete":
+                yield Operation("delete", joined["id"], place)
+                continue
+            row = _verified(next(rows), joined)
+            if row.problem is not None:
+                yield from self._reject(self._unkept(row, place))
+            elif joined["text_hash"] is not None and joined["tokens"] is None:
+                yield from self._reject(self._refusals.letter(joined["id"], place))
+            else:
+                yield Operation("index", joined["id"], place, self._document(row, joined))
+
+    def _document(self, row: Document, joined: Mapping[str, Any]) -> bytes:
+        vector: dict[str, Any] = {}
+        if joined["tokens"]:
+            # The weights are numpy's float32: written with their own few digits, where a Python float adds nine more.
+            vector[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
+        return _json(row.fields | vector)
+
+    def _unkept(self, row: Document, place: Place) -> DeadLetter:
+        now, reason = datetime.now(UTC), row.problem or ""
+        return DeadLetter(row.id, "index", "value_not_kept", reason, 1, self._plan.build_id, now, place)
+
+    def _reject(self, letter: DeadLetter) -> Iterator[Operation]:
+        """A clone still holds yesterday's version: out with it."""
+        self.rejected.append(letter)
+        if self._plan.kind is BuildKind.DELTA and letter.id is not None:
+            self.removals += 1
+            yield Operation("delete", letter.id, letter.place)
+
+
+def without_vectors(store: Store, plan: Plan, part: Part) -> Iterator[Operation]:
+    """The part's documents as they are written, but for their vectors."""
+    rows = corpus_rows(store, plan, part)
+    for joined in part_rows(store, part):
+        yield Operation("index", joined["id"], _place(joined), _json(_verified(next(rows), joined).fields))
+
+
+def _json(fields: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None}, option=_JSON)
+
+
+class _Refusals:
+    """Why a text has no vector, from the dead letters of the encode stage; read when first asked. BuildError when it was
+    not refused: such a document is lost, not rejected."""
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        self._store, self._plan = store, plan
+        self._known: dict[str, tuple[str, str, int]] | None = None
+
+    def letter(self, document_id: str, place: Place) -> DeadLetter:
+        if self._known is None:
+            self._known = self._read()
+        known = self._known.get(place.text_hash or "")
+        if known is None:
+            raise BuildError(
+                f"Document {document_id} of build {self._plan.build_id}: {vectors_folder(self._plan.fingerprint)} in the store "
+                f"has no vector for its text (hash {place.text_hash}), and no encode task of the build refused it. A file there "
+                "was deleted since the plan was made. Trigger a new run: it encodes what is missing."
+            )
+        error_class, reason, attempt = known
+        now = datetime.now(UTC)
+        return DeadLetter(document_id, "encode", error_class, reason, attempt, self._plan.build_id, now, place)
+
+    def _read(self) -> dict[str, tuple[str, str, int]]:
+        columns = ["text_hash", "error_class", "reason", "attempt"]
+        tables = (self._store.read_table(path, columns) for path in letters_files(self._store, self._plan, ["encode"]))
+        rows = (row for table in tables for row in table.to_pylist())
+        return {row["text_hash"]: (row["error_class"], row["reason"], row["attempt"]) for row in rows}
+
+
+def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
+    """The corpus rows of the part's `index` operations, in the part's order."""
+    rows = (row for row in part_rows(store, part) if row["op"] == "index")
+    schema = load_schema(store, plan.schema_path).schema
+    locations = (Location(**{name: row[name] for name in _LOCATION}) for row in rows)
+    return documents_at(plan.config, schema, locations, plan.source_version)
+
+
+def _place(joined: Mapping[str, Any]) -> Place:
+    names = ("file", "file_version", "row_group", "row", "text_hash")
+    return Place(*(joined[name] for name in names))
+
+
+def _verified(row: Document, joined: Mapping[str, Any]) -> Document:
+    """A row of an earlier day has no planned hash: that one was made in the types of its day."""
+    planned = joined["row_hash"]
+    if row.id != joined["id"] or (planned is not None and row.row_hash != planned):
+        raise CorpusError(
+            f"{joined['file']}, row group {joined['row_group']}, row {joined['row']} (id {joined['id']}): not the row that "
+            "was planned; the file changed while the build was running. Trigger a new run."
+        )
+    return row

@@ -1,0 +1,136 @@
+"""An index part joined with its vectors, in the order of the part, in memory that grows by three numbers a vector.
+
+Vectors are too big for a database's join and sort to hold, so the join is done in three steps: SQL over the hash
+columns alone says which row of which file holds a vector and where in the part it is needed; the files are read once
+from front to end, and each wanted vector is copied into the spill file of its window of the part; then the windows are
+read one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count, groupby, islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sparse_index.builds.plan import Part, Plan
+from sparse_index.store.files import Store
+from sparse_index.store.layout import vectors_folder
+from sparse_index.store.sql import connect, parquet, spill_folder
+
+ROWS_AT_ONCE = 500
+VECTORS_AT_ONCE = 2_000
+_WINDOW_ROWS = 2_000
+_MOST_WINDOWS = 256
+
+# Two builds may both have encoded a text; then either vector will do, and it must be one.
+_WANTED = """
+    WITH needed AS (
+        SELECT DISTINCT text_hash, file_row_number // $window_rows AS part_window
+        FROM {part} WHERE text_hash IS NOT NULL
+    ), stored AS (
+        SELECT text_hash, min(filename) AS file, arg_min(file_row_number, filename) AS row
+        FROM {files} SEMI JOIN needed USING (text_hash)
+        GROUP BY text_hash
+    )
+    SELECT list_position($files, file) - 1 AS file, row, part_window
+    FROM stored JOIN needed USING (text_hash) ORDER BY ALL"""
+
+
+@dataclass(frozen=True)
+class _Want:
+    """A vector (`row` of `file`, a path in the store) and a window of the part that needs it."""
+
+    file: str
+    row: int
+    window: int
+
+
+def joined_rows(store: Store, plan: Plan, part: Part) -> Iterator[dict[str, Any]]:
+    """Rows of the part (op, id, file, file_version, row_group, row, text_hash, row_hash) plus `tokens` (list of
+    text) and `weights` (numpy float32), both None where the store has no vector for the text."""
+    # As many spill files are open at once as there are windows.
+    window_rows = max(_WINDOW_ROWS, -(-part.items // _MOST_WINDOWS))
+    rows = part_rows(store, part)
+    with spill_folder(store) as folder:
+        _spill(store, _wanted(store, plan, part, window_rows), folder)
+        for number in count():
+            window = list(islice(rows, window_rows))
+            if not window:
+                return
+            vectors = _Window(folder, number)
+            yield from (row | vectors.of(row["text_hash"]) for row in window)
+
+
+def part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
+    """The rows of the part alone, in its order."""
+    for batch in store.batches(part.path, ROWS_AT_ONCE):
+        yield from batch.to_pylist()
+
+
+def _wanted(store: Store, plan: Plan, part: Part, window_rows: int) -> Iterator[_Want]:
+    """By file and row, each vector as often as windows need it."""
+    files = store.files(vectors_folder(plan.fingerprint), ".parquet")
+    if not files:
+        return
+    wanted = _WANTED.format(
+        part=parquet(store, [part.path], "file_row_number"),
+        files=parquet(store, files, "filename", "file_row_number"),
+    )
+    with connect(store) as con:
+        parameters = {"files": [store.full(path) for path in files], "window_rows": window_rows}
+        # Three numbers a vector are kept, and the database has given its memory back before the vectors are read.
+        found = con.execute(wanted, parameters).fetchnumpy()
+    for file, row, window in zip(found["file"], found["row"], found["part_window"], strict=True):
+        yield _Want(files[file], int(row), int(window))
+
+
+def _spill(store: Store, wanted: Iterator[_Want], folder: Path) -> None:
+    """Copy each wanted vector into the file of every window that needs it."""
+    writers: dict[int, Any] = {}
+    with ExitStack() as stack:
+        for path, of_file in groupby(wanted, key=lambda want: want.file):
+            for window, vectors in _pieces(store.batches(path, VECTORS_AT_ONCE), of_file):
+                if window not in writers:
+                    sink = stack.enter_context(pa.OSFile(str(_window_path(folder, window)), "wb"))
+                    writers[window] = stack.enter_context(pa.ipc.new_stream(sink, vectors.schema))
+                writers[window].write_batch(vectors)
+
+
+def _pieces(batches: Iterator[pa.RecordBatch], wanted: Iterator[_Want]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The wanted rows of one file (ordered by row), by window."""
+    first, want = 0, next(wanted, None)
+    for batch in batches:
+        rows: dict[int, list[int]] = {}
+        while want is not None and want.row < first + len(batch):
+            rows.setdefault(want.window, []).append(want.row - first)
+            want = next(wanted, None)
+        first += len(batch)
+        yield from ((window, batch.take(pa.array(chosen))) for window, chosen in rows.items())
+
+
+def _window_path(folder: Path, window: int) -> Path:
+    return folder / f"{window}.arrow"
+
+
+class _Window:
+    """The vectors of one window; kept as Arrow columns, which are a tenth of the same lists in Python."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        path = _window_path(folder, number)
+        self._rows: dict[str, int] = {}
+        if path.exists():
+            with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
+                table = reader.read_all().combine_chunks()
+            self._rows = {text_hash: row for row, text_hash in enumerate(table.column("text_hash").to_pylist())}
+            self._tokens, self._weights = table.column("tokens"), table.column("weights")
+
+    def of(self, text_hash: str | None) -> dict[str, Any]:
+        row = self._rows.get(text_hash) if text_hash is not None else None
+        if row is None:
+            return {"tokens": None, "weights": None}
+        return {"tokens": self._tokens[row].as_py(), "weights": self._weights[row].values.to_numpy()}

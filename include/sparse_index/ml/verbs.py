@@ -1,0 +1,300 @@
+"""The verbs of ML Commons. Each is idempotent by itself: already there and already gone are success.
+
+Everything a build makes hangs on its model group, whose name carries alias and build: teardowns find models by the
+group, never by an id from an earlier task.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.config.encoder import EncoderConfig, ExistingModel, FileModel
+from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
+from sparse_index.ml.messages import explain
+from sparse_index.ml.sources import registration_body, upload
+from sparse_index.ml.states import TASK_PENDING, ModelState
+from sparse_index.ml.usage import used_by
+from sparse_index.ml.waits import holding_nodes
+from sparse_index.names import group_prefix, parse_group
+
+log = logging.getLogger(__name__)
+
+ML = "/_plugins/_ml"
+SECOND_LOOK_S = 2.0
+GONE_DEADLINE_S = 120.0
+SETTLE_DEADLINE_S = 60.0
+POLL_S = 0.5
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class RegisterStarted:
+    """Either a task to wait for, or the model that is there already."""
+
+    task_id: str | None
+    model_id: str | None
+
+
+@dataclass(frozen=True)
+class Removal:
+    """`kept` says why a model was not deleted."""
+
+    deleted: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def find_group(cluster: Cluster, name: str) -> str | None:
+    hits = _search(cluster, "model_groups", {"term": {"name.keyword": name}})
+    return next((str(hit["_id"]) for hit in hits if hit["_source"].get("name") == name), None)
+
+
+def create_group(cluster: Cluster, name: str, description: str) -> str:
+    """The id of the group called `name`, made if there is none."""
+    found = find_group(cluster, name)
+    if found is not None:
+        return found
+    body = {"name": name, "description": description}
+    try:
+        return str(cluster.post(f"{ML}/model_groups/_register", body, retry=False)["model_group_id"])
+    except SparseIndexError as error:
+        return _group_made_meanwhile(cluster, name, error)
+
+
+def _group_made_meanwhile(cluster: Cluster, name: str, refusal: SparseIndexError) -> str:
+    """A name that is taken, or a connection that broke after the request: the group may be there all the same."""
+    if isinstance(refusal, AccessError):
+        raise refusal
+    found = find_group(cluster, name)
+    if found is None:
+        raise refusal
+    return found
+
+
+def models_in_group(cluster: Cluster, group_id: str) -> dict[str, Json]:
+    """Model id -> document, without the documents that hold a model's chunks."""
+    query = {
+        "bool": {
+            "filter": [{"term": {"model_group_id": group_id}}],
+            "must_not": [{"exists": {"field": "chunk_number"}}],
+        }
+    }
+    return {str(hit["_id"]): hit["_source"] for hit in _search(cluster, "models", query)}
+
+
+def register(cluster: Cluster, encoder: EncoderConfig, group_id: str, group: str) -> RegisterStarted:
+    """Start the registration, or adopt what an earlier attempt began in this group: never two models."""
+    model = encoder.model
+    if isinstance(model, ExistingModel):
+        return RegisterStarted(None, model.model_id)
+    for model_id, document in models_in_group(cluster, group_id).items():
+        if not isinstance(model, FileModel) or document.get("model_state") != ModelState.REGISTERING:
+            return RegisterStarted(None, model_id)
+        # A killed upload cannot be continued: its chunks are not known. It makes room for a whole one.
+        delete_model(cluster, model_id)
+    if isinstance(model, FileModel):
+        with _explained(f"Model {model.name} was not registered"):
+            return RegisterStarted(None, upload(cluster, model, group_id))
+    with _explained(f"Model {model.name} was not registered"):
+        answer = cluster.post(f"{ML}/models/_register", registration_body(model, group_id), retry=False)
+    log.info("Registration of %s in group %s is task %s.", model.name, group, answer["task_id"])
+    return RegisterStarted(str(answer["task_id"]), None)
+
+
+def get_model(cluster: Cluster, model_id: str) -> Json | None:
+    """The model document; None when it is gone."""
+    try:
+        document: Json = cluster.get(f"{ML}/models/{model_id}")
+    except TerminalError as error:
+        if error.status == 404:
+            return None
+        raise
+    return document
+
+
+def deploy(cluster: Cluster, model_id: str) -> str | None:
+    """Start the deployment; gives its task, or None when the model is deployed or being deployed already."""
+    document = get_model(cluster, model_id)
+    if document is None:
+        raise ModelError(f"Model {model_id} does not exist any more. Trigger a new run: finished chunks are kept.")
+    if document.get("model_state") in (ModelState.DEPLOYED, ModelState.DEPLOYING):
+        return None
+    with _explained(f"Model {model_id} was not deployed"):
+        return str(cluster.post(f"{ML}/models/{model_id}/_deploy", retry=False)["task_id"])
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """A refusal becomes a ModelError with cause and remedy; missing permissions and outages stay what they are."""
+    try:
+        yield
+    except TerminalError as error:
+        if type(error) is not TerminalError:
+            raise
+        raise ModelError(f"{what}: {explain(error.message)}", error.status, error.reason) from error
+
+
+def undeploy(
+    cluster: Cluster,
+    model_id: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Free the model's memory on every node and wait until the nodes say so; ModelError when they do not.
+
+    A deployment under way cannot be cancelled, and an undeploy that meets its last moments makes the cluster forget a
+    model which the node keeps for ever (seen on 3.6.0: from then on `_undeploy` answers `{}`). So its end comes first.
+    """
+    _await_deployments(cluster, model_id, sleep, clock)
+    deadline = clock() + GONE_DEADLINE_S
+    while True:
+        _ignoring_gone(cluster, "POST", f"{ML}/models/{model_id}/_undeploy")
+        holders = _holders(cluster, model_id)
+        if not holders:
+            return
+        if clock() >= deadline:
+            raise ModelError(
+                f"Model {model_id} is still held by {', '.join(holders)} after {GONE_DEADLINE_S:.0f} s. Undeploy it by "
+                f"hand (POST {ML}/models/{model_id}/_undeploy) or restart the node; the next preflight deletes it."
+            )
+        sleep(POLL_S)
+
+
+def _await_deployments(
+    cluster: Cluster, model_id: str, sleep: Callable[[float], None], clock: Callable[[], float]
+) -> None:
+    """Return when no deployment of the model moves; a task document of a node that died says RUNNING for ever."""
+    deadline = clock() + SETTLE_DEADLINE_S
+    while _is_being_deployed(cluster, model_id) and clock() < deadline:
+        sleep(POLL_S)
+
+
+def _is_being_deployed(cluster: Cluster, model_id: str) -> bool:
+    unfinished = {
+        "bool": {
+            "filter": [
+                {"term": {"model_id": model_id}},
+                {"term": {"task_type": "DEPLOY_MODEL"}},
+                {"terms": {"state": [state.value for state in TASK_PENDING]}},
+            ]
+        }
+    }
+    document = get_model(cluster, model_id) or {}
+    return document.get("model_state") == ModelState.DEPLOYING or bool(_search(cluster, "tasks", unfinished))
+
+
+def _holders(cluster: Cluster, model_id: str) -> list[str]:
+    return [f"node {node}" for node in holding_nodes(cluster.get(f"{ML}/profile/models/{model_id}"), model_id)]
+
+
+def delete_model(cluster: Cluster, model_id: str) -> None:
+    """Delete the model and its task documents. A second delete may answer 500, so the model itself is asked."""
+    try:
+        cluster.delete(f"{ML}/models/{model_id}")
+    except TerminalError:
+        if get_model(cluster, model_id) is not None:
+            raise
+    for hit in _search(cluster, "tasks", {"term": {"model_id": model_id}}):
+        _ignoring_gone(cluster, "DELETE", f"{ML}/tasks/{hit['_id']}")
+
+
+def undeploy_group(cluster: Cluster, group: str) -> list[str]:
+    """Undeploy every model of the group called `group` that nothing refers to; gives their ids."""
+    models = [model_id for model_id in _models_of(cluster, group) if not _users(cluster, model_id, group)]
+    for model_id in models:
+        undeploy(cluster, model_id)
+    return models
+
+
+def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None] = time.sleep) -> Removal:
+    """Delete every model of the group, looking twice: what is in flight while a run is stopped may arrive after the first
+    look, a registration as a further model, a deployment between `_undeploy` and the deletion (which is then refused)."""
+    deleted: list[str] = []
+    kept: list[str] = []
+    for look in range(2):
+        for model_id in _models_of(cluster, group):
+            users = _users(cluster, model_id, group)
+            if users:
+                kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
+                continue
+            undeploy(cluster, model_id)
+            try:
+                delete_model(cluster, model_id)
+            except TerminalError:
+                if look > 0:
+                    raise
+                continue
+            deleted.append(model_id)
+        if look == 0:
+            sleep(SECOND_LOOK_S)
+    return Removal(tuple(deleted), tuple(dict.fromkeys(kept)))
+
+
+def delete_group(
+    cluster: Cluster,
+    group: str,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Delete the group called `group`; a group that still holds a kept model stays.
+
+    The server counts what a deleted model leaves for a second or two (409), so this asks again until the deadline.
+    """
+    deadline = clock() + GONE_DEADLINE_S
+    while (group_id := find_group(cluster, group)) is not None and not models_in_group(cluster, group_id):
+        try:
+            _ignoring_gone(cluster, "DELETE", f"{ML}/model_groups/{group_id}")
+            return
+        except TerminalError as error:
+            if error.status != 409 or clock() >= deadline:
+                raise
+        sleep(POLL_S)
+
+
+def remove_build_models(cluster: Cluster, group: str) -> Removal:
+    """Everything a build made in ML Commons, by its mark alone; what sweep and janitor call."""
+    removal = delete_models(cluster, group)
+    delete_group(cluster, group)
+    return removal
+
+
+def marked_groups(cluster: Cluster, alias: str) -> list[str]:
+    """The names of all groups that carry the mark of `alias`, whichever build made them."""
+    hits = _search(cluster, "model_groups", {"prefix": {"name.keyword": group_prefix(alias)}})
+    names = (str(hit["_source"].get("name", "")) for hit in hits)
+    return sorted(name for name in names if (owner := parse_group(name)) is not None and owner.alias == alias)
+
+
+def _users(cluster: Cluster, model_id: str, group: str) -> list[str]:
+    owner = parse_group(group)
+    return used_by(cluster, model_id, owner.alias if owner else None)
+
+
+def _models_of(cluster: Cluster, group: str) -> list[str]:
+    group_id = find_group(cluster, group)
+    return [] if group_id is None else list(models_in_group(cluster, group_id))
+
+
+def _search(cluster: Cluster, kind: str, query: Json) -> list[Json]:
+    try:
+        answer = cluster.post(f"{ML}/{kind}/_search", {"size": PAGE, "query": query})
+    except TerminalError as error:
+        if error.status == 404:  # nothing of this kind was ever made: its index is not there
+            return []
+        raise
+    hits: list[Json] = answer["hits"]["hits"]
+    return hits
+
+
+def _ignoring_gone(cluster: Cluster, method: str, path: str) -> None:
+    try:
+        cluster.request(method, path)
+    except TerminalError as error:
+        if error.status != 404:
+            raise

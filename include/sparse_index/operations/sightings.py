@@ -1,0 +1,255 @@
+"""What the janitor sees of a corpus and of a store, frozen before anything is decided."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from sparse_index.builds.sign_of_life import SIGN, is_living
+from sparse_index.builds.state import BuildState, build_state
+from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError
+from sparse_index.live.generations import OwnIndex, own_and_unreadable
+from sparse_index.ml.verbs import marked_groups
+from sparse_index.names import BUILD_ID, parse_group
+from sparse_index.store.files import Store, StoredFile, schemas_folder
+from sparse_index.store.layout import VECTORS, build_folder, manifests_folder
+from sparse_index.vectors.compaction import MARKER_SUFFIX, Marker, VectorFile
+
+# By connection name; one that could not be opened is missing.
+Clusters = Mapping[str, Cluster]
+
+REPORTS = "janitor"
+_BUILD_PATH = re.compile(rf"^(?P<alias>[^/]+)/builds/(?P<build_id>{BUILD_ID})/(?P<rest>.+)$")
+_VECTOR_PATH = re.compile(rf"^{VECTORS}/(?P<fingerprint>[0-9a-f]{{16}})/(?P<build_id>{BUILD_ID})-[^/]+\.parquet$")
+_BULKY = ("parts/", "manifest.parquet", "manifest-final.parquet", "duplicates.parquet")
+
+
+class Runs(Protocol):
+    """What the scheduler knows."""
+
+    def is_live(self, alias: str, build_id: str) -> bool | None:
+        """Whether the build's run goes on; None when nobody knows of such a run."""
+
+    def is_running(self, alias: str) -> bool:
+        """Whether anything runs for this corpus now. It may not have planned its build yet."""
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan in the store, whichever corpus and whichever version made it. `fingerprint`: None when it cannot be read;
+    `schema_path`: None where its version kept none."""
+
+    path: str
+    alias: str
+    build_id: str
+    fingerprint: str | None
+    scans: tuple[str, ...]
+    schema_path: str | None = None
+
+
+@dataclass(frozen=True)
+class StoreView:
+    """The files of one store. `living`: what the signs of life say, by build folder."""
+
+    files: tuple[StoredFile, ...]
+    plans: tuple[PlanFile, ...]
+    vectors: tuple[VectorFile, ...]
+    markers: tuple[Marker, ...]
+    living: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def fingerprints(self) -> list[str]:
+        return sorted({file.fingerprint for file in self.vectors})
+
+    def vectors_of(self, fingerprint: str) -> list[VectorFile]:
+        return [file for file in self.vectors if file.fingerprint == fingerprint]
+
+    def markers_of(self, fingerprint: str) -> list[Marker]:
+        return [marker for marker in self.markers if marker.path.startswith(f"{VECTORS}/{fingerprint}/")]
+
+    def under(self, folder: str, suffix: str) -> list[StoredFile]:
+        return [file for file in self.files if file.path.startswith(f"{folder}/") and file.path.endswith(suffix)]
+
+
+@dataclass(frozen=True)
+class BuildView:
+    """One build's files."""
+
+    alias: str
+    build_id: str
+    state: BuildState
+    paths: tuple[str, ...]
+
+    @property
+    def folder(self) -> str:
+        return build_folder(self.alias, self.build_id)
+
+    @property
+    def bulky(self) -> list[str]:
+        """What only a running build and the next plan need."""
+        return [path for path in self.paths if path.removeprefix(f"{self.folder}/").startswith(_BULKY)]
+
+
+@dataclass(frozen=True)
+class CorpusView:
+    """What carries the mark of one corpus. `indices`: newest first; `groups`: (model group, build id); `scans`: what a run
+    writes before its plan, manifests of shards and schemas; `is_busy`: something of it runs now; `states`: of every build
+    that anything names."""
+
+    config: CorpusConfig
+    indices: tuple[OwnIndex, ...]
+    groups: tuple[tuple[str, str], ...]
+    builds: tuple[BuildView, ...]
+    scans: tuple[StoredFile, ...]
+    scans_in_use: frozenset[str]
+    is_busy: bool
+    states: dict[str, BuildState]
+
+    @property
+    def alias(self) -> str:
+        return self.config.alias
+
+    @property
+    def failed_candidates(self) -> list[OwnIndex]:
+        return [index for index in self.indices if index.is_failed_candidate]
+
+    @property
+    def referred_builds(self) -> set[str]:
+        """The builds whose files an index refers to, by its own build id and by the paths in its `_meta`."""
+        paths = [path for index in self.indices for path in (index.meta.manifest, index.meta.receipt)]
+        matches = (_BUILD_PATH.match(path) for path in paths)
+        return {match["build_id"] for match in matches if match} | {index.meta.build_id for index in self.indices}
+
+    def state(self, build_id: str) -> BuildState:
+        return self.states.get(build_id, BuildState.UNKNOWN)
+
+
+def view_store(store: Store, now: datetime) -> StoreView:
+    """One listing of the whole store; every plan, every sign of life and every compaction marker is read."""
+    files = store.listing()
+    modified = {file.path: file.modified for file in files}
+    plans = (_plan_file(store, file.path) for file in files)
+    vectors = (_vector_file(file) for file in files)
+    markers = (_marker(store, file.path, modified) for file in files if file.path.endswith(MARKER_SUFFIX))
+    return StoreView(
+        files=tuple(files),
+        plans=tuple(plan for plan in plans if plan),
+        vectors=tuple(file for file in vectors if file),
+        markers=tuple(markers),
+        living=_living(store, files, now),
+    )
+
+
+def _living(store: Store, files: Sequence[StoredFile], now: datetime) -> dict[str, bool]:
+    folders = (file.path.removesuffix(f"/{SIGN}") for file in files if file.path.endswith(f"/{SIGN}"))
+    said = {folder: is_living(store, folder, now) for folder in folders}
+    return {folder: living for folder, living in said.items() if living is not None}
+
+
+def _plan_file(store: Store, path: str) -> PlanFile | None:
+    """Read field by field: another version may have written the plan, and one that is odd must not stop the janitor."""
+    match = _BUILD_PATH.match(path)
+    if match is None or match["rest"] != "plan.json":
+        return None
+    try:
+        raw = store.read_json(path)
+        fingerprint, scans = str(raw["fingerprint"]), tuple(map(str, raw.get("scans") or ()))
+        schema_path = raw.get("schema_path")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        fingerprint, scans, schema_path = None, (), None
+    return PlanFile(path, match["alias"], match["build_id"], fingerprint, scans, schema_path)
+
+
+def _vector_file(file: StoredFile) -> VectorFile | None:
+    match = _VECTOR_PATH.match(file.path)
+    if match is None:
+        return None
+    return VectorFile(file.path, match["fingerprint"], match["build_id"], file.size_bytes, file.modified)
+
+
+def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker:
+    content = store.read_json(path)
+    target = str(content["target"])
+    return Marker(path, target, tuple(content["sources"]), modified.get(target), tuple(content.get("sifted", ())))
+
+
+def view_corpora(
+    clusters: Clusters, configs: Sequence[CorpusConfig], files: StoreView, runs: Runs | None
+) -> tuple[list[CorpusView], list[str]]:
+    """What could be looked at; what could not, in words."""
+    views: list[CorpusView] = []
+    failures: list[str] = []
+    for config in configs:
+        try:
+            views.append(view_corpus(_cluster(clusters, config), config, files, runs))
+        except SparseIndexError as error:
+            failures.append(f"'{config.alias}' could not be looked at, all of its stays: {error.message}")
+    return views, failures
+
+
+def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
+    if config.connection not in clusters:
+        raise ConfigError(f"connection '{config.connection}' cannot be opened")
+    return clusters[config.connection]
+
+
+def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: Runs | None) -> CorpusView:
+    """What the cluster and the store have of this corpus; `BuildError` when an index of it cannot be understood.
+
+    `runs` None: there is no scheduler to ask, so any build whose state nobody knows may be at work.
+    """
+    alias = config.alias
+    indices, unreadable = own_and_unreadable(cluster, alias)
+    _require_readable(unreadable)
+    groups = [(name, owner.build_id) for name in marked_groups(cluster, alias) if (owner := parse_group(name))]
+    in_store = _build_paths(files, alias)
+    named = {index.meta.build_id for index in indices} | {build_id for _, build_id in groups} | set(in_store)
+    is_live = partial(runs.is_live, alias) if runs is not None else None
+    states = {
+        build: build_state(build, in_store.get(build, ()), is_live, files.living.get(build_folder(alias, build)))
+        for build in sorted(named)
+    }
+    at_work = {BuildState.LIVE} if runs is not None else {BuildState.LIVE, BuildState.UNKNOWN}
+    return CorpusView(
+        config=config,
+        indices=tuple(indices),
+        groups=tuple(groups),
+        builds=tuple(BuildView(alias, build, states[build], tuple(paths)) for build, paths in in_store.items()),
+        scans=(*files.under(manifests_folder(alias), ".parquet"), *files.under(schemas_folder(alias), ".json")),
+        scans_in_use=_scans_in_use(files.plans, alias, states),
+        is_busy=(runs is not None and runs.is_running(alias)) or not at_work.isdisjoint(states.values()),
+        states=states,
+    )
+
+
+def _require_readable(unreadable: Sequence[str]) -> None:
+    """Such an index may need any build and any vector, so nothing is safe to remove."""
+    if unreadable:
+        raise BuildError(
+            f"the `_meta` of {', '.join(unreadable)} cannot be read (written by another version, or by hand?), so nobody "
+            "can say what it needs. Delete it if nobody needs it"
+        )
+
+
+def _scans_in_use(plans: Sequence[PlanFile], alias: str, states: dict[str, BuildState]) -> frozenset[str]:
+    """Those of the newest plan, which the next scan takes over, and of every plan that may still be worked on; the schema
+    of every plan, which says what types its index has."""
+    own = sorted((plan for plan in plans if plan.alias == alias), key=lambda plan: plan.build_id)
+    wanted = [plan for plan in own if plan is own[-1] or states[plan.build_id] is not BuildState.ENDED]
+    schemas = {plan.schema_path for plan in own if plan.schema_path is not None}
+    return frozenset(path for plan in wanted for path in plan.scans) | schemas
+
+
+def _build_paths(files: StoreView, alias: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for file in files.files:
+        match = _BUILD_PATH.match(file.path)
+        if match and match["alias"] == alias and not file.is_leftover:
+            found.setdefault(match["build_id"], []).append(file.path)
+    return found

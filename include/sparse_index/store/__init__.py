@@ -1,0 +1,1 @@
+"""The store: files under one address, their layout, SQL over them."""

@@ -1,0 +1,210 @@
+"""The store: manifests, plans, vectors, dead letters and receipts under one fsspec address.
+
+A file that exists is complete: local files are written under a temporary name and moved, object stores take one
+request. Nothing is ever changed in place, but when documents are to be forgotten: then files are replaced.
+
+    <alias>/manifests/<scan of one shard>.parquet     content addressed
+    <alias>/schemas/<digest>.json                     content addressed: the types decided for a run
+    <alias>/builds/<build>/plan.json, manifest.parquet, parts/*.parquet, reports/*.json, dead_letters/*.parquet,
+                           receipt.json, redrive.json
+    <alias>/rollbacks/*.json      <alias>/forgotten/*.json      janitor/*.json
+    vectors/<fingerprint>/<build>-<part>[-<chunk>].parquet
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from sparse_index.addresses import public_address, showable
+from sparse_index.errors import ConfigError, UnavailableError
+
+_OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
+# Under which of these a file system tells when a file was written.
+_MODIFIED = ("mtime", "LastModified", "last_modified", "created")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as a listing shows it; `modified`: when it was written, UTC."""
+
+    path: str
+    size_bytes: int
+    modified: datetime
+
+    @property
+    def is_leftover(self) -> bool:
+        """What a writer or a query of ours leaves when it is killed: a temporary file, or one in a spill folder."""
+        return _OWN_TEMPORARY.search(self.path) is not None
+
+
+class Store:
+    """One root address. Paths given to the methods are relative to it, with forward slashes."""
+
+    def __init__(self, root_uri: str) -> None:
+        self.root_uri = root_uri
+        # A kept listing would hide what other workers write and delete.
+        self.filesystem, self._root = filesystem_at(root_uri, use_listings_cache=False)
+        if "\\" in self._root and set(self._root) & set("*?["):
+            raise ConfigError(
+                f"The store {root_uri} has a backslash and one of * ? [ in its address: no file in it could be named to DuckDB. "
+                "Take one of them out."
+            )
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, LocalFileSystem)
+
+    @property
+    def address(self) -> str:
+        """The public address of its root: one, however its place is spelled."""
+        return full_address(self.filesystem, self.root_uri, self._root.rstrip("/"))
+
+    def full(self, path: str) -> str:
+        """The address DuckDB and pyarrow understand: a plain path when local, else with its protocol."""
+        address = posixpath.join(self._root, path)
+        return address if self.is_local else str(self.filesystem.unstrip_protocol(address))
+
+    def exists(self, path: str) -> bool:
+        return bool(self.filesystem.exists(self._address(path)))
+
+    def files(self, folder: str, suffix: str = "") -> list[str]:
+        """Paths of the files below `folder` that end in `suffix`, sorted; empty when there is no such folder."""
+        found = self.filesystem.find(self._address(folder))
+        paths = (posixpath.relpath(str(name), self._root) for name in found)
+        return sorted(path for path in paths if path.endswith(suffix) and not is_temporary(path))
+
+    def listing(self) -> list[StoredFile]:
+        """Every file of the store, temporary ones too, by path: one listing, so nothing changes between two questions."""
+        found = self.filesystem.find(self._root, detail=True)
+        return [
+            StoredFile(posixpath.relpath(str(name), self._root), int(info["size"]), _modified(info))
+            for name, info in sorted(found.items())
+        ]
+
+    def delete(self, path: str) -> None:
+        """Delete one file; already gone is success."""
+        try:
+            self.filesystem.rm_file(self._address(path))
+        except FileNotFoundError:
+            return
+
+    def read_bytes(self, path: str) -> bytes:
+        return bytes(self.filesystem.cat_file(self._address(path)))
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        if not self.is_local:
+            self.filesystem.pipe_file(self._address(path), data)
+            return
+        with self.writing(path) as local:
+            local.write_bytes(data)
+
+    def read_json(self, path: str) -> Any:
+        return orjson.loads(self.read_bytes(path))
+
+    def write_json(self, path: str, value: Any) -> None:
+        self.write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+    def write_table(self, path: str, table: pa.Table, row_group_rows: int = 10_000) -> None:
+        with self.writing(path) as local:
+            pq.write_table(table, local, compression="zstd", row_group_size=row_group_rows)
+
+    def read_table(self, path: str, columns: list[str] | None = None) -> pa.Table:
+        with self._parquet(path) as parquet:
+            return parquet.read(columns=columns, use_threads=False)
+
+    def footer(self, path: str) -> dict[str, str]:
+        """What the writer of a Parquet file said about it."""
+        with self._parquet(path) as parquet:
+            return {name.decode(): value.decode() for name, value in (parquet.metadata.metadata or {}).items()}
+
+    def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of a Parquet file, at most `rows` at a time."""
+        with self._parquet(path) as parquet:
+            yield from parquet.iter_batches(batch_size=rows, use_threads=False)
+
+    @contextmanager
+    def _parquet(self, path: str) -> Iterator[pq.ParquetFile]:
+        """Read it without Arrow's threads: one that still holds a Python file ends a process that is about to end with
+        `terminate called`, after its work was done."""
+        with self.filesystem.open(self._address(path), "rb") as file:
+            yield pq.ParquetFile(file)
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """A local path to write to; the file appears under `path` in one step when the block ends well."""
+        if self.is_local:
+            final = Path(self._address(path))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            temporary = final.with_name(temporary_name(final.name))
+            try:
+                yield temporary
+                temporary.replace(final)
+            finally:
+                temporary.unlink(missing_ok=True)
+            return
+        with TemporaryDirectory() as folder:
+            local = Path(folder, posixpath.basename(path))
+            yield local
+            self.filesystem.put_file(str(local), self._address(path))
+
+    def _address(self, path: str) -> str:
+        return posixpath.join(self._root, path)
+
+
+def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of an address and the path there; ConfigError when no package for its protocol is installed,
+    UnavailableError when one that connects at once (ftp, an archive on a web server) cannot."""
+    try:
+        filesystem, path = fsspec.core.url_to_fs(uri, **options)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
+        ) from showable(error)
+    except OSError as error:
+        raise UnavailableError(f"{uri} cannot be reached ({error!r}).") from showable(error)
+    return filesystem, str(path)
+
+
+def full_address(filesystem: fsspec.AbstractFileSystem, uri: str, name: str) -> str:
+    """The public address of a file (a path in `filesystem`) that was found at `uri`."""
+    if isinstance(filesystem, LocalFileSystem):
+        return name
+    place = urlsplit(public_address(uri)).netloc
+    if name.startswith("/") and place not in name:  # sftp, ftp, smb, hdfs: their paths do not say on which host
+        return f"{urlsplit(uri).scheme}://{place}{name}"
+    return public_address(str(filesystem.unstrip_protocol(name)))
+
+
+def _modified(info: dict[str, Any]) -> datetime:
+    when = next(info[key] for key in _MODIFIED if key in info)
+    if isinstance(when, datetime):
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(when, UTC)
+
+
+def temporary_name(name: str) -> str:
+    return f".{name}.{uuid.uuid4().hex[:8]}.tmp"
+
+
+def is_temporary(path: str) -> bool:
+    return path.endswith(".tmp")
+
+
+def schemas_folder(alias: str) -> str:
+    return f"{alias}/schemas"

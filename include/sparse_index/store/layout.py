@@ -1,0 +1,21 @@
+"""Paths of the store that more than one room knows."""
+
+from __future__ import annotations
+
+VECTORS = "vectors"
+
+
+def builds_folder(alias: str) -> str:
+    return f"{alias}/builds"
+
+
+def build_folder(alias: str, build_id: str) -> str:
+    return f"{builds_folder(alias)}/{build_id}"
+
+
+def manifests_folder(alias: str) -> str:
+    return f"{alias}/manifests"
+
+
+def vectors_folder(fingerprint: str) -> str:
+    return f"{VECTORS}/{fingerprint}"

@@ -1,0 +1,70 @@
+"""DuckDB over the store's Parquet files: joins and differences of any size in bounded memory."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from sparse_index.store.files import Store
+
+MEMORY_LIMIT = "200MB"
+THREADS = 2
+_GLOB = re.compile(r"[*?\[]")
+
+
+@contextmanager
+def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads `store.full(path)` addresses and spills to disk beyond 200 MB."""
+    with spill_folder(store) as spill:
+        con = duckdb.connect(":memory:")
+        try:
+            con.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET threads={THREADS}; SET preserve_insertion_order=false")
+            con.execute(f"SET temp_directory={literal(str(spill))}")
+            if not store.is_local:
+                con.register_filesystem(store.filesystem)
+            yield con
+        finally:
+            con.close()
+
+
+@contextmanager
+def spill_folder(store: Store) -> Iterator[Path]:
+    """A folder for what does not fit into memory, removed at the end; on the store's disk where it is local (/tmp may
+    be small, or memory)."""
+    root = Path(store.full("")) if store.is_local else None
+    if root is not None:
+        root.mkdir(parents=True, exist_ok=True)
+    spill = Path(tempfile.mkdtemp(prefix=".spill-", suffix=".tmp", dir=root))
+    try:
+        yield spill
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parquet(store: Store, paths: Sequence[str], *extra_columns: str) -> str:
+    """The SQL table function that reads these files of the store, and nothing else.
+
+    `extra_columns`: `filename`, `file_row_number`. Every read goes through here: by itself DuckDB takes `key=value` in the
+    store's own address for a column of the files, and a `*`, `?` or `[` there for a pattern.
+    """
+    files = ", ".join(literal(_GLOB.sub(r"[\g<0>]", store.full(path))) for path in paths)
+    options = "".join(f", {column} = true" for column in extra_columns)
+    return f"read_parquet([{files}], hive_partitioning = false{options})"
+
+
+def copy_to(con: duckdb.DuckDBPyConnection, store: Store, query: str, path: str, row_group_rows: int = 50_000) -> None:
+    """Write the result of `query` to `path` in the store, in one step."""
+    with store.writing(path) as local:
+        target = literal(str(local))
+        con.execute(f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows})")

@@ -1,0 +1,1 @@
+"""Vectors: one kind, its files."""

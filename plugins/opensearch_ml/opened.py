@@ -1,0 +1,92 @@
+"""What a task opens: its corpus, its build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opensearch_ml.corpora import corpus_config
+from sparse_index.errors import BuildError
+
+if TYPE_CHECKING:
+    from opensearch_ml.hooks import OpenSearchMLHook
+    from sparse_index.builds.plan import Plan
+    from sparse_index.cluster.client import Cluster
+    from sparse_index.config.corpus import CorpusConfig
+    from sparse_index.store.files import Store
+
+
+PLAN_TASK = "plan_changes"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus whose build is not planned yet."""
+
+    hook: OpenSearchMLHook
+    store: Store
+    config: CorpusConfig
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.hook.cluster
+
+
+@dataclass(frozen=True)
+class Build:
+    """A planned build. Its plan holds the configuration as it was at plan time."""
+
+    hook: OpenSearchMLHook
+    store: Store
+    plan: Plan
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.hook.cluster
+
+
+@contextmanager
+def open_corpus(name: str) -> Iterator[Corpus]:
+    """Corpus `name` as its file describes it now."""
+    from opensearch_ml.hooks import OpenSearchMLHook
+    from sparse_index.store.files import Store
+
+    config = corpus_config(name)
+    with OpenSearchMLHook(config.connection) as hook:
+        yield Corpus(hook, Store(config.store), config)
+
+
+def planned(context: Any, plan_task_id: str) -> tuple[Store, Plan] | None:
+    """The plan that `plan_task_id` of this run wrote into the store; None when it wrote none.
+
+    Where the corpus has addresses with secrets, these come from its file: neither XCom nor store has them.
+    """
+    from sparse_index.addresses import with_secret
+    from sparse_index.builds.plan import load_plan
+    from sparse_index.store.files import Store
+
+    where = context["ti"].xcom_pull(task_ids=plan_task_id)
+    if where is None:
+        return None
+    secrets_of = where.get("secrets_of")
+    if secrets_of is None:
+        store = Store(where["store"])
+        return store, load_plan(store, where["plan"])
+    config = corpus_config(secrets_of)
+    store = Store(with_secret(where["store"], config.store))
+    return store, load_plan(store, where["plan"]).with_secrets_of(config)
+
+
+@contextmanager
+def open_build(context: Any, plan_task_id: str = PLAN_TASK) -> Iterator[Build]:
+    """The build that `plan_task_id` planned, with its cluster connected."""
+    from opensearch_ml.hooks import OpenSearchMLHook
+
+    found = planned(context, plan_task_id)
+    if found is None:
+        raise BuildError(f"Task '{plan_task_id}' of this run left no plan. Trigger a new run.")
+    store, plan = found
+    with OpenSearchMLHook(plan.config.connection) as hook:
+        yield Build(hook, store, plan)

@@ -1,0 +1,54 @@
+"""Work of the core in a process of its own, which a test may kill at any instruction."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+
+from sparse_index import pipeline
+from sparse_index.builds.plan import Part, Plan
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster, ConnectionSettings
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.encode.part import encode_part
+from sparse_index.index.part import index_part
+from sparse_index.store.files import Store
+
+# Forked from a server that has imported the core already: a kill costs milliseconds instead of a start of Python.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["sparse_index.pipeline"])
+DEADLINE_S = 120
+
+
+def started(work: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A process that does `work`; its module and arguments travel by pickle."""
+    process = _PROCESSES.Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def killed(process: BaseProcess) -> bool:
+    """SIGKILL; False when it had ended well before."""
+    process.kill()
+    return not ended_well(process)
+
+
+def ended_well(process: BaseProcess) -> bool:
+    """Whether it did all its work; an end that is neither that nor a kill fails the test."""
+    process.join(DEADLINE_S)
+    assert process.exitcode in (0, -signal.SIGKILL), f"{process.name} ended with {process.exitcode}"
+    return process.exitcode == 0
+
+
+def encode(settings: ConnectionSettings, plan: Plan, part: Part, model_id: str) -> None:
+    encode_part(Cluster.connect(settings), Store(plan.config.store), plan, part, model_id, cores=2)
+
+
+def index(settings: ConnectionSettings, plan: Plan, part: Part) -> None:
+    index_part(Cluster.connect(settings), Store(plan.config.store), plan, part)
+
+
+def run(settings: ConnectionSettings, config: CorpusConfig, request: RunRequest) -> None:
+    pipeline.run(Cluster.connect(settings), config, Store(config.store), request)

@@ -1,0 +1,280 @@
+"""Encoding against a model server that misbehaves: every text comes out once, with a vector or a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fake_opensearch import fake_cluster, http_error, timed_out, unreachable
+from sparse_index.config.encoder import EncoderConfig, ExistingModel
+from sparse_index.corpus.place import Place
+from sparse_index.encode.flight import BREAKER_PAUSE_S, Encoding
+from sparse_index.encode.governor import Governor
+from sparse_index.encode.predict import Predictor, Timing
+from sparse_index.encode.search_watch import SearchWatch
+from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
+from sparse_index.errors import AccessError, ModelError, OverloadedError, UnavailableError
+
+MODEL = "m1"
+Fault = Callable[[list[str]], None]
+
+
+class ModelServer:
+    """Answers predict with one token a word; `fault` may raise before. Keeps what it was asked."""
+
+    def __init__(
+        self, fault: Fault = lambda texts: None, busy: int = 0, refused: Callable[[str], bool] = lambda text: False
+    ) -> None:
+        self.fault, self.busy, self.refused = fault, busy, refused
+        self.requests: list[list[str]] = []
+        self.redeploys = 0
+        self.model_is_there = True
+
+    def __call__(self, method: str, path: str, body: Any) -> Any:
+        if path.endswith("/_predict/sparse_encoding/" + MODEL):
+            return self.predict(body["text_docs"])
+        if path == f"/_plugins/_ml/models/{MODEL}":
+            if not self.model_is_there:
+                raise http_error(404, "status_exception", "Failed to find model")
+            return {"model_state": "DEPLOYED"}
+        if path == "/_nodes/stats/thread_pool":
+            self.busy = max(0, self.busy - 1)
+            return {"nodes": {"n": {"thread_pool": {"opensearch_ml_predict": {"active": self.busy, "queue": 0}}}}}
+        if path.endswith("/_deploy"):
+            self.redeploys += 1
+            return {"task_id": "t"}
+        raise http_error(404, "unknown_path", path)
+
+    def predict(self, texts: list[str]) -> Any:
+        self.requests.append(texts)
+        self.fault(texts)
+        outputs = [None if self.refused(text) else dict.fromkeys(text.split(), 1.0) for text in texts]
+        return {"inference_results": [{"output": [{"dataAsMap": {"response": [output]}}]} for output in outputs]}
+
+
+class FakeTime:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        self.now += 0.001
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept.append(seconds)
+
+
+def texts(count: int) -> list[Text]:
+    return [Text(f"h{n}", f"word{n}", f"id{n}", Place("c.parquet", "v1", 0, n)) for n in range(count)]
+
+
+def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None, start: int = 2) -> list[Outcome]:
+    time = time or FakeTime()
+    config = EncoderConfig(model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8)
+    cluster = fake_cluster(server)
+    predictor = Predictor(cluster, MODEL, config.request_timeout_s)
+    searches = SearchWatch(cluster, None, time.clock)
+    return list(Encoding(predictor, Governor(start), config, Timing(time.clock, time.sleep), searches).run(items))
+
+
+def hashes(outcomes: list[Outcome], kind: type[Encoded] | type[Rejected]) -> list[str]:
+    return sorted(outcome.text.text_hash for outcome in outcomes if isinstance(outcome, kind))
+
+
+def all_hashes(count: int) -> list[str]:
+    return sorted(f"h{n}" for n in range(count))
+
+
+class Sometimes:
+    """Raises `error()` for the requests whose number is in `numbers`, or for the first `first` ones."""
+
+    def __init__(self, error: Callable[[], Exception], first: int) -> None:
+        self.error, self.left = error, first
+
+    def __call__(self, asked: list[str]) -> None:
+        if self.left > 0:
+            self.left -= 1
+            raise self.error()
+
+
+def test_every_text_gets_its_own_vector() -> None:
+    server = ModelServer()
+    outcomes = encode(server, texts(100))
+    assert hashes(outcomes, Encoded) == all_hashes(100)
+    assert all(isinstance(o, Encoded) and o.vector.tokens == (o.text.text,) for o in outcomes)
+    assert sorted(map(len, server.requests), reverse=True) == [8] * 12 + [4]
+
+
+def test_one_poisoned_text_is_one_rejection() -> None:
+    def fault(asked: list[str]) -> None:
+        if "word13" in asked:
+            raise http_error(500, "null_pointer_exception", "poisoned")
+
+    server = ModelServer(fault)
+    outcomes = encode(server, texts(64))
+    assert hashes(outcomes, Rejected) == ["h13"]
+    assert len(hashes(outcomes, Encoded)) == 63
+    rejected = next(outcome for outcome in outcomes if isinstance(outcome, Rejected))
+    assert (rejected.error_class, rejected.attempt) == ("predict_failed", 2)
+    assert "poisoned" in rejected.reason
+    # 8 requests, and for the bad one 8 -> 4 -> 2 -> 1 twice over, then a text that is known to be good.
+    assert len(server.requests) <= 8 + 2 * 3 + 2
+
+
+def test_one_text_that_is_refused_among_others_is_asked_for_again_then_rejected_alone() -> None:
+    server = ModelServer(refused=lambda text: text == "word13")
+    outcomes = encode(server, texts(40))
+    (rejected,) = (outcome for outcome in outcomes if isinstance(outcome, Rejected))
+    assert (rejected.text.text, rejected.error_class, rejected.attempt) == ("word13", "predict_failed", 2)
+    assert "instead of token weights the model answered null" in rejected.reason
+    assert len(hashes(outcomes, Encoded)) == 39
+    assert next(asked for asked in server.requests if len(asked) == 1) == ["word13"]
+
+
+def test_a_text_that_is_refused_once_only_is_encoded() -> None:
+    seen: list[str] = []
+
+    def first_time(text: str) -> bool:
+        seen.append(text)
+        return text == "word3" and seen.count(text) == 1
+
+    assert hashes(encode(ModelServer(refused=first_time), texts(8)), Encoded) == all_hashes(8)
+
+
+def test_a_model_that_refuses_each_text_by_itself_is_at_fault() -> None:
+    with pytest.raises(ModelError, match="refused the first 20 texts it got"):
+        encode(ModelServer(refused=lambda text: True), texts(64))
+
+
+def test_a_text_without_tokens_is_rejected_not_lost() -> None:
+    items = [*texts(5), Text("blank", " ", "idb", Place("c.parquet", "v1", 0, 9))]
+    outcomes = encode(ModelServer(), items)
+    assert hashes(outcomes, Rejected) == ["blank"]
+    assert next(o.error_class for o in outcomes if isinstance(o, Rejected)) == "empty_vector"
+
+
+def test_a_node_that_goes_away_makes_no_dead_letters() -> None:
+    server = ModelServer(Sometimes(lambda: http_error(500, "node_closed_exception"), first=4))
+    assert hashes(encode(server, texts(16)), Encoded) == all_hashes(16)
+
+
+def test_nodes_in_trouble_make_no_dead_letters_of_good_texts() -> None:
+    def fault(asked: list[str]) -> None:
+        if 10 <= len(server.requests) < 60:
+            raise http_error(500, "translate_exception", "a node without memory")
+
+    server = ModelServer(fault)
+    assert hashes(encode(server, texts(200)), Encoded) == all_hashes(200)
+
+
+def test_nodes_that_stay_in_trouble_end_the_task_for_now() -> None:
+    def fault(asked: list[str]) -> None:
+        if len(server.requests) > 10:
+            raise http_error(500, "translate_exception", "a node without memory")
+
+    server = ModelServer(fault)
+    with pytest.raises(UnavailableError, match="refuses even a text that it encoded before"):
+        encode(server, texts(200))
+
+
+def test_the_breaker_is_waited_for() -> None:
+    time = FakeTime()
+    server = ModelServer(Sometimes(lambda: http_error(429, "circuit_breaking_exception", "open"), first=3))
+    assert hashes(encode(server, texts(32), time), Encoded) == all_hashes(32)
+    assert time.slept
+    assert min(time.slept) >= BREAKER_PAUSE_S
+
+
+def test_a_breaker_that_stays_open_ends_the_task() -> None:
+    server = ModelServer(Sometimes(lambda: http_error(429, "circuit_breaking_exception", "open"), first=10**9))
+    with pytest.raises(OverloadedError, match="open"):
+        encode(server, texts(8))
+
+
+def test_after_a_time_out_the_queue_drains_first() -> None:
+    time = FakeTime()
+    server = ModelServer(Sometimes(timed_out, first=2), busy=10)
+    assert hashes(encode(server, texts(40), time), Encoded) == all_hashes(40)
+    assert server.busy <= 1
+    assert time.slept.count(2.0) >= 8
+
+
+def test_long_texts_that_time_out_together_go_one_by_one() -> None:
+    def fault(asked: list[str]) -> None:
+        if len(asked) > 2:
+            raise timed_out()
+
+    server = ModelServer(fault)
+    assert hashes(encode(server, texts(16)), Encoded) == all_hashes(16)
+
+
+def test_a_text_that_always_times_out_is_named() -> None:
+    def fault(asked: list[str]) -> None:
+        if "word3" in asked:
+            raise timed_out()
+
+    with pytest.raises(UnavailableError, match="row 3"):
+        encode(ModelServer(fault), texts(8))
+
+
+def test_a_restarting_cluster_is_waited_for() -> None:
+    server = ModelServer(Sometimes(unreachable, first=5))
+    assert hashes(encode(server, texts(16)), Encoded) == all_hashes(16)
+
+
+def not_ready() -> Exception:
+    return http_error(400, "illegal_argument_exception", "Model not ready yet. Please deploy the model first.")
+
+
+def test_redeployment_is_waited_for_without_touching_the_model() -> None:
+    time = FakeTime()
+    server = ModelServer(Sometimes(not_ready, first=10))
+    assert hashes(encode(server, texts(16), time), Encoded) == all_hashes(16)
+    assert server.redeploys == 0
+
+
+def test_a_model_that_does_not_come_back_is_deployed_once() -> None:
+    time = FakeTime()
+    server = ModelServer(Sometimes(not_ready, first=100))
+    assert hashes(encode(server, texts(16), time), Encoded) == all_hashes(16)
+    assert server.redeploys == 1
+
+
+def test_a_model_that_never_comes_back_ends_the_task() -> None:
+    server = ModelServer(Sometimes(not_ready, first=10**9))
+    with pytest.raises(ModelError, match="was not ready again"):
+        encode(server, texts(8))
+    assert server.redeploys == 1
+
+
+def test_a_model_that_is_gone_says_what_to_clear() -> None:
+    server = ModelServer()
+    server.model_is_there = False
+    with pytest.raises(ModelError, match="'only failed' off"):
+        Predictor(fake_cluster(server), MODEL, 1.0).require_model()
+
+
+def test_a_model_that_refuses_everything_is_not_a_thousand_dead_letters() -> None:
+    server = ModelServer(Sometimes(lambda: http_error(500, "translate_exception", "bad tensor"), first=10**9))
+    with pytest.raises(ModelError, match="the model is at fault"):
+        encode(server, texts(500))
+
+
+def test_a_missing_permission_is_nobodys_dead_letter() -> None:
+    server = ModelServer(Sometimes(lambda: http_error(403, "security_exception", "no permissions"), first=10**9))
+    with pytest.raises(AccessError):
+        encode(server, texts(8))
+
+
+def test_a_model_that_answers_too_few_vectors_is_an_error() -> None:
+    class Short(ModelServer):
+        def predict(self, asked: list[str]) -> Any:
+            answer = super().predict(asked)
+            return {"inference_results": answer["inference_results"][1:]}
+
+    with pytest.raises(ModelError, match=r"answer to 8 text\(s\) has another shape: .*\[7 x "):
+        encode(Short(), texts(8))

@@ -1,0 +1,40 @@
+"""A document without a vector is a dead letter only when the model refused its text; else the build stops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plan_help import add_vectors, config_at, planned, row, write
+from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
+from sparse_index.corpus.place import Place
+from sparse_index.errors import BuildError
+from sparse_index.index.documents import PartOperations
+from sparse_index.store.files import Store
+
+
+def test_a_vector_that_was_lost_stops_the_build(tmp_path: Path) -> None:
+    config = config_at(tmp_path)
+    write(tmp_path / "corpus", [row(1), row(2)])
+    store, first = Store(config.store), planned(config)
+    add_vectors(config, first)
+    write(tmp_path / "corpus", [row(1, price=2), row(2)])
+    plan = planned(config, live=first)
+    assert (plan.counts.reused, plan.encode_parts) == (1, [])
+    store.delete(f"vectors/{first.fingerprint}/{first.build_id}-p00000.parquet")
+    with pytest.raises(BuildError, match=r"Document d1 of build .* no vector for its text .* Trigger a new run"):
+        list(PartOperations(store, plan, plan.index_parts[0]))
+
+
+def test_a_text_the_model_refused_is_a_dead_letter_with_its_reason(tmp_path: Path) -> None:
+    config = config_at(tmp_path)
+    write(tmp_path / "corpus", [row(1)])
+    store, plan = Store(config.store), planned(config)
+    text_hash = store.read_table(plan.encode_parts[0].path).column("text_hash")[0].as_py()
+    place = Place(None, None, None, None, text_hash)
+    refusal = DeadLetter("d1", "encode", "predict_failed", "too odd", 3, plan.build_id, plan.created_at, place)
+    write_letters(store, letters_path(plan, "encode", 0), [refusal])
+    operations = PartOperations(store, plan, plan.index_parts[0])
+    assert list(operations) == []
+    assert [(letter.id, letter.reason, letter.attempt) for letter in operations.rejected] == [("d1", "too odd", 3)]

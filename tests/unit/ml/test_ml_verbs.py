@@ -1,0 +1,239 @@
+"""The verbs against a stand-in that behaves as the real servers were seen to, where timing cannot be forced there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fake_opensearch import fake_cluster, http_error, unreachable
+from sparse_index.config.encoder import EncoderConfig
+from sparse_index.errors import AccessError, ModelError, TerminalError, UnavailableError
+from sparse_index.ml import verbs
+from sparse_index.names import group_name
+
+GROUP = group_name("tickets", "20260101T000000-abcdef")
+MODEL = "m1"
+NODE = "n1"
+URL_ENCODER = EncoderConfig.model_validate(
+    {"model": {"source": "url", "name": "a", "version": "1", "url": "http://h/m.zip", "sha256": "0" * 64}}
+)
+FILE_ENCODER = EncoderConfig.model_validate(
+    {"model": {"source": "file", "name": "a", "version": "1", "path": "missing.zip"}}
+)
+
+
+class FakeMl:
+    """One node of ML Commons: groups, models, deployments under way, and a log of what was asked."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, str] = {}
+        self.models: dict[str, dict[str, Any]] = {}
+        self.deploying: dict[str, int] = {}  # model -> how many more looks its deployment takes
+        self.in_memory: set[str] = set()
+        self.stale_group_answers = 0
+        self.late_model: str | None = None
+        self.pipelines: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.now = 0.0
+
+    @property
+    def cluster(self) -> Any:
+        return fake_cluster(self.answer, attempts=3)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.late_model:
+            self.models[self.late_model] = {"model_state": "REGISTERED", "model_group_id": "g1"}
+            self.late_model = None
+
+    def clock(self) -> float:
+        return self.now
+
+    def answer(self, method: str, path: str, body: Any) -> Any:
+        self.asked.append(f"{method} {path}")
+        parts = path.removeprefix("/_plugins/_ml/").split("/")
+        if path.startswith("/_plugins/_ml/"):
+            return getattr(self, f"on_{parts[0].lstrip('_')}")(method, parts[1:], body)
+        return self.pipelines if path == "/_search/pipeline" else {}
+
+    def on_model_groups(self, method: str, rest: list[str], body: Any) -> Any:
+        if rest == ["_search"]:
+            return hits({group: {"name": name} for name, group in self.groups.items()})
+        if method == "DELETE":
+            if self.stale_group_answers > 0:
+                self.stale_group_answers -= 1
+                raise http_error(409, "status_exception", "Cannot delete the model group when it has associated model")
+            self.groups = {name: group for name, group in self.groups.items() if group != rest[0]}
+            return {"result": "deleted"}
+        self.groups[body["name"]] = "g1"
+        return {"model_group_id": "g1"}
+
+    def on_models(self, method: str, rest: list[str], body: Any) -> Any:
+        if rest == ["_search"]:
+            return hits(self.models)
+        if rest == ["_register"]:
+            return {"task_id": "t1"}
+        if rest[0] not in self.models:
+            raise http_error(404, "status_exception", "Failed to find model")
+        if rest[1:] == ["_deploy"]:
+            self.deploying[rest[0]] = 2
+            return {"task_id": "t2"}
+        if rest[1:] == ["_undeploy"]:
+            self.in_memory.discard(rest[0])
+            return {}
+        return self.models[rest[0]] if method == "GET" else self.delete(rest[0])
+
+    def delete(self, model: str) -> Any:
+        if model in self.in_memory:
+            raise http_error(400, "status_exception", "Model cannot be deleted in deploying or deployed state")
+        del self.models[model]
+        return {"result": "deleted"}
+
+    def on_tasks(self, method: str, rest: list[str], body: Any) -> Any:
+        if rest != ["_search"]:
+            return {"result": "deleted"}
+        return hits(self.unfinished_tasks() if "bool" in body["query"] else {"t2": {}})
+
+    def unfinished_tasks(self) -> dict[str, Any]:
+        """The deployments under way; each look brings them nearer to their end."""
+        tasks: dict[str, Any] = {f"t-{model}": {"model_id": model} for model in self.deploying}
+        for model in list(self.deploying):
+            self.deploying[model] -= 1
+            if self.deploying[model] == 0:
+                del self.deploying[model]
+                self.in_memory.add(model)
+        return tasks
+
+    def on_profile(self, method: str, rest: list[str], body: Any) -> Any:
+        return {"nodes": {NODE: {"models": {model: {"model_state": "DEPLOYED"} for model in self.in_memory}}}}
+
+
+def hits(documents: dict[str, Any]) -> dict[str, Any]:
+    return {"hits": {"hits": [{"_id": key, "_source": body} for key, body in documents.items()]}}
+
+
+@pytest.fixture
+def ml() -> FakeMl:
+    fake = FakeMl()
+    fake.groups[GROUP] = "g1"
+    fake.models[MODEL] = {"model_state": "REGISTERED", "model_group_id": "g1"}
+    return fake
+
+
+def test_a_deployment_under_way_is_waited_for_before_its_model_is_deleted(ml: FakeMl) -> None:
+    verbs.deploy(ml.cluster, MODEL)
+    verbs.undeploy(ml.cluster, MODEL, sleep=ml.sleep, clock=ml.clock)
+    verbs.delete_model(ml.cluster, MODEL)
+    assert (ml.models, ml.in_memory, ml.deploying) == ({}, set(), {})
+    assert sum(asked.endswith("/_undeploy") for asked in ml.asked) == 1, "none before the deployment's end"
+
+
+def test_a_node_that_does_not_let_go_is_named_with_what_to_do(ml: FakeMl) -> None:
+    ml.in_memory = {MODEL}
+    ml.on_models = lambda *_: {}  # type: ignore[method-assign]
+    with pytest.raises(ModelError, match=r"still held by node n1 after 120 s.*restart the node"):
+        verbs.undeploy(ml.cluster, MODEL, sleep=ml.sleep, clock=ml.clock)
+    assert ml.now >= verbs.GONE_DEADLINE_S
+
+
+def test_a_registration_that_ends_after_the_first_look_is_deleted_too(ml: FakeMl) -> None:
+    ml.models.clear()
+    ml.late_model = "late"
+    assert verbs.delete_models(ml.cluster, GROUP, sleep=ml.sleep).deleted == ("late",)
+    assert ml.models == {}
+
+
+def test_a_group_whose_models_the_server_still_counts_is_asked_for_again(ml: FakeMl) -> None:
+    ml.models.clear()
+    ml.stale_group_answers = 3
+    verbs.delete_group(ml.cluster, GROUP, sleep=ml.sleep, clock=ml.clock)
+    assert ml.groups == {}
+
+
+def test_a_group_that_is_never_free_is_an_error_in_the_end(ml: FakeMl) -> None:
+    ml.models.clear()
+    ml.stale_group_answers = 10_000
+    with pytest.raises(TerminalError, match="409"):
+        verbs.delete_group(ml.cluster, GROUP, sleep=ml.sleep, clock=ml.clock)
+
+
+def test_removing_what_is_gone_already_is_a_success(ml: FakeMl) -> None:
+    ml.models.clear()
+    ml.groups.clear()
+    assert verbs.remove_build_models(ml.cluster, GROUP) == verbs.Removal((), ())
+
+
+def test_a_model_that_a_pipeline_names_stays_deployed_too(ml: FakeMl) -> None:
+    ml.in_memory = {MODEL}
+    ml.pipelines = {"p": {"request_processors": [{"neural_query_enricher": {"default_model_id": MODEL}}]}}
+    assert verbs.undeploy_group(ml.cluster, GROUP) == []
+    removal = verbs.delete_models(ml.cluster, GROUP, sleep=ml.sleep)
+    assert removal == verbs.Removal((), (f"model {MODEL} is kept: search pipeline 'p' refers to it",))
+    verbs.delete_group(ml.cluster, GROUP)
+    assert (ml.in_memory, list(ml.models), list(ml.groups)) == ({MODEL}, [MODEL], [GROUP])
+
+
+def test_who_may_not_read_the_pipelines_deletes_nothing(ml: FakeMl) -> None:
+    inner = ml.answer
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        if path == "/_search/pipeline":
+            raise http_error(
+                403, "security_exception", "no permissions for [cluster:admin/search/pipeline/get] and User [b]"
+            )
+        return inner(method, path, body)
+
+    with pytest.raises(AccessError, match="search/pipeline/get"):
+        verbs.delete_models(fake_cluster(answer), GROUP, sleep=ml.sleep)
+    assert list(ml.models) == [MODEL]
+
+
+def test_a_model_that_an_earlier_attempt_registered_is_adopted(ml: FakeMl) -> None:
+    assert verbs.register(ml.cluster, URL_ENCODER, "g1", GROUP) == verbs.RegisterStarted(None, MODEL)
+    assert not any("_register" in call for call in ml.asked)
+
+
+def test_register_and_deploy_are_never_sent_twice(ml: FakeMl) -> None:
+    sent: list[str] = []
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        if path.endswith(("_register", "_deploy", "_register_meta")):
+            sent.append(path)
+            raise unreachable()
+        return ml.answer(method, path, body)
+
+    cluster = fake_cluster(answer, attempts=3)
+    with pytest.raises(UnavailableError):
+        verbs.deploy(cluster, MODEL)
+    ml.models.clear()
+    with pytest.raises(UnavailableError):
+        verbs.register(cluster, URL_ENCODER, "g1", GROUP)
+    assert len(sent) == 2
+
+
+def test_a_group_whose_making_was_not_answered_is_found(ml: FakeMl) -> None:
+    ml.groups.clear()
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        done = ml.answer(method, path, body)
+        if path.endswith("model_groups/_register"):
+            raise unreachable()
+        return done
+
+    assert verbs.create_group(fake_cluster(answer), GROUP, "d") == "g1"
+
+
+def test_deploying_a_model_that_is_gone_says_what_to_do(ml: FakeMl) -> None:
+    with pytest.raises(ModelError, match=r"Model gone does not exist any more.*new run"):
+        verbs.deploy(ml.cluster, "gone")
+
+
+def test_a_refused_deployment_says_cause_and_remedy(ml: FakeMl) -> None:
+    def answer(method: str, path: str, body: Any) -> Any:
+        if path.endswith("_deploy"):
+            raise http_error(400, "illegal_argument_exception", "no eligible node found")
+        return ml.answer(method, path, body)
+
+    with pytest.raises(ModelError, match=r"no eligible node found -> .*only_run_on_ml_node"):
+        verbs.deploy(fake_cluster(answer), MODEL)

@@ -1,0 +1,296 @@
+"""Corpus in, plan out: the change set against a live build, without a cluster."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from plan_help import GIB, add_vectors, config_at, live_cluster, operations, part_rows, planned, row, write
+from sparse_index.builds.dead_letters import read_letters
+from sparse_index.builds.plan import BuildKind, load_plan, plan_path
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError
+from sparse_index.plan.report import plan_report
+from sparse_index.store.files import Store
+
+GENEROUS = {"max_dead_letter_share": 1.0, "max_changed_share": 1.0, "max_deleted_share": 1.0}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> CorpusConfig:
+    return config_at(tmp_path)
+
+
+@pytest.fixture
+def corpus(config: CorpusConfig) -> Path:
+    return Path(config.source.uri)
+
+
+def test_the_first_build_is_full_and_writes_every_document(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(5)])
+    plan = planned(config)
+    assert plan.kind is BuildKind.FULL
+    assert plan.reasons == ["alias 'things' has no index yet"]
+    assert plan.candidate == "things--b20260102t030405-000abc"
+    assert operations(config, plan) == [("index", f"d{number}") for number in range(5)]
+    assert sum(part.items for part in plan.encode_parts) == 5
+    assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan
+    assert "texts to encode" in plan_report(plan)
+
+
+def test_a_text_many_documents_share_is_encoded_once(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [{**row(number), "title": "same"} for number in range(4)])
+    plan = planned(config)
+    assert (plan.counts.texts_to_encode, plan.counts.encoded) == (1, 4)
+
+
+def test_a_shared_text_is_encoded_where_it_comes_first(config: CorpusConfig, corpus: Path) -> None:
+    shared = {"title": "same", "body": "words"}
+    write(corpus, [row(20), {**row(21), **shared}, {**row(22), **shared}], name="b.parquet", group_rows=1)
+    write(corpus, [row(10), row(11), row(12), {**row(13), **shared}, {**row(14), **shared}], group_rows=2)
+    write(corpus, [row(30), row(11) | {"id": "d31"}], name="c.parquet")
+    plan = planned(config)
+    items = [(Path(item["file"]).name, item["row_group"], item["row"]) for item in part_rows(config, plan, "encode")]
+    # By file, row group and row: d10 to d13, then d20, then d30; d14, d21, d22 and d31 repeat a text.
+    firsts = [("a.parquet", group, place) for group, place in [(0, 0), (0, 1), (1, 0), (1, 1)]]
+    assert items == [*firsts, ("b.parquet", 0, 0), ("c.parquet", 0, 0)]
+    assert (plan.counts.texts_to_encode, plan.counts.encoded) == (6, 10)
+
+
+def test_every_row_is_in_one_line_of_the_books(tmp_path: Path) -> None:
+    config = config_at(tmp_path, limits=GENEROUS)
+    blank = {"id": "blank", "title": None, "body": " \n", "price": 1}
+    bad = [{**row(7), "id": None}, {**row(8), "id": ""}, {**row(9), "id": "é" * 300}]
+    write(tmp_path / "corpus", [row(1), row(2), {**row(1), "price": 9}, blank, *bad])
+    plan = planned(config)
+    counts = plan.counts
+    lines = (counts.encoded, counts.blank, counts.duplicate_ids, counts.dead_letters)
+    assert (counts.rows_read, counts.documents, lines) == (7, 3, (2, 1, 1, 3))
+    duplicates = Store(config.store).read_table(f"{plan.folder}/duplicates.parquet").to_pylist()
+    assert [(item["id"], item["row_group"], item["row"]) for item in duplicates] == [("d1", 1, 0)]
+
+
+def test_a_dead_letter_has_the_row_and_the_reason(tmp_path: Path) -> None:
+    config = config_at(tmp_path, limits=GENEROUS)
+    write(tmp_path / "corpus", [row(1), {**row(8), "id": "é" * 300}])
+    plan = planned(config)
+    (letter,) = read_letters(Store(config.store), f"{plan.folder}/dead_letters/scan.parquet")
+    assert (letter.error_class, letter.place.row_group, letter.place.row) == ("id_too_long", 0, 1)
+    assert '"title":"title 8"' in letter.source
+    assert "512 bytes" in letter.reason
+
+
+def test_too_many_unusable_rows_stop_the_plan_and_are_kept_to_look_at(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1), {**row(2), "id": None}])
+    with pytest.raises(BuildError, match=r"1 of 2 rows .* cannot be documents.*dead_letters/scan\.parquet"):
+        planned(config)
+    (letters,) = Store(config.store).files("things", "dead_letters/scan.parquet")
+    assert [letter.error_class for letter in read_letters(Store(config.store), letters)] == ["null_id"]
+    assert planned(config, mode="plan_only").counts.dead_letters == 1
+
+
+def test_only_the_difference_is_planned_after_that(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(10)])
+    first = planned(config)
+    changed = [row(0, body="other words"), row(1, price=5), *(row(number) for number in range(2, 9)), row(99)]
+    write(corpus, changed, group_rows=3)
+    plan = planned(config, live=first)
+    assert plan.kind is BuildKind.DELTA
+    counts = plan.counts
+    assert (counts.new, counts.text_changed, counts.fields_changed, counts.unchanged, counts.deleted) == (1, 1, 1, 7, 1)
+    assert operations(config, plan) == [("delete", "d9"), ("index", "d0"), ("index", "d1"), ("index", "d99")]
+
+
+def test_the_same_corpus_in_another_order_is_nothing_to_do(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(6)])
+    first = planned(config)
+    write(corpus, [row(number) for number in reversed(range(6))], group_rows=4)
+    plan = planned(config, live=first)
+    assert (plan.kind, plan.index_parts, plan.encode_parts) == (BuildKind.NOTHING, [], [])
+
+
+def test_a_mass_delete_stops_the_plan_and_names_examples(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(10)])
+    first = planned(config)
+    write(corpus, [row(number) for number in range(5)])
+    with pytest.raises(BuildError, match=r"5 of 10 documents .* \(d5, d6, d7, d8, d9"):
+        planned(config, live=first)
+    assert planned(config, live=first, accept_mass_change=True).counts.deleted == 5
+
+
+def test_an_older_date_is_refused_at_plan_time(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    first = planned(config)
+    with pytest.raises(BuildError, match="older"):
+        planned(config, live=first, data_date=date(2025, 12, 31))
+    assert planned(config, live=first, data_date=date(2025, 12, 31), force_older_date=True).kind is BuildKind.NOTHING
+
+
+def test_a_row_limit_takes_the_first_rows_and_never_promotes(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(9)])
+    plan = planned(config, row_limit=4)
+    assert (plan.counts.documents, plan.promotes) == (4, False)
+
+
+def test_parts_are_even_and_hold_every_item_once(
+    config: CorpusConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparse_index.plan.changes.PART_ITEMS", 3)
+    write(corpus, [row(number) for number in range(10)])
+    plan = planned(config)
+    assert [part.items for part in plan.encode_parts] == [2, 3, 2, 3]
+    assert len(operations(config, plan)) == 10
+
+
+def test_a_mass_change_stops_the_plan_and_names_examples(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(10)])
+    first = planned(config)
+    write(corpus, [row(number, price=2) for number in range(6)] + [row(number) for number in range(6, 10)])
+    with pytest.raises(BuildError, match=r"6 of 10 documents .* would change \(d0, d1"):
+        planned(config, live=first)
+    assert planned(config, live=first, accept_mass_change=True).counts.fields_changed == 6
+
+
+def test_an_empty_new_state_is_refused(tmp_path: Path) -> None:
+    config = config_at(tmp_path, limits={"min_documents": 3})
+    write(tmp_path / "corpus", [row(1), row(2)])
+    with pytest.raises(BuildError, match=r"has 2 documents, fewer than limits\.min_documents \(3\)"):
+        planned(config)
+    assert planned(config, row_limit=1).counts.documents == 1
+
+
+def test_vectors_in_the_store_are_used_again(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    add_vectors(config, first)
+    write(corpus, [row(number) for number in range(5)])
+    again = planned(config, live=first, mode="full")
+    counts = again.counts
+    assert again.reasons == ["full mode was asked for"]
+    assert (counts.encoded, counts.reused, counts.unchanged, counts.texts_to_encode) == (1, 4, 0, 1)
+    assert [item["row"] for item in part_rows(config, again, "encode")] == [0]
+    assert len(operations(config, again)) == 5
+
+
+def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    add_vectors(config, first)
+    write(corpus, [row(0, price=7), *(row(number) for number in range(1, 4))])
+    plan = planned(config, live=first)
+    assert (plan.kind, plan.encode_parts, operations(config, plan)) == (BuildKind.DELTA, [], [("index", "d0")])
+    assert (plan.counts.reused, plan.counts.unchanged) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("meta", "made_by", "reason"),
+    [
+        ({"fingerprint": "other"}, "3.6.0", "the encoder changed"),
+        ({"document_hash": "other"}, "3.6.0", "mapping, text template or shard count changed"),
+        ({"manifest": "gone.parquet"}, "3.6.0", "the live build's manifest is gone"),
+        ({"store": "elsewhere"}, "3.6.0", "the live build's manifest is gone"),
+        ({"state": "building"}, "3.6.0", "the live index was never completed"),
+        ({"delta_builds": 60}, "3.6.0", "60 delta builds since the last full one"),
+        ({}, "2.19.1", "the live index was made by OpenSearch 2.19.1, the cluster is 3.6.0"),
+    ],
+)
+def test_a_full_build_says_why(
+    config: CorpusConfig, corpus: Path, meta: dict[str, str], made_by: str, reason: str
+) -> None:
+    write(corpus, [row(1)])
+    first = planned(config)
+    plan = planned(config, cluster=live_cluster(config, first, meta=meta, made_by=made_by))
+    assert (plan.kind, plan.reasons) == (BuildKind.FULL, [reason])
+    assert operations(config, plan) == [("index", "d1")]
+
+
+def test_an_index_that_is_not_ours_is_replaced_by_a_full_build(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    cluster = live_cluster(config, planned(config))
+    cluster.meta.clear()
+    assert planned(config, cluster=cluster).reasons == [f"{cluster.live} does not say what it was built from"]
+
+
+def test_a_new_column_needs_a_new_mapping(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    first = planned(config)
+    cluster = live_cluster(config, first)
+    write(corpus, [{**row(1), "colour": "red"}])
+    plan = planned(config, cluster=cluster, accept_mass_change=True)
+    assert (plan.kind, plan.reasons) == (BuildKind.FULL, ["the live index has no such field: colour"])
+
+
+def test_plan_only_says_all_and_builds_nothing(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    plan = planned(config, mode="plan_only")
+    assert (plan.builds, plan.index_parts, plan.counts.texts_to_encode) == (False, [], 1)
+    assert "only a plan was asked for" in plan_report(plan)
+
+
+def test_too_little_disk_stops_the_plan(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    write(corpus, [row(number) for number in range(5)])
+    tight = live_cluster(config, first, index_bytes=10 * GIB, free_bytes=30 * GIB)
+    with pytest.raises(BuildError, match=r"may need 27 GB .* have 21 GB left"):
+        planned(config, cluster=tight)
+    roomy = live_cluster(config, first, index_bytes=10 * GIB, free_bytes=60 * GIB)
+    assert planned(config, cluster=roomy).disk_bytes == int(10 * GIB * 5 / 4) * 2
+
+
+def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    assert "unknown" in plan_report(first)
+    receipt = {
+        "fingerprint": first.fingerprint,
+        "encode": {"encoded": 4, "seconds": 8.0},
+        "index": {"indexed": 4, "deleted": 0, "seconds": 2.0},
+    }
+    Store(config.store).write_json(f"{first.folder}/receipt.json", receipt)
+    write(corpus, [row(number) for number in range(10)])
+    plan = planned(config, live=first)
+    # 10 texts (no vector is in the store) at 2 s by 2 tasks; 6 documents at 0.5 s.
+    assert (plan.counts.texts_to_encode, plan.seconds) == (6, 6 * 2.0 / 2 + 6 * 0.5)
+    assert "0 min 09 s" in plan_report(plan)
+    other = planned(config_at(corpus.parent, encoder={"max_tokens": 9}), live=first)
+    assert other.seconds is None
+
+
+def test_large_shards_are_noted(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    cluster = live_cluster(config, planned(config), index_bytes=60 * GIB)
+    plan = planned(config, cluster=cluster)
+    assert "note: shards hold 64 GB each" in plan_report(plan)
+
+
+def test_a_first_day_and_an_idle_day_read_well(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(4)])
+    first = planned(config)
+    report = plan_report(planned(config, live=first))
+    assert "nothing changed: the live index stays as it is" in report
+    assert "unchanged                                        4   100.0%" in report
+
+
+def test_a_part_file_holds_what_its_stage_needs(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(number) for number in range(3)])
+    first = planned(config)
+    write(corpus, [row(0, body="new"), row(1), row(3)])
+    plan = planned(config, live=first, accept_mass_change=True)
+    store = Store(config.store)
+    names = ["text_hash", "file", "file_version", "row_group", "row"]
+    assert store.read_table(plan.encode_parts[0].path).column_names == names
+    table = store.read_table(plan.index_parts[0].path)
+    assert table.column_names == ["op", "id", *names[1:], "text_hash", "row_hash"]
+    assert table.filter(pa_op(table, "delete")).to_pylist()[0]["file"] is None
+    manifest = pq.read_table(store.full(plan.manifest))
+    assert manifest.column_names[:3] == ["id", "file", "file_version"]
+    assert manifest["id"].to_pylist() == ["d0", "d1", "d3"]
+
+
+def pa_op(table: Any, op: str) -> Any:
+    return [value == op for value in table["op"].to_pylist()]

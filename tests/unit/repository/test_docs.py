@@ -1,0 +1,147 @@
+"""What the pages say exists: links, keys, make targets, commands, files, messages."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from sparse_index.config.corpus import CorpusConfig
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+COMMAND = re.compile(r"python -m (?P<module>sparse_index|local_cluster|demo)(?P<verb> [a-z][a-z_-]*)?")
+OWN_FILE = re.compile(r"`((?:docker|docs|include|dags|plugins|tests|bench)/[\w./-]+\.(?:py|ya?ml|md|sh|txt|json))`")
+
+
+def code_of(page: Path) -> str:
+    return "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
+
+
+def anchor(heading: str) -> str:
+    """The anchor that the usual Markdown viewers make of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+def model_fields(model: type[BaseModel]) -> Iterator[tuple[type[BaseModel], str]]:
+    """Every key of the configuration, through sections and alternatives."""
+    for name, field in model.model_fields.items():
+        yield model, name
+        for inner in sections_in(field.annotation):
+            yield from model_fields(inner)
+
+
+def sections_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in sections_in(part)]
+
+
+def test_a_reader_finds_the_pages_that_were_promised():
+    promised = ["README.md", "CHANGELOG.md", "docs/operate.md", "docs/add-a-corpus.md", "docs/security.md"]
+    assert [name for name in promised if name not in NAMES] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere(name):
+    page, broken = ROOT / name, []
+    for target in (match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8"))):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        path, _, fragment = target.partition("#")
+        other = (page.parent / path).resolve() if path else page
+        if not other.exists() or (fragment and fragment not in anchors(other)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_are_named_exist(name):
+    named = set(OWN_FILE.findall((ROOT / name).read_text(encoding="utf-8")))
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+def test_every_key_of_the_configuration_is_explained():
+    text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
+    missing = {f"{model.__name__}.{name}" for model, name in model_fields(CorpusConfig) if f"`{name}`" not in text}
+    assert missing == set()
+
+
+def test_the_table_shows_the_real_defaults():
+    text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
+    wrong = []
+    for model, name in model_fields(CorpusConfig):
+        default = model.model_fields[name].default
+        row = re.search(rf"^\| `{name}` \| (?P<default>[^|]+) \|", text, re.MULTILINE)
+        if row and isinstance(default, int | float | str) and default != "":
+            shown = row["default"].strip().strip("`")
+            if shown != as_yaml(default):
+                wrong.append((name, shown, as_yaml(default)))
+    assert wrong == []
+
+
+def as_yaml(value: float | str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_the_examples_are_valid_configurations():
+    text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
+    examples = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "include/corpora" in block]
+    configs = [CorpusConfig.model_validate(yaml.safe_load(example)) for example in examples]
+    assert {config.alias: config.kind for config in configs} == {"contracts": "snapshot", "tickets-feed": "feed"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_make_targets_exist(name):
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", code_of(ROOT / name), re.MULTILINE))
+    assert named <= targets
+
+
+def commands() -> list[tuple[str, str]]:
+    found = {
+        (match["module"], (match["verb"] or "").strip()) for page in PAGES for match in COMMAND.finditer(code_of(page))
+    }
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("module", "verb"), commands())
+def test_commands_exist(module, verb):
+    arguments = [sys.executable, "-m", module, *([verb] if verb else []), "--help"]
+    ended = subprocess.run(arguments, cwd=ROOT / "include", capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_quoted_messages_are_those_of_the_code():
+    text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    quoted = [line for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    known = list(messages_in_the_code())
+    fragments = {part.strip(" .") for line in quoted for part in line.split("…") if len(part.strip(" .")) > 3}
+    assert len(fragments) > 50
+    assert sorted(part for part in fragments if not any(part in message for message in known)) == []
+
+
+def messages_in_the_code() -> Iterator[str]:
+    for folder in ("include/sparse_index", "plugins"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value

@@ -1,0 +1,167 @@
+"""The store: what exists is complete, on a local disk and elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from plan_help import add_vectors, config_at, operations, part_rows, plan_shards, planned, row, write
+from sparse_index.builds.plan import load_plan, plan_path
+from sparse_index.errors import ConfigError
+from sparse_index.store.files import Store
+from sparse_index.store.sql import connect, copy_to, parquet
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "store") if request.param == "local" else f"memory://{uuid.uuid4().hex}/store")
+
+
+def test_what_was_written_is_read_back(store: Store) -> None:
+    store.write_bytes("a/b.bin", b"\x00\xff")
+    store.write_json("a/c.json", {"n": 1, "text": "🦊"})
+    store.write_table("a/d.parquet", pa.table({"n": range(5)}))
+    assert store.read_bytes("a/b.bin") == b"\x00\xff"
+    assert store.read_json("a/c.json") == {"n": 1, "text": "🦊"}
+    assert store.read_table("a/d.parquet", ["n"])["n"].to_pylist() == list(range(5))
+    assert [batch.num_rows for batch in store.batches("a/d.parquet", 2)] == [2, 2, 1]
+
+
+def test_a_listing_says_how_large_and_how_old_each_file_is(store: Store) -> None:
+    assert store.listing() == []
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    for path in ("a/b.bin", "a/.b.bin.0123abcd.tmp", ".spill-x.tmp/1.arrow", "theirs.tmp"):
+        store.filesystem.pipe_file(store.full(path), b"12") if not store.is_local else _write(Path(store.full(path)))
+    listed = {file.path: file for file in store.listing()}
+    assert sorted(listed) == [".spill-x.tmp/1.arrow", "a/.b.bin.0123abcd.tmp", "a/b.bin", "theirs.tmp"]
+    assert {file.size_bytes for file in listed.values()} == {2}
+    assert all(before <= file.modified <= datetime.now(UTC) for file in listed.values())
+    assert {path for path, file in listed.items() if file.is_leftover} == {
+        ".spill-x.tmp/1.arrow",
+        "a/.b.bin.0123abcd.tmp",
+    }
+
+
+def _write(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"12")
+
+
+def test_files_are_listed_below_their_folder(store: Store) -> None:
+    assert store.files("a") == []
+    for path in ("a/1.parquet", "a/deep/2.parquet", "a/3.json", "ab/4.parquet"):
+        store.write_bytes(path, b"")
+    assert store.files("a") == ["a/1.parquet", "a/3.json", "a/deep/2.parquet"]
+    assert store.files("a/", ".parquet") == ["a/1.parquet", "a/deep/2.parquet"]
+
+
+def test_deleting_what_is_gone_is_success(store: Store) -> None:
+    store.write_bytes("a", b"1")
+    for _ in range(2):
+        store.delete("a")
+        assert not store.exists("a")
+
+
+def test_writing_again_replaces(store: Store) -> None:
+    for data in (b"first, longer", b"second"):
+        store.write_bytes("a", data)
+    assert store.read_bytes("a") == b"second"
+
+
+def fail_in_the_middle(store: Store, path: str) -> None:
+    with store.writing(path) as local:
+        local.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_failed_write_leaves_the_former_file_and_nothing_else(store: Store) -> None:
+    store.write_bytes("a/b", b"former")
+    with pytest.raises(OSError, match="No space left"):
+        fail_in_the_middle(store, "a/b")
+    assert store.read_bytes("a/b") == b"former"
+    assert [name.rsplit("/", 1)[-1] for name in store.filesystem.find(store.full("a"))] == ["b"]
+
+
+def test_many_writers_of_one_path_leave_one_whole_file(store: Store) -> None:
+    contents = [bytes([number]) * 100_000 for number in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda data: store.write_bytes("a/b", data), contents))
+    assert store.read_bytes("a/b") in contents
+    assert store.files("") == ["a/b"]
+
+
+INCLUDE = Path(__file__).parents[3] / "include"
+KILLED = """
+import os, pathlib, signal, sys
+from sparse_index.store.files import Store
+kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+store = Store(sys.argv[1])
+pathlib.Path.replace = kill
+{write}
+"""
+WRITES = {
+    "bytes": 'store.write_bytes("a/b", b"x" * 1_000_000)',
+    "table": 'import pyarrow as pa; store.write_table("a/b", pa.table({"n": range(1000)}))',
+    "half a file": 'with store.writing("a/b") as local: local.write_bytes(b"x"); kill()',
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+@pytest.mark.parametrize("former", [None, b"former"])
+def test_a_kill_before_the_move_shows_nothing(tmp_path: Path, write: str, former: bytes | None) -> None:
+    store = Store(str(tmp_path))
+    if former is not None:
+        store.write_bytes("a/b", former)
+    command = [sys.executable, "-c", KILLED.format(write=write), str(tmp_path)]
+    ended = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(INCLUDE)}, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "a").iterdir())) == (1 if former is None else 2)
+    assert store.files("") == ([] if former is None else ["a/b"])
+    assert store.exists("a/b") == (former is not None)
+    store.write_bytes("a/b", b"again")
+    assert store.read_bytes("a/b") == b"again"
+
+
+def test_duckdb_reads_and_writes_where_the_store_is(store: Store) -> None:
+    store.write_table("o'clock/a.parquet", pa.table({"n": range(10)}))
+    numbers = parquet(store, ["o'clock/a.parquet"])
+    with connect(store) as con:
+        query = f"SELECT n + 1 AS n FROM {numbers} WHERE n > 6 ORDER BY n"
+        copy_to(con, store, query, "o'clock/b.parquet")
+    assert store.read_table("o'clock/b.parquet").to_pylist() == [{"n": 8}, {"n": 9}, {"n": 10}]
+    assert store.files("") == ["o'clock/a.parquet", "o'clock/b.parquet"]
+
+
+def test_a_plan_is_the_same_wherever_the_store_is(tmp_path: Path) -> None:
+    write(tmp_path / "corpus", [row(number) for number in range(9)])
+    here = config_at(tmp_path)
+    there = config_at(tmp_path, store=f"memory://{uuid.uuid4().hex}")
+    found = []
+    for config in (here, there):
+        write(tmp_path / "corpus", [row(number) for number in range(9)])
+        first = planned(config)
+        add_vectors(config, first)
+        write(tmp_path / "corpus", [row(0, body="new"), *(row(number) for number in range(1, 10))])
+        plan = planned(config, live=first)
+        assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan
+        texts = [item["text_hash"] for item in part_rows(config, plan, "encode")]
+        found.append((plan.counts, operations(config, plan), texts))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("address", ["nosuch://bucket/store", "hdfs3://name/store"])
+def test_an_address_that_nothing_installed_can_read_is_said(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigError, match=f"The address {address} cannot be used: .*Install what reads it"):
+        Store(address)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        plan_shards(config_at(tmp_path, source={"uri": address}))
