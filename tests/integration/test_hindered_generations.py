@@ -14,6 +14,7 @@ from build_plans import NOW, complete_candidate, corpus_config, make_plan, ready
 from fake_runs import FakeRuns
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.creation.mapping import vector_property
 from sparse_index.creation.trial import try_unread
 from sparse_index.errors import BuildError
 from sparse_index.index.candidate import prepare_candidate
@@ -23,7 +24,6 @@ from sparse_index.live.generations import own_indices, retire
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.janitor import clean, look
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
-from sparse_index.plan.mapping import vector_property
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.report import Findings
 from sparse_index.store.files import Store

@@ -14,8 +14,8 @@ import pytest
 from local_airflow.services import SERVICES, Services
 from local_cluster import LocalCluster, lost, start, stop
 
-TESTS = Path(__file__).parent
-INCLUDE = TESTS.parent / "include"
+SUPPORT = Path(__file__).parent
+INCLUDE = Path(__file__).parents[2] / "include"
 # Reads until this process closes its end of the pipe, which the system does also when it is killed.
 WATCHER = """
 import pathlib, sys
@@ -59,7 +59,7 @@ def ended_with_this_process(home: Path, end: Callable[[Path], None] = discard_se
     watcher = subprocess.Popen(
         [sys.executable, "-c", WATCHER, str(home), end.__name__],
         stdin=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": f"{INCLUDE}{os.pathsep}{TESTS}"},
+        env={**os.environ, "PYTHONPATH": f"{INCLUDE}{os.pathsep}{SUPPORT}"},
         start_new_session=True,
     )
     try:

@@ -14,11 +14,11 @@ from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.creation.create import allocation_rules, try_out
+from sparse_index.creation.mapping import index_body, vector_property
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta
 from sparse_index.names import candidate_name, new_build_id, write_alias
-from sparse_index.plan.mapping import index_body, vector_property
 
 
 def try_unread(cluster: Cluster, config: CorpusConfig) -> list[str]:

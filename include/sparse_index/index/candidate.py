@@ -9,12 +9,12 @@ from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.sign_of_life import is_living
 from sparse_index.cluster.client import Cluster
 from sparse_index.creation.create import create_index
+from sparse_index.creation.mapping import index_body
 from sparse_index.errors import BuildError
 from sparse_index.index.clone import clone_live
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.generations import delete_index, remove_failed_candidates
 from sparse_index.live.meta import meta_of, read_meta
-from sparse_index.plan.mapping import index_body
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
 

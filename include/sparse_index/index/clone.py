@@ -13,11 +13,11 @@ from typing import Any
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.allocation import why_unallocated
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.creation.mapping import building_settings, room_for
 from sparse_index.creation.neutral import neutral_settings
 from sparse_index.errors import BuildError
 from sparse_index.live.generations import delete_index
 from sparse_index.live.meta import meta_of, read_meta, write_meta
-from sparse_index.plan.mapping import building_settings, room_for
 
 _CLONE_TIMEOUT_S = 120
 

@@ -10,6 +10,7 @@ from typing import Any
 from sparse_index.cluster.client import Cluster, Json, flat
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.live_index import is_carried
+from sparse_index.creation.mapping import building_settings
 from sparse_index.creation.templates import observe_templates
 from sparse_index.errors import BuildError, ConfigError, TerminalError
 from sparse_index.live.alias import AliasState
@@ -22,7 +23,6 @@ from sparse_index.live.attached import (
     moved_aliases,
     usable_settings,
 )
-from sparse_index.plan.mapping import building_settings
 
 # What the server sets by itself, what a build sets for a while, and what is decided by the shape of the index.
 _NOT_A_PERSONS = (

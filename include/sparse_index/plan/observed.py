@@ -14,11 +14,11 @@ from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.fields import converter_of
+from sparse_index.creation.mapping import key_types
 from sparse_index.errors import BuildError
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.attached import Attached, observe_attached
 from sparse_index.live.meta import Meta, read_meta
-from sparse_index.plan.mapping import key_types
 from sparse_index.store.files import Store
 
 # What decides how a row becomes a document: rows of earlier days of a feed cannot be made anew when it changes.

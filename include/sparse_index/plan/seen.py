@@ -14,12 +14,12 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.findings import Findings, findings_of
 from sparse_index.corpus.schema import Typed, load_schema
 from sparse_index.corpus.shards import ShardScan
+from sparse_index.creation.mapping import index_mapping
 from sparse_index.ml.sources import resolve_fingerprint
 from sparse_index.names import candidate_name
 from sparse_index.plan import guards
 from sparse_index.plan.attached import Takeover, plan_takeover
 from sparse_index.plan.live_types import begins_anew, live_types
-from sparse_index.plan.mapping import index_mapping
 from sparse_index.plan.observed import Live, observe_live, reasons_for_full, require_continuable
 from sparse_index.plan.widening import widened_types
 from sparse_index.store.files import Store

@@ -14,9 +14,9 @@ from plan_help import SCHEMA, config_at
 from sparse_index.config.fields import value_shape
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import converter_of, mapping_of
+from sparse_index.creation.mapping import index_body, index_mapping
 from sparse_index.errors import ConfigError
 from sparse_index.live.meta import Meta
-from sparse_index.plan.mapping import index_body, index_mapping
 
 STRUCT = pa.struct([("size", pa.int64()), ("colour", pa.string())])
 ENGLISH = {"type": "text", "analyzer": "english"}

@@ -10,6 +10,7 @@ import pytest
 
 from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, http_error
+from sparse_index.creation.mapping import index_body, index_mapping
 from sparse_index.errors import AccessError, BuildError, ConfigError
 from sparse_index.gate.sample import sample_problems
 from sparse_index.live.alias import AliasState, observe_alias
@@ -17,7 +18,6 @@ from sparse_index.live.attached import moved_aliases
 from sparse_index.live.meta import meta_of
 from sparse_index.live.settle import settle_candidate
 from sparse_index.live.switch import switch_actions
-from sparse_index.plan.mapping import index_body, index_mapping
 
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.large_string()), ("sold", pa.date32())])
 
