@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-DAG_FILE = ROOT / "dags" / "sparse_index.py"
+DAG_FILE = ROOT / "dags" / "daily_build.py"
 COUNTS = (10, 40, 50, 100, 200)
 ASKED_FOR = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"
 

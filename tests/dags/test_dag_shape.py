@@ -1,4 +1,4 @@
-"""The wiring of dags/sparse_index.py: what must stay upstream of what, and what each task may do when it fails."""
+"""The wiring of dags/daily_build.py: what must stay upstream of what, and what each task may do when it fails."""
 
 from __future__ import annotations
 

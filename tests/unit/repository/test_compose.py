@@ -172,7 +172,7 @@ def test_the_image_is_built_from_files_that_exist():
 def test_the_pool_and_the_connection_are_those_of_the_dags():
     init = (ROOT / "docker" / "airflow-init.sh").read_text()
     (pool,) = re.findall(r"airflow pools set (\S+)", init)
-    assert f'"{pool}"' in (ROOT / "dags" / "sparse_index.py").read_text()
+    assert f'"{pool}"' in (ROOT / "dags" / "daily_build.py").read_text()
     assert f'"{CorpusConfig.model_fields["connection"].default}"' in init
 
 
