@@ -161,7 +161,9 @@ def test_a_run_that_lives_keeps_all_that_is_its_own(
 def command(config: CorpusConfig, folder: Path, url: str) -> subprocess.Popen[str]:
     file = folder / "corpus.yaml"
     file.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True)))
-    words = [sys.executable, "-m", "sparse_index", "run", str(file), "--url", url]
+    # Whoever started the tests may have had signals ignored (`nohup`), and children inherit that.
+    heeding = ["env", "--default-signal"]
+    words = [*heeding, sys.executable, "-m", "sparse_index", "run", str(file), "--url", url]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "include")}
     return subprocess.Popen(words, env=environment, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
 
