@@ -19,7 +19,7 @@ from sparse_index.errors import AccessError, ModelError
 from sparse_index.index.bulk import BulkWriter, Operation
 from sparse_index.ml import verbs
 from sparse_index.names import group_name
-from sparse_index.preflight import examine, preflight
+from sparse_index.preflight.examine import examine, preflight
 from sparse_index.preflight.permissions import missing_permissions
 from sparse_index.roles import role_bodies
 from sparse_index.store.files import Store

@@ -32,7 +32,7 @@ from sparse_index.live.generations import own_indices
 from sparse_index.ml.verbs import marked_groups
 from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.operations.janitor import look
-from sparse_index.preflight import preflight
+from sparse_index.preflight.examine import preflight
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
 
