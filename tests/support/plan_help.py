@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.corpus.schema import load_schema
@@ -164,8 +164,8 @@ def corpus_documents(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list
     store = Store(config.store)
     scans = [scan_shard(config, store, shard) for shard in plan_shards(config, day)]
     rows = [item for scan in scans for item in store.read_table(scan.manifest).to_pylist()]
-    locations = [Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in rows]
-    found = list(documents_at(config, schema_of(config, day), locations, scans[0].shard.source_version))
+    places = map(Place.of, rows)
+    found = list(documents_at(config, schema_of(config, day), places, scans[0].shard.source_version))
     assert [document.row_hash for document in found] == [item["row_hash"] for item in rows]
     return found
 
