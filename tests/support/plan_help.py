@@ -50,10 +50,16 @@ class FakeCluster:
     def put(self, _path: str, _body: dict[str, Any], **_: object) -> None:
         """The one document that a trial writes."""
 
-    def delete(self, path: str) -> None:
-        self.made.pop(path, None)
+    def remove(self, path: str) -> bool:
+        return self.made.pop(path, None) is not None
 
     def get(self, path: str, **_: object) -> dict[str, Any]:
+        answer = self.find(path)
+        if answer is None:
+            raise TerminalError(f"GET {path}: 404", 404)
+        return answer
+
+    def find(self, path: str, **_: object) -> dict[str, Any] | None:
         answers: dict[str, Any] = {
             f"/{self.alias},{self.alias}--b*/_settings": {},
             "/_cluster/health/*": _HEALTH,
@@ -73,9 +79,7 @@ class FakeCluster:
                 f"/{self.live}/_stats/store": {"_all": {"primaries": size}},
             }
         answers |= self.made
-        if path not in answers:
-            raise TerminalError(f"GET {path}: 404", 404)
-        return answers[path]
+        return answers.get(path)
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         if body is None:

@@ -498,13 +498,13 @@ def test_a_run_that_began_before_another_was_promoted_stops(feed: Feed) -> None:
     class Turned(FakeCluster):
         """The alias moves once the shards are planned."""
 
-        def get(self, path: str, **options: object) -> dict[str, Any]:
+        def find(self, path: str, **options: object) -> dict[str, Any] | None:
             now = (
                 live_cluster(feed.config, widened)
                 if next(looks) >= LOOKS_OF_SHARDS
                 else live_cluster(feed.config, before)
             )
-            return now.get(path, **options)
+            return now.find(path, **options)
 
     looks = itertools.count()
     with pytest.raises(BuildError, match=r"has other types than when this run .*columns score.*Trigger a new run"):
