@@ -176,4 +176,4 @@ def test_the_profile_answers_500(users: dict[str, Cluster]) -> None:
 
 def test_head_answers_403_without_a_word(users: dict[str, Cluster]) -> None:
     with pytest.raises(AccessError, match=rf"^HEAD /{ALIAS}: permission missing \(403\)"):
-        users["blind"].exists(f"/{ALIAS}")
+        users["blind"].request("HEAD", f"/{ALIAS}")

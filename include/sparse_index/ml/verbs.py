@@ -107,12 +107,7 @@ def register(cluster: Cluster, encoder: EncoderConfig, group_id: str, group: str
 
 def get_model(cluster: Cluster, model_id: str) -> Json | None:
     """The model document; None when it is gone."""
-    try:
-        document: Json = cluster.get(f"{ML}/models/{model_id}")
-    except TerminalError as error:
-        if error.status == 404:
-            return None
-        raise
+    document: Json | None = cluster.find(f"{ML}/models/{model_id}")
     return document
 
 
@@ -156,7 +151,7 @@ def undeploy(
         return
     deadline = clock() + GONE_DEADLINE_S
     while True:
-        _ignoring_gone(cluster, "POST", f"{ML}/models/{model_id}/_undeploy")
+        cluster.remove(f"{ML}/models/{model_id}/_undeploy", "POST")
         holders = _holders(cluster, model_id)
         if not holders:
             return
@@ -202,7 +197,7 @@ def delete_model(cluster: Cluster, model_id: str) -> None:
         if get_model(cluster, model_id) is not None:
             raise
     for hit in _search(cluster, "tasks", {"term": {"model_id": model_id}}):
-        _ignoring_gone(cluster, "DELETE", f"{ML}/tasks/{hit['_id']}")
+        cluster.remove(f"{ML}/tasks/{hit['_id']}")
 
 
 def undeploy_group(cluster: Cluster, group: str) -> list[str]:
@@ -247,7 +242,7 @@ def delete_group(
     deadline = clock() + GONE_DEADLINE_S
     while (group_id := find_group(cluster, group)) is not None and not models_in_group(cluster, group_id):
         try:
-            _ignoring_gone(cluster, "DELETE", f"{ML}/model_groups/{group_id}")
+            cluster.remove(f"{ML}/model_groups/{group_id}")
             return
         except TerminalError as error:
             if error.status != 409 or clock() >= deadline:
@@ -280,19 +275,7 @@ def _models_of(cluster: Cluster, group: str) -> list[str]:
 
 
 def _search(cluster: Cluster, kind: str, query: Json) -> list[Json]:
-    try:
-        answer = cluster.post(f"{ML}/{kind}/_search", {"size": PAGE, "query": query})
-    except TerminalError as error:
-        if error.status == 404:  # nothing of this kind was ever made: its index is not there
-            return []
-        raise
-    hits: list[Json] = answer["hits"]["hits"]
+    """None as well when nothing of this kind was ever made: then its index is not there."""
+    answer = cluster.find(f"{ML}/{kind}/_search", {"size": PAGE, "query": query})
+    hits: list[Json] = answer["hits"]["hits"] if answer else []
     return hits
-
-
-def _ignoring_gone(cluster: Cluster, method: str, path: str) -> None:
-    try:
-        cluster.request(method, path)
-    except TerminalError as error:
-        if error.status != 404:
-            raise
