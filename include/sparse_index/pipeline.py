@@ -32,7 +32,7 @@ from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.shards import plan_shards
-from sparse_index.preflight import preflight
+from sparse_index.preflight.examine import preflight
 from sparse_index.progress import Report, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder

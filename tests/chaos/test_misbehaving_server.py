@@ -21,7 +21,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError
 from sparse_index.ml import verbs
-from sparse_index.preflight import preflight
+from sparse_index.preflight.examine import preflight
 from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]

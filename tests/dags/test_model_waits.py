@@ -29,19 +29,21 @@ class FakeCluster:
         self.asked = 0
         self.closed = False
 
-    def get(self, path: str):
+    def find(self, path: str):
         self.asked += 1
         kind = "task" if "/tasks/" in path else "model"
         left = self.answers[kind]
         answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, TerminalError) and answer.status == 404:
+            return None
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
 class FakeAsyncCluster(FakeCluster):
-    async def get(self, path: str):
-        return super().get(path)
+    async def find(self, path: str):
+        return super().find(path)
 
     async def close(self) -> None:
         self.closed = True
@@ -100,9 +102,9 @@ def test_a_state_nobody_knows_fails_at_once(sensor) -> None:
 
 def test_a_deployment_needs_the_node_s_own_word(sensor) -> None:
     class Node(FakeCluster):
-        def get(self, path):
+        def find(self, path):
             profile = {"nodes": {"n1": {"models": {"m1": {"model_state": "DEPLOYED"}}}}}
-            return profile if "/profile/" in path else super().get(path)
+            return profile if "/profile/" in path else super().find(path)
 
     started = {"task_id": "t1", "model_id": "m1"}
     cluster = Node(task=[COMPLETED], model=[{"model_state": "DEPLOYING"}, {"model_state": "DEPLOYED"}])

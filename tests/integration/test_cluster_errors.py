@@ -56,11 +56,21 @@ def test_a_missing_index_is_terminal_and_keeps_its_status(plain_cluster: Cluster
     assert caught.value.status == 404
 
 
-def test_exists_tells_there_from_gone(plain_cluster: Cluster) -> None:
+def test_there_is_told_from_gone(plain_cluster: Cluster) -> None:
     plain_cluster.put("/here")
-    assert plain_cluster.exists("/here")
-    plain_cluster.delete("/here")
-    assert not plain_cluster.exists("/here")
+    assert plain_cluster.find("/here")["here"]["mappings"] == {}
+    assert plain_cluster.find("/here/_search", {"query": {"match_all": {}}})["hits"]["hits"] == []
+    assert plain_cluster.remove("/here")
+    assert not plain_cluster.remove("/here")
+    assert plain_cluster.find("/here") is None
+    assert plain_cluster.find("/here/_search", {"query": {"match_all": {}}}) is None
+
+
+def test_a_refusal_is_not_taken_for_gone(plain_cluster: Cluster) -> None:
+    with pytest.raises(TerminalError, match="refused with 400"):
+        plain_cluster.find("/_search", {"query": {"no_such_query": {}}})
+    with pytest.raises(TerminalError, match="refused with 405"):
+        plain_cluster.remove("/_search")
 
 
 def test_errors_survive_pickling(plain_cluster: Cluster) -> None:

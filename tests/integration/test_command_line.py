@@ -59,7 +59,7 @@ def test_plan_says_what_run_then_does_and_search_finds(corpus_file: Path, call: 
     planned = call("plan", corpus_file)
     assert planned.returncode == 0, planned.stderr
     assert "texts to encode" in planned.stdout
-    assert not plain_cluster.exists("/by-hand")
+    assert plain_cluster.find("/by-hand") is None
 
     done = call("run", corpus_file)
     assert done.returncode == 0, done.stderr

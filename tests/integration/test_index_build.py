@@ -32,7 +32,7 @@ from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
 from sparse_index.live.alias import observe_alias
-from sparse_index.live.generations import delete_index, own_indices
+from sparse_index.live.generations import own_indices
 from sparse_index.live.meta import read_meta
 from sparse_index.store.files import Store
 
@@ -198,7 +198,7 @@ def test_a_late_bulk_does_not_bring_a_deleted_candidate_back(
 ) -> None:
     plan = planned(plain_cluster, config)
     indexed(plain_cluster, config, plan)
-    delete_index(plain_cluster, plan.candidate)
+    plain_cluster.remove(f"/{plan.candidate}")
     with pytest.raises(BuildError, match="candidate is gone"):
         index_part(plain_cluster, store, plan, plan.index_parts[0])
     assert own_indices(plain_cluster, config.alias) == []

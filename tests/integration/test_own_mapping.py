@@ -22,7 +22,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.live.alias import observe_alias
 from sparse_index.pipeline import make_plan
-from sparse_index.preflight import preflight
+from sparse_index.preflight.examine import preflight
 from sparse_index.query.search import search
 from sparse_index.store.files import Store
 

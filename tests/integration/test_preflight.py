@@ -25,7 +25,7 @@ from sparse_index.ml import verbs
 from sparse_index.ml.settings import FROM_FILE, restore_settings
 from sparse_index.names import group_name
 from sparse_index.plan.guards import require_room
-from sparse_index.preflight import examine, preflight
+from sparse_index.preflight.examine import examine, preflight
 from sparse_index.preflight.policies import policy_warnings
 from sparse_index.store.files import Store
 

@@ -64,7 +64,7 @@ def test_a_name_and_a_password_of_any_letters_get_in(secure_server: LocalCluster
     async def asked() -> str:
         cluster = AsyncCluster(settings)
         try:
-            return whoami(await cluster.get("/_plugins/_security/authinfo"))
+            return whoami(await cluster.find("/_plugins/_security/authinfo"))
         finally:
             await cluster.close()
 

@@ -19,7 +19,7 @@ from sparse_index.errors import AccessError, ModelError
 from sparse_index.index.bulk import BulkWriter, Operation
 from sparse_index.ml import verbs
 from sparse_index.names import group_name
-from sparse_index.preflight import examine, preflight
+from sparse_index.preflight.examine import examine, preflight
 from sparse_index.preflight.permissions import missing_permissions
 from sparse_index.roles import role_bodies
 from sparse_index.store.files import Store
@@ -176,4 +176,4 @@ def test_the_profile_answers_500(users: dict[str, Cluster]) -> None:
 
 def test_head_answers_403_without_a_word(users: dict[str, Cluster]) -> None:
     with pytest.raises(AccessError, match=rf"^HEAD /{ALIAS}: permission missing \(403\)"):
-        users["blind"].exists(f"/{ALIAS}")
+        users["blind"].request("HEAD", f"/{ALIAS}")

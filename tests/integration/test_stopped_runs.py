@@ -32,7 +32,7 @@ from sparse_index.live.generations import own_indices
 from sparse_index.ml.verbs import marked_groups
 from sparse_index.ml.waits import wait_for, wait_until
 from sparse_index.operations.janitor import look
-from sparse_index.preflight import preflight
+from sparse_index.preflight.examine import preflight
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
 
@@ -161,7 +161,9 @@ def test_a_run_that_lives_keeps_all_that_is_its_own(
 def command(config: CorpusConfig, folder: Path, url: str) -> subprocess.Popen[str]:
     file = folder / "corpus.yaml"
     file.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True)))
-    words = [sys.executable, "-m", "sparse_index", "run", str(file), "--url", url]
+    # Whoever started the tests may have had signals ignored (`nohup`), and children inherit that.
+    heeding = ["env", "--default-signal"]
+    words = [*heeding, sys.executable, "-m", "sparse_index", "run", str(file), "--url", url]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "include")}
     return subprocess.Popen(words, env=environment, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
 

@@ -18,7 +18,7 @@ from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.preflight import examine
+from sparse_index.preflight.examine import examine
 from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.corpus.schema import load_schema
@@ -50,10 +50,16 @@ class FakeCluster:
     def put(self, _path: str, _body: dict[str, Any], **_: object) -> None:
         """The one document that a trial writes."""
 
-    def delete(self, path: str) -> None:
-        self.made.pop(path, None)
+    def remove(self, path: str) -> bool:
+        return self.made.pop(path, None) is not None
 
     def get(self, path: str, **_: object) -> dict[str, Any]:
+        answer = self.find(path)
+        if answer is None:
+            raise TerminalError(f"GET {path}: 404", 404)
+        return answer
+
+    def find(self, path: str, **_: object) -> dict[str, Any] | None:
         answers: dict[str, Any] = {
             f"/{self.alias},{self.alias}--b*/_settings": {},
             "/_cluster/health/*": _HEALTH,
@@ -73,9 +79,7 @@ class FakeCluster:
                 f"/{self.live}/_stats/store": {"_all": {"primaries": size}},
             }
         answers |= self.made
-        if path not in answers:
-            raise TerminalError(f"GET {path}: 404", 404)
-        return answers[path]
+        return answers.get(path)
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         if body is None:
@@ -164,8 +168,8 @@ def corpus_documents(config: CorpusConfig, day: date = date(2026, 1, 2)) -> list
     store = Store(config.store)
     scans = [scan_shard(config, store, shard) for shard in plan_shards(config, day)]
     rows = [item for scan in scans for item in store.read_table(scan.manifest).to_pylist()]
-    locations = [Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in rows]
-    found = list(documents_at(config, schema_of(config, day), locations, scans[0].shard.source_version))
+    places = map(Place.of, rows)
+    found = list(documents_at(config, schema_of(config, day), places, scans[0].shard.source_version))
     assert [document.row_hash for document in found] == [item["row_hash"] for item in rows]
     return found
 

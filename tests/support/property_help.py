@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from plan_help import add_vectors, part_rows, write
 from sparse_index.builds.plan import Plan
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.store.files import Store
@@ -131,8 +131,7 @@ class DictIndex:
 
     def _write(self, plan: Plan, items: list[Row]) -> None:
         schema = load_schema(Store(self._config.store), plan.schema_path).schema
-        locations = (Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in items)
-        for item, document in zip(items, documents_at(self._config, schema, locations), strict=True):
+        for item, document in zip(items, documents_at(self._config, schema, map(Place.of, items)), strict=True):
             assert (item["id"], item["text_hash"]) == (document.id, document.text_hash)
             assert item["row_hash"] in (None, document.row_hash)
             self.documents[item["id"]] = (document.fields, document.text_hash)

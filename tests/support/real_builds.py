@@ -93,7 +93,7 @@ def make_vectors(store: Store, plan: Plan, without: Collection[str] = (), vector
 
 
 def _refused(plan: Plan, text_hash: str) -> DeadLetter:
-    place = Place(None, None, None, None, text_hash)
+    place = Place("corpus.parquet", "v1", 0, 0, text_hash)
     return DeadLetter(None, "encode", "predict_failed", "made by the test", 1, plan.build_id, plan.created_at, place)
 
 

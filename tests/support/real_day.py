@@ -143,15 +143,8 @@ class RealDay:
 
 
 def names_of(cluster: Cluster, kind: str, part: str) -> list[str]:
-    from sparse_index.errors import TerminalError
-
-    try:
-        answer = cluster.post(f"/_plugins/_ml/{kind}/_search", {"size": 100, "query": {"match_all": {}}})
-    except TerminalError as error:
-        if error.status == 404:
-            return []
-        raise
-    names = (hit["_source"].get("name", "") for hit in answer["hits"]["hits"])
+    answer = cluster.find(f"/_plugins/_ml/{kind}/_search", {"size": 100, "query": {"match_all": {}}})
+    names = (hit["_source"].get("name", "") for hit in (answer["hits"]["hits"] if answer else []))
     return [name for name in names if part in name]
 
 

@@ -11,7 +11,6 @@ import orjson
 
 from local_cluster import LocalCluster
 from sparse_index.cluster.client import Cluster, ConnectionSettings
-from sparse_index.errors import TerminalError
 
 API = "/_plugins/_security/api"
 ACCESS_CONTROL = "plugins.ml_commons.model_access_control_enabled"
@@ -20,11 +19,7 @@ Role = dict[str, Any]
 
 def without_own_index(admin: Cluster) -> None:
     """Take away the default mapping that gives every user the role `own_index`, and bulk and multi-get with it."""
-    try:
-        admin.delete(f"{API}/rolesmapping/own_index")
-    except TerminalError as error:
-        if error.status != 404:
-            raise
+    admin.remove(f"{API}/rolesmapping/own_index")
 
 
 @contextmanager

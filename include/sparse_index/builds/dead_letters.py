@@ -21,7 +21,7 @@ import orjson
 import pyarrow as pa
 
 from sparse_index.builds.plan import Plan
-from sparse_index.corpus.place import Location, Place
+from sparse_index.corpus.place import COLUMNS, Place
 from sparse_index.corpus.rows import source_rows_at
 from sparse_index.store.files import Store
 
@@ -49,7 +49,8 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """`source`: the row as JSON; `at`: when it was rejected; `attempt`: how often it was tried."""
+    """`source`: the row as JSON; `at`: when it was rejected; `attempt`: how often it was tried. `place` None: of a document
+    that is in the corpus no more."""
 
     id: str | None
     stage: Stage
@@ -58,7 +59,7 @@ class DeadLetter:
     attempt: int
     build_id: str
     at: datetime
-    place: Place
+    place: Place | None
     source: str = ""
 
 
@@ -86,8 +87,8 @@ def write_letters(store: Store, path: str, letters: Iterable[DeadLetter]) -> int
 
 def _row(letter: DeadLetter) -> dict[str, Any]:
     row: dict[str, Any] = asdict(letter)
-    place: dict[str, Any] = row.pop("place")
-    return row | place | {"reason": letter.reason[:LONGEST_REASON]}
+    place: dict[str, Any] | None = row.pop("place")
+    return row | (place or {}) | {"reason": letter.reason[:LONGEST_REASON]}
 
 
 def read_letters(store: Store, path: str) -> list[DeadLetter]:
@@ -97,20 +98,19 @@ def read_letters(store: Store, path: str) -> list[DeadLetter]:
 
 
 def _letter(row: dict[str, Any]) -> DeadLetter:
-    place = Place(*(row.pop(name) for name in ("file", "file_version", "row_group", "row", "text_hash")))
-    return DeadLetter(place=place, **row)
+    place = Place.of(row) if row["file"] else None
+    return DeadLetter(place=place, **{name: value for name, value in row.items() if name not in COLUMNS})
 
 
 def with_sources(plan: Plan, letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
     """The letters with `source` read from the corpus again, all columns: they are few, and so no stage has to carry
     whole rows about. Bytes are written in base64."""
-    ordered = sorted((letter for letter in letters if letter.place.file), key=_order)
-    yield from (letter for letter in letters if not letter.place.file)
-    if not ordered:
+    yield from (letter for letter in letters if letter.place is None)
+    placed = sorted(((letter.place, letter) for letter in letters if letter.place), key=_in_order)
+    if not placed:
         return
-    locations = (_location(letter.place) for letter in ordered)
-    rows = source_rows_at(plan.config, locations, plan.source_version)
-    for letter, row in zip(ordered, rows, strict=True):
+    rows = source_rows_at(plan.config, (place for place, _ in placed), plan.source_version)
+    for (_, letter), row in zip(placed, rows, strict=True):
         yield replace(letter, source=orjson.dumps(row, default=_readable).decode())
 
 
@@ -118,10 +118,6 @@ def _readable(value: Any) -> str:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
-def _location(place: Place) -> Location:
-    return Location(place.file or "", place.file_version or "", place.row_group or 0, place.row or 0)
-
-
-def _order(letter: DeadLetter) -> tuple[str, int, int]:
-    place = letter.place
-    return place.file or "", place.row_group or 0, place.row or 0
+def _in_order(placed: tuple[Place, DeadLetter]) -> tuple[str, int, int]:
+    place, _ = placed
+    return place.file, place.row_group, place.row

@@ -20,7 +20,7 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.ml.settings import ensure_settings, restore_settings
 from sparse_index.pipeline import plan_only, run
 from sparse_index.plan.report import plan_report
-from sparse_index.preflight import preflight
+from sparse_index.preflight.examine import preflight
 from sparse_index.query.search import search
 from sparse_index.query.table import side_by_side
 from sparse_index.store.files import Store

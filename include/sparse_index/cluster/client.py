@@ -23,7 +23,7 @@ from tenacity import (
 )
 
 from sparse_index.cluster.errors import translate
-from sparse_index.errors import ConfigError, TransientError
+from sparse_index.errors import ConfigError, TerminalError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,11 @@ def _our_errors(method: str, path: str) -> Iterator[None]:
         raise translate(error, f"{method} {path}") from error
 
 
+def _require_gone(error: TerminalError) -> None:
+    if error.status != 404:
+        raise error
+
+
 class Cluster:
     """OpenSearch as this package sees it.
 
@@ -134,7 +139,7 @@ class Cluster:
         retry: bool = True,
         timeout_s: float | None = None,
     ) -> Any:
-        """The decoded answer; raises a `SparseIndexError` for every status outside 2xx (HEAD gives a bool)."""
+        """The decoded answer; raises a `SparseIndexError` for every status outside 2xx."""
         arguments: dict[str, Any] = dict(params or {})
         if timeout_s is not None:
             arguments["request_timeout"] = timeout_s
@@ -166,22 +171,42 @@ class Cluster:
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, retry: bool = True, **params: Any) -> Any:
         return self.request("POST", path, body, params=params, retry=retry)
 
-    def exists(self, path: str) -> bool:
-        return bool(self.request("HEAD", path))
+    def find(self, path: str, query: Mapping[str, Any] | None = None, **params: Any) -> Any | None:
+        """What a GET (of a `query`: a POST) answers; None when that is not there: 404. A shard that is being recovered
+        answers 404, too, but as an error that passes (cluster/errors.py)."""
+        try:
+            return self.request("GET" if query is None else "POST", path, query, params=params)
+        except TerminalError as error:
+            _require_gone(error)
+            return None
+
+    def remove(self, path: str, method: str = "DELETE") -> bool:
+        """Whether it was there; gone already is success."""
+        try:
+            self.request(method, path)
+        except TerminalError as error:
+            _require_gone(error)
+            return False
+        return True
 
     def close(self) -> None:
         self._client.close()
 
 
 class AsyncCluster:
-    """The reading half of `Cluster` for the triggerer's event loop: GET only, never retried (the next poll is)."""
+    """The reading half of `Cluster` for the triggerer's event loop: never retried (the next poll is)."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._client = AsyncOpenSearch(**settings.client_arguments())
 
-    async def get(self, path: str) -> Any:
-        with _our_errors("GET", path):
-            return await self._client.transport.perform_request("GET", path)
+    async def find(self, path: str) -> Any | None:
+        """What a GET answers; None when that is not there."""
+        try:
+            with _our_errors("GET", path):
+                return await self._client.transport.perform_request("GET", path)
+        except TerminalError as error:
+            _require_gone(error)
+            return None
 
     async def close(self) -> None:
         await self._client.close()

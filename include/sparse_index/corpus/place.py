@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row of the corpus is: file (full address) in which version, row group, row within it.
-
-    All None for a document that was deleted from the corpus. `text_hash` is that of the row's text, if it has one.
-    """
-
-    file: str | None
-    file_version: str | None
-    row_group: int | None
-    row: int | None
-    text_hash: str | None = None
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where a row is: full address of the file, its version, row group, row within the row group."""
+    """A row of the corpus: the full address of its file, which version of that, the row group, the row within it, and the
+    hash of the row's text, if it has one."""
 
     file: str
     file_version: str
     row_group: int
     row: int
+    text_hash: str | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Place:
+        """The place that a row of a manifest, a part or a dead letter names; it must name one."""
+        return cls(**{name: row[name] for name in COLUMNS})
+
+
+COLUMNS = tuple(each.name for each in fields(Place))

@@ -20,7 +20,7 @@ from sparse_index.corpus.natural import readable_values
 from sparse_index.corpus.old_calendar import counts_old_days, in_new_calendar
 from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
 from sparse_index.corpus.partitions import Partitions, with_partition
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
 from sparse_index.corpus.values import Column, Convert
@@ -39,7 +39,6 @@ class Document:
     why the row cannot be a document of the index, because a value of it could not be kept.
     """
 
-    location: Location
     id: str | None
     text: str | None
     text_hash: str | None
@@ -89,18 +88,18 @@ def batches_of_group(
 
 
 def documents_at(
-    config: CorpusConfig, schema: pa.Schema, locations: Iterable[Location], source_version: str | None = None
+    config: CorpusConfig, schema: pa.Schema, places: Iterable[Place], source_version: str | None = None
 ) -> Iterator[Document]:
-    """The rows at `locations`, which must be sorted by file, row group and row, in the types of `schema`; of a table,
+    """The rows at `places`, which must be sorted by file, row group and row, in the types of `schema`; of a table,
     those of `source_version`."""
     converters = column_converters(config, schema)
     partitions = partitions_of(config.source, source_version)
-    for here, batch in _batches_at(config, locations, schema.names):
+    for here, batch in _batches_at(config, places, schema.names):
         rows = _whole(schema, partitions, batch, here[0].file, here[0].row_group)
-        yield from _single(here, _documents(config, converters, rows, [location.row for location in here]))
+        yield from _single(_documents(config, converters, rows, [place.row for place in here]))
 
 
-def _place(file: str, row_group: int) -> str:
+def _words(file: str, row_group: int) -> str:
     return f"{file}, row group {row_group}"
 
 
@@ -108,16 +107,16 @@ def _whole(
     schema: pa.Schema, partitions: Partitions, batch: pa.RecordBatch, file: str, row_group: int
 ) -> pa.RecordBatch:
     """The columns of the corpus for some rows of a file: its own in the corpus' types, and those of its partition."""
-    place = _place(file, row_group)
+    place = _words(file, row_group)
     return with_partition(typed(batch, schema, place), batch.schema.names, partitions(file), place)
 
 
 def source_rows_at(
-    config: CorpusConfig, locations: Iterable[Location], source_version: str | None = None
+    config: CorpusConfig, places: Iterable[Place], source_version: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The rows at `locations` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
+    """The rows at `places` (sorted likewise) with all columns, whatever their type: for a person, not for an index."""
     partitions = partitions_of(config.source, source_version)
-    for here, batch in _batches_at(config, locations):
+    for here, batch in _batches_at(config, places):
         columns = [readable_values(column) for column in batch.columns]
         partition = partitions(here[0].file)
         yield from (
@@ -125,38 +124,35 @@ def source_rows_at(
         )
 
 
-_At = tuple[list[Location], pa.RecordBatch]
+_At = tuple[list[Place], pa.RecordBatch]
 
 
-def _batches_at(
-    config: CorpusConfig, locations: Iterable[Location], columns: Sequence[str] | None = None
-) -> Iterator[_At]:
-    """`columns` (those that a file has; None: all) of the rows at `locations`, some at a time."""
-    for (file, version), of_file in groupby(locations, key=lambda at: (at.file, at.file_version)):
+def _batches_at(config: CorpusConfig, places: Iterable[Place], columns: Sequence[str] | None = None) -> Iterator[_At]:
+    """`columns` (those that a file has; None: all) of the rows at `places`, some at a time."""
+    for (file, version), of_file in groupby(places, key=lambda at: (at.file, at.file_version)):
         address = config.source.with_secret(file)
         with open_parquet(address, version) as parquet:
             for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
                 yield from _batches_of(_read(parquet, address, row_group, columns), of_group)
 
 
-def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Location]) -> Iterator[_At]:
+def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Place]) -> Iterator[_At]:
     """Never all of `wanted` at once: a row group may have a million rows."""
     at = next(wanted, None)
     for first, batch in batches:
-        here: list[Location] = []
+        here: list[Place] = []
         while at is not None and at.row < first + len(batch):
             here.append(at)
             at = next(wanted, None)
         if here:
-            yield here, batch.take(pa.array([location.row - first for location in here]))
+            yield here, batch.take(pa.array([place.row - first for place in here]))
         if at is None:
             return
 
 
-def _single(locations: Sequence[Location], batch: DocumentBatch) -> Iterator[Document]:
-    for at, location in enumerate(locations):
+def _single(batch: DocumentBatch) -> Iterator[Document]:
+    for at in range(len(batch)):
         yield Document(
-            location=location,
             id=batch.ids[at],
             text=batch.texts[at],
             text_hash=batch.text_hashes[at],
@@ -187,7 +183,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     """`as_meant`: every instant as its writer meant it; those of 96 bits are read twice, days of an old calendar made new."""
     chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
-    batches, place = parquet.iter_batches(columns=names, **chosen), _place(public_address(address), row_group)
+    batches, place = parquet.iter_batches(columns=names, **chosen), _words(public_address(address), row_group)
     twice = int96_columns(parquet, names) if as_meant else []
     with ExitStack() as stack:
         if twice:

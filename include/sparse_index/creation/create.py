@@ -11,7 +11,7 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.neutral import NEUTRAL_MAPPING, lost_mapping, lost_settings, neutral_settings
 from sparse_index.creation.templates import observe_templates
 from sparse_index.errors import BuildError, TerminalError, UnavailableError
-from sparse_index.live.generations import delete_index, is_being_copied
+from sparse_index.live.generations import is_being_copied
 from sparse_index.names import write_alias
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def create_index(
         _require_allocated(cluster, index, answer, timeout_s)
         _require_as_asked(cluster, index, alias, asked)
     except BuildError:
-        delete_index(cluster, index)
+        cluster.remove(f"/{index}")
         raise
     return list(templates.notes())
 
@@ -73,7 +73,7 @@ def try_out(cluster: Cluster, index: str, alias: str, body: Json) -> list[str]:
 def _removed(cluster: Cluster, index: str) -> Iterator[str]:
     """A note when it cannot be deleted yet."""
     try:
-        delete_index(cluster, index)
+        cluster.remove(f"/{index}")
     except UnavailableError as error:
         if not is_being_copied(error):
             raise

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 
 from sparse_index.cluster.client import Cluster, Json, flat
 from sparse_index.creation.neutral import not_taken_over, unshakable
-from sparse_index.errors import SparseIndexError
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,7 @@ def _from(source: str, template: Json) -> FromTemplates:
 
 def _legacy(cluster: Cluster, index: str) -> dict[str, Json]:
     """Legacy templates that match, by name, in the order in which they apply."""
-    try:
-        templates: Json = cluster.get("/_template", flat_settings="true")
-    except SparseIndexError as error:
-        if error.status == 404:
-            return {}
-        raise
+    templates: Json = cluster.find("/_template", flat_settings="true") or {}
     ordered = sorted(templates.items(), key=lambda item: int(item[1].get("order", 0)))
     return {name: template for name, template in ordered if _matches(template, index)}
 

@@ -93,16 +93,12 @@ class Predictor:
 
     def require_model(self) -> None:
         """`ModelError` when the model is gone, as after clearing a single task of an ended run."""
-        try:
-            self._cluster.get(f"/_plugins/_ml/models/{self.model_id}")
-        except SparseIndexError as error:
-            if error.status != 404:
-                raise
+        if self._cluster.find(f"/_plugins/_ml/models/{self.model_id}") is None:
             raise ModelError(
                 f"Model {self.model_id} of this build is gone. Clear the task with 'only failed' off, or trigger a new "
                 "run (finished chunks are kept).",
                 404,
-            ) from error
+            )
 
     def waiting(self) -> int | None:
         """Predict requests that the ML nodes work on or have queued, ours and others'; None when nobody can say."""

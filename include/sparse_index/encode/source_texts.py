@@ -7,7 +7,7 @@ from itertools import tee
 from typing import Any
 
 from sparse_index.builds.plan import Part, Plan
-from sparse_index.corpus.place import Location, Place
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.encode.texts import Text
@@ -21,7 +21,7 @@ def iter_texts(store: Store, plan: Plan, part: Part, skip: Set[str]) -> Iterator
     """Texts of `part` whose hash is not in `skip`; `CorpusError` when a text is not the one that was planned."""
     planned, again = tee(row for row in _part_rows(store, part) if row["text_hash"] not in skip)
     schema = load_schema(store, plan.schema_path).schema
-    documents = documents_at(plan.config, schema, (_location(row) for row in again), plan.source_version)
+    documents = documents_at(plan.config, schema, map(Place.of, again), plan.source_version)
     for row, document in zip(planned, documents, strict=True):
         yield _verified(row, document)
 
@@ -31,15 +31,10 @@ def _part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _location(row: dict[str, Any]) -> Location:
-    return Location(row["file"], row["file_version"], row["row_group"], row["row"])
-
-
 def _verified(row: dict[str, Any], document: Document) -> Text:
     if document.text is None or document.text_hash != row["text_hash"]:
         raise CorpusError(
             f"{row['file']}, row group {row['row_group']}, row {row['row']} (id {document.id}): the text is not the one "
             "that was planned; the file changed while the build was running. Trigger a new run."
         )
-    place = Place(row["file"], row["file_version"], row["row_group"], row["row"], row["text_hash"])
-    return Text(row["text_hash"], document.text, document.id or "", place)
+    return Text(row["text_hash"], document.text, document.id or "", Place.of(row))

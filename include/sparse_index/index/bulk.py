@@ -37,11 +37,11 @@ _RESULTS = {"index": {"created", "updated"}, "delete": {"deleted", "not_found"}}
 
 @dataclass(frozen=True)
 class Operation:
-    """One line of a bulk body (two for `index`); `place` leads back to the row it came from."""
+    """One line of a bulk body (two for `index`); `place` leads back to its row, None for one that left the corpus."""
 
     action: Literal["index", "delete"]
     id: str
-    place: Place
+    place: Place | None = None
     document: bytes = b""
 
     def lines(self) -> bytes:

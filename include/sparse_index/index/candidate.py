@@ -13,7 +13,7 @@ from sparse_index.creation.mapping import index_body
 from sparse_index.errors import BuildError
 from sparse_index.index.clone import clone_live
 from sparse_index.live.alias import AliasState, observe_alias
-from sparse_index.live.generations import delete_index, remove_failed_candidates
+from sparse_index.live.generations import remove_failed_candidates
 from sparse_index.live.meta import meta_of, read_meta
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
@@ -63,7 +63,7 @@ def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
     if meta is not None and meta.build_id == plan.build_id and meta.alias == plan.alias:
         return True
     # Another build's `_meta` (or none): cloned, but killed before it got its own.
-    delete_index(cluster, plan.candidate)
+    cluster.remove(f"/{plan.candidate}")
     return False
 
 

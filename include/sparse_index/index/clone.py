@@ -16,7 +16,6 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.mapping import building_settings, room_for
 from sparse_index.creation.neutral import neutral_settings
 from sparse_index.errors import BuildError
-from sparse_index.live.generations import delete_index
 from sparse_index.live.meta import meta_of, read_meta, write_meta
 
 _CLONE_TIMEOUT_S = 120
@@ -56,7 +55,7 @@ def _clone(cluster: Cluster, plan: Plan) -> Json:
 
 def _give_up(cluster: Cluster, plan: Plan) -> None:
     why = why_unallocated(cluster, plan.candidate)
-    delete_index(cluster, plan.candidate)
+    cluster.remove(f"/{plan.candidate}")
     raise BuildError(
         f"The clone {plan.candidate} of {plan.live_index} was not allocated within {_CLONE_TIMEOUT_S} s and was deleted: "
         f"{why}. A clone needs room for a full copy on the node with the source's primary; free disk, or run with mode full."

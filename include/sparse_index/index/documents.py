@@ -10,7 +10,7 @@ import orjson
 
 from sparse_index.builds.dead_letters import DeadLetter, letters_files
 from sparse_index.builds.plan import BuildKind, Part, Plan
-from sparse_index.corpus.place import Location, Place
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import BuildError, CorpusError
@@ -21,7 +21,6 @@ from sparse_index.store.layout import vectors_folder
 from sparse_index.vectors.kind import Stored
 from sparse_index.vectors.kinds import vector_kinds
 
-_LOCATION = ("file", "file_version", "row_group", "row")
 _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
@@ -40,11 +39,10 @@ class PartOperations:
         rows = corpus_rows(self._store, self._plan, self._part)
         vectors = vectors_of(self._store, self._plan.fingerprint, self._part)
         for joined, vector in zip(part_rows(self._store, self._part), vectors, strict=True):
-            place = _place(joined)
             if joined["op"] == "delete":
-                yield Operation("delete", joined["id"], place)
+                yield Operation("delete", joined["id"])
                 continue
-            row = _verified(next(rows), joined)
+            place, row = Place.of(joined), _verified(next(rows), joined)
             if row.problem is not None:
                 yield from self._reject(self._unkept(row, place))
             elif joined["text_hash"] is not None and vector is None:
@@ -71,7 +69,7 @@ def without_vectors(store: Store, plan: Plan, part: Part) -> Iterator[Operation]
     """The part's documents as they are written, but for their vectors."""
     rows = corpus_rows(store, plan, part)
     for joined in part_rows(store, part):
-        yield Operation("index", joined["id"], _place(joined), _json(_verified(next(rows), joined).fields))
+        yield Operation("index", joined["id"], Place.of(joined), _json(_verified(next(rows), joined).fields))
 
 
 def _json(fields: Mapping[str, Any]) -> bytes:
@@ -111,13 +109,7 @@ def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
     """The corpus rows of the part's `index` operations, in the part's order."""
     rows = (row for row in part_rows(store, part) if row["op"] == "index")
     schema = load_schema(store, plan.schema_path).schema
-    locations = (Location(**{name: row[name] for name in _LOCATION}) for row in rows)
-    return documents_at(plan.config, schema, locations, plan.source_version)
-
-
-def _place(joined: Mapping[str, Any]) -> Place:
-    names = ("file", "file_version", "row_group", "row", "text_hash")
-    return Place(*(joined[name] for name in names))
+    return documents_at(plan.config, schema, map(Place.of, rows), plan.source_version)
 
 
 def _verified(row: Document, joined: Mapping[str, Any]) -> Document:

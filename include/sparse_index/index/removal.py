@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import IndexConfig
-from sparse_index.corpus.place import Place
 from sparse_index.errors import AccessError, BuildError, TransientError
 from sparse_index.index.bulk import BulkWriter, Operation
 from sparse_index.live.generations import OwnIndex
@@ -26,7 +25,6 @@ EXPUNGE_PAUSE_S = 5.0
 # One forced merge may take longer; it goes on by itself, and the next look finds it done.
 _MERGE_TIMEOUT_S = 300.0
 _EXPUNGE_ALL = "index.merge.policy.expunge_deletes_allowed"
-_NOWHERE = Place(None, None, None, None)
 
 
 def documents_there(cluster: Cluster, index: str, ids: pa.Array) -> int:
@@ -57,7 +55,7 @@ def remove_documents(cluster: Cluster, index: OwnIndex, config: IndexConfig, ids
 
 
 def _deletes(pages: Iterator[list[str]]) -> Iterator[Operation]:
-    return (Operation("delete", name, _NOWHERE) for page in pages for name in page)
+    return (Operation("delete", name) for page in pages for name in page)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.errors import BuildError
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,7 @@ def observe_alias(cluster: Cluster, alias: str) -> AliasState:
     """Who is behind `alias` now, closed or not.
 
     Asks `/<alias>/_alias`: `/_alias/<alias>` is refused to roles limited to index patterns."""
-    try:
-        answer: Json = cluster.get(f"/{alias}/_alias")
-    except TerminalError as error:
-        if error.status == 404:
-            return AliasState(alias, ())
-        raise
+    answer: Json = cluster.find(f"/{alias}/_alias") or {}
     if alias in answer:
         return AliasState(alias, (), taken_by_index=True)
     members = tuple(sorted(name for name, index in answer.items() if alias in index["aliases"]))

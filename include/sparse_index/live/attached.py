@@ -16,7 +16,7 @@ import orjson
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.config.live_index import is_carried
-from sparse_index.errors import BuildError, SparseIndexError
+from sparse_index.errors import BuildError
 from sparse_index.live.alias import AliasState
 from sparse_index.names import write_alias
 
@@ -194,15 +194,5 @@ def serving_changes(config: IndexConfig, live: Settings, there: Settings, *, ali
 def usable_settings(cluster: Cluster, attached: Attached) -> dict[str, Any]:
     """Its settings without a default search pipeline that is gone: every search of an index that names one fails."""
     name = attached.settings.get(SEARCH_PIPELINE, NO_PIPELINE)
-    gone = name != NO_PIPELINE and not _pipeline_exists(cluster, name)
+    gone = name != NO_PIPELINE and cluster.find(f"/_search/pipeline/{name}") is None
     return {key: value for key, value in attached.settings.items() if not (gone and key == SEARCH_PIPELINE)}
-
-
-def _pipeline_exists(cluster: Cluster, name: str) -> bool:
-    try:
-        cluster.get(f"/_search/pipeline/{name}")
-    except SparseIndexError as error:
-        if error.status != 404:
-            raise
-        return False
-    return True

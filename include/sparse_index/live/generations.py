@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import SNAPSHOT_RUNS
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError, SparseIndexError, TerminalError, UnavailableError
+from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import READ_ONLY, Attached, attached_of
 from sparse_index.live.meta import Meta, read_meta
@@ -98,24 +98,13 @@ def remove_candidate(cluster: Cluster, alias: str, index: str) -> bool:
     # The last look before the deletion.
     if _is_live(cluster, alias, index):
         raise BuildError(f"Index {index} is behind alias '{alias}': a live index is never deleted.")
-    return delete_index(cluster, index)
+    return cluster.remove(f"/{index}")
 
 
 def _require_ours(cluster: Cluster, alias: str, index: str) -> None:
     owner, meta = parse_candidate(index), read_meta(cluster, index)
     if owner is None or owner.alias != alias or (meta is not None and meta.alias != alias):
         raise BuildError(f"Index {index} does not carry the mark of alias '{alias}'; it is left alone.")
-
-
-def delete_index(cluster: Cluster, index: str) -> bool:
-    """True when it was there."""
-    try:
-        cluster.delete(f"/{index}")
-    except TerminalError as error:
-        if error.status == 404:
-            return False
-        raise
-    return True
 
 
 @dataclass(frozen=True)
@@ -197,7 +186,7 @@ def is_being_copied(error: SparseIndexError) -> bool:
 
 def _delete_unless_live(cluster: Cluster, alias: str, index: str) -> bool:
     _require_ours(cluster, alias, index)
-    return not _is_live(cluster, alias, index) and delete_index(cluster, index)
+    return not _is_live(cluster, alias, index) and cluster.remove(f"/{index}")
 
 
 def _is_live(cluster: Cluster, alias: str, index: str) -> bool:

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.errors import TerminalError
 from sparse_index.values import Frozen
 
 
@@ -57,12 +56,7 @@ def meta_of(plan: Plan) -> Meta:
 
 def read_meta(cluster: Cluster, index: str) -> Meta | None:
     """The `_meta` of `index`; None when the index is gone or does not carry ours."""
-    try:
-        answer = cluster.get(f"/{index}/_mapping")
-    except TerminalError as error:
-        if error.status == 404:
-            return None
-        raise
+    answer: Json = cluster.find(f"/{index}/_mapping") or {}
     raw: Json = answer.get(index, {}).get("mappings", {}).get("_meta", {})
     try:
         return Meta.model_validate(raw.get("sparse_index", {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.errors import AccessError, TerminalError
+from sparse_index.errors import AccessError
 from sparse_index.names import candidate_pattern
 
 
@@ -15,26 +15,16 @@ def used_by(cluster: Cluster, model_id: str, alias: str | None = None) -> list[s
     Each as "search pipeline 'x'". A user who may not read search pipelines or the alias's own indices cannot prove
     anything: AccessError. Ingest pipelines are read if allowed.
     """
-    found = _naming(_answer(cluster, "/_search/pipeline"), "search pipeline", model_id)
+    found = _naming(cluster.find("/_search/pipeline"), "search pipeline", model_id)
     if alias is not None:
         # `GET /<pattern>` gives mapping and settings in one answer: a semantic field or a default pipeline names models.
-        found += _naming(_answer(cluster, f"/{candidate_pattern(alias)}?expand_wildcards=all"), "index", model_id)
+        found += _naming(cluster.find(f"/{candidate_pattern(alias)}?expand_wildcards=all"), "index", model_id)
     try:
-        return found + _naming(_answer(cluster, "/_ingest/pipeline"), "ingest pipeline", model_id)
+        return found + _naming(cluster.find("/_ingest/pipeline"), "ingest pipeline", model_id)
     except AccessError:
         return found
 
 
-def _answer(cluster: Cluster, path: str) -> Json:
-    try:
-        answer: Json = cluster.get(path)
-    except TerminalError as error:
-        if error.status == 404:
-            return {}
-        raise
-    return answer
-
-
-def _naming(things: Json, kind: str, model_id: str) -> list[str]:
+def _naming(things: Json | None, kind: str, model_id: str) -> list[str]:
     needle = model_id.encode()
-    return [f"{kind} '{name}'" for name, body in things.items() if needle in orjson.dumps(body)]
+    return [f"{kind} '{name}'" for name, body in (things or {}).items() if needle in orjson.dumps(body)]

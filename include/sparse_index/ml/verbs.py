@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sparse_index.cluster.client import Cluster, Json
@@ -17,7 +17,7 @@ from sparse_index.config.encoder import EncoderConfig, ExistingModel, FileModel
 from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
 from sparse_index.ml.messages import explain
 from sparse_index.ml.sources import registration_body, upload
-from sparse_index.ml.states import TASK_PENDING, ModelState
+from sparse_index.ml.states import MODEL_DEPLOYED, TASK_PENDING, ModelState
 from sparse_index.ml.usage import used_by
 from sparse_index.ml.waits import holding_nodes
 from sparse_index.names import group_prefix, parse_group
@@ -107,12 +107,7 @@ def register(cluster: Cluster, encoder: EncoderConfig, group_id: str, group: str
 
 def get_model(cluster: Cluster, model_id: str) -> Json | None:
     """The model document; None when it is gone."""
-    try:
-        document: Json = cluster.get(f"{ML}/models/{model_id}")
-    except TerminalError as error:
-        if error.status == 404:
-            return None
-        raise
+    document: Json | None = cluster.find(f"{ML}/models/{model_id}")
     return document
 
 
@@ -147,13 +142,16 @@ def undeploy(
 ) -> None:
     """Free the model's memory on every node and wait until the nodes say so; ModelError when they do not.
 
-    A deployment under way cannot be cancelled, and an undeploy that meets its last moments makes the cluster forget a
-    model which the node keeps for ever (seen on 3.6.0: from then on `_undeploy` answers `{}`). So its end comes first.
+    A deployment under way cannot be cancelled, and an undeploy that meets it makes the cluster forget a model which the
+    node keeps for ever (seen on 3.6.0: from then on `_undeploy` answers `{}`). So its end comes first, and what is deployed
+    nowhere is left alone: the deployment of a stopped run may be on its way.
     """
     _await_deployments(cluster, model_id, sleep, clock)
+    if not _is_deployed(cluster, model_id):
+        return
     deadline = clock() + GONE_DEADLINE_S
     while True:
-        _ignoring_gone(cluster, "POST", f"{ML}/models/{model_id}/_undeploy")
+        cluster.remove(f"{ML}/models/{model_id}/_undeploy", "POST")
         holders = _holders(cluster, model_id)
         if not holders:
             return
@@ -168,24 +166,23 @@ def undeploy(
 def _await_deployments(
     cluster: Cluster, model_id: str, sleep: Callable[[float], None], clock: Callable[[], float]
 ) -> None:
-    """Return when no deployment of the model moves; a task document of a node that died says RUNNING for ever."""
+    """Until no deployment of the model moves; a task document of a node that died says RUNNING for ever."""
     deadline = clock() + SETTLE_DEADLINE_S
     while _is_being_deployed(cluster, model_id) and clock() < deadline:
         sleep(POLL_S)
 
 
 def _is_being_deployed(cluster: Cluster, model_id: str) -> bool:
-    unfinished = {
-        "bool": {
-            "filter": [
-                {"term": {"model_id": model_id}},
-                {"term": {"task_type": "DEPLOY_MODEL"}},
-                {"terms": {"state": [state.value for state in TASK_PENDING]}},
-            ]
-        }
-    }
+    pending = {"terms": {"state": sorted(TASK_PENDING)}}
+    filters = [{"term": {"model_id": model_id}}, {"term": {"task_type": "DEPLOY_MODEL"}}, pending]
+    moves = bool(_search(cluster, "tasks", {"bool": {"filter": filters}}))
+    return moves or (get_model(cluster, model_id) or {}).get("model_state") == ModelState.DEPLOYING
+
+
+def _is_deployed(cluster: Cluster, model_id: str) -> bool:
+    """By its document or by what a node holds: after a restart either may be alone with it."""
     document = get_model(cluster, model_id) or {}
-    return document.get("model_state") == ModelState.DEPLOYING or bool(_search(cluster, "tasks", unfinished))
+    return document.get("model_state") in MODEL_DEPLOYED or bool(_holders(cluster, model_id))
 
 
 def _holders(cluster: Cluster, model_id: str) -> list[str]:
@@ -200,7 +197,7 @@ def delete_model(cluster: Cluster, model_id: str) -> None:
         if get_model(cluster, model_id) is not None:
             raise
     for hit in _search(cluster, "tasks", {"term": {"model_id": model_id}}):
-        _ignoring_gone(cluster, "DELETE", f"{ML}/tasks/{hit['_id']}")
+        cluster.remove(f"{ML}/tasks/{hit['_id']}")
 
 
 def undeploy_group(cluster: Cluster, group: str) -> list[str]:
@@ -223,13 +220,9 @@ def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None
                 kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
                 continue
             undeploy(cluster, model_id)
-            try:
+            with suppress(*([TerminalError] if look == 0 else [])):
                 delete_model(cluster, model_id)
-            except TerminalError:
-                if look > 0:
-                    raise
-                continue
-            deleted.append(model_id)
+                deleted.append(model_id)
         if look == 0:
             sleep(SECOND_LOOK_S)
     return Removal(tuple(deleted), tuple(dict.fromkeys(kept)))
@@ -249,7 +242,7 @@ def delete_group(
     deadline = clock() + GONE_DEADLINE_S
     while (group_id := find_group(cluster, group)) is not None and not models_in_group(cluster, group_id):
         try:
-            _ignoring_gone(cluster, "DELETE", f"{ML}/model_groups/{group_id}")
+            cluster.remove(f"{ML}/model_groups/{group_id}")
             return
         except TerminalError as error:
             if error.status != 409 or clock() >= deadline:
@@ -282,19 +275,7 @@ def _models_of(cluster: Cluster, group: str) -> list[str]:
 
 
 def _search(cluster: Cluster, kind: str, query: Json) -> list[Json]:
-    try:
-        answer = cluster.post(f"{ML}/{kind}/_search", {"size": PAGE, "query": query})
-    except TerminalError as error:
-        if error.status == 404:  # nothing of this kind was ever made: its index is not there
-            return []
-        raise
-    hits: list[Json] = answer["hits"]["hits"]
+    """None as well when nothing of this kind was ever made: then its index is not there."""
+    answer = cluster.find(f"{ML}/{kind}/_search", {"size": PAGE, "query": query})
+    hits: list[Json] = answer["hits"]["hits"] if answer else []
     return hits
-
-
-def _ignoring_gone(cluster: Cluster, method: str, path: str) -> None:
-    try:
-        cluster.request(method, path)
-    except TerminalError as error:
-        if error.status != 404:
-            raise

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from sparse_index.cluster.client import AsyncCluster, Cluster, Json
-from sparse_index.errors import ModelError, OverloadedError, TerminalError, TransientError
+from sparse_index.errors import ModelError, OverloadedError, TransientError
 from sparse_index.ml.messages import explain, is_refused_for_now
 from sparse_index.ml.states import (
     MODEL_DEPLOY_FAILED,
@@ -176,7 +176,7 @@ def wait_until(
 def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
     """One poll. A cluster that does not answer for now counts as a state like any other, under the same deadline."""
     try:
-        return check(wait, [_get(cluster, path) for path in wait.paths()], memory, now)
+        return check(wait, [cluster.find(path) for path in wait.paths()], memory, now)
     except TransientError as error:
         return _with_patience(wait, error.message, memory, now)
 
@@ -184,7 +184,7 @@ def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Ver
 async def look_async(cluster: AsyncCluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
     """`look` for the triggerer's event loop."""
     try:
-        return check(wait, [await _get_async(cluster, path) for path in wait.paths()], memory, now)
+        return check(wait, [await cluster.find(path) for path in wait.paths()], memory, now)
     except TransientError as error:
         return _with_patience(wait, error.message, memory, now)
 
@@ -196,23 +196,3 @@ def settled(wait: Wait, verdict: Verdict) -> str:
     if verdict.refused:
         raise OverloadedError(f"The model could not {wait.kind} for now: {verdict.detail}.")
     raise ModelError(f"The model did not {wait.kind}: {verdict.detail}. See docs/operate.md, then trigger a new run.")
-
-
-def _get(cluster: Cluster, path: str) -> Json | None:
-    try:
-        answer: Json = cluster.get(path)
-    except TerminalError as error:
-        if error.status == 404:
-            return None
-        raise
-    return answer
-
-
-async def _get_async(cluster: AsyncCluster, path: str) -> Json | None:
-    try:
-        answer: Json = await cluster.get(path)
-    except TerminalError as error:
-        if error.status == 404:
-            return None
-        raise
-    return answer

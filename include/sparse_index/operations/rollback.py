@@ -22,7 +22,7 @@ from sparse_index.builds.plan import saved_plans
 from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.errors import BuildError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import observe_attached, require_movable
 from sparse_index.live.generations import OwnIndex, own_indices
@@ -168,15 +168,11 @@ def _require_pipeline(cluster: Cluster, index: str) -> None:
     name = _setting(cluster, index, "index.search.default_pipeline")
     if name in (None, "_none"):
         return
-    try:
-        cluster.get(f"/_search/pipeline/{name}")
-    except TerminalError as error:
-        if error.status != 404:
-            raise
+    if cluster.find(f"/_search/pipeline/{name}") is None:
         raise BuildError(
             f"{index} names the search pipeline '{name}', which does not exist: every search would fail. Create it again, or "
             f"set index.search.default_pipeline of {index} to _none, then roll back."
-        ) from error
+        )
 
 
 def _setting(cluster: Cluster, index: str, name: str) -> str | None:

@@ -186,11 +186,9 @@ def _keep_dead_letters(store: Store, plan: Plan, difference: Difference) -> None
 
 def _letters(plan: Plan, difference: Difference) -> Iterator[DeadLetter]:
     for row in difference.unusable_rows(plan.config.limits.max_dead_letters + 1):
-        place = Place(row["file"], row["file_version"], row["row_group"], row["row"], row["text_hash"])
-        problem = row["problem"]
-        yield DeadLetter(
-            row["id"], "scan", problem, _REASONS.get(problem, problem), 1, plan.build_id, plan.created_at, place
-        )
+        problem, at = row["problem"], plan.created_at
+        reason = _REASONS.get(problem, problem)
+        yield DeadLetter(row["id"], "scan", problem, reason, 1, plan.build_id, at, Place.of(row))
 
 
 def _with_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Difference, plan: Plan) -> Plan:

@@ -26,7 +26,7 @@ class PreflightOperator(CorpusOperator):
     """
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
-        from sparse_index.preflight import preflight
+        from sparse_index.preflight.examine import preflight
 
         report = preflight(
             corpus.cluster,

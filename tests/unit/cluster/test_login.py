@@ -58,7 +58,7 @@ def ask_both(settings: ConnectionSettings) -> None:
 
     async def ask() -> None:
         cluster = AsyncCluster(settings)
-        await cluster.get("/_cluster/health")
+        await cluster.find("/_cluster/health")
         await cluster.close()
 
     asyncio.run(ask())

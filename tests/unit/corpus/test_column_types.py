@@ -27,7 +27,7 @@ from plan_help import (
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.logical import common_type, logical_type
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import BuildError, ConfigError, CorpusError
@@ -105,9 +105,8 @@ def file(folder: Path, name: str, **columns: Any) -> None:
 def read(config: CorpusConfig, plan: Plan) -> dict[str, dict[str, Any]]:
     """What the index parts of a plan write: id -> fields that are not null."""
     items = [item for item in part_rows(config, plan) if item["op"] == "index"]
-    locations = (Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in items)
     schema = load_schema(Store(config.store), plan.schema_path).schema
-    found = documents_at(config, schema, locations)
+    found = documents_at(config, schema, map(Place.of, items))
     return {str(each.id): {name: value for name, value in each.fields.items() if value is not None} for each in found}
 
 
@@ -499,13 +498,13 @@ def test_a_run_that_began_before_another_was_promoted_stops(feed: Feed) -> None:
     class Turned(FakeCluster):
         """The alias moves once the shards are planned."""
 
-        def get(self, path: str, **options: object) -> dict[str, Any]:
+        def find(self, path: str, **options: object) -> dict[str, Any] | None:
             now = (
                 live_cluster(feed.config, widened)
                 if next(looks) >= LOOKS_OF_SHARDS
                 else live_cluster(feed.config, before)
             )
-            return now.get(path, **options)
+            return now.find(path, **options)
 
     looks = itertools.count()
     with pytest.raises(BuildError, match=r"has other types than when this run .*columns score.*Trigger a new run"):

@@ -16,7 +16,7 @@ from sparse_index.builds.dead_letters import read_letters
 from sparse_index.builds.plan import BuildKind, Plan, save_plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.partitions import folder_values, inferred_types
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import ConfigError, CorpusError
@@ -162,7 +162,7 @@ def test_a_column_of_text_stays_one_on_a_day_whose_values_look_like_numbers(tmp_
     assert (next_day.kind, types(next_day)) == ("delta", ["text", "long"])
     schema = load_schema(Store(config.store), next_day.schema_path).schema
     (found,) = (item for item in part_rows(config, next_day) if item["op"] != "delete")
-    at = Location(found["file"], found["file_version"], found["row_group"], found["row"])
+    at = Place.of(found)
     (document,) = documents_at(config, schema, [at])
     assert [document.fields[name] for name in ("region", "level", "none")] == ["012", 2, None]
     with pytest.raises(CorpusError, match=r"column 'level' is int64 in the live index .* and string in .*level=high"):

@@ -17,7 +17,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import corpus_files
 from sparse_index.corpus.parquet import open_parquet
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, batches_of_group, documents_at
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.store.files import Store
@@ -39,9 +39,7 @@ def documents(config: CorpusConfig, columns: dict[str, Any], **kinds: pa.DataTyp
     pq.write_table(pa.table(arrays), Path(config.source.uri) / "a.parquet")
     (file,) = corpus_files(config.source, data_set(config.source, config.source.uri))
     return list(
-        documents_at(
-            config, schema_of(config), [Location(file.uri, file.version, 0, number) for number in range(count)]
-        )
+        documents_at(config, schema_of(config), [Place(file.uri, file.version, 0, number) for number in range(count)])
     )
 
 
@@ -195,12 +193,10 @@ def test_scan_encode_and_index_see_the_same_documents(config: CorpusConfig) -> N
     write(Path(config.source.uri), rows, group_rows=600)
     scanned = manifest(config)
     chosen = [item for item in scanned if item["row"] % 3 == 0]
-    locations = [Location(item["file"], item["file_version"], item["row_group"], item["row"]) for item in chosen]
-    found = list(documents_at(config, schema_of(config), locations))
+    found = list(documents_at(config, schema_of(config), map(Place.of, chosen)))
     assert [(item["id"], item["text_hash"], item["row_hash"], item["chars"]) for item in chosen] == [
         (document.id, document.text_hash, document.row_hash, document.chars) for document in found
     ]
-    assert [document.location for document in found] == locations
 
 
 def test_an_unchanged_shard_is_not_read_again(config: CorpusConfig, monkeypatch: pytest.MonkeyPatch) -> None:

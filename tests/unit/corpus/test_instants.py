@@ -14,7 +14,7 @@ import pytest
 from plan_help import config_at
 from sparse_index.corpus.int96 import exact_batches
 from sparse_index.corpus.parquet import file_version, parquet_file
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import Typed, decide
 from sparse_index.corpus.values import instants
@@ -30,7 +30,7 @@ def values(folder: Path, path: Path, column: str) -> list[Any]:
     with parquet_file(str(path)) as parquet:
         schema = decide(config, [Typed(str(path), parquet.schema_arrow)], None, anew=True).schema
         rows = range(parquet.metadata.num_rows)
-    places = (Location(str(path), file_version(str(path)), 0, row) for row in rows)
+    places = (Place(str(path), file_version(str(path)), 0, row) for row in rows)
     return [document.fields[column] for document in documents_at(config, schema, places)]
 
 
@@ -198,7 +198,7 @@ def spark_types(folder: Path, path: Path) -> list[Document]:
     config = config_at(folder, source={"text_template": "{body}"}, index={"fields": declared})
     with parquet_file(str(path)) as parquet:
         schema = decide(config, [Typed(str(path), parquet.schema_arrow)], None, anew=True).schema
-    places = (Location(str(path), file_version(str(path)), 0, row) for row in range(3))
+    places = (Place(str(path), file_version(str(path)), 0, row) for row in range(3))
     return list(documents_at(config, schema, places))
 
 

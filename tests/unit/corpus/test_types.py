@@ -16,7 +16,7 @@ from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import mapping_of
 from sparse_index.corpus.logical import logical_type
 from sparse_index.corpus.parquet import file_version
-from sparse_index.corpus.place import Location
+from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import Typed, decide
 from sparse_index.errors import ConfigError
@@ -28,7 +28,7 @@ def documents(folder: Path, path: Path, fields: dict[str, Any], **source: Any) -
     parquet = pq.ParquetFile(path, coerce_int96_timestamp_unit="us", arrow_extensions_enabled=True)
     schema = decide(config, [Typed(str(path), parquet.schema_arrow)], None, anew=True).schema
     rows = range(parquet.metadata.num_rows)
-    found = documents_at(config, schema, (Location(str(path), file_version(str(path)), 0, row) for row in rows))
+    found = documents_at(config, schema, (Place(str(path), file_version(str(path)), 0, row) for row in rows))
     return {str(document.id): document for document in found}
 
 

@@ -32,7 +32,7 @@ def test_a_text_the_model_refused_is_a_dead_letter_with_its_reason(tmp_path: Pat
     write(tmp_path / "corpus", [row(1)])
     store, plan = Store(config.store), planned(config)
     text_hash = store.read_table(plan.encode_parts[0].path).column("text_hash")[0].as_py()
-    place = Place(None, None, None, None, text_hash)
+    place = Place("corpus.parquet", "v1", 0, 0, text_hash)
     refusal = DeadLetter("d1", "encode", "predict_failed", "too odd", 3, plan.build_id, plan.created_at, place)
     write_letters(store, letters_path(plan, "encode", 0), [refusal])
     operations = PartOperations(store, plan, plan.index_parts[0])

@@ -213,7 +213,7 @@ def test_the_triggerers_look_is_the_same_look() -> None:
         def __init__(self, answer: Any) -> None:
             self.answer = answer
 
-        async def get(self, path: str) -> Any:
+        async def find(self, path: str) -> Any:
             if isinstance(self.answer, Exception):
                 raise self.answer
             return self.answer

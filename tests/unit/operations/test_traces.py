@@ -149,7 +149,7 @@ def test_messages_that_speak_of_a_document_go_and_others_stay(store: Store) -> N
     write_letters(
         store,
         letters,
-        [DeadLetter("7", "index", "value_not_kept", refusal, 1, "b", NOW, Place(None, None, None, None))],
+        [DeadLetter("7", "index", "value_not_kept", refusal, 1, "b", NOW, None)],
     )
     said = {"encode": "document 7 has another text", "gate": "17 of 77 documents", "plan": "d-7.x and x7"}
     store.write_json(f"{BUILD}/receipt.json", {"summary": "s", "failures": said})

@@ -16,7 +16,6 @@ from sparse_index.books.final_manifest import write_final_manifest
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.place import Place
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.live.meta import meta_of
 from sparse_index.plan.report import plan_report
@@ -270,8 +269,7 @@ def test_a_day_without_any_deletion_may_have_an_untyped_tombstone_column(feed: F
 def rejected(config: CorpusConfig, plan: Plan, doc_id: str) -> str:
     """The final manifest of a build whose index stage refused this document."""
     store = Store(config.store)
-    place = Place(None, None, None, None)
-    letter = DeadLetter(doc_id, "index", "mapper_parsing", "bad", 1, plan.build_id, plan.created_at, place)
+    letter = DeadLetter(doc_id, "index", "mapper_parsing", "bad", 1, plan.build_id, plan.created_at, None)
     path = letters_path(plan, "index", 0)
     write_letters(store, path, [letter])
     return write_final_manifest(store, plan, [path])

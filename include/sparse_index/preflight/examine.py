@@ -1,0 +1,141 @@
+"""Everything that would make a build fail later, named at once, before anything is made."""
+
+from __future__ import annotations
+
+from sparse_index.builds.state import IsLive
+from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import ExistingModel
+from sparse_index.creation.room import room_problems
+from sparse_index.creation.trial import try_unread
+from sparse_index.errors import AccessError, SparseIndexError
+from sparse_index.live.states import index_states
+from sparse_index.ml.settings import Former
+from sparse_index.preflight.capacity import check_disk, check_model_places
+from sparse_index.preflight.connection import (
+    ML_PLUGIN,
+    SECURITY,
+    check_permissions,
+    check_plugins,
+    check_version,
+    installed_plugins,
+)
+from sparse_index.preflight.encoder import check_model, check_settings
+from sparse_index.preflight.leftovers import sweep
+from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
+from sparse_index.preflight.report import Findings, PreflightReport, Problem
+from sparse_index.preflight.storage import check_store
+from sparse_index.store.files import Store
+
+__all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
+
+
+def preflight(
+    cluster: Cluster,
+    config: CorpusConfig,
+    store: Store,
+    *,
+    is_live: IsLive | None = None,
+    sweeps: bool = True,
+    workers_share_files: bool = True,
+) -> PreflightReport:
+    """`examine`, and one error that names every problem when there is any."""
+    report = examine(cluster, config, store, is_live=is_live, sweeps=sweeps, workers_share_files=workers_share_files)
+    return report.require_ready()
+
+
+def examine(
+    cluster: Cluster,
+    config: CorpusConfig,
+    store: Store,
+    *,
+    is_live: IsLive | None = None,
+    sweeps: bool = True,
+    workers_share_files: bool = True,
+) -> PreflightReport:
+    """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
+
+    What dead runs have left is removed, or only named (`sweeps` False). `is_live`: whether a scheduler has a run of a build
+    still; None where there is no scheduler. `workers_share_files`: False where tasks run on several machines, which do not
+    see each other's folders.
+    """
+    findings = Findings()
+    check_store(findings, config, store, workers_share_files=workers_share_files)
+    about, silent = "", False
+    former: Former = {}
+    swept: list[str] = []
+    try:
+        about = check_version(findings, cluster.get("/"))
+    except SparseIndexError as error:
+        # Whoever does not answer or does not know us says the same to every further question. A missing permission is
+        # named with the others.
+        silent = error.status != 403
+        if silent:
+            findings.problem(error.message, type(error))
+    if not silent:
+        former = _check_cluster(findings, cluster, config)
+        with findings.checking():
+            swept = sweep(findings, cluster, store, config.alias, is_live, removes=sweeps)
+    return PreflightReport(
+        alias=config.alias,
+        cluster=about,
+        problems=tuple(findings.problems),
+        warnings=tuple(findings.warnings),
+        swept=tuple(swept),
+        left=tuple(findings.left),
+        former_settings=former,
+    )
+
+
+def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
+    plugins = _plugins(findings, cluster, config)
+    if not plugins or SECURITY in plugins:
+        with findings.checking():
+            check_permissions(findings, cluster, config)
+    _check_room(findings, cluster, config, plugins)
+    return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+
+
+def _check_room(findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]]) -> None:
+    """The trial comes last: what is known to refuse it is not said twice."""
+    before = len(findings.problems)
+    with findings.checking():
+        states = index_states(cluster, config.alias)
+        findings.warnings += states.warnings
+        for problem in states.problems:
+            findings.problem(problem)
+    with findings.checking():
+        check_disk(findings, cluster)
+    with findings.checking():
+        for problem in room_problems(cluster, config):
+            findings.problem(problem)
+    if len(findings.problems) == before:
+        with findings.checking():
+            findings.warnings += try_unread(cluster, config)
+    if POLICIES_PLUGIN in plugins:
+        with findings.checking():
+            findings.warnings += policy_warnings(cluster, config.alias)
+
+
+def _plugins(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict[str, set[str]]:
+    """Empty where we may not ask: that permission is named with the others that are missing."""
+    with findings.checking():
+        try:
+            plugins = installed_plugins(cluster)
+        except AccessError:
+            return {}
+        check_plugins(findings, plugins, config)
+        return plugins
+    return {}
+
+
+def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
+    former: Former = {}
+    with findings.checking():
+        former = check_settings(findings, cluster, config)
+    with findings.checking():
+        check_model(findings, cluster, config)
+    if not isinstance(config.encoder.model, ExistingModel):
+        with findings.checking():
+            check_model_places(findings, cluster)
+    return former
