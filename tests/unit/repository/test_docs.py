@@ -24,9 +24,11 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 COMMAND = re.compile(r"python -m (?P<module>sparse_index|local_cluster|demo)(?P<verb> [a-z][a-z_-]*)?")
-OWN_PATH = re.compile(r"(?<![\w./-])((?:docker|docs|include|dags|plugins|tests|bench)/[\w./*-]*)(?=[ `:,)])")
+OWN_PATH = re.compile(
+    r"(?<![\w./-])((?:docker|docs|include|dags|plugins|tests|bench)/(?:[\w./*-]*[\w/*])?)(?=[\s`:,);.])"
+)
 # What the pages tell a reader to make.
-EXAMPLES = {"include/corpora/contracts.yaml", "include/corpora/tickets-feed.yaml"}
+EXAMPLES = {"include/corpora/contracts.yaml", "include/corpora/tickets_feed.yaml"}
 OF_THE_CORE = re.compile(r"`((?:\w+/)*\w+)\.([A-Za-z]\w*(?:\.\w+)?)`")
 FILE_ENDINGS = {"py", "yaml", "md", "json", "toml", "lock", "txt", "parquet"}
 PROMISE = re.compile(r"\bP(?:[1-9]|1\d)\b")
