@@ -120,7 +120,7 @@ def _build(
 
 
 def _carry_out(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
-    if not plan.builds:
+    if not plan.makes_candidate:
         return plan.outcome_when_idle
     _encode(cluster, store, plan, stages, report)
     return _index(cluster, store, plan, stages, report)

@@ -202,7 +202,7 @@ def _feed_note(store: Store, config: CorpusConfig, meta: Meta) -> list[str]:
     if config.kind != "feed":
         return []
     later = [found for found in saved_plans(store, config.alias) if found[0] > meta.build_id]
-    days = sorted({str(plan.request.data_date) for _, plan in later if plan is not None and plan.builds})
+    days = sorted({str(plan.request.data_date) for _, plan in later if plan is not None and plan.makes_candidate})
     days += [f"that of build {build_id}, whose plan another version wrote" for build_id, plan in later if plan is None]
     return [f"a feed's run reads one partition: run those again that came after it ({', '.join(days)})"] if days else []
 

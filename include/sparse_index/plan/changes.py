@@ -143,7 +143,7 @@ def _require_right(attempt: Attempt, seen: Seen, difference: Difference, plan: P
     guards.require_expected_change(config, request, counts, difference)
     guards.require_few_dead_letters(config, request, counts, letters_path(plan, "scan"))
     guards.require_few_unkept(config, request, counts, seen.findings)
-    if plan.builds and plan.disk_bytes is not None:
+    if plan.makes_candidate and plan.disk_bytes is not None:
         disk.require_disk(attempt.cluster, config, plan.disk_bytes)
 
 
@@ -196,7 +196,7 @@ def _with_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     copy_to(con, store, difference.manifest_query(), plan.manifest)
     if plan.counts.duplicate_ids:
         copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/duplicates.parquet")
-    if not plan.builds:
+    if not plan.makes_candidate:
         return plan
     return plan.model_copy(
         update={

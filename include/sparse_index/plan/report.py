@@ -50,7 +50,7 @@ def _numbers(plan: Plan) -> Iterator[str]:
 
 
 def _outlook(plan: Plan) -> Iterator[str]:
-    if plan.builds:
+    if plan.makes_candidate:
         yield f"  parts: {len(plan.encode_parts)} to encode, {len(plan.index_parts)} to index"
     elif plan.outcome_when_idle == "plan_only":
         yield "  only a plan was asked for: nothing is built"

@@ -23,7 +23,7 @@ class PrepareCandidateOperator(BuildOperator):
         from sparse_index.index.candidate import prepare_candidate
 
         plan = build.plan
-        if not plan.builds:
+        if not plan.makes_candidate:
             raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
         self.log.info("Candidate %s is ready.", prepare_candidate(build.cluster, build.store, plan))
         return [{"number": part.number, "documents": part.items} for part in plan.index_parts]

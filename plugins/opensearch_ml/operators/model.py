@@ -20,7 +20,7 @@ class ReserveOperator(BuildOperator):
 
     def work(self, build: Build, context: Any) -> list[dict[str, int]]:
         plan = build.plan
-        if not plan.builds:
+        if not plan.makes_candidate:
             raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
         if not plan.encode_parts:
             raise AirflowSkipException(f"Build {plan.build_id}: every vector is in the store already.")

@@ -119,7 +119,7 @@ def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
 def outcome_of(plan: Plan, *, promoted: bool, gate_passed: bool) -> Outcome:
     """How the build ended. `promoted`: the alias is on the candidate (a promote that died after the switch has promoted),
     or was put there by this run (the next run may have moved it on by now)."""
-    if not plan.builds:
+    if not plan.makes_candidate:
         return plan.outcome_when_idle
     if promoted:
         return _PROMOTED

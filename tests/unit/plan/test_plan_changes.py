@@ -227,7 +227,7 @@ def test_a_new_column_needs_a_new_mapping(config: CorpusConfig, corpus: Path) ->
 def test_plan_only_says_all_and_builds_nothing(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(1)])
     plan = planned(config, mode="plan_only")
-    assert (plan.builds, plan.index_parts, plan.counts.texts_to_encode) == (False, [], 1)
+    assert (plan.makes_candidate, plan.index_parts, plan.counts.texts_to_encode) == (False, [], 1)
     assert "only a plan was asked for" in plan_report(plan)
 
 
