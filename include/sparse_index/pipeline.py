@@ -33,7 +33,7 @@ from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.shards import plan_shards
 from sparse_index.preflight.examine import preflight
-from sparse_index.progress import Report, silent
+from sparse_index.progress import OnProgress, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
 
@@ -71,22 +71,24 @@ class Run:
 
 
 def make_plan(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
 ) -> Plan:
     """Scan the corpus and plan; nothing is written to the cluster."""
-    scans = _scan(cluster, config, store, request, report)
+    scans = _scan(cluster, config, store, request, on_progress)
     now, token = datetime.now(UTC), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)
 
 
 def plan_only(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
 ) -> Plan:
     """`make_plan` for a person who reads it: a build that ends with its plan, and leaves a receipt like any other."""
-    return _build(cluster, config, store, request, Stages(), report).plan
+    return _build(cluster, config, store, request, Stages(), on_progress).plan
 
 
-def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent) -> Run:
+def run(
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
+) -> Run:
     """From corpus to promoted index. Whatever happens, the model is removed and a receipt is written; a kill leaves a sign
     of life that ends, by which the next run's preflight knows what to remove."""
     stages = Stages()
@@ -94,36 +96,38 @@ def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunReques
         checked = preflight(cluster, config, store)
     stages.untidy += checked.left
     stages.former_settings = checked.former_settings
-    return _build(cluster, config, store, request, stages, report)
+    return _build(cluster, config, store, request, stages, on_progress)
 
 
-def _scan(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report) -> list[ShardScan]:
+def _scan(
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress
+) -> list[ShardScan]:
     shards = plan_shards(cluster, config, store, request)
-    return [scan_shard(config, store, shard, report) for shard in shards]
+    return [scan_shard(config, store, shard, on_progress) for shard in shards]
 
 
 def _build(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, stages: Stages, report: Report
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, stages: Stages, on_progress: OnProgress
 ) -> Run:
     with stages.timed("scan"):
-        scans = _scan(cluster, config, store, request, report)
+        scans = _scan(cluster, config, store, request, on_progress)
     now, token = datetime.now(UTC), uuid.uuid4().hex
     with sign_of_life(store, build_folder(config.alias, new_build_id(now, token))):
         with stages.timed("plan"):
             plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
         outcome: Outcome = "failed"
         try:
-            outcome = _carry_out(cluster, store, plan, stages, report)
+            outcome = _carry_out(cluster, store, plan, stages, on_progress)
         finally:
             receipt = write_receipt(store, plan, _ending(cluster, plan, outcome, stages))
     return Run(plan, receipt)
 
 
-def _carry_out(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
+def _carry_out(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> Outcome:
     if not plan.makes_candidate:
         return plan.outcome_when_idle
-    _encode(cluster, store, plan, stages, report)
-    return _index(cluster, store, plan, stages, report)
+    _encode(cluster, store, plan, stages, on_progress)
+    return _index(cluster, store, plan, stages, on_progress)
 
 
 def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> Ending:
@@ -144,7 +148,7 @@ def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> E
     )
 
 
-def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
+def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:
     if not plan.encode_parts:
         return
     try:
@@ -153,7 +157,7 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: 
         with stages.timed("encode"):
             cores = ml_cores(cluster)
             for part in plan.encode_parts:
-                encode_part(cluster, store, plan, part, model_id, cores=cores, report=report)
+                encode_part(cluster, store, plan, part, model_id, cores=cores, on_progress=on_progress)
     finally:
         if plan.config.encoder.given_model_id is None:
             stages.untidy += _removed(cluster, plan.group)
@@ -181,12 +185,12 @@ def deployed_model(cluster: Cluster, plan: Plan) -> str:
     return wait_until(cluster, deployment)
 
 
-def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
+def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> Outcome:
     with stages.timed("prepare_candidate"):
         prepare_candidate(cluster, store, plan)
     with stages.timed("index"):
         for part in plan.index_parts:
-            index_part(cluster, store, plan, part, report=report)
+            index_part(cluster, store, plan, part, on_progress=on_progress)
     with stages.timed("reconcile"):
         reconcile(cluster, store, plan)
     with stages.timed("gate"):

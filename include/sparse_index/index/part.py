@@ -14,7 +14,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.index.bulk import BulkOutcome, BulkWriter, RejectedItem, Write
 from sparse_index.index.documents import PartWrites
-from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 
 
@@ -24,7 +24,7 @@ def index_part(
     plan: Plan,
     part: Part,
     *,
-    report: Report = silent,
+    on_progress: OnProgress = silent,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> IndexResult:
@@ -41,7 +41,7 @@ def index_part(
         in_flight=plan.config.index.bulk_requests_in_flight,
         sleep=sleep,
     )
-    meter = ProgressMeter(f"index part {part.number}", part.items, report, clock=clock)
+    meter = ProgressMeter(f"index part {part.number}", part.items, on_progress, clock=clock)
     written = _write(writer, plan, writes, meter)
     letters = [*writes.rejected, *(_letter(plan, item) for item in written.rejected)]
     write_letters(store, letters_path(plan, "index", part.number), with_sources(plan, letters))

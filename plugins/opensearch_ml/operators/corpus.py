@@ -13,7 +13,7 @@ from airflow.sdk.configuration import conf
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.params import run_request
-from opensearch_ml.progress import reporter
+from opensearch_ml.progress import show_progress
 from opensearch_ml.runs import is_live
 
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
@@ -73,7 +73,7 @@ class ScanOperator(CorpusOperator):
         from sparse_index.corpus.scan import scan_shard
         from sparse_index.corpus.shards import Shard
 
-        scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), reporter(context))
+        scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), show_progress(context))
         return scan.model_dump(mode="json")
 
 
