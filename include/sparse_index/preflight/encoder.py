@@ -10,7 +10,7 @@ from sparse_index.ml.settings import Former, ensure_settings, missing_settings
 from sparse_index.ml.sources import require_usable_zip
 from sparse_index.ml.states import ModelState
 from sparse_index.ml.verbs import get_model
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 
 # Encoding waits for one that is on its way: ML Commons deploys models again after a restart.
 _USABLE = frozenset({ModelState.DEPLOYED, ModelState.PARTIALLY_DEPLOYED, ModelState.DEPLOYING})

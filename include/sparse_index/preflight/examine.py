@@ -21,13 +21,13 @@ from sparse_index.preflight.connection import (
     installed_plugins,
 )
 from sparse_index.preflight.encoder import check_model, check_settings
+from sparse_index.preflight.findings import Findings, Problem, Readiness
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
-from sparse_index.preflight.report import Findings, PreflightReport, Problem
 from sparse_index.preflight.storage import check_store
 from sparse_index.store.files import Store
 
-__all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
+__all__ = ["IsLive", "Problem", "Readiness", "examine", "preflight"]
 
 
 def preflight(
@@ -38,10 +38,11 @@ def preflight(
     is_live: IsLive | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
-) -> PreflightReport:
+) -> Readiness:
     """`examine`, and one error that names every problem when there is any."""
-    report = examine(cluster, config, store, is_live=is_live, sweeps=sweeps, workers_share_files=workers_share_files)
-    return report.require_ready()
+    return examine(
+        cluster, config, store, is_live=is_live, sweeps=sweeps, workers_share_files=workers_share_files
+    ).require_ready()
 
 
 def examine(
@@ -52,7 +53,7 @@ def examine(
     is_live: IsLive | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
-) -> PreflightReport:
+) -> Readiness:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
     What dead runs have left is removed, or only named (`sweeps` False). `is_live`: whether a scheduler has a run of a build
@@ -76,7 +77,7 @@ def examine(
         former = _check_cluster(findings, cluster, config)
         with findings.checking():
             swept = sweep(findings, cluster, store, config.alias, is_live, removes=sweeps)
-    return PreflightReport(
+    return Readiness(
         alias=config.alias,
         cluster=about,
         problems=tuple(findings.problems),

@@ -10,7 +10,7 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import own_indices, remove_candidate
 from sparse_index.ml.verbs import marked_groups, remove_build_models
 from sparse_index.names import parse_group
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
 
 

@@ -28,16 +28,16 @@ class PreflightOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.preflight.examine import preflight
 
-        report = preflight(
+        ready = preflight(
             corpus.cluster,
             corpus.config,
             corpus.store,
             is_live=partial(is_live, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
-        self.log.info("%s", report)
-        found = {"swept": list(report.swept), "left": list(report.left)}
-        return {"former_settings": dict(report.former_settings)} | found
+        self.log.info("%s", ready)
+        found = {"swept": list(ready.swept), "left": list(ready.left)}
+        return {"former_settings": dict(ready.former_settings)} | found
 
 
 def workers_share_files(executors: str) -> bool:

@@ -13,8 +13,8 @@ from sparse_index.builds.state import BuildState
 from sparse_index.errors import BuildError
 from sparse_index.names import group_name
 from sparse_index.operations.sightings import view_corpus, view_store
+from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.leftovers import sweep
-from sparse_index.preflight.report import Findings
 from sparse_index.store.files import Store
 
 CONFIG = corpus_config("things")

@@ -9,7 +9,7 @@ import pytest
 from build_plans import corpus_config
 from fake_opensearch import fake_cluster
 from sparse_index.preflight.encoder import check_model
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from sparse_index.index.documents import PartWrites
 from sparse_index.live.meta import meta_of
 from sparse_index.operations.sightings import view_store
 from sparse_index.preflight.connection import ML_PLUGIN, check_plugins
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 from sparse_index.store.sql import connect, copy_to, parquet
