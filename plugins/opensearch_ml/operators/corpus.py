@@ -91,7 +91,7 @@ class PlanChangesOperator(CorpusOperator):
         from sparse_index.builds.plan import plan_path
         from sparse_index.corpus.shards import ShardScan
         from sparse_index.plan.changes import plan_changes
-        from sparse_index.plan.report import plan_report
+        from sparse_index.plan.in_words import plan_in_words
 
         scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
         plan = plan_changes(
@@ -103,7 +103,7 @@ class PlanChangesOperator(CorpusOperator):
             now=datetime.now(UTC),
             token=uuid.uuid4().hex,
         )
-        self.log.info("%s", plan_report(plan))
+        self.log.info("%s", plan_in_words(plan))
         return {
             "store": public_address(corpus.config.store),
             "secrets_of": self.corpus if corpus.config.has_secrets else None,

@@ -27,7 +27,7 @@ _LINES = (
 _FEEDS_ONLY = {"superseded", "tombstones"}
 
 
-def plan_report(plan: Plan) -> str:
+def plan_in_words(plan: Plan) -> str:
     """Several lines: what kind of build, why, the numbers (also as a share of the rows read), time and disk."""
     head = [
         f"Build {plan.build_id} of '{plan.alias}': {plan.kind} ({'; '.join(plan.reasons)})",
