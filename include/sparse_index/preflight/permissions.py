@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import permissions_named
+from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel, FileModel, ModelSource
+from sparse_index.config.vectors import VectorField
 from sparse_index.errors import AccessError, TerminalError
+from sparse_index.vectors.kinds import vector_kind
 
 _ML = "/_plugins/_ml"
 _NOTHING = "sparse-index-preflight"
@@ -32,9 +35,10 @@ class Attempt:
     params: dict[str, str] = field(default_factory=dict)
 
 
-def missing_permissions(cluster: Cluster, alias: str, model: ModelSource) -> list[str]:
+def missing_permissions(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """The permissions that the cluster says are missing, under the names OpenSearch gives them."""
-    attempts = [*_cluster_attempts(), *_model_attempts(model), *_index_attempts(alias)]
+    model_attempts = (attempt for field in config.vectors.values() for attempt in _model_attempts(field))
+    attempts = [*_cluster_attempts(), *model_attempts, *_index_attempts(config.alias)]
     return list(dict.fromkeys(name for attempt in attempts for name in _missing(cluster, attempt)))
 
 
@@ -59,10 +63,10 @@ def _cluster_attempts() -> Iterator[Attempt]:
     yield Attempt("cluster:admin/search/pipeline/get", "GET", "/_search/pipeline")
 
 
-def _model_attempts(model: ModelSource) -> Iterator[Attempt]:
-    ml = "cluster:admin/opensearch/ml"
+def _model_attempts(field: VectorField) -> Iterator[Attempt]:
+    ml, model, kind = "cluster:admin/opensearch/ml", field.encoder.model, vector_kind(field)
     yield Attempt(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
-    yield Attempt(f"{ml}/predict", "POST", f"{_ML}/_predict/sparse_encoding/{_NOTHING}", {"text_docs": ["a"]})
+    yield Attempt(f"{ml}/predict", "POST", kind.predict_path(_NOTHING), kind.predict_body(["a"]))
     if isinstance(model, ExistingModel):
         return
     yield Attempt(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
@@ -83,11 +87,11 @@ def _model_attempts(model: ModelSource) -> Iterator[Attempt]:
         "add_all_backend_roles": True,
     }
     yield Attempt(f"{ml}/register_model_group", "POST", f"{_ML}/model_groups/_register", contradiction)
-    yield from _register_attempts(ml, model)
+    yield from _register_attempts(ml, model, kind.function)
 
 
-def _register_attempts(ml: str, model: ModelSource) -> Iterator[Attempt]:
-    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": "SPARSE_ENCODING"}
+def _register_attempts(ml: str, model: ModelSource, function: str) -> Iterator[Attempt]:
+    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": function}
     body |= {"model_group_id": _NOTHING, "model_content_hash_value": "0"}
     if isinstance(model, FileModel):
         nameless_group = body | {"model_content_size_in_bytes": 1, "total_chunks": 1}
