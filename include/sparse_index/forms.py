@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-import sparse_index
+from sparse_index import __version__
 from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
 
@@ -42,7 +42,7 @@ class Form(Generic[T]):
         store.write_json(path, content | self.signature())
 
     def signature(self) -> dict[str, Any]:
-        return {"form": self.number, "written_by": sparse_index.__version__}
+        return {"form": self.number, "written_by": __version__}
 
     def find(self, store: Store, path: str) -> T | None:
         """`load`, None when there is none."""
@@ -73,7 +73,7 @@ class Form(Generic[T]):
     def require_known(self, content: Any, where: str) -> None:
         if self.is_later(content):
             raise BuildError(
-                f"{where} is {self.name} of form {content['form']}, and this version of the package ({sparse_index.__version__}) "
+                f"{where} is {self.name} of form {content['form']}, and this version of the package ({__version__}) "
                 f"knows form {self.number} at most: {_writer(content)} wrote it. {self.remedy}"
             )
 

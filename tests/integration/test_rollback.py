@@ -19,7 +19,7 @@ from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import own_indices
 from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.live.switch import switch_alias
-from sparse_index.operations.rollback import PREVIOUS, Rollback, Target, choose_target, roll_back
+from sparse_index.operations.rollback import PREVIOUS, ROLLBACK, Rollback, Target, choose_target, roll_back
 from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
@@ -74,7 +74,7 @@ def test_previous_is_the_one_before_and_never_one_that_was_withdrawn(
     assert (done.live, done.former, done.documents) == (second, third, 2)
     assert count(plain_cluster, config.alias) == 2
     assert withdrawn(plain_cluster, config) == [third]
-    assert Store(config.store).read_json(done.record) == done.model_dump(mode="json")
+    assert ROLLBACK.load(Store(config.store), done.record) == done
     assert back(plain_cluster, config).live == first
     assert withdrawn(plain_cluster, config) == [third, second]
     with pytest.raises(BuildError) as caught:

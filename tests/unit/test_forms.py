@@ -7,7 +7,6 @@ tests/support/fixtures/forms/0.1.0/<kind>.json               written by version 
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import orjson
 import pytest
 
-import sparse_index
 from sparse_index.builds.plan import PLAN
 from sparse_index.builds.receipt import RECEIPT, receipt_lines
 from sparse_index.builds.reports import BOOKS, ENCODED, GATE, INDEXED
@@ -149,8 +147,3 @@ def test_a_receipt_of_any_version_is_shown(path: Path) -> None:
     first, *lines = receipt_lines(json.loads(path.read_text(encoding="utf-8")))
     assert first.startswith("'things' is on things--b20260102t030405-000abc; this build was promoted.")
     assert any("encoded 3" in line for line in lines)
-
-
-def test_the_package_knows_its_version() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["version"] == sparse_index.__version__
