@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import Books, GateReport, books_report, encode_report, gate_report, index_report
 from sparse_index.errors import BuildError
+from sparse_index.forms import Form
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
 
@@ -33,6 +34,9 @@ class Ending:
     former_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+RECEIPT = Form(dict[str, Any], "a receipt", "Read it as it is.")
+
+
 def receipt_path(plan: Plan) -> str:
     return f"{plan.folder}/receipt.json"
 
@@ -53,7 +57,7 @@ def first_line(plan: Plan, ending: Ending) -> str:
 
 def write_receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
     """Write the receipt into the store (the index's `_meta.receipt` names it); gives its content."""
-    content = receipt(store, plan, ending)
+    content = receipt(store, plan, ending) | RECEIPT.signature()
     store.write_json(receipt_path(plan), content)
     return content
 

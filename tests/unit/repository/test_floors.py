@@ -20,6 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "addresses names progress roles values",
         "errors",
         "cluster store",
+        "forms",
         "config",
         "vectors corpus",
         "builds ml",
