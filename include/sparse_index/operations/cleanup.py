@@ -195,17 +195,17 @@ def _vector_actions(
     for fingerprint in store.fingerprints:
         files = store.vectors_of(fingerprint)
         if fingerprint in used:
-            settled = _settled_files(views, store, fingerprint)
-            yield from _compact(settled, store, use, fingerprint)
+            finished = _finished_files(views, store, fingerprint)
+            yield from _compact(finished, store, use, fingerprint)
             yield from _merged(store, use, fingerprint, now)
-            yield from _unneeded(settled, store, use, fingerprint)
+            yield from _unneeded(finished, store, use, fingerprint)
         elif all(now - file.modified > _longest(views) for file in files):
             # Markers first: one without its files would ask for a compaction that nobody can do.
             paths = [*(marker.path for marker in store.markers_of(fingerprint)), *(file.path for file in files)]
             yield _vectors(fingerprint, "no index and no kept build uses this encoder", paths)
 
 
-def _settled_files(views: Sequence[CorpusView], store: StoreView, fingerprint: str) -> list[VectorFile]:
+def _finished_files(views: Sequence[CorpusView], store: StoreView, fingerprint: str) -> list[VectorFile]:
     """Those to which no build adds any more."""
     ended = {build.build_id for view in views for build in view.builds if build.state is BuildState.ENDED}
     planned = {plan.build_id for plan in store.plans}
