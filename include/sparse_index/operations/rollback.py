@@ -184,8 +184,8 @@ def _setting(cluster: Cluster, index: str, name: str) -> str | None:
 def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:
     """What a person should know before the next daily run."""
     live = read_meta(cluster, target.live) if target.live else None
-    other_encoder = live is not None and live.fingerprint != meta.fingerprint
-    missing = config.vectors.keys() - _fields(cluster, target.index).keys()
+    other_encoder = live is not None and live.encoders != meta.encoders
+    missing = config.vector_fields.keys() - _fields(cluster, target.index).keys()
     facts = {
         "it was built by another encoder than the former live index: queries must be encoded by that one": other_encoder,
         f"its mapping has no field '{', '.join(sorted(missing))}': queries must name the field it was built with": bool(
