@@ -49,14 +49,14 @@ def folder(tmp_path: Path, plain_cluster: Cluster) -> Iterator[Path]:
 
 
 def config_with(folder: Path, models: list[str], pruned_to: int) -> CorpusConfig:
-    whole, pruned = ({"encoder": {"model": {"source": "model_id", "model_id": model_id}}} for model_id in models)
-    pruned["encoder"]["pruning"] = {"type": "top_k", "value": pruned_to}  # type: ignore[assignment]
+    whole, pruned = ({"model": {"source": "model_id", "model_id": model_id}} for model_id in models)
+    pruned |= {"pruning": {"type": "top_k", "value": pruned_to}}
     return CorpusConfig.model_validate(
         {
             "alias": ALIAS,
             "store": str(folder / "store"),
             "source": {"uri": str(folder / "corpus"), "id_column": "id", "text_template": "{title}. {body}"},
-            "vectors": {"whole": whole, "pruned": pruned},
+            "vectors": {"whole": {"kind": "sparse", "encoder": whole}, "pruned": {"kind": "sparse", "encoder": pruned}},
             "index": {"replicas": 0},
         }
     )

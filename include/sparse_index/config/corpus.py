@@ -187,7 +187,7 @@ class CorpusConfig(Section):
     @property
     def vector_fields(self) -> dict[str, VectorField]:
         """Those of `vectors`; where there are none, the one that `encoder` and `index.vector_field` are short for."""
-        return self.vectors or {self.index.vector_field: VectorField(encoder=self.encoder)}
+        return self.vectors or {self.index.vector_field: VectorField(kind="sparse", encoder=self.encoder)}
 
     @property
     def has_secrets(self) -> bool:

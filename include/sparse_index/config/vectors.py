@@ -11,7 +11,7 @@ from sparse_index.config.encoder import EncoderConfig, Section
 class VectorField(Section):
     """One vector field of the index: the kind of its vectors, and the encoder that makes them."""
 
-    kind: Literal["sparse"] = "sparse"
+    kind: Literal["sparse"]
     encoder: EncoderConfig
 
 

@@ -30,11 +30,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "index.vector_field=(default) | index.fields={'text_sparse': {'type': 'keyword'}} | the vector's field is not yours",
     ),
     (
-        {"vectors": {"v": {"encoder": {"model": MODEL}}}, "encoder": {"max_tokens": 9}},
+        {"vectors": {"v": {"kind": "sparse", "encoder": {"model": MODEL}}}, "encoder": {"max_tokens": 9}},
         "vectors=['v'] | index.vector_field=v | `encoder` and `index.vector_field` are short for one field",
     ),
     (
-        {"vectors": {"v": {"encoder": {"model": MODEL}}, "w": {"encoder": {"model": CATALOGUE}}}},
+        {"vectors": {name: {"kind": "sparse", "encoder": {"model": model}} for name, model in (("v", MODEL), ("w", CATALOGUE))}},
         "vectors=['v', 'w'] | a run registers one model so far",
     ),
     (

@@ -31,20 +31,25 @@ def test_the_short_form_is_one_field_of_the_long_one() -> None:
 
 
 def test_several_fields_are_read_back_in_their_order_with_their_secrets() -> None:
-    fields = {name: {"encoder": {"model": MODEL | {"model_id": name}}} for name in ("title", "body", "all")}
+    fields = {
+        name: {"kind": "sparse", "encoder": {"model": MODEL | {"model_id": name}}} for name in ("title", "body", "all")
+    }
     several = config(vectors=fields)
     back = CorpusConfig.model_validate_json(several.model_dump_json())
     assert back == several
     assert list(back.vector_fields) == ["title", "body", "all"]
     assert (back.index.vector_field, back.encoder.given_model_id) == ("title", "title")
-    one = config(vectors={"vector": {"encoder": {"model": URL}}})
+    one = config(vectors={"vector": {"kind": "sparse", "encoder": {"model": URL}}})
     stored = CorpusConfig.model_validate_json(one.model_dump_json())
     assert "secret" not in one.model_dump_json()
     assert stored.with_secrets_of(one).vector_fields["vector"].encoder.model.url == ADDRESS  # type: ignore[union-attr]
 
 
 def test_another_field_is_another_document_and_another_order_is_not() -> None:
-    first, second = {"a": {"encoder": {"model": MODEL}}}, {"b": {"encoder": {"model": MODEL}}}
+    first, second = (
+        {"a": {"kind": "sparse", "encoder": {"model": MODEL}}},
+        {"b": {"kind": "sparse", "encoder": {"model": MODEL}}},
+    )
     assert config(vectors=first | second).document_hash() == config(vectors=second | first).document_hash()
     assert config(vectors=first | second).document_hash() != config(vectors=first).document_hash()
 
@@ -52,9 +57,12 @@ def test_another_field_is_another_document_and_another_order_is_not() -> None:
 @pytest.mark.parametrize(
     ("vectors", "message"),
     [
-        ("{a: {encoder: {model: {source: nowhere}}}}", "vectors.a.encoder.model"),
+        ("{a: {kind: sparse, encoder: {model: {source: nowhere}}}}", "vectors.a.encoder.model"),
         ("{a: {kind: dense, encoder: {model: {source: model_id, model_id: m}}}}", "vectors.a.kind: "),
-        ("{_id: {encoder: {model: {source: model_id, model_id: m}}}}", "'_id' is a field of OpenSearch's own"),
+        (
+            "{_id: {kind: sparse, encoder: {model: {source: model_id, model_id: m}}}}",
+            "'_id' is a field of OpenSearch's own",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_field_is_said_once_at_its_place(tmp_path: Path, vectors: str, message: str) -> None:
@@ -73,6 +81,6 @@ def test_a_model_file_is_relative_to_the_file_that_names_it(tmp_path: Path) -> N
     path = tmp_path / "things.yaml"
     path.write_text(
         'alias: things\nstore: /s\nsource: {uri: x, id_column: id, text_template: "{title}"}\nvectors:\n'
-        '  a: {encoder: {model: {source: file, name: n, version: "1", path: models/m.zip}}}\n'
+        '  a: {kind: sparse, encoder: {model: {source: file, name: n, version: "1", path: models/m.zip}}}\n'
     )
     assert load_corpus(path, {}).vector_fields["a"].encoder.model.path == f"{tmp_path}/models/m.zip"  # type: ignore[union-attr]

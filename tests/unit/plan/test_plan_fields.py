@@ -28,8 +28,8 @@ def config(tmp_path: Path) -> CorpusConfig:
 def two_fields(folder: Path, **second: Any) -> CorpusConfig:
     model = {"source": "model_id", "model_id": "one"}
     vectors = {
-        "first": {"encoder": {"model": model}},
-        "second": {"encoder": {"model": model | {"model_id": "two"}} | second},
+        "first": {"kind": "sparse", "encoder": {"model": model}},
+        "second": {"kind": "sparse", "encoder": {"model": model | {"model_id": "two"}} | second},
     }
     single = config_at(folder).model_dump(exclude={"encoder", "index", "vectors"})
     return CorpusConfig.model_validate(
