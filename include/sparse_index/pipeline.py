@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sparse_index.books.reconcile import reconcile
@@ -27,8 +27,7 @@ from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import retire
-from sparse_index.ml import verbs
-from sparse_index.ml.waits import wait_for, wait_until
+from sparse_index.ml.life import Life, deployed, life_of, remove
 from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.shards import plan_shards
@@ -147,38 +146,24 @@ def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> E
 def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
     if not plan.encode_parts:
         return
+    life = life_of(plan.config.encoder)
     try:
         with stages.timed("deploy"):
-            model_id = deployed_model(cluster, plan)
+            model_id = deployed(cluster, life, plan.group)
         with stages.timed("encode"):
             cores = ml_cores(cluster)
             for part in plan.encode_parts:
                 encode_part(cluster, store, plan, part, model_id, cores=cores, report=report)
     finally:
-        if plan.config.encoder.given_model_id is None:
-            stages.untidy += _removed(cluster, plan.group)
+        stages.untidy += _removed(cluster, life, plan.group)
 
 
-def _removed(cluster: Cluster, group: str) -> list[str]:
+def _removed(cluster: Cluster, life: Life, group: str) -> Sequence[str]:
     """What is left of the build's models against our will, in words."""
     try:
-        return list(verbs.remove_build_models(cluster, group).kept)
+        return remove(cluster, life, group).kept
     except SparseIndexError as error:
         return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
-
-
-def deployed_model(cluster: Cluster, plan: Plan) -> str:
-    """Register and deploy the plan's encoder and wait for both; gives the model id."""
-    encoder = plan.config.encoder
-    if encoder.given_model_id:
-        return encoder.given_model_id
-    group_id = verbs.create_group(cluster, plan.group, f"Build {plan.build_id} of {plan.alias}")
-    started = verbs.register(cluster, encoder, group_id, plan.group)
-    registration = wait_for("register", encoder.register_deadline_s, now=time.time(), **asdict(started))
-    model_id = wait_until(cluster, registration)
-    task_id = verbs.deploy(cluster, model_id)
-    deployment = wait_for("deploy", encoder.deploy_deadline_s, now=time.time(), task_id=task_id, model_id=model_id)
-    return wait_until(cluster, deployment)
 
 
 def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:

@@ -19,6 +19,7 @@ from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
 from sparse_index.errors import BuildError
+from sparse_index.ml.life import life_of
 from sparse_index.progress import ProgressMeter, Report, silent
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import PartFiles
@@ -71,7 +72,7 @@ def encode_part(
     finished = encode_report(store, plan, part)
     if finished is not None:
         return finished
-    ours = plan.config.encoder.given_model_id is None
+    ours = life_of(plan.config.encoder).source is not None
     predictor = Predictor(cluster, model_id, plan.config.encoder.request_timeout_s, ours=ours)
     predictor.require_model()
     started = clock()

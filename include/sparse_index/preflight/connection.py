@@ -57,7 +57,7 @@ def check_plugins(findings: Findings, plugins: dict[str, set[str]]) -> None:
 
 
 def check_permissions(findings: Findings, cluster: Cluster, config: CorpusConfig) -> None:
-    missing = missing_permissions(cluster, config.alias, config.encoder.model)
+    missing = missing_permissions(cluster, config.alias, config.encoder)
     findings.permissions_named = frozenset(missing)
     if missing:
         findings.problem(

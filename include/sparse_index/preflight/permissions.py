@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import permissions_named
-from sparse_index.config.encoder import ExistingModel, FileModel, ModelSource
+from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import AccessError, TerminalError
+from sparse_index.ml.life import life_of
+from sparse_index.ml.sources import Source
 
 _ML = "/_plugins/_ml"
 _NOTHING = "sparse-index-preflight"
@@ -32,9 +34,9 @@ class Attempt:
     params: dict[str, str] = field(default_factory=dict)
 
 
-def missing_permissions(cluster: Cluster, alias: str, model: ModelSource) -> list[str]:
+def missing_permissions(cluster: Cluster, alias: str, encoder: EncoderConfig) -> list[str]:
     """The permissions that the cluster says are missing, under the names OpenSearch gives them."""
-    attempts = [*_cluster_attempts(), *_model_attempts(model), *_index_attempts(alias)]
+    attempts = [*_cluster_attempts(), *_model_attempts(encoder), *_index_attempts(alias)]
     return list(dict.fromkeys(name for attempt in attempts for name in _missing(cluster, attempt)))
 
 
@@ -59,11 +61,12 @@ def _cluster_attempts() -> Iterator[Attempt]:
     yield Attempt("cluster:admin/search/pipeline/get", "GET", "/_search/pipeline")
 
 
-def _model_attempts(model: ModelSource) -> Iterator[Attempt]:
+def _model_attempts(encoder: EncoderConfig) -> Iterator[Attempt]:
     ml = "cluster:admin/opensearch/ml"
     yield Attempt(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
     yield Attempt(f"{ml}/predict", "POST", f"{_ML}/_predict/sparse_encoding/{_NOTHING}", {"text_docs": ["a"]})
-    if isinstance(model, ExistingModel):
+    source = life_of(encoder).source
+    if source is None:
         return
     yield Attempt(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
     yield Attempt(f"{ml}/deploy_model", "POST", f"{_ML}/models/{_NOTHING}/_deploy")
@@ -83,13 +86,13 @@ def _model_attempts(model: ModelSource) -> Iterator[Attempt]:
         "add_all_backend_roles": True,
     }
     yield Attempt(f"{ml}/register_model_group", "POST", f"{_ML}/model_groups/_register", contradiction)
-    yield from _register_attempts(ml, model)
+    yield from _register_attempts(ml, source)
 
 
-def _register_attempts(ml: str, model: ModelSource) -> Iterator[Attempt]:
+def _register_attempts(ml: str, source: Source) -> Iterator[Attempt]:
     body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": "SPARSE_ENCODING"}
     body |= {"model_group_id": _NOTHING, "model_content_hash_value": "0"}
-    if isinstance(model, FileModel):
+    if source.is_upload:
         nameless_group = body | {"model_content_size_in_bytes": 1, "total_chunks": 1}
         yield Attempt(f"{ml}/register_model_meta", "POST", f"{_ML}/models/_register_meta", nameless_group)
         yield Attempt(f"{ml}/upload_model_chunk", "POST", f"{_ML}/models/{_NOTHING}/upload_chunk/0", b"-")

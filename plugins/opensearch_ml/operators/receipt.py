@@ -99,6 +99,7 @@ def _live_sentence(corpus: Corpus) -> str:
 def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
     from sparse_index.builds.receipt import Ending
     from sparse_index.live.alias import observe_alias
+    from sparse_index.ml.life import life_of
 
     live = observe_alias(corpus.cluster, plan.alias).index
     passed, promotion, settings, retired = context["ti"].xcom_pull(
@@ -109,7 +110,11 @@ def _ending(corpus: Corpus, plan: Plan, context: Any) -> Ending:
         outcome=outcome_of(plan, promoted=promoted, gate_passed=passed is not None),
         live=live,
         at=datetime.now(UTC),
-        untidy=[*_untidy(corpus, plan), *(settings or {}).get("left", []), *left(retired)],
+        untidy=[
+            *life_of(plan.config.encoder).remains(corpus.cluster, plan.group),
+            *(settings or {}).get("left", []),
+            *left(retired),
+        ],
         failures=failures(context),
         stage_seconds=stage_seconds(ended_tasks(context)),
         former_settings=(settings or {}).get("former_settings", {}),
@@ -129,13 +134,3 @@ def outcome_of(plan: Plan, *, promoted: bool, gate_passed: bool) -> Outcome:
 def left(retired: Any) -> list[str]:
     """What `retire` had to leave, in words; its former versions gave the deleted names alone."""
     return list(retired["left"]) if isinstance(retired, dict) else []
-
-
-def _untidy(corpus: Corpus, plan: Plan) -> list[str]:
-    from sparse_index.ml.verbs import find_group, models_in_group
-
-    group_id = find_group(corpus.cluster, plan.group)
-    if group_id is None:
-        return []
-    models = models_in_group(corpus.cluster, group_id)
-    return [f"model group {plan.group}", *(f"model {model}" for model in models)]
