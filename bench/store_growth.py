@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from build_plans import corpus_config
 from sparse_index.builds.state import BuildState
+from sparse_index.config.encoder import Pruning
 from sparse_index.live.generations import OwnIndex
 from sparse_index.live.meta import Meta
 from sparse_index.names import candidate_name, new_build_id
@@ -32,12 +33,13 @@ from sparse_index.operations.sightings import CorpusView, view_store
 from sparse_index.operations.vector_use import view_vector_use
 from sparse_index.store.files import Store
 from sparse_index.store.layout import VECTORS, build_folder, vectors_folder
-from sparse_index.vectors.sparse import SparseVector, vectors_table
+from sparse_index.vectors.sparse import SparseVector, sparse_kind
 
 FIRST_DAY = datetime(2026, 1, 1, 3, tzinfo=UTC)
 FINGERPRINT = "0123456789abcdef"
 TOKENS = 100
 DAYS_SHOWN = 10
+SPARSE = sparse_kind(Pruning())
 
 
 class Corpus:
@@ -57,7 +59,7 @@ class Corpus:
             self._next += 1
         build_id = new_build_id(now, "000")
         written = self._texts if not self._generations else [self._texts[place] for place in chosen]
-        table = vectors_table({text: self._vector() for text in written})
+        table = SPARSE.table({text: self._vector() for text in written})
         _write(self._store, f"{vectors_folder(FINGERPRINT)}/{build_id}-p00000.parquet", table, now)
         manifest = f"{build_folder('things', build_id)}/manifest-final.parquet"
         _write(self._store, manifest, pa.table({"text_hash": self._texts}), now)

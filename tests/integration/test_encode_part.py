@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from build_plans import make_plan as bare_plan
+from kinds_of_vectors import SPARSE
 from ml_verbs import deployed, registered
 from real_builds import planned, real_config, rows, write_corpus
 from sparse_index.builds.plan import Plan
@@ -77,7 +78,7 @@ def test_every_vector_is_the_models_own(plain_cluster: Cluster, store: Store, pl
     kept = vectors(store, plan)
     assert files_of(store, plan).chunk_paths() == []
     manifest = {row["id"]: row["text_hash"] for row in store.read_table(plan.manifest).to_pylist()}
-    answer = Predictor(plain_cluster, model_id, 60)(["title 7. body number 7"])[0]
+    answer = Predictor(plain_cluster, model_id, SPARSE, 60)(["title 7. body number 7"])[0]
     direct = sparse_vector(answer, plan.config.encoder.pruning)
     tokens, weights = kept[manifest["d7"]]
     assert tokens == list(direct.tokens)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from encoder_service import EncoderService, connectors_allowed, encoder_service, remote_model, weights
+from kinds_of_vectors import SPARSE
 from real_builds import real_config, write_corpus
 from sparse_index.builds.dead_letters import letters_files, read_letters
 from sparse_index.builds.request import RunRequest
@@ -46,18 +47,18 @@ def test_every_documented_shape_gives_each_text_its_vector(
 ) -> None:
     model_id = remote_model(plain_cluster, service, path, parameters)
     service.calls.clear()
-    assert Predictor(plain_cluster, model_id, 30.0, ours=False)(TEXTS) == [weights(text) for text in TEXTS]
+    assert Predictor(plain_cluster, model_id, SPARSE, 30.0, ours=False)(TEXTS) == [weights(text) for text in TEXTS]
     assert sorted(service.calls) == calls
 
 
 def test_an_item_that_fails_alone_and_a_model_that_is_not_sparse(
     plain_cluster: Cluster, service: EncoderService
 ) -> None:
-    some = Predictor(plain_cluster, remote_model(plain_cluster, service, "some"), 30.0, ours=False)
+    some = Predictor(plain_cluster, remote_model(plain_cluster, service, "some"), SPARSE, 30.0, ours=False)
     first, refused, last = some(["loud fridge", "poison", "order late"])
     assert (first, last) == (weights("loud fridge"), weights("order late"))
     assert isinstance(refused, Refused)
-    dense = Predictor(plain_cluster, remote_model(plain_cluster, service, "dense"), 30.0, ours=False)
+    dense = Predictor(plain_cluster, remote_model(plain_cluster, service, "dense"), SPARSE, 30.0, ours=False)
     with pytest.raises(ModelError, match=r"response: \[3 x \[2 x float\]\]"):
         dense(TEXTS)
 

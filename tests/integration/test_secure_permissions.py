@@ -119,8 +119,8 @@ def test_everything_that_is_missing_is_named_in_one_message(users: dict[str, Clu
 def test_what_another_source_does_not_need_is_not_asked_for(
     users: dict[str, Cluster], model: dict[str, str], missing: list[str]
 ) -> None:
-    encoder = corpus_config(ALIAS, encoder={"model": model}).encoder
-    assert missing_permissions(users["without_files"], ALIAS, encoder) == missing
+    asked = corpus_config(ALIAS, encoder={"model": model})
+    assert missing_permissions(users["without_files"], asked) == missing
 
 
 def test_a_role_for_another_alias_lacks_every_index_permission(users: dict[str, Cluster], config: CorpusConfig) -> None:
@@ -132,7 +132,7 @@ def test_a_role_for_another_alias_lacks_every_index_permission(users: dict[str, 
 
 
 def test_asking_leaves_nothing_behind(admin: Cluster, users: dict[str, Cluster], config: CorpusConfig) -> None:
-    assert missing_permissions(users["builder"], ALIAS, config.encoder) == []
+    assert missing_permissions(users["builder"], config) == []
     assert admin.get(f"/{ALIAS}*/_alias") == {}
     assert verbs.find_group(admin, "sparse-index-preflight") is None
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from build_plans import corpus_config
+from kinds_of_vectors import SPARSE
 from sparse_index.books.reconcile import reconcile
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
 from sparse_index.builds.plan import Plan, load_plan, plan_path
@@ -85,7 +86,7 @@ def make_vectors(store: Store, plan: Plan, without: Collection[str] = (), vector
         hashes = store.read_table(part.path, ["text_hash"]).column("text_hash").to_pylist()
         files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
         vectors = {name: vector(name) for name in hashes if name not in without}
-        files.write_chunk(vectors)
+        files.write_chunk(SPARSE.table(vectors))
         files.merge(len(vectors))
         refused = [_refused(plan, name) for name in hashes if name in without]
         write_letters(store, letters_path(plan, "encode", part.number), refused)

@@ -9,7 +9,7 @@ compared when they were written. Which documents are chosen follows from the bui
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -71,8 +71,8 @@ def require_same_content(cluster: Cluster, store: Store, plan: Plan) -> None:
     problems = list(islice(_mismatches(cluster, plan, PartOperations(store, plan, written)), _EXAMPLES))
     if problems:
         raise BuildError(_message(plan, problems, "Something changes documents on their way into the index."))
-    vector = plan.config.index.vector_field
-    problems = list(islice(_mismatches(cluster, plan, without_vectors(store, plan, unchanged), vector), _EXAMPLES))
+    fields_only = without_vectors(store, plan, unchanged)
+    problems = list(islice(_mismatches(cluster, plan, fields_only, plan.config.vectors), _EXAMPLES))
     if problems:
         cause = f"This build did not write them: they were changed in {plan.live_index}, from which it was cloned."
         raise BuildError(_message(plan, problems, f"{cause} Run with mode full, which writes every document anew."))
@@ -128,9 +128,9 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def _mismatches(
-    cluster: Cluster, plan: Plan, expected: Iterator[Operation] | PartOperations, unasked: str = ""
+    cluster: Cluster, plan: Plan, expected: Iterable[Operation], unasked: Iterable[str] = ()
 ) -> Iterator[Mismatch]:
-    """In the order of the corpus; of a document the first one. `unasked`: a field that is not compared."""
+    """In the order of the corpus; of a document the first one. `unasked`: fields that are not compared."""
     documents = iter(expected)
     at_once = min(_READ_AT_ONCE, observe_attached(cluster, plan.candidate).largest_page)
     while some := list(islice(documents, at_once)):
@@ -140,7 +140,7 @@ def _mismatches(
             if found is None:
                 yield Mismatch(document.id, "", None, None)
                 continue
-            found.pop(unasked, None)
+            found = {name: value for name, value in found.items() if name not in unasked}
             yield from islice(_unequal(document.id, found, json.loads(document.document)), 1)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from sparse_index import __version__
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import ConnectionSettings
 from sparse_index.errors import ConfigError
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
         description="Build, search and look after the index of one corpus without Airflow.",
         epilog=f"The password is read from the environment variable {PASSWORD_VARIABLE}.",
     )
+    root.add_argument("--version", action="version", version=f"sparse_index {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     doctor = _command(commands, "doctor", "say everything that would make a build fail")
     settings = doctor.add_mutually_exclusive_group()

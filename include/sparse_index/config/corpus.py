@@ -18,6 +18,7 @@ from sparse_index.config.field_names import FieldName
 from sparse_index.config.fields import DeclaredField
 from sparse_index.config.live_index import AliasConfig, is_dynamic, settings_by_full_name
 from sparse_index.config.template import pieces
+from sparse_index.config.vectors import VectorField
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
@@ -173,6 +174,11 @@ class CorpusConfig(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def vectors(self) -> dict[str, VectorField]:
+        """Name -> vector field: so far the one that `encoder` and `index.vector_field` make."""
+        return {self.index.vector_field: VectorField(encoder=self.encoder)}
 
     @property
     def has_secrets(self) -> bool:

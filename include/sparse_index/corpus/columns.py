@@ -79,9 +79,9 @@ def column_problems(config: CorpusConfig, schema: pa.Schema, there: Sequence[str
     idle = sorted(config.index.fields.keys() - set(wanted) - without_column(config.index.fields))
     if idle:
         yield f"index.fields names {', '.join(idle)}: no column of these names is indexed or in the text template"
-    if config.index.vector_field in indexed_columns(config, schema.names):
-        yield f"column '{config.index.vector_field}' has the name of index.vector_field: rename one"
     for name in indexed_columns(config, schema.names):
+        if name in config.vectors:
+            yield f"column '{name}' has the name of index.vector_field: rename one"
         problem = name_problem(name)
         if problem is not None:
             yield f"column {problem} (in the corpus), or leave it out of `source.columns`"

@@ -1,4 +1,4 @@
-"""What a new index looks like: fields from the corpus's schema, the vector field, settings for a fast build."""
+"""What a new index looks like: fields from the corpus's schema, the vector fields, settings for a fast build."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sparse_index.corpus.columns import column_fields, indexed_columns, require_
 from sparse_index.corpus.fields import key_templates
 from sparse_index.live.attached import NO_PIPELINE, SEARCH_PIPELINE
 from sparse_index.live.meta import Meta
+from sparse_index.vectors.kinds import vector_kinds
 
 _DEFAULT_FIELD_LIMIT = 1_000
 _LIMITS = tuple(
@@ -21,7 +22,7 @@ _LIMITS = tuple(
 
 
 def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
-    """Typed fields as the owner declared them or as generated, the id as a keyword, the vector as rank_features; a field
+    """Typed fields as the owner declared them or as generated, the id as a keyword, vectors as their kind says; a field
     nobody declared is an error."""
     require_usable(config, schema)
     properties = column_fields(config, schema)
@@ -30,12 +31,12 @@ def index_mapping(config: CorpusConfig, schema: pa.Schema) -> Json:
         for name in indexed_columns(config, schema.names)
         for template in key_templates(name, schema.field(name).type, config.index.fields.get(name))
     ]
-    mapping = {"dynamic": "strict", "properties": properties | vector_property(config)}
+    mapping = {"dynamic": "strict", "properties": properties | vector_properties(config)}
     return mapping | ({"dynamic_templates": keys} if keys else {})
 
 
-def vector_property(config: CorpusConfig) -> Json:
-    return {config.index.vector_field: {"type": "rank_features"}}
+def vector_properties(config: CorpusConfig) -> Json:
+    return {name: kind.mapping for name, kind in vector_kinds(config).items()}
 
 
 def building_settings(config: CorpusConfig) -> dict[str, Any]:
@@ -59,6 +60,8 @@ def index_body(config: CorpusConfig, mapping: Json, meta: Meta, write_alias: str
     """The body of `PUT /<candidate>` of a full build, with the mapping that its plan froze."""
     own = {"index.number_of_shards": config.index.shards, "index.codec": config.index.codec} | room_for(config, mapping)
     settings = building_settings(config) | config.index.static_settings | own
+    for kind in vector_kinds(config).values():
+        settings |= kind.index_settings
     if config.index.analysis:
         settings["index.analysis"] = config.index.analysis
     return {

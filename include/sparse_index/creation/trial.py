@@ -14,7 +14,7 @@ from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.creation.create import allocation_rules, try_out
-from sparse_index.creation.mapping import index_body, vector_property
+from sparse_index.creation.mapping import index_body, vector_properties
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta
@@ -22,13 +22,13 @@ from sparse_index.names import candidate_name, new_build_id, write_alias
 
 
 def try_unread(cluster: Cluster, config: CorpusConfig) -> list[str]:
-    """`try_candidate` before the corpus is read: beside the vector the index has the fields that the owner declared.
+    """`try_candidate` before the corpus is read: beside the vectors the index has the fields that the owner declared.
 
     It may only be where the live index may be: most candidates are clones of that.
     """
     live = observe_alias(cluster, config.alias).index
     rules = {} if live is None else allocation_rules(observe_attached(cluster, live).settings)
-    mapping = {"dynamic": "strict", "properties": config.index.fields | vector_property(config)}
+    mapping = {"dynamic": "strict", "properties": config.index.fields | vector_properties(config)}
     return try_candidate(cluster, config, mapping, rules)
 
 

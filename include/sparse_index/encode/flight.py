@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.encode.governor import Governor
@@ -19,7 +20,7 @@ from sparse_index.encode.predict import Predictor, Timing, Trouble, trouble_of
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
 from sparse_index.errors import ModelError, SparseIndexError, TerminalError, UnavailableError
-from sparse_index.vectors.sparse import Refused, sparse_vector
+from sparse_index.vectors.kind import Refused
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class _Batch:
         return _Batch(self.texts[:middle]), _Batch(self.texts[middle:])
 
 
-_Answer = tuple[list[dict[str, float] | Refused], float]
+_Answer = tuple[Sequence[Any], float]
 
 
 class Encoding:
@@ -106,7 +107,7 @@ class Encoding:
             else:
                 yield from self._fail(batch, error)
 
-    def _succeed(self, batch: _Batch, outputs: list[dict[str, float] | Refused], seconds: float) -> Iterator[Outcome]:
+    def _succeed(self, batch: _Batch, outputs: Sequence[Any], seconds: float) -> Iterator[Outcome]:
         self._governor.observe(len(batch.texts), seconds)
         if self._searches.suffer():
             self._governor.refused()
@@ -121,11 +122,13 @@ class Encoding:
             else:
                 yield self._encoded(text, output)
 
-    def _encoded(self, text: Text, weights: dict[str, float]) -> Outcome:
-        vector = sparse_vector(weights, self._config.pruning)
-        # A text with letters and no token is a defect of the model or of the text (a script its vocabulary lacks):
-        # indexed without a vector it would be silently invisible to sparse search, so a person gets to see it.
-        return Encoded(text, vector) if vector.tokens else self._reject(text, "empty_vector", "no token", 1)
+    def _encoded(self, text: Text, output: Any) -> Outcome:
+        vector = self._predictor.kind.vector(output)
+        # A text with letters and no vector is a defect of the model or of the text (a script its vocabulary lacks):
+        # indexed without one it would be silently invisible to vector search, so a person gets to see it.
+        if vector is None:
+            return self._reject(text, "empty_vector", self._predictor.kind.nothing, 1)
+        return Encoded(text, vector)
 
     def _fail(self, batch: _Batch, error: BaseException) -> Iterator[Outcome]:
         kind = trouble_of(error)

@@ -23,15 +23,16 @@ from sparse_index.ml.life import life_of
 from sparse_index.progress import ProgressMeter, Report, silent
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import PartFiles
-from sparse_index.vectors.sparse import SparseVector
+from sparse_index.vectors.kind import Vector, VectorKind
+from sparse_index.vectors.kinds import vector_kinds
 
 
 class _Chunks:
     """Collects vectors and commits them in chunks, also when the task fails: answers are paid for."""
 
-    def __init__(self, files: PartFiles, chunk_docs: int) -> None:
-        self._files, self._chunk_docs = files, chunk_docs
-        self._pending: dict[str, SparseVector] = {}
+    def __init__(self, files: PartFiles, kind: VectorKind, chunk_docs: int) -> None:
+        self._files, self._kind, self._chunk_docs = files, kind, chunk_docs
+        self._pending: dict[str, Vector] = {}
 
     def add(self, item: Encoded, texts_in_flight: int) -> None:
         """Keep a vector. What a kill costs at most, pending plus in flight, stays within one chunk, unless more than
@@ -42,7 +43,7 @@ class _Chunks:
 
     def _commit(self) -> None:
         if self._pending:
-            self._files.write_chunk(self._pending)
+            self._files.write_chunk(self._kind.table(self._pending))
             self._pending = {}
 
     def __enter__(self) -> _Chunks:
@@ -73,7 +74,8 @@ def encode_part(
     if finished is not None:
         return finished
     ours = life_of(plan.config.encoder).source is not None
-    predictor = Predictor(cluster, model_id, plan.config.encoder.request_timeout_s, ours=ours)
+    (kind,) = vector_kinds(plan.config).values()
+    predictor = Predictor(cluster, model_id, kind, plan.config.encoder.request_timeout_s, ours=ours)
     predictor.require_model()
     started = clock()
     files = PartFiles(store, plan.fingerprint, plan.build_id, part.number, sleep)
@@ -87,7 +89,8 @@ def encode_part(
         Timing(clock, sleep),
         SearchWatch(cluster, plan.live_index, clock),
     )
-    rejected = _encode(encoding, iter_texts(store, plan, part, kept), files, plan, meter)
+    with _Chunks(files, kind, plan.config.encoder.chunk_docs) as chunks:
+        rejected = _encode(encoding, iter_texts(store, plan, part, kept), chunks, plan, meter)
     _close(store, plan, part, files, rejected)
     result = EncodeResult(
         part=part.number,
@@ -102,17 +105,16 @@ def encode_part(
 
 
 def _encode(
-    encoding: Encoding, texts: Iterator[Text], files: PartFiles, plan: Plan, meter: ProgressMeter
+    encoding: Encoding, texts: Iterator[Text], chunks: _Chunks, plan: Plan, meter: ProgressMeter
 ) -> list[Rejected]:
     rejected: list[Rejected] = []
-    with _Chunks(files, plan.config.encoder.chunk_docs) as chunks:
-        for outcome in encoding.run(texts):
-            if isinstance(outcome, Encoded):
-                chunks.add(outcome, encoding.texts_in_flight)
-            else:
-                rejected.append(outcome)
-                _require_few(plan, rejected)
-            meter.add(1)
+    for outcome in encoding.run(texts):
+        if isinstance(outcome, Encoded):
+            chunks.add(outcome, encoding.texts_in_flight)
+        else:
+            rejected.append(outcome)
+            _require_few(plan, rejected)
+        meter.add(1)
     return rejected
 
 

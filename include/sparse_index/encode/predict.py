@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 from opensearchpy import exceptions as client_errors
 
@@ -18,7 +19,7 @@ from sparse_index.errors import (
     SparseIndexError,
     TransientError,
 )
-from sparse_index.vectors.sparse import Refused, parse_answer
+from sparse_index.vectors.kind import VectorKind
 
 log = logging.getLogger(__name__)
 
@@ -66,26 +67,29 @@ class Predictor:
     """Predict requests to one deployed model. Never repeated by the client policy: the server goes on with a request
     that timed out, so the caller lets its pool drain first."""
 
-    def __init__(self, cluster: Cluster, model_id: str, request_timeout_s: float, *, ours: bool = True) -> None:
+    def __init__(
+        self, cluster: Cluster, model_id: str, kind: VectorKind, request_timeout_s: float, *, ours: bool = True
+    ) -> None:
         self._cluster = cluster
+        self.kind = kind
         self.model_id = model_id
         self._ours = ours
         self._request_timeout_s = request_timeout_s
         self._lock = threading.Lock()
         self.calls = 0
 
-    def __call__(self, texts: Sequence[str]) -> list[dict[str, float] | Refused]:
-        """Token weights for each text, in order, or why it has none; raises what the cluster answered."""
+    def __call__(self, texts: Sequence[str]) -> Sequence[Any]:
+        """The model's output for each text, in order, or `Refused`: why it has none; raises what the cluster answered."""
         with self._lock:
             self.calls += 1
         answer = self._cluster.request(
             "POST",
-            f"/_plugins/_ml/_predict/sparse_encoding/{self.model_id}",
-            {"text_docs": list(texts)},
+            self.kind.predict_path(self.model_id),
+            self.kind.predict_body(texts),
             retry=False,
             timeout_s=self._request_timeout_s,
         )
-        return parse_answer(answer, len(texts))
+        return self.kind.read(answer, len(texts))
 
     def require_model(self) -> None:
         """`ModelError` when the model is gone, as after clearing a single task of an ended run."""

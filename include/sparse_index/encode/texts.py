@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparse_index.corpus.place import Place
-from sparse_index.vectors.sparse import SparseVector
+from sparse_index.vectors.kind import Vector
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Encoded:
     """A text with its vector."""
 
     text: Text
-    vector: SparseVector
+    vector: Vector
 
 
 @dataclass(frozen=True)

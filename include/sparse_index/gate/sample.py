@@ -1,7 +1,7 @@
 """The gate: what a complete candidate must show before the alias moves.
 
 So far: enough documents, and a random sample of them that agrees with the manifest (known, and with a vector exactly
-where there is a text). rank_features fields answer no `exists` query, so vectors can be looked at, not counted.
+where there is a text). Fields of token weights answer no `exists` query, so vectors can be looked at, not counted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import read_meta
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, parquet
+from sparse_index.vectors.kinds import vector_kinds
 
 SAMPLE = 200
 EXAMPLES = 5
@@ -28,17 +29,17 @@ EXAMPLES = 5
 def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     """Check the candidate and keep the report in the store; `BuildError` naming every check that failed."""
     documents = int(cluster.get(f"/{plan.candidate}/_count")["count"])
-    tokens = _sampled_tokens(cluster, plan)
-    texts = _has_text(store, plan, list(tokens))
-    problems = [*_too_few(plan, documents), *sample_problems(tokens, texts)]
+    sampled = _sampled_sizes(cluster, plan)
+    texts = _has_text(store, plan, list(sampled))
+    problems = [*_too_few(plan, documents), *sample_problems(sampled, texts)]
     if problems:
         raise BuildError(f"The gate refuses {plan.candidate}: {'; '.join(problems)}. The live index stays as it is.")
-    sizes = [size for size in tokens.values() if size]
+    sizes = [size for size in sampled.values() if size]
     report = GateReport(
         documents=documents,
         live_documents=_live_documents(cluster, plan),
-        sampled=len(tokens),
-        blank=len(tokens) - len(sizes),
+        sampled=len(sampled),
+        blank=len(sampled) - len(sizes),
         tokens_min=min(sizes, default=0),
         tokens_median=float(median(sizes)) if sizes else 0.0,
         tokens_max=max(sizes, default=0),
@@ -47,15 +48,15 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     return report
 
 
-def sample_problems(tokens: Mapping[str, int], has_text: Mapping[str, bool]) -> list[str]:
-    """What is wrong with sampled documents: id -> number of tokens, against id -> whether the manifest has a text."""
+def sample_problems(sizes: Mapping[str, int], has_text: Mapping[str, bool]) -> list[str]:
+    """What is wrong with sampled documents: id -> size of the vector, against id -> whether the manifest has a text."""
     checks = {
-        "are not in the manifest": [name for name in tokens if name not in has_text],
-        "have a text but no vector": [name for name in tokens if has_text.get(name) and not tokens[name]],
-        "have a vector but no text": [name for name in tokens if has_text.get(name) is False and tokens[name]],
+        "are not in the manifest": [name for name in sizes if name not in has_text],
+        "have a text but no vector": [name for name in sizes if has_text.get(name) and not sizes[name]],
+        "have a vector but no text": [name for name in sizes if has_text.get(name) is False and sizes[name]],
     }
     return [
-        f"{len(names)} of {len(tokens)} sampled documents {what}, such as {', '.join(names[:EXAMPLES])}"
+        f"{len(names)} of {len(sizes)} sampled documents {what}, such as {', '.join(names[:EXAMPLES])}"
         for what, names in checks.items()
         if names
     ]
@@ -72,9 +73,9 @@ def _live_documents(cluster: Cluster, plan: Plan) -> int | None:
     return meta.documents if meta else None
 
 
-def _sampled_tokens(cluster: Cluster, plan: Plan) -> dict[str, int]:
-    """Number of tokens of each sampled document."""
-    field = plan.config.index.vector_field
+def _sampled_sizes(cluster: Cluster, plan: Plan) -> dict[str, int]:
+    """Id -> size of the vector, 0 where there is none, of each sampled document."""
+    ((field, kind),) = vector_kinds(plan.config).items()
     body: dict[str, Any] = {
         "size": min(SAMPLE, observe_attached(cluster, plan.candidate).largest_page),
         "_source": [field],
@@ -82,7 +83,8 @@ def _sampled_tokens(cluster: Cluster, plan: Plan) -> dict[str, int]:
         "query": {"function_score": {"random_score": {"seed": plan.build_id, "field": "_seq_no"}}},
     }
     hits = cluster.get(f"/{plan.candidate}/_search", body)["hits"]["hits"]
-    return {hit["_id"]: len(hit.get("_source", {}).get(field, {})) for hit in hits}
+    found = {hit["_id"]: hit.get("_source", {}).get(field) for hit in hits}
+    return {name: 0 if vector is None else kind.size(vector) for name, vector in found.items()}
 
 
 def _has_text(store: Store, plan: Plan, ids: list[str]) -> dict[str, bool]:

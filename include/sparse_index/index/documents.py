@@ -15,9 +15,11 @@ from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.index.bulk import Operation
-from sparse_index.index.join import joined_rows, part_rows
+from sparse_index.index.join import part_rows, vectors_of
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
+from sparse_index.vectors.kind import Stored
+from sparse_index.vectors.kinds import vector_kinds
 
 _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
@@ -29,29 +31,27 @@ class PartOperations:
     def __init__(self, store: Store, plan: Plan, part: Part) -> None:
         self._store, self._plan, self._part = store, plan, part
         self._refusals = _Refusals(store, plan)
+        ((self._field, self._kind),) = vector_kinds(plan.config).items()
         self.rejected: list[DeadLetter] = []
         self.removals = 0
 
     def __iter__(self) -> Iterator[Operation]:
         rows = corpus_rows(self._store, self._plan, self._part)
-        for joined in joined_rows(self._store, self._plan, self._part):
+        vectors = vectors_of(self._store, self._plan.fingerprint, self._part)
+        for joined, vector in zip(part_rows(self._store, self._part), vectors, strict=True):
             if joined["op"] == "delete":
                 yield Operation("delete", joined["id"])
                 continue
             place, row = Place.of(joined), _verified(next(rows), joined)
             if row.problem is not None:
                 yield from self._reject(self._unkept(row, place))
-            elif joined["text_hash"] is not None and joined["tokens"] is None:
+            elif joined["text_hash"] is not None and vector is None:
                 yield from self._reject(self._refusals.letter(joined["id"], place))
             else:
-                yield Operation("index", joined["id"], place, self._document(row, joined))
+                yield Operation("index", joined["id"], place, self._document(row, vector))
 
-    def _document(self, row: Document, joined: Mapping[str, Any]) -> bytes:
-        vector: dict[str, Any] = {}
-        if joined["tokens"]:
-            # The weights are numpy's float32: written with their own few digits, where a Python float adds nine more.
-            vector[self._plan.config.index.vector_field] = dict(zip(joined["tokens"], joined["weights"], strict=True))
-        return _json(row.fields | vector)
+    def _document(self, row: Document, vector: Stored | None) -> bytes:
+        return _json(row.fields | {self._field: None if vector is None else self._kind.in_document(vector)})
 
     def _unkept(self, row: Document, place: Place) -> DeadLetter:
         now, reason = datetime.now(UTC), row.problem or ""

@@ -17,10 +17,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from sparse_index.builds.plan import Part, Plan
+from sparse_index.builds.plan import Part
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 from sparse_index.store.sql import connect, parquet, spill_folder
+from sparse_index.vectors.kind import Stored
 
 ROWS_AT_ONCE = 500
 VECTORS_AT_ONCE = 2_000
@@ -50,31 +51,35 @@ class _Want:
     window: int
 
 
-def joined_rows(store: Store, plan: Plan, part: Part) -> Iterator[dict[str, Any]]:
-    """Rows of the part (op, id, file, file_version, row_group, row, text_hash, row_hash) plus `tokens` (list of
-    text) and `weights` (numpy float32), both None where the store has no vector for the text."""
+def vectors_of(store: Store, fingerprint: str, part: Part) -> Iterator[Stored | None]:
+    """The vector of each row of the part, in its order; None where the row has no text, or the store no vector for it."""
     # As many spill files are open at once as there are windows.
     window_rows = max(_WINDOW_ROWS, -(-part.items // _MOST_WINDOWS))
-    rows = part_rows(store, part)
+    hashes = _hashes(store, part)
     with spill_folder(store) as folder:
-        _spill(store, _wanted(store, plan, part, window_rows), folder)
+        _spill(store, _wanted(store, fingerprint, part, window_rows), folder)
         for number in count():
-            window = list(islice(rows, window_rows))
+            window = list(islice(hashes, window_rows))
             if not window:
                 return
             vectors = _Window(folder, number)
-            yield from (row | vectors.of(row["text_hash"]) for row in window)
+            yield from map(vectors.of, window)
+
+
+def _hashes(store: Store, part: Part) -> Iterator[str | None]:
+    for batch in store.batches(part.path, ROWS_AT_ONCE):
+        yield from batch.column("text_hash").to_pylist()
 
 
 def part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
-    """The rows of the part alone, in its order."""
+    """The rows of the part, in its order: op, id, file, file_version, row_group, row, text_hash, row_hash."""
     for batch in store.batches(part.path, ROWS_AT_ONCE):
         yield from batch.to_pylist()
 
 
-def _wanted(store: Store, plan: Plan, part: Part, window_rows: int) -> Iterator[_Want]:
+def _wanted(store: Store, fingerprint: str, part: Part, window_rows: int) -> Iterator[_Want]:
     """By file and row, each vector as often as windows need it."""
-    files = store.files(vectors_folder(plan.fingerprint), ".parquet")
+    files = store.files(vectors_folder(fingerprint), ".parquet")
     if not files:
         return
     wanted = _WANTED.format(
@@ -123,14 +128,13 @@ class _Window:
     def __init__(self, folder: Path, number: int) -> None:
         path = _window_path(folder, number)
         self._rows: dict[str, int] = {}
+        self._columns: dict[str, pa.ChunkedArray] = {}
         if path.exists():
             with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
                 table = reader.read_all().combine_chunks()
             self._rows = {text_hash: row for row, text_hash in enumerate(table.column("text_hash").to_pylist())}
-            self._tokens, self._weights = table.column("tokens"), table.column("weights")
+            self._columns = dict(zip(table.column_names, table.columns, strict=True))
 
-    def of(self, text_hash: str | None) -> dict[str, Any]:
+    def of(self, text_hash: str | None) -> Stored | None:
         row = self._rows.get(text_hash) if text_hash is not None else None
-        if row is None:
-            return {"tokens": None, "weights": None}
-        return {"tokens": self._tokens[row].as_py(), "weights": self._weights[row].values.to_numpy()}
+        return None if row is None else {name: column[row] for name, column in self._columns.items()}

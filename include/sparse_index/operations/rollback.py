@@ -185,11 +185,11 @@ def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target,
     """What a person should know before the next daily run."""
     live = read_meta(cluster, target.live) if target.live else None
     other_encoder = live is not None and live.fingerprint != meta.fingerprint
-    field = config.index.vector_field
+    missing = config.vectors.keys() - _fields(cluster, target.index).keys()
     facts = {
         "it was built by another encoder than the former live index: queries must be encoded by that one": other_encoder,
-        f"its mapping has no field '{field}': queries must name the field it was built with": (
-            field not in _fields(cluster, target.index)
+        f"its mapping has no field '{', '.join(sorted(missing))}': queries must name the field it was built with": bool(
+            missing
         ),
         f"its manifest {meta.manifest} is not in the store: the next run of a snapshot builds in full, that of a feed "
         "refuses": meta.store != public_address(config.store) or not store.exists(meta.manifest),

@@ -9,11 +9,11 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import AccessError
 from sparse_index.preflight.permissions import missing_permissions
 from sparse_index.preflight.report import Findings
+from sparse_index.vectors.kinds import vector_kinds
 
 OLDEST = (2, 19, 0)
 SECURITY = "opensearch-security"
 ML_PLUGIN = "opensearch-ml"
-QUERY_PLUGIN = "opensearch-neural-search"
 
 
 def check_version(findings: Findings, root: Json) -> str:
@@ -44,20 +44,21 @@ def installed_plugins(cluster: Cluster) -> dict[str, set[str]]:
     return plugins
 
 
-def check_plugins(findings: Findings, plugins: dict[str, set[str]]) -> None:
+def check_plugins(findings: Findings, plugins: dict[str, set[str]], config: CorpusConfig) -> None:
     if ML_PLUGIN not in plugins:
         findings.problem(
             f"The plugin {ML_PLUGIN} is not installed on any node, so no model can run in this cluster. "
             f"Install it on every node (bin/opensearch-plugin install {ML_PLUGIN}) and restart them."
         )
-    if QUERY_PLUGIN not in plugins:
-        findings.warning(
-            f"The plugin {QUERY_PLUGIN} is not installed: building works, but `neural_sparse` queries will not."
-        )
+    for kind in vector_kinds(config).values():
+        if kind.query_plugin not in plugins:
+            findings.warning(
+                f"The plugin {kind.query_plugin} is not installed: building works, but `{kind.query_word}` queries will not."
+            )
 
 
 def check_permissions(findings: Findings, cluster: Cluster, config: CorpusConfig) -> None:
-    missing = missing_permissions(cluster, config.alias, config.encoder)
+    missing = missing_permissions(cluster, config)
     findings.permissions_named = frozenset(missing)
     if missing:
         findings.problem(

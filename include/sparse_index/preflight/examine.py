@@ -88,7 +88,7 @@ def examine(
 
 
 def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
-    plugins = _plugins(findings, cluster)
+    plugins = _plugins(findings, cluster, config)
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
@@ -117,14 +117,14 @@ def _check_room(findings: Findings, cluster: Cluster, config: CorpusConfig, plug
             findings.warnings += policy_warnings(cluster, config.alias)
 
 
-def _plugins(findings: Findings, cluster: Cluster) -> dict[str, set[str]]:
+def _plugins(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict[str, set[str]]:
     """Empty where we may not ask: that permission is named with the others that are missing."""
     with findings.checking():
         try:
             plugins = installed_plugins(cluster)
         except AccessError:
             return {}
-        check_plugins(findings, plugins)
+        check_plugins(findings, plugins, config)
         return plugins
     return {}
 

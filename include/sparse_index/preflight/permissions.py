@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import permissions_named
-from sparse_index.config.encoder import EncoderConfig
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.vectors import VectorField
 from sparse_index.errors import AccessError, TerminalError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.sources import Source
+from sparse_index.vectors.kinds import vector_kind
 
 _ML = "/_plugins/_ml"
 _NOTHING = "sparse-index-preflight"
@@ -34,9 +36,10 @@ class Attempt:
     params: dict[str, str] = field(default_factory=dict)
 
 
-def missing_permissions(cluster: Cluster, alias: str, encoder: EncoderConfig) -> list[str]:
+def missing_permissions(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """The permissions that the cluster says are missing, under the names OpenSearch gives them."""
-    attempts = [*_cluster_attempts(), *_model_attempts(encoder), *_index_attempts(alias)]
+    model_attempts = (attempt for field in config.vectors.values() for attempt in _model_attempts(field))
+    attempts = [*_cluster_attempts(), *model_attempts, *_index_attempts(config.alias)]
     return list(dict.fromkeys(name for attempt in attempts for name in _missing(cluster, attempt)))
 
 
@@ -61,11 +64,10 @@ def _cluster_attempts() -> Iterator[Attempt]:
     yield Attempt("cluster:admin/search/pipeline/get", "GET", "/_search/pipeline")
 
 
-def _model_attempts(encoder: EncoderConfig) -> Iterator[Attempt]:
-    ml = "cluster:admin/opensearch/ml"
+def _model_attempts(field: VectorField) -> Iterator[Attempt]:
+    ml, source, kind = "cluster:admin/opensearch/ml", life_of(field.encoder).source, vector_kind(field)
     yield Attempt(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
-    yield Attempt(f"{ml}/predict", "POST", f"{_ML}/_predict/sparse_encoding/{_NOTHING}", {"text_docs": ["a"]})
-    source = life_of(encoder).source
+    yield Attempt(f"{ml}/predict", "POST", kind.predict_path(_NOTHING), kind.predict_body(["a"]))
     if source is None:
         return
     yield Attempt(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
@@ -86,11 +88,11 @@ def _model_attempts(encoder: EncoderConfig) -> Iterator[Attempt]:
         "add_all_backend_roles": True,
     }
     yield Attempt(f"{ml}/register_model_group", "POST", f"{_ML}/model_groups/_register", contradiction)
-    yield from _register_attempts(ml, source)
+    yield from _register_attempts(ml, source, kind.function)
 
 
-def _register_attempts(ml: str, source: Source) -> Iterator[Attempt]:
-    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": "SPARSE_ENCODING"}
+def _register_attempts(ml: str, source: Source, function: str) -> Iterator[Attempt]:
+    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": function}
     body |= {"model_group_id": _NOTHING, "model_content_hash_value": "0"}
     if source.is_upload:
         nameless_group = body | {"model_content_size_in_bytes": 1, "total_chunks": 1}

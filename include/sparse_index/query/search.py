@@ -21,7 +21,8 @@ from typing import Any
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError, ModelError
-from sparse_index.vectors.sparse import Refused, parse_answer
+from sparse_index.vectors.kind import Refused
+from sparse_index.vectors.kinds import vector_kinds
 
 _MARKED = re.compile(r"<em>(.*?)</em>")
 _WORD = re.compile(r"\w+")
@@ -76,7 +77,7 @@ def search(
     """Ask the alias (or `index`) both ways. `query_tokens` win over `model_id`, which wins over `analyzer` (None: the one
     that the corpus declares)."""
     target = index or config.alias
-    tokens = _tokens(cluster, target, query, query_tokens, model_id, analyzer or config.query.analyzer)
+    tokens = _tokens(cluster, config, target, query, query_tokens, model_id, analyzer or config.query.analyzer)
     return SearchResults(
         query=query,
         tokens=tokens,
@@ -87,6 +88,7 @@ def search(
 
 def _tokens(
     cluster: Cluster,
+    config: CorpusConfig,
     index: str,
     query: str,
     given: Mapping[str, float] | None,
@@ -96,14 +98,14 @@ def _tokens(
     if given is not None:
         return QueryTokens(dict(given), "tokens")
     if model_id is not None:
-        return QueryTokens(model_tokens(cluster, model_id, query), "model")
+        return QueryTokens(model_tokens(cluster, config, model_id, query), "model")
     return QueryTokens(analyzer_tokens(cluster, index, query, analyzer), f"analyzer {analyzer}")
 
 
-def model_tokens(cluster: Cluster, model_id: str, query: str) -> dict[str, float]:
+def model_tokens(cluster: Cluster, config: CorpusConfig, model_id: str, query: str) -> dict[str, float]:
     """Weights > 0 that the deployed model `model_id` gives the query's tokens."""
-    answer = cluster.post(f"/_plugins/_ml/_predict/sparse_encoding/{model_id}", {"text_docs": [query]}, retry=False)
-    (weights,) = parse_answer(answer, 1)
+    (kind,) = vector_kinds(config).values()
+    (weights,) = kind.read(cluster.post(kind.predict_path(model_id), kind.predict_body([query]), retry=False), 1)
     if isinstance(weights, Refused):
         raise ModelError(f"Model {model_id} does not encode the query: {weights.reason}.")
     return {token: weight for token, weight in weights.items() if weight > 0}
@@ -124,7 +126,7 @@ def bm25_hits(cluster: Cluster, config: CorpusConfig, index: str, query: str, si
     fields = _text_fields(config)
     body = {
         "size": size,
-        "_source": {"excludes": [config.index.vector_field]},
+        "_source": {"excludes": list(config.vectors)},
         "query": {"multi_match": {"query": query, "fields": fields, "type": "most_fields", "lenient": True}},
         "highlight": {"fields": {name: {"number_of_fragments": 0} for name in fields}},
     }
@@ -157,15 +159,15 @@ def sparse_hits(cluster: Cluster, config: CorpusConfig, index: str, tokens: Quer
     """Score: sum over the common tokens of query weight x document weight."""
     if not tokens.weights:
         return []
-    clause = {config.index.vector_field: {"query_tokens": dict(tokens.weights)}}
-    body = {"size": size, "query": {"neural_sparse": clause}}
+    ((vector_field, kind),) = vector_kinds(config).items()
+    body = {"size": size, "query": kind.clause(vector_field, tokens.weights)}
     hits = cluster.get(f"/{index}/_search", body)["hits"]["hits"]
-    return [_sparse_hit(config, hit, tokens.weights) for hit in hits]
+    return [_sparse_hit(config, hit, vector_field, tokens.weights) for hit in hits]
 
 
-def _sparse_hit(config: CorpusConfig, hit: Json, query: Mapping[str, float]) -> Hit:
+def _sparse_hit(config: CorpusConfig, hit: Json, vector_field: str, query: Mapping[str, float]) -> Hit:
     source = dict(hit["_source"])
-    vector = source.pop(config.index.vector_field, {})
+    vector = source.pop(vector_field, {})
     shares = {token: query[token] * weight for token, weight in vector.items() if token in query}
     matched = dict(sorted(shares.items(), key=lambda share: -share[1]))
     return _hit(config, hit, source, matched)

@@ -133,6 +133,10 @@ class Store:
         with self._parquet(path) as parquet:
             return {name.decode(): value.decode() for name, value in (parquet.metadata.metadata or {}).items()}
 
+    def schema(self, path: str) -> pa.Schema:
+        with self._parquet(path) as parquet:
+            return parquet.schema_arrow
+
     def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a Parquet file, at most `rows` at a time."""
         with self._parquet(path) as parquet:

@@ -23,8 +23,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from sparse_index.errors import UnavailableError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
-from sparse_index.vectors.sparse import ROW_GROUP_ROWS, VECTOR_SCHEMA, SparseVector, vectors_table
 
+ROW_GROUP_ROWS = 1_000
 LISTINGS = 3
 LISTING_PAUSE_S = 2.0
 
@@ -75,10 +75,12 @@ class PartFiles:
             raise _gone(self._stem, error) from error
         return hashes
 
-    def write_chunk(self, vectors: Mapping[str, SparseVector]) -> None:
-        digest = hashlib.blake2b("".join(vectors).encode(), digest_size=6).hexdigest()
+    def write_chunk(self, vectors: pa.Table) -> None:
+        """`vectors`: as their kind makes a table of them."""
+        hashes: list[str] = vectors.column("text_hash").to_pylist()
+        digest = hashlib.blake2b("".join(hashes).encode(), digest_size=6).hexdigest()
         path = f"{self._folder}/{self._stem}-c{digest}.parquet"
-        self._store.write_table(path, vectors_table(vectors), ROW_GROUP_ROWS)
+        self._store.write_table(path, vectors, ROW_GROUP_ROWS)
 
     def merge(self, expected: int) -> None:
         """Make one file of all, with `expected` vectors or not at all; chunks go only after it is there.
@@ -123,11 +125,12 @@ def merge_vectors(
     store: Store, local: Path, sources: Sequence[str], left_out: Mapping[str, Set[str]] | None = None
 ) -> int:
     """Write one local file of all, a row group in memory at a time; a hash is written once. Gives its number of vectors.
+    Vectors of one encoder have one schema, whatever their kind: that of the first file.
 
     `left_out`: hashes that are not taken from a source, by its path.
     """
     seen: set[str] = set()
-    with pq.ParquetWriter(local, VECTOR_SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(local, store.schema(sources[0]), compression="zstd") as writer:
         for path in sources:
             _copy(store, path, writer, seen, (left_out or {}).get(path, frozenset()))
     return len(seen)

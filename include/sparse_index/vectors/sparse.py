@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
 
+from sparse_index.cluster.client import Json
 from sparse_index.config.encoder import PruneType, Pruning
 from sparse_index.errors import ModelError
+from sparse_index.vectors.kind import Refused, Stored, VectorKind
 
-VECTOR_SCHEMA = pa.schema(
-    [
-        ("text_hash", pa.string()),
-        ("tokens", pa.list_(pa.string())),
-        ("weights", pa.list_(pa.float32())),
-    ]
-)
-ROW_GROUP_ROWS = 1_000
 LONGEST_REFUSAL = 300
 
 
-@dataclass(frozen=True)
-class SparseVector:
+class SparseVector(NamedTuple):
     """Tokens with their weights (> 0, no unit), the largest weight first."""
 
     tokens: tuple[str, ...]
     weights: tuple[float, ...]
 
-    def __len__(self) -> int:
-        return len(self.tokens)
+
+def sparse_kind(pruning: Pruning) -> VectorKind:
+    """Weighted tokens of a vocabulary. An output maps token to weight, of a query too."""
+    return VectorKind(
+        function="SPARSE_ENCODING",
+        predict_options={},
+        read=parse_answer,
+        vector=partial(_some_vector, pruning),
+        nothing="no token",
+        columns=pa.schema([("tokens", pa.list_(pa.string())), ("weights", pa.list_(pa.float32()))]),
+        in_document=_in_document,
+        size=len,
+        mapping={"type": "rank_features"},
+        index_settings={},
+        clause=_clause,
+        query_plugin="opensearch-neural-search",
+        query_word="neural_sparse",
+    )
 
 
-@dataclass(frozen=True)
-class Refused:
-    """What a model gave instead of the weights of one text of a request, while it answered the others."""
+def _some_vector(pruning: Pruning, weights: Mapping[str, float]) -> SparseVector | None:
+    vector = sparse_vector(weights, pruning)
+    return vector if vector.tokens else None
 
-    reason: str
+
+def _in_document(stored: Stored) -> Json | None:
+    # The weights are numpy's float32: written with their own few digits, where a Python float adds nine more.
+    tokens, weights = stored["tokens"].as_py(), stored["weights"].values.to_numpy()
+    return dict(zip(tokens, weights, strict=True)) if tokens else None
+
+
+def _clause(field: str, weights: Mapping[str, float]) -> Json:
+    return {"neural_sparse": {field: {"query_tokens": dict(weights)}}}
 
 
 def parse_answer(answer: Any, expected: int) -> list[dict[str, float] | Refused]:
@@ -135,15 +152,3 @@ def _within_mass(mass: float, weights: list[float]) -> int:
         if total > mass:
             return count
     return len(weights)
-
-
-def vectors_table(vectors: Mapping[str, SparseVector]) -> pa.Table:
-    """The rows of a vectors file: text hash -> vector, weights as float32."""
-    return pa.table(
-        {
-            "text_hash": list(vectors),
-            "tokens": [vector.tokens for vector in vectors.values()],
-            "weights": [vector.weights for vector in vectors.values()],
-        },
-        schema=VECTOR_SCHEMA,
-    )

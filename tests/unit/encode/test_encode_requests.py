@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fake_opensearch import fake_cluster, http_error, timed_out, unreachable
+from kinds_of_vectors import SPARSE
 from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.corpus.place import Place
 from sparse_index.encode.flight import BREAKER_PAUSE_S, Encoding
@@ -76,7 +77,7 @@ def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None,
     time = time or FakeTime()
     config = EncoderConfig(model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8)
     cluster = fake_cluster(server)
-    predictor = Predictor(cluster, MODEL, config.request_timeout_s)
+    predictor = Predictor(cluster, MODEL, SPARSE, config.request_timeout_s)
     searches = SearchWatch(cluster, None, time.clock)
     return list(Encoding(predictor, Governor(start), config, Timing(time.clock, time.sleep), searches).run(items))
 
@@ -105,7 +106,7 @@ def test_every_text_gets_its_own_vector() -> None:
     server = ModelServer()
     outcomes = encode(server, texts(100))
     assert hashes(outcomes, Encoded) == all_hashes(100)
-    assert all(isinstance(o, Encoded) and o.vector.tokens == (o.text.text,) for o in outcomes)
+    assert all(isinstance(o, Encoded) and o.vector[0] == (o.text.text,) for o in outcomes)
     assert sorted(map(len, server.requests), reverse=True) == [8] * 12 + [4]
 
 
@@ -255,7 +256,7 @@ def test_a_model_that_is_gone_says_what_to_clear() -> None:
     server = ModelServer()
     server.model_is_there = False
     with pytest.raises(ModelError, match="'only failed' off"):
-        Predictor(fake_cluster(server), MODEL, 1.0).require_model()
+        Predictor(fake_cluster(server), MODEL, SPARSE, 1.0).require_model()
 
 
 def test_a_model_that_refuses_everything_is_not_a_thousand_dead_letters() -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from build_plans import NOW
+from kinds_of_vectors import SPARSE
 from sparse_index.builds.dead_letters import SCHEMA, DeadLetter, read_letters, write_letters
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
@@ -17,7 +18,7 @@ from sparse_index.operations.sightings import view_store
 from sparse_index.operations.traces import Traces, traces_of
 from sparse_index.store.files import Store
 from sparse_index.vectors.compaction import Merge, compact, drop_sources
-from sparse_index.vectors.sparse import SparseVector, vectors_table
+from sparse_index.vectors.sparse import SparseVector
 
 FINGERPRINT = "0123456789abcdef"
 BUILD = "things/builds/20250301T060000-000abc"
@@ -105,7 +106,7 @@ def test_dead_letters_lose_theirs_and_keep_the_others_as_they_are(store: Store) 
 
 def add_vectors(store: Store) -> Merge:
     for path, names in zip(SOURCES, (["text-a", "text-b"], ["text-d", "text-z"]), strict=True):
-        store.write_table(path, vectors_table({name: SparseVector((name,), (1.0,)) for name in names}))
+        store.write_table(path, SPARSE.table({name: SparseVector((name,), (1.0,)) for name in names}))
     return Merge(target=MERGED, sources=SOURCES)
 
 

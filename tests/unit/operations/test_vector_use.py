@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from build_plans import corpus_config
+from kinds_of_vectors import SPARSE
 from sparse_index.builds.state import BuildState
 from sparse_index.live.generations import OwnIndex
 from sparse_index.live.meta import Meta
@@ -22,7 +23,7 @@ from sparse_index.operations.vector_use import VectorUse, view_vector_use
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder, vectors_folder
 from sparse_index.vectors.compaction import SMALL_FILES, marker_path
-from sparse_index.vectors.sparse import SparseVector, vectors_table
+from sparse_index.vectors.sparse import SparseVector
 
 NOW = datetime.now(UTC)
 FINGERPRINT = "0123456789abcdef"
@@ -41,7 +42,7 @@ def build(days: float) -> str:
 def add(store: Store, days: float, *hashes: str, part: int = 0) -> str:
     """A file of vectors that was written so many days ago."""
     path = f"{vectors_folder(FINGERPRINT)}/{build(days)}-p{part:05d}.parquet"
-    store.write_table(path, vectors_table({name: SparseVector((f"token {name}",), (1.5,)) for name in hashes}))
+    store.write_table(path, SPARSE.table({name: SparseVector((f"token {name}",), (1.5,)) for name in hashes}))
     aged(store, path, days)
     return path
 

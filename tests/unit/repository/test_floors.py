@@ -42,10 +42,11 @@ def room_of(module: str) -> str:
 
 
 def imported(file: Path) -> Iterator[str]:
-    """Full names of the core's modules and names that a file imports, inside functions too."""
+    """Full names of the core's modules and names that a file imports, inside functions too; the package's own version is
+    in no room."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "sparse_index":
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            yield from (f"{node.module}.{name.name}" for name in node.names if name.name != "__version__")
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name.startswith("sparse_index."))
 

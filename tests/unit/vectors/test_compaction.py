@@ -7,22 +7,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kinds_of_vectors import SPARSE
 from plan_help import config_at, planned, row, write
 from sparse_index.builds.plan import Plan
 from sparse_index.errors import BuildError
-from sparse_index.index.join import joined_rows
+from sparse_index.index.join import part_rows, vectors_of
 from sparse_index.operations.sightings import view_store
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 from sparse_index.vectors.compaction import Merge, compact, compactions, drop_sources, marker_path
-from sparse_index.vectors.sparse import SparseVector, vectors_table
+from sparse_index.vectors.kind import Stored
+from sparse_index.vectors.sparse import SparseVector
 
 FILES = 40
 FINGERPRINT = "0123456789abcdef"
@@ -40,7 +42,7 @@ def store(tmp_path: Path) -> Store:
 
 def add(store: Store, number: int, hashes: Sequence[str]) -> str:
     path = f"{vectors_folder(FINGERPRINT)}/{BUILD}-p{number:05d}.parquet"
-    table = vectors_table({name: SparseVector((f"token {name}", "b"), (2.5, 0.1)) for name in hashes})
+    table = SPARSE.table({name: SparseVector((f"token {name}", "b"), (2.5, 0.1)) for name in hashes})
     store.write_table(path, table)
     return path
 
@@ -157,7 +159,7 @@ def one_file_a_text(store: Store, plan: Plan) -> list[str]:
     ]
     for number, text_hash in enumerate(texts):
         path = f"{vectors_folder(plan.fingerprint)}/{plan.build_id}-p{number:05d}.parquet"
-        store.write_table(path, vectors_table({text_hash: SparseVector((text_hash[:4],), (1.0,))}))
+        store.write_table(path, SPARSE.table({text_hash: SparseVector((text_hash[:4],), (1.0,))}))
     return texts
 
 
@@ -168,12 +170,18 @@ def test_an_index_task_that_has_begun_finds_every_vector_through_merge_and_delet
     texts = one_file_a_text(store, plan)
     (merge,) = to_compact(store)
 
-    rows = joined_rows(store, plan, plan.index_parts[0])
-    found = [next(rows)]
+    part = plan.index_parts[0]
+    hashes = [line["text_hash"] for line in part_rows(store, part)]
+    vectors = vectors_of(store, plan.fingerprint, part)
+    found = [next(vectors)]
     compact(store, merge)
     drop_sources(store, merge)
-    found += rows
-    assert [line["tokens"] for line in found] == [[line["text_hash"][:4]] for line in found]
+    found += vectors
+    assert tokens(found) == [[text_hash[:4]] for text_hash in hashes]
     assert len(found) == len(texts) == FILES
-    later = joined_rows(store, plan, plan.index_parts[0])
-    assert [line["tokens"] for line in later] == [line["tokens"] for line in found], "the merged file serves as well"
+    later = vectors_of(store, plan.fingerprint, part)
+    assert tokens(later) == tokens(found), "the merged file serves as well"
+
+
+def tokens(found: Iterable[Stored | None]) -> list[Any]:
+    return [vector and vector["tokens"].as_py() for vector in found]

@@ -3,9 +3,11 @@
 import orjson
 import pytest
 
+from kinds_of_vectors import SPARSE
 from sparse_index.config.encoder import Pruning
 from sparse_index.errors import ModelError
-from sparse_index.vectors.sparse import Refused, parse_answer, sparse_vector, vectors_table
+from sparse_index.vectors.kind import Refused
+from sparse_index.vectors.sparse import parse_answer, sparse_vector
 
 WEIGHTS = {"a": 5.0, "b": 3.0, "c": 4.0, "d": 1.0}
 
@@ -119,6 +121,6 @@ def test_refuses_other_shapes_and_names_them(given: dict[str, object], expected:
 
 
 def test_the_file_keeps_float32() -> None:
-    table = vectors_table({"h": sparse_vector({"a": 0.045457043}, Pruning())})
+    table = SPARSE.table({"h": sparse_vector({"a": 0.045457043}, Pruning())})
     assert str(table.schema.field("weights").type) == "list<element: float>" or "float" in str(table.schema)
     assert table.column("weights").to_pylist()[0][0] == pytest.approx(0.045457043, rel=1e-7)

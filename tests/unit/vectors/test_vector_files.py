@@ -7,17 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from kinds_of_vectors import SPARSE
 from sparse_index.errors import UnavailableError
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import LISTINGS, PartFiles
 from sparse_index.vectors.sparse import SparseVector
 
 
-def vectors(*names: str) -> dict[str, SparseVector]:
-    return {name: SparseVector((name,), (1.0,)) for name in names}
+def vectors(*names: str) -> pa.Table:
+    return SPARSE.table({name: SparseVector((name,), (1.0,)) for name in names})
 
 
 class Intruded:
