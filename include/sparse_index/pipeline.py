@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sparse_index.books.reconcile import reconcile
+from sparse_index.builds.ending import GATE, PROMOTE, RETIRE, Ending, Stage, is_done, outcome_of
 from sparse_index.builds.plan import Plan
-from sparse_index.builds.receipt import Ending, Outcome, write_receipt
+from sparse_index.builds.receipt import write_receipt
 from sparse_index.builds.request import RunRequest
 from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.cluster.client import Cluster
@@ -41,12 +42,10 @@ Clock = Callable[[], float]
 
 @dataclass
 class Stages:
-    """Seconds of each stage that ended, in order; what a failed one said; what could not be tidied up; cluster settings
-    before this run changed them."""
+    """The stages that ended, in order; what could not be tidied up; cluster settings before this run changed them."""
 
     clock: Clock = time.monotonic
-    seconds: dict[str, float] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
+    ended: list[Stage] = field(default_factory=list)
     untidy: list[str] = field(default_factory=list)
     former_settings: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -56,9 +55,10 @@ class Stages:
         try:
             yield
         except (SparseIndexError, KeyboardInterrupt) as error:
-            self.failures[name] = str(error) or "interrupted"
+            said = str(error) or "interrupted"
+            self.ended.append(Stage(name, self.clock() - started, done=False, failure=said))
             raise
-        self.seconds[name] = round(self.clock() - started, 3)
+        self.ended.append(Stage(name, self.clock() - started))
 
 
 @dataclass(frozen=True)
@@ -110,22 +110,16 @@ def _build(
     with sign_of_life(store, build_folder(config.alias, new_build_id(now, token))):
         with stages.timed("plan"):
             plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
-        outcome: Outcome = "failed"
         try:
-            outcome = _carry_out(cluster, store, plan, stages, report)
+            if plan.builds:
+                _encode(cluster, store, plan, stages, report)
+                _index(cluster, store, plan, stages, report)
         finally:
-            receipt = write_receipt(store, plan, _ending(cluster, plan, outcome, stages))
+            receipt = write_receipt(store, plan, _ending(cluster, plan, stages))
     return Run(plan, receipt)
 
 
-def _carry_out(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
-    if not plan.builds:
-        return plan.outcome_when_idle
-    _encode(cluster, store, plan, stages, report)
-    return _index(cluster, store, plan, stages, report)
-
-
-def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> Ending:
+def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
     """Never fails for the cluster's sake: it would hide why the run failed."""
     try:
         live = observe_alias(cluster, plan.alias).index
@@ -133,12 +127,11 @@ def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> E
         live = plan.live_index
         stages.untidy.append(f"the alias could not be asked for ({error.message})")
     return Ending(
-        outcome=outcome,
+        outcome=outcome_of(plan, stages.ended, promoted=plan.candidate == live or is_done(PROMOTE, stages.ended)),
         live=live,
         at=datetime.now(UTC),
         untidy=stages.untidy,
-        failures=stages.failures,
-        stage_seconds=stages.seconds,
+        stages=stages.ended,
         former_settings=stages.former_settings,
     )
 
@@ -166,7 +159,7 @@ def _removed(cluster: Cluster, life: Life, group: str) -> Sequence[str]:
         return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
 
 
-def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
+def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
     with stages.timed("prepare_candidate"):
         prepare_candidate(cluster, store, plan)
     with stages.timed("index"):
@@ -174,12 +167,11 @@ def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: R
             index_part(cluster, store, plan, part, report=report)
     with stages.timed("reconcile"):
         reconcile(cluster, store, plan)
-    with stages.timed("gate"):
+    with stages.timed(GATE):
         gate(cluster, store, plan)
     if not plan.promotes:
-        return "not_promoted"
-    with stages.timed("promote"):
+        return
+    with stages.timed(PROMOTE):
         promote(cluster, plan, now=datetime.now(UTC))
-    with stages.timed("retire"):
+    with stages.timed(RETIRE):
         stages.untidy += retire(cluster, plan.config).left
-    return "promoted"

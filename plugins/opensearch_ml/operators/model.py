@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from opensearch_ml.opened import Build
-from opensearch_ml.operators.base import BuildOperator
+from opensearch_ml.operators.base import BuildOperator, skip_when_idle
 
 
 class ReserveOperator(BuildOperator):
@@ -20,8 +20,7 @@ class ReserveOperator(BuildOperator):
 
     def work(self, build: Build, context: Any) -> list[dict[str, int]]:
         plan = build.plan
-        if not plan.builds:
-            raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
+        skip_when_idle(plan)
         if not plan.encode_parts:
             raise AirflowSkipException(f"Build {plan.build_id}: every vector is in the store already.")
         self.log.info("Build %s: names carry the mark '%s'.", plan.build_id, plan.group)
