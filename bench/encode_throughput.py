@@ -13,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -96,9 +97,8 @@ def main() -> None:
         generate_corpus(CorpusRequest("tickets", chosen.rows), folder / "corpus")
         server = start(folder / "server", "plain")
         try:
-            measure(
-                Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False)), folder, chosen.repeats
-            )
+            with closing(Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False))) as cluster:
+                measure(cluster, folder, chosen.repeats)
         finally:
             server.stop(discard_data=True)
 
