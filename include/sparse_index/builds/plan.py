@@ -8,11 +8,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
+from sparse_index.forms import Form
 from sparse_index.names import candidate_name, group_name, write_alias
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder, builds_folder
@@ -141,6 +142,9 @@ class Plan(Frozen):
         return "plan_only" if self.request.mode is Mode.PLAN_ONLY else "nothing_changed"
 
 
+PLAN = Form(Plan, "a plan", "Trigger a new run, or finish the build with the version that planned it.")
+
+
 def plan_path(alias: str, build_id: str) -> str:
     return f"{build_folder(alias, build_id)}/plan.json"
 
@@ -148,20 +152,13 @@ def plan_path(alias: str, build_id: str) -> str:
 def save_plan(store: Store, plan: Plan) -> str:
     """Write the plan into the store; gives its path there."""
     path = plan_path(plan.alias, plan.build_id)
-    store.write_bytes(path, plan.model_dump_json(indent=2).encode())
+    PLAN.save(store, path, plan)
     return path
 
 
 def load_plan(store: Store, path: str) -> Plan:
     """BuildError when another version wrote it in a way that this one cannot read."""
-    try:
-        return Plan.model_validate_json(store.read_bytes(path))
-    except ValidationError as error:
-        fields = ", ".join(".".join(map(str, problem["loc"])) or problem["type"] for problem in error.errors())
-        raise BuildError(
-            f"{path} in the store is no plan of this version of the package ({fields}): another version wrote it. Trigger a "
-            "new run, or finish the build with the version that planned it."
-        ) from error
+    return PLAN.load(store, path)
 
 
 def saved_plans(store: Store, alias: str) -> Iterator[tuple[str, Plan | None]]:

@@ -10,11 +10,15 @@ from sparse_index.builds.ending import Ending, failures, stage_seconds
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import Books, GateReport, books_report, encode_report, gate_report, index_report
 from sparse_index.errors import BuildError
+from sparse_index.forms import Form
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
 
 LATEST = "latest"
 SHOWN = 5
+
+
+RECEIPT = Form(dict[str, Any], "a receipt", "Read it as it is.")
 
 
 def receipt_path(plan: Plan) -> str:
@@ -37,7 +41,7 @@ def first_line(plan: Plan, ending: Ending) -> str:
 
 def write_receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
     """Write the receipt into the store (the index's `_meta.receipt` names it); gives its content."""
-    content = receipt(store, plan, ending)
+    content = receipt(store, plan, ending) | RECEIPT.signature()
     store.write_json(receipt_path(plan), content)
     return content
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from types import TracebackType
 
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
 from sparse_index.builds.plan import Part, Plan
-from sparse_index.builds.reports import EncodeResult, encode_report, encode_report_path
+from sparse_index.builds.reports import ENCODED, EncodeResult, encode_report, encode_report_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.encode.flight import Encoding
 from sparse_index.encode.governor import Governor, starting_limit
@@ -100,7 +99,7 @@ def encode_part(
         predict_calls=predictor.calls,
         seconds=clock() - started,
     )
-    store.write_json(encode_report_path(plan, part), asdict(result))
+    ENCODED.save(store, encode_report_path(plan, part), result)
     return result
 
 

@@ -7,13 +7,12 @@ where there is a text). Fields of token weights answer no `exists` query, so vec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from statistics import median
 from typing import Any
 
 from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Plan
-from sparse_index.builds.reports import GateReport, gate_report_path
+from sparse_index.builds.reports import GATE, GateReport, gate_report_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.live.attached import observe_attached
@@ -44,7 +43,7 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
         tokens_median=float(median(sizes)) if sizes else 0.0,
         tokens_max=max(sizes, default=0),
     )
-    store.write_json(gate_report_path(plan), asdict(report))
+    GATE.save(store, gate_report_path(plan), report)
     return report
 
 

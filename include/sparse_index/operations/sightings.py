@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from sparse_index.builds.plan import PLAN
 from sparse_index.builds.sign_of_life import SIGN, is_living
 from sparse_index.builds.state import BuildState, build_state
 from sparse_index.cluster.client import Cluster
@@ -159,7 +160,8 @@ def _plan_file(store: Store, path: str) -> PlanFile | None:
         return None
     try:
         raw = store.read_json(path)
-        fingerprint, scans = str(raw["fingerprint"]), tuple(map(str, raw.get("scans") or ()))
+        fingerprint = None if PLAN.is_later(raw) else str(raw["fingerprint"])
+        scans = tuple(map(str, raw.get("scans") or ()))
         schema_path = raw.get("schema_path")
     except (KeyError, TypeError, ValueError, AttributeError):
         fingerprint, scans, schema_path = None, (), None
@@ -206,7 +208,7 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
     """
     alias = config.alias
     indices, unreadable = own_and_unreadable(cluster, alias)
-    _require_readable(unreadable)
+    _require_readable([*unreadable, *(index.name for index in indices if index.meta.is_later)])
     groups = [(name, owner.build_id) for name in marked_groups(cluster, alias) if (owner := parse_group(name))]
     in_store = _build_paths(files, alias)
     named = {index.meta.build_id for index in indices} | {build_id for _, build_id in groups} | set(in_store)

@@ -18,6 +18,8 @@ from sparse_index.errors import BuildError, CorpusError
 from sparse_index.live.meta import Meta
 from sparse_index.live.states import index_states
 from sparse_index.plan.difference import Difference
+from sparse_index.plan.live_types import begins_anew
+from sparse_index.plan.observed import Live
 
 EXAMPLES = 5
 
@@ -27,6 +29,12 @@ def require_room(cluster: Cluster, config: CorpusConfig) -> None:
     problems = [*index_states(cluster, config.alias).problems, *room_problems(cluster, config)]
     if problems:
         raise BuildError(f"No build of '{config.alias}' can begin: {' '.join(problems)}")
+
+
+def require_known_meta(config: CorpusConfig, request: RunRequest, live: Live) -> None:
+    """What a later version of the package built is no ground for a difference; `begins_anew` takes none."""
+    if live.index is not None and live.meta is not None and not begins_anew(config, request):
+        live.meta.require_known(live.index)
 
 
 def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta | None) -> None:

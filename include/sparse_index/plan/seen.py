@@ -58,6 +58,7 @@ def look(attempt: Attempt, scans: Sequence[ShardScan]) -> Seen:
     """Ask cluster and store everything that the plan depends on; BuildError when what is live forbids this run."""
     cluster, config, store, request = attempt.cluster, attempt.config, attempt.store, attempt.request
     live = observe_live(cluster, config, store)
+    guards.require_known_meta(config, request, live)
     guards.require_forward_date(config, request, live.meta)
     guards.require_within_horizon(config, request, live.data_date)
     shard, manifests = scans[0].shard, [scan.manifest for scan in scans]
