@@ -1,7 +1,7 @@
 """Our own bulk writer: bodies by bytes, few requests in flight, failed items only repeated, every item accounted for.
 
 (The client's `parallel_bulk` hangs for ever at the first rejected document; `streaming_bulk` does not repeat a 429.)
-Operations carry explicit ids, so a whole request may be repeated: the result is the same.
+Writes carry explicit ids, so a whole request may be repeated: the result is the same.
 """
 
 from __future__ import annotations
