@@ -393,11 +393,11 @@ def test_what_dead_runs_left_is_swept_and_a_live_run_keeps_everything(
         warnings = preflight(plain_cluster, config, Store(config.store)).warnings
         assert any(warning.startswith(f"{kept_by_ignorance} is there") for warning in warnings)
 
-    found = preflight(plain_cluster, config, Store(config.store), is_live=lambda build: build == running.build_id)
+    found = preflight(plain_cluster, config, Store(config.store), goes_on=lambda build: build == running.build_id)
     assert set(found.swept) == {dead.group, dead.candidate}
     assert verbs.marked_groups(plain_cluster, config.alias) == [running.group]
     assert set(plain_cluster.get(f"/{config.alias}-*/_alias")) == {running.candidate, newest.candidate}
-    assert preflight(plain_cluster, config, Store(config.store), is_live=lambda _: True).swept == ()
+    assert preflight(plain_cluster, config, Store(config.store), goes_on=lambda _: True).swept == ()
 
 
 def test_a_build_that_no_scheduler_knows_is_swept_when_it_left_its_receipt(
@@ -409,7 +409,7 @@ def test_a_build_that_no_scheduler_knows_is_swept_when_it_left_its_receipt(
     for plan in (ended, perhaps_alive):
         store.write_json(f"{plan.folder}/plan.json", {})
     store.write_json(f"{ended.folder}/receipt.json", {})
-    assert preflight(plain_cluster, config, store, is_live=lambda _: None).swept == (ended.candidate,)
+    assert preflight(plain_cluster, config, store, goes_on=lambda _: None).swept == (ended.candidate,)
 
 
 def test_a_dead_runs_model_that_a_pipeline_needs_is_kept_and_named(
@@ -420,7 +420,7 @@ def test_a_dead_runs_model_that_a_pipeline_needs_is_kept_and_named(
     enricher = {"neural_query_enricher": {"default_model_id": model_id}}
     plain_cluster.put(f"/_search/pipeline/{config.alias}", {"request_processors": [enricher]})
     try:
-        found = preflight(plain_cluster, config, Store(config.store), is_live=lambda _: False)
+        found = preflight(plain_cluster, config, Store(config.store), goes_on=lambda _: False)
     finally:
         plain_cluster.delete(f"/_search/pipeline/{config.alias}")
     assert found.swept == ()

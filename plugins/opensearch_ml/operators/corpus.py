@@ -14,7 +14,7 @@ from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.params import run_request
 from opensearch_ml.progress import show_progress
-from opensearch_ml.runs import is_live
+from opensearch_ml.runs import goes_on
 
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 
@@ -32,7 +32,7 @@ class PreflightOperator(CorpusOperator):
             corpus.cluster,
             corpus.config,
             corpus.store,
-            is_live=partial(is_live, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
+            goes_on=partial(goes_on, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
         self.log.info("%s", ready)

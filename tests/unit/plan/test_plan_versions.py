@@ -68,7 +68,7 @@ def test_preflight_leaves_what_it_cannot_prove_dead(store: Store) -> None:
 
 def test_the_janitor_takes_its_build_for_possibly_alive(store: Store) -> None:
     class Runs:
-        def is_live(self, alias: str, build_id: str) -> bool | None:
+        def goes_on(self, alias: str, build_id: str) -> bool | None:
             return None
 
         def is_running(self, alias: str) -> bool:
