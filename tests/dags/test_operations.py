@@ -54,7 +54,7 @@ def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay
     assert (day.live(), documents(day)) == (former, ROWS)
     done = back.xcoms["roll_back"]
     assert f"'{day.alias}' is on {former} (data of " in done["summary"]
-    assert store.read_json(done["record"]) == done
+    assert done.items() <= store.read_json(done["record"]).items()
     assert (done["former"], done["run_id"]) == (bad, back.run_id)
     withdrawn = read_meta(day.cluster, bad)
     assert withdrawn is not None
@@ -91,7 +91,7 @@ def test_documents_are_forgotten_and_the_next_run_does_not_miss_them(day: RealDa
     assert done.state == "success", done.said
     said = done.xcoms["forget"]
     assert (said["ids"], said["not_there"], said["documents"]) == (4, 1, {day.live(): 3})
-    assert Store(day.config["store"]).read_json(said["record"]) == said
+    assert said.items() <= Store(day.config["store"]).read_json(said["record"]).items()
     assert documents(day) == ROWS - 3
 
     pq.write_table(table.slice(3), day.folder / "corpus.parquet", row_group_size=50)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,7 +13,7 @@ from build_plans import NOW, complete_candidate, corpus_config, make_plan, ready
 from fake_runs import FakeRuns
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.creation.mapping import vector_property
+from sparse_index.creation.mapping import vector_properties
 from sparse_index.creation.trial import try_unread
 from sparse_index.errors import BuildError
 from sparse_index.index.candidate import prepare_candidate
@@ -169,11 +168,11 @@ class Hourly(Cluster):
         super().__init__(OpenSearch(**settings.client_arguments()), attempts=1)
         self._begin: tuple[str, ...] = (snapshot, indices)
 
-    def delete(self, path: str, **params: Any) -> Any:
+    def remove(self, path: str, method: str = "DELETE") -> bool:
         if self._begin:
             (snapshot, indices), self._begin = self._begin, ()
             self.put(snapshot, {"indices": indices}, wait_for_completion="false")
-        return super().delete(path, **params)
+        return super().remove(path, method)
 
 
 def test_a_trial_that_a_snapshot_copies_is_left_to_the_next_build(
@@ -191,7 +190,7 @@ def test_a_trial_that_a_snapshot_copies_is_left_to_the_next_build(
         hourly.close()
     (trial,) = set(names(plain_cluster, config)) - set(generations)
     assert note == f"{trial}, which is empty, stays for now: a snapshot copies it. The next build removes it"
-    mapping = {"dynamic": "strict", "properties": vector_property(config)}
+    mapping = {"dynamic": "strict", "properties": vector_properties(config)}
     plan = make_plan(config, live_index=generations[-1], build_id="20990101T000000-abcdef", mapping=mapping)
     assert prepare_candidate(plain_cluster, Store(config.store), plan) == plan.candidate
     assert trial not in names(plain_cluster, config)

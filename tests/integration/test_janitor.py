@@ -21,6 +21,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import own_indices
+from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.live.switch import switch_alias
 from sparse_index.ml import verbs
 from sparse_index.operations.cleanup import Cleanup, Kind
@@ -223,6 +224,30 @@ def test_an_index_that_cannot_be_understood_keeps_the_whole_corpus(
     cleanup = look(clusters, store, [config], now=LATER, runs=ended(*plans))
     assert cleanup.actions == []
     assert f"the `_meta` of {plans[2].candidate} cannot be read" in cleanup.unproven[0]
+
+
+def test_an_index_of_a_later_version_keeps_the_whole_corpus(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store, clusters: Clusters
+) -> None:
+    plans = three_generations(plain_cluster, config)
+    meta = read_meta(plain_cluster, plans[2].candidate)
+    assert meta is not None
+    write_meta(plain_cluster, plans[2].candidate, meta.model_copy(update={"form": 2}))
+    cleanup = look(clusters, store, [config], now=LATER, runs=ended(*plans))
+    assert cleanup.actions == []
+    assert f"the `_meta` of {plans[2].candidate} cannot be read" in cleanup.unproven[0]
+
+
+def test_a_plan_of_a_later_version_keeps_the_vectors(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store, clusters: Clusters
+) -> None:
+    plans = three_generations(plain_cluster, config)
+    later = plan_path(config.alias, plans[2].build_id)
+    store.write_json(later, store.read_json(later) | {"form": 2})
+    store.write_bytes(OTHER_ENCODER, b"")
+    cleanup = look(clusters, store, [config], now=LATER, runs=ended(*plans))
+    assert OTHER_ENCODER not in {path for action in cleanup.actions for path in action.paths}
+    assert f"all vectors stay: {later} cannot be read" in cleanup.notes
 
 
 def test_a_plan_of_another_version_keeps_the_vectors_and_stops_nobody(

@@ -19,7 +19,7 @@ from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import own_indices
 from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.live.switch import switch_alias
-from sparse_index.operations.rollback import PREVIOUS, Rollback, Target, choose_target, roll_back
+from sparse_index.operations.rollback import PREVIOUS, ROLLBACK, Rollback, Target, choose_target, roll_back
 from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
@@ -74,7 +74,7 @@ def test_previous_is_the_one_before_and_never_one_that_was_withdrawn(
     assert (done.live, done.former, done.documents) == (second, third, 2)
     assert count(plain_cluster, config.alias) == 2
     assert withdrawn(plain_cluster, config) == [third]
-    assert Store(config.store).read_json(done.record) == done.model_dump(mode="json")
+    assert ROLLBACK.load(Store(config.store), done.record) == done
     assert back(plain_cluster, config).live == first
     assert withdrawn(plain_cluster, config) == [third, second]
     with pytest.raises(BuildError) as caught:
@@ -165,6 +165,34 @@ def test_what_a_person_should_know_is_said(
     assert any("the next run of a snapshot builds in full" in note for note in notes), (
         "its manifest is not in the store"
     )
+
+
+def later(cluster: Cluster, index: str) -> None:
+    """A later version of the package built it, and says more of it than this one knows."""
+    meta = read_meta(cluster, index)
+    assert meta is not None
+    write_meta(cluster, index, meta.model_copy(update={"form": 2, "written_by": "7.8.9", "passages": {"title": 3}}))
+
+
+def test_the_way_back_from_a_later_version_is_open_and_what_it_said_stays(
+    plain_cluster: Cluster, config: CorpusConfig, generations: list[str]
+) -> None:
+    _, second, third = generations
+    later(plain_cluster, third)
+    assert not any("7.8.9" in note for note in back(plain_cluster, config).notes)
+    assert observe_alias(plain_cluster, config.alias).members == (second,)
+    meta = read_meta(plain_cluster, third)
+    assert meta is not None
+    assert (meta.withdrawn_at, meta.is_later) == (NOW, True)
+    assert (meta.written_by, (meta.model_extra or {})["passages"]) == ("7.8.9", {"title": 3})
+
+
+def test_a_generation_of_a_later_version_says_who_has_to_go_on_from_it(
+    plain_cluster: Cluster, config: CorpusConfig, generations: list[str]
+) -> None:
+    later(plain_cluster, generations[1])
+    notes = back(plain_cluster, config).notes
+    assert any("version 7.8.9 of the package built it: daily runs have to be of that version" in note for note in notes)
 
 
 def test_many_who_go_back_at_once_leave_the_alias_on_one_index(

@@ -10,7 +10,7 @@ from sparse_index.books.content import require_same_content
 from sparse_index.books.final_manifest import count_rejected, write_final_manifest
 from sparse_index.builds.dead_letters import letters_files
 from sparse_index.builds.plan import Counts, Plan
-from sparse_index.builds.reports import Books, IndexResult, books_path, index_report
+from sparse_index.builds.reports import BOOKS, Books, IndexResult, books_path, index_report
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.live.meta import read_meta, write_meta
@@ -45,7 +45,7 @@ def reconcile(
     health = settle_candidate(cluster, plan, deadline_s=REPLICAS_DEADLINE_S, clock=clock, sleep=sleep)
     _mark_complete(cluster, plan, books.documents)
     books = replace(books, health=health)
-    store.write_json(books_path(plan), asdict(books))
+    BOOKS.save(store, books_path(plan), books)
     return books
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparse_index.builds.plan import Part, Plan
+from sparse_index.forms import Form
 from sparse_index.store.files import Store
+
+_REMEDY = "Trigger a new run, or finish the build with that version."
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,16 @@ class EncodeResult:
     seconds: float
 
 
+ENCODED = Form(EncodeResult, "the report of an encode part", _REMEDY)
+
+
 def encode_report_path(plan: Plan, part: Part) -> str:
     return f"{plan.folder}/reports/encode-{part.number:05d}.json"
 
 
 def encode_report(store: Store, plan: Plan, part: Part) -> EncodeResult | None:
     """What the finished part said; None while it is not finished."""
-    path = encode_report_path(plan, part)
-    return EncodeResult(**store.read_json(path)) if store.exists(path) else None
+    return ENCODED.find(store, encode_report_path(plan, part))
 
 
 @dataclass(frozen=True)
@@ -46,17 +51,19 @@ class IndexResult:
         return self.indexed + self.deleted + self.dead_letters
 
 
+INDEXED = Form(IndexResult, "the report of an index part", _REMEDY)
+
+
 def index_report_path(plan: Plan, part: Part) -> str:
     return f"{plan.folder}/reports/index-{part.number:05d}.json"
 
 
 def index_report(store: Store, plan: Plan, part: Part) -> IndexResult | None:
     """What the finished part said; None while it is not finished."""
-    path = index_report_path(plan, part)
-    return IndexResult(**store.read_json(path)) if store.exists(path) else None
+    return INDEXED.find(store, index_report_path(plan, part))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Books:
     """The lines of promise P1 after the build, in rows of the corpus, and what the candidate holds.
 
@@ -71,7 +78,7 @@ class Books:
     blank: int
     duplicate_ids: int
     superseded: int
-    tombstones: int
+    tombstones: int = 0
     dead_letters: int
     deleted: int
     documents: int
@@ -83,33 +90,37 @@ class Books:
         return sum(lines) + self.tombstones + self.dead_letters
 
 
+BOOKS = Form(Books, "the books of a build", _REMEDY)
+
+
 def books_report(store: Store, plan: Plan) -> Books | None:
     """The books that reconcile closed; None while it has not."""
-    path = books_path(plan)
-    return Books(**store.read_json(path)) if store.exists(path) else None
+    return BOOKS.find(store, books_path(plan))
 
 
 def books_path(plan: Plan) -> str:
     return f"{plan.folder}/reports/books.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GateReport:
     """`tokens_*`: per document, over the `sampled` documents that have a vector; `blank`: sampled ones without text."""
 
     documents: int
     live_documents: int | None
     sampled: int
-    blank: int
+    blank: int = 0
     tokens_min: int
     tokens_median: float
     tokens_max: int
 
 
+GATE = Form(GateReport, "the report of a gate", _REMEDY)
+
+
 def gate_report(store: Store, plan: Plan) -> GateReport | None:
     """What the gate saw when it let the candidate through; None while it has not."""
-    path = gate_report_path(plan)
-    return GateReport(**store.read_json(path)) if store.exists(path) else None
+    return GATE.find(store, gate_report_path(plan))
 
 
 def gate_report_path(plan: Plan) -> str:

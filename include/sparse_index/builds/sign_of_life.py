@@ -16,10 +16,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
+from sparse_index.values import Frozen
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +27,9 @@ BEAT_S = 30.0
 SILENCE = timedelta(minutes=15)
 
 
-class Sign(BaseModel):
+class Sign(Frozen):
     """`host`: where `pid` means something, this boot and this container only; `started`: tells a process from a later one
     with the same number, None where the system does not say."""
-
-    model_config = ConfigDict(frozen=True)
 
     host: str
     pid: int

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -18,6 +19,7 @@ from sparse_index.corpus.declared import takes_any_text
 from sparse_index.corpus.kinds import is_text
 from sparse_index.corpus.logical import common_type, decoded_type, is_untyped, logical_type
 from sparse_index.errors import BuildError, CorpusError
+from sparse_index.forms import Form
 from sparse_index.store.files import Store, schemas_folder
 
 MOST_NOTES = 10
@@ -210,6 +212,9 @@ def _bounded(notes: Sequence[str]) -> tuple[str, ...]:
     return (*notes[:MOST_NOTES], *([f"{more} more columns differ likewise"] if more > 0 else []))
 
 
+SCHEMA = Form(dict[str, Any], "a decided schema", "Trigger a new run.")
+
+
 def save_schema(store: Store, alias: str, decided: CorpusSchema) -> str:
     """Keep the schema under its content; gives the path."""
     content = {
@@ -221,7 +226,7 @@ def save_schema(store: Store, alias: str, decided: CorpusSchema) -> str:
     digest = hashlib.sha256(orjson.dumps([decided.identity, decided.valueless, decided.notes])).hexdigest()[:32]
     path = f"{schemas_folder(alias)}/{digest}.json"
     if not store.exists(path):
-        store.write_json(path, content)
+        SCHEMA.save(store, path, content)
     return path
 
 
@@ -229,6 +234,6 @@ def load_schema(store: Store, path: str | None) -> CorpusSchema:
     """BuildError without a path: the build was planned by a version that knew no schema."""
     if not path:
         raise BuildError("This build was planned by a former version of the package. Trigger a new run.")
-    content = store.read_json(path)
+    content = SCHEMA.load(store, path)
     schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(content["arrow"])))
-    return CorpusSchema(schema, tuple(content["valueless"]), tuple(content["notes"]))
+    return CorpusSchema(schema, tuple(content.get("valueless", ())), tuple(content.get("notes", ())))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
 from sparse_index.builds.plan import BuildKind, Part, Plan
-from sparse_index.builds.reports import IndexResult, index_report_path
+from sparse_index.builds.reports import INDEXED, IndexResult, index_report_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.index.bulk import BulkOutcome, BulkWriter, Operation, RejectedItem
@@ -53,7 +52,7 @@ def index_part(
         bytes=written.bytes_sent,
         seconds=clock() - started,
     )
-    store.write_json(index_report_path(plan, part), asdict(result))
+    INDEXED.save(store, index_report_path(plan, part), result)
     return result
 
 

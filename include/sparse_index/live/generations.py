@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import SNAPSHOT_RUNS
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import READ_ONLY, Attached, attached_of
-from sparse_index.live.meta import Meta, read_meta
+from sparse_index.live.meta import Meta, meta_in, read_meta
 from sparse_index.names import candidate_pattern, parse_candidate, write_alias
 
 # Of a generation that is kept, as the server gives them back.
@@ -78,12 +76,8 @@ def _claims(name: str, alias: str) -> bool:
 
 
 def _own(name: str, body: Json, alias: str, live: bool) -> OwnIndex | None:
-    owner = parse_candidate(name)
-    try:
-        meta = Meta.model_validate(body.get("mappings", {}).get("_meta", {}).get("sparse_index", {}))
-    except ValidationError:
-        return None
-    if owner is None or owner.alias != alias or meta.alias != alias:
+    owner, meta = parse_candidate(name), meta_in(body.get("mappings", {}))
+    if owner is None or meta is None or owner.alias != alias or meta.alias != alias:
         return None
     if meta.build_id != owner.build_id:
         meta = meta.model_copy(

@@ -22,6 +22,7 @@ import pyarrow as pa
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
+from sparse_index.forms import Form
 from sparse_index.index.removal import documents_there, expunge, remove_documents
 from sparse_index.live.generations import OwnIndex
 from sparse_index.live.meta import read_meta, write_meta
@@ -81,6 +82,9 @@ class Forgotten(Frozen):
             f"'{self.alias}': {self.ids} id(s) {state}, {self.not_there} of them not there. Documents: {listed}; rows: "
             f"{self.rows}; dead letters: {self.dead_letters}; vectors: {self.vectors}."
         )
+
+
+FORGOTTEN = Form(Forgotten, "the record of a request to forget", "Ask for it anew.")
 
 
 @dataclass(frozen=True)
@@ -217,9 +221,9 @@ def _remove_leftovers(site: Site, survey: _Survey) -> None:
 
 
 def _saved(store: Store, record: Forgotten) -> Forgotten:
-    store.write_bytes(record.record, record.model_dump_json(indent=2).encode())
+    FORGOTTEN.save(store, record.record, record)
     return record
 
 
 def load_forgotten(store: Store, path: str) -> Forgotten:
-    return Forgotten.model_validate_json(store.read_bytes(path))
+    return FORGOTTEN.load(store, path)

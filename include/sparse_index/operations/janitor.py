@@ -13,6 +13,7 @@ from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError
+from sparse_index.forms import Form
 from sparse_index.live.generations import is_being_copied, remove_candidate
 from sparse_index.ml.verbs import remove_build_models
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup, reasons_to_keep_vectors
@@ -22,6 +23,8 @@ from sparse_index.store.files import Store
 from sparse_index.vectors.compaction import compact, drop_sources
 
 log = logging.getLogger(__name__)
+
+CLEANUP = Form(Cleanup, "what a janitor decided", "Let the janitor look anew.")
 
 
 def by_store(configs: Iterable[CorpusConfig]) -> dict[str, list[CorpusConfig]]:
@@ -109,9 +112,9 @@ def carry_out(cluster: Cluster | None, store: Store, action: Action, is_quiet: C
 def save_cleanup(store: Store, cleanup: Cleanup) -> str:
     """Keep what was decided, for the task that does it and for people; gives the path in the store."""
     path = f"{REPORTS}/{cleanup.at:%Y%m%dT%H%M%S}.json"
-    store.write_bytes(path, cleanup.model_dump_json(indent=2).encode())
+    CLEANUP.save(store, path, cleanup)
     return path
 
 
 def load_cleanup(store: Store, path: str) -> Cleanup:
-    return Cleanup.model_validate_json(store.read_bytes(path))
+    return CLEANUP.load(store, path)

@@ -25,6 +25,7 @@ from sparse_index.builds.receipt import receipt_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
+from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.meta import Meta, read_meta
 from sparse_index.store.files import Store
@@ -68,6 +69,9 @@ class Redrive(Frozen):
             f"{self.tried} dead letters of build {self.build_id} were tried again by build {self.by_build}: {self.indexed} "
             f"are live, {self.gone} are no longer in the corpus, {len(self.remaining)} were rejected again."
         )
+
+
+REDRIVE = Form(Redrive, "what a redrive left", "Redrive the letters with that version.")
 
 
 def _lasting(error_class: str) -> str:
@@ -135,7 +139,7 @@ def _promoted(store: Store, alias: str) -> Iterator[Plan]:
 
 def _outcome(store: Store, plan: Plan) -> str | None:
     path = receipt_path(plan)
-    return str(store.read_json(path)["outcome"]) if store.exists(path) else None
+    return str(store.read_json(path).get("outcome")) if store.exists(path) else None
 
 
 def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:
@@ -146,8 +150,7 @@ def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:
 
 def _settled(store: Store, plan: Plan) -> Redrive | None:
     """What the last redrive of the build's letters left."""
-    path = redrive_path(plan)
-    return Redrive.model_validate(store.read_json(path)) if store.exists(path) else None
+    return REDRIVE.find(store, redrive_path(plan))
 
 
 def _letters(store: Store, plan: Plan) -> list[DeadLetter]:
@@ -189,7 +192,7 @@ def settle_letters(
         gone=len(ids - indexed - rejected),
         remaining=sorted(name for name in rejected if name is not None),
     )
-    store.write_json(redrive_path(plan), result.model_dump(mode="json"))
+    REDRIVE.save(store, redrive_path(plan), result)
     return result
 
 

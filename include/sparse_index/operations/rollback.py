@@ -15,7 +15,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sparse_index.addresses import public_address
 from sparse_index.builds.plan import saved_plans
@@ -23,6 +22,7 @@ from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
+from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import observe_attached, require_movable
 from sparse_index.live.generations import OwnIndex, own_indices
@@ -62,6 +62,9 @@ class Rollback(Frozen):
     run_id: str
     at: datetime
     record: str
+
+
+ROLLBACK = Form(Rollback, "the record of a rollback", "Ask that version for it.")
 
 
 def require_no_build_at_work(store: Store, alias: str, now: datetime) -> None:
@@ -184,9 +187,10 @@ def _setting(cluster: Cluster, index: str, name: str) -> str | None:
 def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:
     """What a person should know before the next daily run."""
     live = read_meta(cluster, target.live) if target.live else None
-    other_encoder = live is not None and live.fingerprint != meta.fingerprint
-    missing = config.vectors.keys() - _fields(cluster, target.index).keys()
+    other_encoder = live is not None and live.encoders != meta.encoders
+    missing = config.vector_fields.keys() - _fields(cluster, target.index).keys()
     facts = {
+        f"version {meta.written_by} of the package built it: daily runs have to be of that version or a later one": meta.is_later,
         "it was built by another encoder than the former live index: queries must be encoded by that one": other_encoder,
         f"its mapping has no field '{', '.join(sorted(missing))}': queries must name the field it was built with": bool(
             missing
@@ -257,6 +261,5 @@ def _recorded(store: Store, target: Target, meta: Meta, notes: list[str], health
         at=now,
         record=path,
     )
-    content: dict[str, Any] = result.model_dump(mode="json")
-    store.write_json(path, content)
+    ROLLBACK.save(store, path, result)
     return result

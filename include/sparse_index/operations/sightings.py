@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from sparse_index.builds.plan import PLAN
 from sparse_index.builds.sign_of_life import SIGN, is_living
 from sparse_index.builds.state import BuildState, build_state
 from sparse_index.cluster.client import Cluster
@@ -42,13 +43,13 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan in the store, whichever corpus and whichever version made it. `fingerprint`: None when it cannot be read;
-    `schema_path`: None where its version kept none."""
+    """A plan in the store, whichever corpus and whichever version made it. `fingerprints`: of its encoders, none when
+    it cannot be read; `schema_path`: None where its version kept none."""
 
     path: str
     alias: str
     build_id: str
-    fingerprint: str | None
+    fingerprints: frozenset[str]
     scans: tuple[str, ...]
     schema_path: str | None = None
 
@@ -159,11 +160,13 @@ def _plan_file(store: Store, path: str) -> PlanFile | None:
         return None
     try:
         raw = store.read_json(path)
-        fingerprint, scans = str(raw["fingerprint"]), tuple(map(str, raw.get("scans") or ()))
+        encoders = () if PLAN.is_later(raw) else (raw["fingerprint"], *(raw.get("fingerprints") or {}).values())
+        fingerprints = frozenset(map(str, encoders))
+        scans = tuple(map(str, raw.get("scans") or ()))
         schema_path = raw.get("schema_path")
     except (KeyError, TypeError, ValueError, AttributeError):
-        fingerprint, scans, schema_path = None, (), None
-    return PlanFile(path, match["alias"], match["build_id"], fingerprint, scans, schema_path)
+        fingerprints, scans, schema_path = frozenset(), (), None
+    return PlanFile(path, match["alias"], match["build_id"], fingerprints, scans, schema_path)
 
 
 def _vector_file(file: StoredFile) -> VectorFile | None:
@@ -206,7 +209,7 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
     """
     alias = config.alias
     indices, unreadable = own_and_unreadable(cluster, alias)
-    _require_readable(unreadable)
+    _require_readable([*unreadable, *(index.name for index in indices if index.meta.is_later)])
     groups = [(name, owner.build_id) for name in marked_groups(cluster, alias) if (owner := parse_group(name))]
     in_store = _build_paths(files, alias)
     named = {index.meta.build_id for index in indices} | {build_id for _, build_id in groups} | set(in_store)

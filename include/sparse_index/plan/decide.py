@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterator
 
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.config.corpus import CorpusConfig
@@ -47,7 +47,8 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         kind=_kind(reasons, takeover, changes),
         reasons=reasons or _reasons_for_delta(takeover, changes),
         created_at=seen.now,
-        fingerprint=seen.fingerprint,
+        fingerprint=seen.fingerprints[config.index.vector_field],
+        fingerprints=dict(seen.fingerprints),
         live_index=live.index,
         live_build_id=live.meta.build_id if live.meta else None,
         counts=counts,
@@ -62,7 +63,7 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         newest_day=seen.newest_day,
         notes=_notes(seen, takeover),
         disk_bytes=candidate_bytes(config, changes, seen.live_bytes) if live.index else None,
-        seconds=expected_seconds(seen.receipts, config, seen.fingerprint, counts, changes.operations),
+        seconds=expected_seconds(seen, changes),
     )
     return _with_parts(plan, changes) if plan.builds else plan
 
@@ -90,23 +91,36 @@ def _notes(seen: Observed, takeover: Takeover) -> list[str]:
 
 
 def _with_parts(plan: Plan, changes: Changes) -> Plan:
-    return plan.model_copy(
-        update={
-            "encode_parts": _parts(plan, "encode", plan.counts.texts_to_encode, least=0),
-            # A feed's day may change nothing but dates; the candidate is made and counted all the same.
-            "index_parts": _parts(plan, "index", changes.operations, least=1),
-        }
-    )
-
-
-def _parts(plan: Plan, stage: str, items: int, *, least: int) -> list[Part]:
-    """Even, contiguous shares of the stage's items."""
-    count = max(least, part_count(plan.config, items))
-    ends = [number * items // max(count, 1) for number in range(count + 1)]
-    return [
-        Part(number=number, path=f"{plan.folder}/parts/{stage}-{number:05d}.parquet", items=high - low)
-        for number, (low, high) in enumerate(pairwise(ends))
+    # A feed's day may change nothing but dates; the candidate is made and counted all the same.
+    count = max(1, part_count(plan.config, changes.operations))
+    index = [
+        Part(number=number, path=_part_path(plan, "index", number), items=items)
+        for number, items in enumerate(_shares(changes.operations, count))
     ]
+    return plan.model_copy(update={"encode_parts": _encode_parts(plan), "index_parts": index})
+
+
+def _encode_parts(plan: Plan) -> list[Part]:
+    """Of each vector field in turn; the numbers go on from field to field."""
+    fields = plan.config.vector_fields
+    # Of a single field the plan's own line tells.
+    texts = {name: plan.counts.fields.get(name, plan.counts).texts_to_encode for name in fields}
+    shares = (
+        (field, items) for field in fields for items in _shares(texts[field], part_count(plan.config, texts[field]))
+    )
+    return [
+        Part(number=number, path=_part_path(plan, "encode", number), items=items, field=field)
+        for number, (field, items) in enumerate(shares)
+    ]
+
+
+def _part_path(plan: Plan, stage: str, number: int) -> str:
+    return f"{plan.folder}/parts/{stage}-{number:05d}.parquet"
+
+
+def _shares(items: int, count: int) -> Iterator[int]:
+    """So many even parts of `items`."""
+    return ((number + 1) * items // count - number * items // count for number in range(count))
 
 
 def part_count(config: CorpusConfig, items: int) -> int:

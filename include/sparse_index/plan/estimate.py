@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparse_index.builds.plan import Counts
-from sparse_index.config.corpus import CorpusConfig
+from sparse_index.plan.difference import Changes
+from sparse_index.plan.observed import Observed
 
 
-def expected_seconds(
-    receipts: Sequence[Mapping[str, Any]], config: CorpusConfig, fingerprint: str, counts: Counts, operations: int
-) -> float | None:
-    """Encoding plus indexing; None when none of the receipts (newest first) knows the speed of what has to be done."""
-    same_encoder = [receipt for receipt in receipts if receipt.get("fingerprint") == fingerprint]
-    encode = _seconds(counts.texts_to_encode, same_encoder, "encode", ("encoded",))
-    index = _seconds(operations, receipts, "index", ("indexed", "deleted"))
+def expected_seconds(seen: Observed, changes: Changes) -> float | None:
+    """Encoding plus indexing; None when no receipt knows the speed of what has to be done."""
+    fingerprint = seen.fingerprints[seen.config.index.vector_field]
+    same_encoder = [receipt for receipt in seen.receipts if receipt.get("fingerprint") == fingerprint]
+    encode = _seconds(changes.counts.texts_to_encode, same_encoder, "encode", ("encoded",))
+    index = _seconds(changes.operations, seen.receipts, "index", ("indexed", "deleted"))
     if encode is None or index is None:
         return None
-    return encode / config.encoder.parallel_tasks + index
+    return encode / seen.config.encoder.parallel_tasks + index
 
 
 def _seconds(items: int, receipts: Sequence[Mapping[str, Any]], stage: str, counted: tuple[str, ...]) -> float | None:

@@ -40,14 +40,14 @@ def write_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     copy_to(con, store, difference.manifest_query(), plan.manifest)
     if plan.counts.duplicate_ids:
         copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/duplicates.parquet")
-    _write_parts(con, store, "encode", plan.encode_parts)
-    _write_parts(con, store, "operations", plan.index_parts)
+    _write_parts(con, store, "SELECT * EXCLUDE (position, turn, field) FROM encode", plan.encode_parts)
+    _write_parts(con, store, "SELECT * EXCLUDE (position) FROM operations", plan.index_parts)
 
 
-def _write_parts(con: duckdb.DuckDBPyConnection, store: Store, table: str, parts: Sequence[Part]) -> None:
-    """One after another from the stage's table, whose column `position` counts from 0."""
+def _write_parts(con: duckdb.DuckDBPyConnection, store: Store, query: str, parts: Sequence[Part]) -> None:
+    """One after another, from a table whose column `position` counts from 0."""
     low = 0
     for part in parts:
-        chosen = f"position >= {low} AND position < {low + part.items}"
-        copy_to(con, store, f"SELECT * EXCLUDE (position) FROM {table} WHERE {chosen} ORDER BY position", part.path)
-        low += part.items
+        high = low + part.items
+        copy_to(con, store, f"{query} WHERE position >= {low} AND position < {high} ORDER BY position", part.path)
+        low = high

@@ -24,7 +24,7 @@ from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE, Attached, observe_attached, usable_settings
 from sparse_index.live.meta import read_meta
 from sparse_index.live.states import index_states
-from sparse_index.ml.sources import resolve_fingerprint
+from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.names import candidate_name
 from sparse_index.plan.disk import usable_bytes
 from sparse_index.plan.observed import Live, Observed, Scanned
@@ -67,7 +67,7 @@ def observe(
 ) -> Observed:
     """Everything that the plan depends on, but for the rows themselves."""
     live, candidate = observe_live(cluster, config, store), candidate_name(config.alias, build_id)
-    fingerprint = resolve_fingerprint(cluster, config.encoder)
+    fingerprints = {name: encoder_fingerprint(cluster, field.encoder) for name, field in config.vector_fields.items()}
     seen = Observed(
         config=config,
         request=request,
@@ -75,8 +75,8 @@ def observe(
         now=now,
         scanned=_scanned(store, scans),
         live=live,
-        fingerprint=fingerprint,
-        vectors=tuple(store.files(vectors_folder(fingerprint), ".parquet")),
+        fingerprints=fingerprints,
+        vectors={name: store.files(vectors_folder(one), ".parquet") for name, one in fingerprints.items()},
         receipts=tuple(_newest_receipts(store, config.alias)),
         refusal=_refusal(cluster, config, candidate),
     )

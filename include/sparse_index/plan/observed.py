@@ -78,11 +78,12 @@ class Scanned:
 class Observed:
     """Who asks for what (`config`, `request`, `build_id`, `now`), the corpus, the live index, the store and the cluster.
 
-    `vectors`: files of the encoder's vectors; `receipts`: of former builds, newest first. `version`: of the cluster.
-    `templates`: what they set on an index of the candidate's name. `refusal`: what the cluster has against `index.alias`
-    or `index.settings`. `pipeline_gone`: the search pipeline that the live index names is not there. `live_bytes`: of its
-    primaries; `usable_bytes`: what data nodes still take, None where nothing limits it. `largest`: column -> the largest
-    number in the live index, without its sign, of each whole-number column that a feed's day makes wider.
+    `fingerprints`: vector field -> that of its encoder; `vectors`: vector field -> the files of its vectors; `receipts`: of
+    former builds, newest first. `version`: of the cluster. `templates`: what they set on an index of the candidate's name.
+    `refusal`: what the cluster has against `index.alias` or `index.settings`. `pipeline_gone`: the search pipeline that the
+    live index names is not there. `live_bytes`: of its primaries; `usable_bytes`: what data nodes still take, None where
+    nothing limits it. `largest`: column -> the largest number in the live index, without its sign, of each whole-number
+    column that a feed's day makes wider.
     """
 
     config: CorpusConfig
@@ -91,8 +92,8 @@ class Observed:
     now: datetime
     scanned: Scanned
     live: Live
-    fingerprint: str
-    vectors: tuple[str, ...] = ()
+    fingerprints: Mapping[str, str]
+    vectors: Mapping[str, Sequence[str]]
     receipts: tuple[Mapping[str, Any], ...] = ()
     version: str = ""
     templates: FromTemplates = field(default_factory=FromTemplates)

@@ -31,7 +31,7 @@ def _of_the_build(seen: Observed, live: Meta) -> Iterator[str]:
         "full mode was asked for": request.mode is Mode.FULL,
         "a row limit was asked for": request.row_limit is not None,
         "the live index was never completed": live.state != "complete",
-        "the encoder changed": live.fingerprint != seen.fingerprint,
+        "the encoder changed": any(live.fingerprint_of(name) != one for name, one in seen.fingerprints.items()),
         "mapping, text template or shard count changed": live.document_hash != config.document_hash(),
         "the live build's manifest is gone": seen.live.manifest is None,
         f"{live.delta_builds} delta builds since the last full one": (

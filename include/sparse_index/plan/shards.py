@@ -15,6 +15,7 @@ from sparse_index.corpus.listing import NOT_THERE
 from sparse_index.corpus.schema import Typed, decide, save_schema
 from sparse_index.corpus.shards import Shard
 from sparse_index.errors import CorpusError
+from sparse_index.plan.guards import require_known_meta
 from sparse_index.plan.live_types import begins_anew
 from sparse_index.plan.observe import observe_live
 from sparse_index.store.files import Store
@@ -26,12 +27,14 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     CorpusError: no file, none that can be read, types that do not go together (with those of the live index, too), or a
     snapshot without rows (a feed may have days on which nothing happened); ConfigError: every column that does not fit.
     """
+    live = observe_live(cluster, config, store)
+    require_known_meta(config, request, live)
     uri = config.source.address(request.data_date)
     remedy = _late(config, request.data_date) if config.kind == "feed" else NOT_THERE
     found = data_set(config.source, uri, day=request.data_date, remedy=remedy)
     files = corpus_files(config.source, found)
     sources = [Typed(file.uri, file.schema, file.valueless, file.guessed) for file in files]
-    known = observe_live(cluster, config, store).types(sources)
+    known = live.types(sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))
     if config.kind == "snapshot" and not any(file.rows for file in files):
         raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")

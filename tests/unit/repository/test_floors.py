@@ -19,6 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "addresses names progress roles values",
         "errors",
         "cluster store",
+        "forms",
         "config",
         "vectors corpus",
         "builds ml",
