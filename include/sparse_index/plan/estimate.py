@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sparse_index.builds.plan import Counts
+from sparse_index.builds.receipt import read_receipt
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
@@ -29,9 +30,7 @@ def expected_seconds(
 def _newest_receipts(store: Store, alias: str) -> Iterator[dict[str, Any]]:
     paths = store.files(builds_folder(alias), "/receipt.json")
     for path in reversed(paths[-RECEIPTS_READ:]):
-        receipt = store.read_json(path)
-        if isinstance(receipt, dict):
-            yield receipt
+        yield read_receipt(store, path)
 
 
 def _seconds(items: int, receipts: list[dict[str, Any]], stage: str, counted: tuple[str, ...]) -> float | None:
