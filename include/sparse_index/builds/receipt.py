@@ -79,6 +79,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "candidate": plan.candidate if plan.builds else None,
         "former": plan.live_index,
         "fingerprint": plan.fingerprint,
+        "fingerprints": plan.fingerprints if len(plan.fingerprints) > 1 else {},
         "source_version": plan.source_version,
         "created_at": plan.created_at.isoformat(),
         "ended_at": ending.at.isoformat(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,26 @@ def _type_of(get: Lookup, column: Any) -> Any:
     fields = get("index.fields")
     declared = fields.get(column) if isinstance(fields, Mapping) else None
     return declared.get("type") if isinstance(declared, Mapping) else None
+
+
+def _vector_names(get: Lookup) -> Collection[str]:
+    fields = get("vectors")
+    return fields if isinstance(fields, Mapping) and fields else (get("index.vector_field") or "text_sparse",)
+
+
+def _encoders(get: Lookup) -> Iterator[Mapping[str, Any]]:
+    fields = get("vectors")
+    found = [_lookup(field, "encoder") for field in fields.values()] if isinstance(fields, Mapping) else []
+    return (encoder for encoder in found or [get("encoder")] if isinstance(encoder, Mapping))
+
+
+def _is_said_twice(get: Lookup) -> bool:
+    """Whether what is short for one field says something else than the first of `vectors`."""
+    fields = get("vectors")
+    if not isinstance(fields, Mapping) or not fields:
+        return False
+    name, field = next(iter(fields.items()))
+    return get("index.vector_field") not in (None, name) or get("encoder") not in (None, _lookup(field, "encoder"))
 
 
 CLASHES = (
@@ -104,13 +124,26 @@ CLASHES = (
     ),
     Clash(
         ("index.vector_field", "source.columns"),
-        lambda get: (get("index.vector_field") or "text_sparse") in (get("source.columns") or ()),
+        lambda get: not set(_vector_names(get)).isdisjoint(get("source.columns") or ()),
         "the vector needs a field of its own: rename it, or leave the column out",
     ),
     Clash(
         ("index.vector_field", "index.fields"),
-        lambda get: (get("index.vector_field") or "text_sparse") in (get("index.fields") or ()),
+        lambda get: not set(_vector_names(get)).isdisjoint(get("index.fields") or ()),
         "the vector's field is not yours to declare: rename it, or take it out of index.fields",
+    ),
+    Clash(
+        ("vectors", "index.vector_field"),
+        _is_said_twice,
+        "`encoder` and `index.vector_field` are short for one field: leave them out beside `vectors`",
+    ),
+    Clash(
+        ("vectors",),
+        lambda get: (
+            len(_vector_names(get)) > 1
+            and any(_lookup(encoder, "model.source") != "model_id" for encoder in _encoders(get))
+        ),
+        "a run registers one model so far: with several vector fields each needs a model that is there (source: model_id)",
     ),
     Clash(
         ("source.id_column", "index.fields"),
@@ -125,7 +158,10 @@ CLASHES = (
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),
-        lambda get: _number(get("encoder.chunk_docs"), 256) < _number(get("encoder.docs_per_request"), 8),
+        lambda get: any(
+            _number(encoder.get("chunk_docs"), 256) < _number(encoder.get("docs_per_request"), 8)
+            for encoder in _encoders(get)
+        ),
         "a chunk holds whole requests: make it at least as large as one",
     ),
     Clash(
@@ -156,6 +192,8 @@ def _line(clash: Clash, raw: Mapping[str, Any]) -> str:
 def _shown(clash: Clash, raw: Mapping[str, Any]) -> Iterator[str]:
     for key in clash.settings:
         value = _lookup(raw, key)
+        # Of the fields their names: an encoder may have an address with a secret.
+        value = list(value) if key == "vectors" and isinstance(value, Mapping) else value
         yield f"{key}={'(default)' if value is None else public_address(str(value))}"
 
 

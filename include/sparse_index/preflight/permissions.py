@@ -37,7 +37,7 @@ class Attempt:
 
 def missing_permissions(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """The permissions that the cluster says are missing, under the names OpenSearch gives them."""
-    model_attempts = (attempt for field in config.vectors.values() for attempt in _model_attempts(field))
+    model_attempts = (attempt for field in config.vector_fields.values() for attempt in _model_attempts(field))
     attempts = [*_cluster_attempts(), *model_attempts, *_index_attempts(config.alias)]
     return list(dict.fromkeys(name for attempt in attempts for name in _missing(cluster, attempt)))
 

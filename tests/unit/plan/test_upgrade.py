@@ -25,7 +25,8 @@ CORPORA = Path(__file__).parents[3] / "include" / "corpora"
 ROWS = 40
 # What a plan of that version does not have.
 NEW = {
-    "": {"schema_path", "source_version", "mapping"},
+    "": {"schema_path", "source_version", "mapping", "fingerprints"},
+    "config": {"vectors"},
     "config.source": {"format", "version", "partitions", "partition_types"},
     "config.index": {"fields", "analysis", "alias", "settings"},
     "config.retention": {"vectors_days"},
