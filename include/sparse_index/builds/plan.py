@@ -196,3 +196,11 @@ def saved_plans(store: Store, alias: str) -> Iterator[tuple[str, Plan | None]]:
             log.warning("%s", error)
             plan = None
         yield path.split("/")[-2], plan
+
+
+def planning_run(store: Store, alias: str, build_id: str) -> str | None:
+    """The id of the run that planned the build, whatever version wrote the plan; None where there is none."""
+    try:
+        return str(store.read_json(plan_path(alias, build_id))["request"]["run_id"])
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
+        return None

@@ -118,11 +118,6 @@ class EncoderConfig(Section):
     register_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
     deploy_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
 
-    @property
-    def given_model_id(self) -> str | None:
-        """The model that was there before us: it is used, and otherwise left alone. None when a run makes its own."""
-        return self.model.model_id if isinstance(self.model, ExistingModel) else None
-
 
 def fingerprint(encoder: EncoderConfig, content_sha256: str | None) -> str:
     """16 hex digits that name the vectors of this encoder.

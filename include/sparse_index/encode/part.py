@@ -18,6 +18,7 @@ from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
 from sparse_index.errors import BuildError
+from sparse_index.ml.life import life_of
 from sparse_index.progress import ProgressMeter, Report, silent
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import PartFiles
@@ -74,9 +75,9 @@ def encode_part(
         return finished
     name = plan.field_of(part)
     field = plan.config.vector_fields[name]
-    encoder, kind = field.encoder, vector_kind(field)
-    given = encoder.given_model_id
-    predictor = Predictor(cluster, given or model_id, kind, encoder.request_timeout_s, ours=given is None)
+    encoder, kind, life = field.encoder, vector_kind(field), life_of(field.encoder)
+    ours = life.source is not None
+    predictor = Predictor(cluster, life.used(model_id), kind, encoder.request_timeout_s, ours=ours)
     predictor.require_model()
     started = clock()
     files = PartFiles(store, plan.fingerprint_of(name), plan.build_id, part.number, sleep)

@@ -15,7 +15,7 @@ from sparse_index.corpus.findings import Findings, findings_of
 from sparse_index.corpus.schema import Typed, load_schema
 from sparse_index.corpus.shards import ShardScan
 from sparse_index.creation.mapping import index_mapping
-from sparse_index.ml.sources import resolve_fingerprint
+from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.names import candidate_name
 from sparse_index.plan import guards
 from sparse_index.plan.attached import Takeover, plan_takeover
@@ -65,7 +65,7 @@ def look(attempt: Attempt, scans: Sequence[ShardScan]) -> Seen:
     shard, manifests = scans[0].shard, [scan.manifest for scan in scans]
     decided = load_schema(store, shard.schema_path)
     require_continuable(config, store, live, decided.schema)
-    fingerprints = {name: resolve_fingerprint(cluster, field.encoder) for name, field in config.vector_fields.items()}
+    fingerprints = {name: encoder_fingerprint(cluster, field.encoder) for name, field in config.vector_fields.items()}
     mapping = index_mapping(config, decided.schema)
     # Documents that keep their former form would stand beside others of the same column.
     widened = _widened(attempt, live, decided.schema)

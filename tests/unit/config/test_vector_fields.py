@@ -38,7 +38,7 @@ def test_several_fields_are_read_back_in_their_order_with_their_secrets() -> Non
     back = CorpusConfig.model_validate_json(several.model_dump_json())
     assert back == several
     assert list(back.vector_fields) == ["title", "body", "all"]
-    assert (back.index.vector_field, back.encoder.given_model_id) == ("title", "title")
+    assert (back.index.vector_field, back.encoder.model.model_id) == ("title", "title")
     one = config(vectors={"vector": {"kind": "sparse", "encoder": {"model": URL}}})
     stored = CorpusConfig.model_validate_json(one.model_dump_json())
     assert "secret" not in one.model_dump_json()
