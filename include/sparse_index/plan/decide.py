@@ -65,7 +65,7 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         disk_bytes=candidate_bytes(config, changes, seen.live_bytes) if live.index else None,
         seconds=expected_seconds(seen, changes),
     )
-    return _with_parts(plan, changes) if plan.builds else plan
+    return _with_parts(plan, changes) if plan.makes_candidate else plan
 
 
 def _kind(reasons: list[str], takeover: Takeover, changes: Changes) -> BuildKind:
