@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig, ExistingModel, fingerprint
+from sparse_index.config.vectors import VectorField
 from sparse_index.errors import ConfigError
 from sparse_index.ml import verbs
 from sparse_index.ml.sources import Source, source_of
@@ -19,6 +20,7 @@ from sparse_index.ml.states import MODEL_DEPLOYED
 from sparse_index.ml.verbs import Removal
 from sparse_index.ml.waits import Started, Wait, WaitKind, wait_for, wait_until
 from sparse_index.names import parse_group
+from sparse_index.vectors.kinds import vector_kind
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,16 @@ class Given:
 Life = PerRun | Given
 
 
-def life_of(encoder: EncoderConfig) -> Life:
-    model = encoder.model
-    return Given(encoder, model.model_id) if isinstance(model, ExistingModel) else PerRun(encoder, source_of(model))
+def life_of(field: VectorField) -> Life:
+    encoder, model = field.encoder, field.encoder.model
+    if isinstance(model, ExistingModel):
+        return Given(encoder, model.model_id)
+    return PerRun(encoder, source_of(model, vector_kind(field).function))
 
 
-def encoder_fingerprint(cluster: Cluster, encoder: EncoderConfig) -> str:
+def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:
     """Reads the model file or the registered model where the content's hash comes from there."""
-    return fingerprint(encoder, life_of(encoder).content_sha256(cluster))
+    return fingerprint(field.encoder, life_of(field).content_sha256(cluster))
 
 
 def deployed(cluster: Cluster, life: Life, group: str) -> str:

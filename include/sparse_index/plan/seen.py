@@ -65,7 +65,7 @@ def look(attempt: Attempt, scans: Sequence[ShardScan]) -> Seen:
     shard, manifests = scans[0].shard, [scan.manifest for scan in scans]
     decided = load_schema(store, shard.schema_path)
     require_continuable(config, store, live, decided.schema)
-    fingerprints = {name: encoder_fingerprint(cluster, field.encoder) for name, field in config.vector_fields.items()}
+    fingerprints = {name: encoder_fingerprint(cluster, field) for name, field in config.vector_fields.items()}
     mapping = index_mapping(config, decided.schema)
     # Documents that keep their former form would stand beside others of the same column.
     widened = _widened(attempt, live, decided.schema)
