@@ -68,7 +68,7 @@ def observe(
 ) -> Observed:
     """Everything that the plan depends on, but for the rows themselves."""
     live, candidate = observe_live(cluster, config, store), candidate_name(config.alias, build_id)
-    fingerprints = {name: encoder_fingerprint(cluster, field.encoder) for name, field in config.vector_fields.items()}
+    fingerprints = {name: encoder_fingerprint(cluster, field) for name, field in config.vector_fields.items()}
     seen = Observed(
         config=config,
         request=request,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from kinds_of_vectors import FOUR_NUMBERS
 from plan_help import FakeCluster, config_at, live_cluster, part_rows, planned, row, write
 from sparse_index.builds.plan import BuildKind, FieldCounts, Plan, load_plan, plan_path
 from sparse_index.config.corpus import CorpusConfig
@@ -15,6 +17,7 @@ from sparse_index.index.documents import PartWrites
 from sparse_index.live.meta import Meta, meta_of
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.vectors import kinds
 
 MODELS = {"one": "1" * 64, "two": "2" * 64}
 
@@ -102,3 +105,19 @@ def test_an_index_says_which_encoders_it_holds(config: CorpusConfig) -> None:
     former = Meta.model_validate(meta.model_dump(exclude={"fingerprints"}))
     assert former.encoders == {plan.fingerprint}
     assert former.fingerprint_of("first") == plan.fingerprint
+
+
+def test_a_vector_field_of_another_dimension_needs_a_new_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The type is the same: every document would be refused by the clone."""
+    write(tmp_path / "corpus", [row(1)])
+    config = config_at(tmp_path)
+    monkeypatch.setattr(kinds, "KINDS", {"sparse": lambda field: FOUR_NUMBERS})
+    first = planned(config)
+    assert planned(config, live=first).kind is not BuildKind.FULL
+    wider = replace(FOUR_NUMBERS, mapping=FOUR_NUMBERS.mapping | {"dimension": 8})
+    monkeypatch.setattr(kinds, "KINDS", {"sparse": lambda field: wider})
+    plan = planned(config, live=first, token="abcdef01")
+    assert (plan.kind, plan.reasons) == (
+        BuildKind.FULL,
+        ["the live index has a field otherwise: 'text_sparse' (dimension 4, now 8)"],
+    )

@@ -32,6 +32,7 @@ from sparse_index.vectors.compaction import compact, compactions, drop_sources
 from sparse_index.vectors.files import PartFiles
 
 ROWS = 40
+CORE = Path(kinds.__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +137,10 @@ def test_it_names_the_plugin_that_it_needs(config: CorpusConfig) -> None:
 def test_kinds_have_nothing_in_common_but_the_texts_hash() -> None:
     columns = [set(kind.table({}).schema.names) for kind in (SPARSE, FOUR_NUMBERS)]
     assert set.intersection(*columns) == {"text_hash"}
+
+
+def test_what_is_said_to_a_cluster_about_a_kind_stands_in_its_module_alone() -> None:
+    words = (SPARSE.function, SPARSE.query_word, SPARSE.query_plugin, SPARSE.mapping["type"])
+    code = {path.relative_to(CORE): path.read_text(encoding="utf-8") for path in CORE.rglob("*.py")}
+    for word in words:
+        assert [str(path) for path, text in code.items() if word in text] == ["vectors/sparse.py"], word
