@@ -83,7 +83,7 @@ def _notes(seen: Observed, takeover: Takeover) -> list[str]:
     """What a person should know beside the numbers."""
     return [
         *seen.scanned.schema.notes,
-        *seen.scanned.findings.notes(),
+        *seen.scanned.oddities.notes(),
         *takeover.notes,
         *large_shard_note(seen.config, seen.live_bytes),
         *skipped_days_note(seen),
