@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,11 +109,11 @@ def main() -> None:
         folder = Path(name)
         server = start(folder / "server", "plain")
         try:
-            cluster = Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False))
-            lines = [
-                row(label, measured_day(server, cluster, config_of(folder, corpus), number))
-                for number, (label, corpus) in enumerate(days(folder, chosen.rows))
-            ]
+            with closing(Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False))) as cluster:
+                lines = [
+                    row(label, measured_day(server, cluster, config_of(folder, corpus), number))
+                    for number, (label, corpus) in enumerate(days(folder, chosen.rows))
+                ]
         finally:
             server.stop(discard_data=True)
     head = ["changed", "build", "predict calls", "bulk operations", "store MB", "disk MB", *STAGES, "seconds"]

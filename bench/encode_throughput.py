@@ -13,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -26,8 +27,9 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.part import encode_part
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.ml import verbs
+from sparse_index.ml.life import deployed, life_of
 from sparse_index.ml.settings import ensure_settings
-from sparse_index.pipeline import deployed_model, make_plan
+from sparse_index.pipeline import make_plan
 from sparse_index.store.files import Store
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +73,7 @@ def measure(cluster: Cluster, folder: Path, repeats: int) -> None:
         plan = make_plan(cluster, config, store, RunRequest(run_id=f"bench-{number}", data_date=date(2026, 1, 1)))
         texts = [text.text for part in plan.encode_parts for text in iter_texts(store, plan, part, set())]
         ensure_settings(cluster, config)
-        model_id = deployed_model(cluster, plan)
+        model_id = deployed(cluster, life_of(config.encoder), plan.group)
         try:
             one = loop_docs_per_second(cluster, texts, model_id)
             ours = package_docs_per_second(cluster, store, plan, model_id)
@@ -95,9 +97,8 @@ def main() -> None:
         generate_corpus(CorpusRequest("tickets", chosen.rows), folder / "corpus")
         server = start(folder / "server", "plain")
         try:
-            measure(
-                Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False)), folder, chosen.repeats
-            )
+            with closing(Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False))) as cluster:
+                measure(cluster, folder, chosen.repeats)
         finally:
             server.stop(discard_data=True)
 

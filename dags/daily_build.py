@@ -20,7 +20,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, TaskGroup, TriggerRule, chain
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import LONG, TOLD, corpus_dags
+from opensearch_ml.factory import LONG_RUNNING, NOTIFIES_ON_FAILURE, corpus_dags
 from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor, TurnSensor
 from sparse_index.config.corpus import CorpusConfig
 
@@ -34,7 +34,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
     """The table of contents of one build."""
     preflight = op.PreflightOperator(task_id="preflight", corpus=corpus)
     shards = op.PlanShardsOperator(task_id="plan_shards", corpus=corpus)
-    scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG)
+    scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG_RUNNING)
     scans = scan.expand(shard=shards.output)
     turn = TurnSensor(task_id="turn", until="promote")
     plan = op.PlanChangesOperator(task_id="plan_changes", corpus=corpus, scans=scans.output)
@@ -46,25 +46,27 @@ def wire(corpus: str, config: CorpusConfig) -> None:
         deploy = op.DeployModelOperator(task_id="deploy_model", model_id=registered.output).as_setup()
         deployed = DeploymentSensor(task_id="wait_deployed", started=deploy.output).as_setup()
         encode = op.EncodeOperator.partial(
-            task_id="encode", model_id=deployed.output, pool=POOL, map_index_template=TEXTS, **LONG
+            task_id="encode", model_id=deployed.output, pool=POOL, map_index_template=TEXTS, **LONG_RUNNING
         )
         encoded = encode.expand(part=reserve.output)
-        undeploy = op.UndeployModelOperator(task_id="undeploy_model", **TOLD)
-        delete_model = op.DeleteModelOperator(task_id="delete_model", **TOLD)
-        delete_group = op.DeleteModelGroupOperator(task_id="delete_model_group", **TOLD)
+        undeploy = op.UndeployModelOperator(task_id="undeploy_model", **NOTIFIES_ON_FAILURE)
+        delete_model = op.DeleteModelOperator(task_id="delete_model", **NOTIFIES_ON_FAILURE)
+        delete_group = op.DeleteModelGroupOperator(task_id="delete_model_group", **NOTIFIES_ON_FAILURE)
         undeploy.as_teardown(setups=[reserve, deploy, deployed])
         delete_model.as_teardown(setups=[reserve, register, registered])
         delete_group.as_teardown(setups=[reserve, group])
     with TaskGroup("search_index", prefix_group_id=False, tooltip="Skipped as a whole when nothing changed"):
         candidate = op.PrepareCandidateOperator(task_id="prepare_candidate", trigger_rule=TriggerRule.NONE_FAILED)
-        index = op.BulkIndexOperator.partial(task_id="index", map_index_template=DOCUMENTS, **LONG)
+        index = op.BulkIndexOperator.partial(task_id="index", map_index_template=DOCUMENTS, **LONG_RUNNING)
         indexed = index.expand(part=candidate.output)
-        reconcile = op.ReconcileOperator(task_id="reconcile", **LONG)
+        reconcile = op.ReconcileOperator(task_id="reconcile", **LONG_RUNNING)
         gate = op.GateOperator(task_id="gate")
         promote = op.PromoteOperator(task_id="promote", outlets=[Asset(config.alias, f"x-opensearch://{config.alias}")])
         retire = op.RetireOperator(task_id="retire")
     outcome = EmptyOperator(task_id="outcome", trigger_rule=TriggerRule.NONE_FAILED)
-    receipt = op.ReceiptOperator(task_id="receipt", corpus=corpus, **TOLD).as_teardown(on_failure_fail_dagrun=True)
+    receipt = op.ReceiptOperator(task_id="receipt", corpus=corpus, **NOTIFIES_ON_FAILURE).as_teardown(
+        on_failure_fail_dagrun=True
+    )
 
     ends = [undeploy, delete_model, delete_group, retire]
     chain(preflight, shards, scans, turn, plan, reserve)

@@ -16,7 +16,7 @@ from airflow.sdk import Param
 
 from opensearch_ml import operators as op
 from opensearch_ml.dag_names import FORGET
-from opensearch_ml.factory import LONG, operations_dag
+from opensearch_ml.factory import LONG_RUNNING, operations_dag
 from opensearch_ml.params import corpus_choice
 
 CORPUS, IDS = "{{ params.corpus }}", "{{ params.ids }}"
@@ -37,5 +37,5 @@ with operations_dag(
         ),
     },
 ):
-    look = op.ForgetLookOperator(task_id="look", corpus=CORPUS, ids=IDS, **LONG)
-    op.ForgetOperator(task_id="forget", corpus=CORPUS, ids=IDS, record=look.output, **LONG)
+    look = op.ForgetLookOperator(task_id="look", corpus=CORPUS, ids=IDS, **LONG_RUNNING)
+    op.ForgetOperator(task_id="forget", corpus=CORPUS, ids=IDS, record=look.output, **LONG_RUNNING)

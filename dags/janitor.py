@@ -16,7 +16,7 @@ from airflow.sdk import Param
 
 from opensearch_ml import operators as op
 from opensearch_ml.dag_names import JANITOR
-from opensearch_ml.factory import LONG, janitor_cleans, operations_dag
+from opensearch_ml.factory import LONG_RUNNING, janitor_cleans, operations_dag
 
 with operations_dag(
     JANITOR,
@@ -34,4 +34,4 @@ with operations_dag(
     },
 ):
     look = op.JanitorLookOperator(task_id="look")
-    op.JanitorCleanOperator(task_id="clean", found=look.output, only_look="{{ params.dry_run }}", **LONG)
+    op.JanitorCleanOperator(task_id="clean", found=look.output, only_look="{{ params.dry_run }}", **LONG_RUNNING)

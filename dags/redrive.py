@@ -18,7 +18,7 @@ from airflow.sdk import Param, chain
 
 from opensearch_ml import operators as op
 from opensearch_ml.dag_names import PREFIX
-from opensearch_ml.factory import LONG, operations_dag
+from opensearch_ml.factory import LONG_RUNNING, operations_dag
 from opensearch_ml.params import corpus_choice
 
 CORPUS = "{{ params.corpus }}"
@@ -52,7 +52,7 @@ with operations_dag(
         wait_for_completion=True,
         deferrable=True,
         poke_interval=20,
-        **LONG | {"retries": 0},  # a run that failed is not made better by a second one beside it
+        **LONG_RUNNING | {"retries": 0},  # a run that failed is not made better by a second one beside it
     )
     settle_letters = op.SettleLettersOperator(
         task_id="settle_letters", corpus=CORPUS, selection=select_letters.output, tried_by=RUN

@@ -2,25 +2,26 @@
 
 import argparse
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-
-from opensearchpy import OpenSearch, OpenSearchException
+from urllib.parse import urlsplit
 
 from demo.edit import EditRequest, edit_corpus
 from demo.evaluate import demo_models, evaluate_corpus, table
 from demo.feed import FeedRequest, write_feed
 from demo.generate import COMMITTED_SEED, CorpusRequest, generate_corpus
-from demo.model_server import ModelServerError
 from demo.scenes import CORPUS_NAMES
 from local_cluster.told import told
+from sparse_index.cluster.client import Cluster, ConnectionSettings
+from sparse_index.errors import SparseIndexError
 
 
 def main() -> int:
     """Run one command. Exit codes: 0 done, 1 failed, 2 wrong words; a message is on stderr."""
     arguments = _parser().parse_args()
-    return told(lambda: _run(arguments), OpenSearchException, ModelServerError)
+    return told(lambda: _run(arguments), SparseIndexError)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -96,9 +97,10 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    client = OpenSearch(arguments.url, timeout=60)
-    with demo_models(client) as models:
-        scores = [score for corpus in arguments.corpora for score in evaluate_corpus(client, models, corpus)]
+    address = urlsplit(arguments.url)
+    settings = ConnectionSettings(address.hostname or "", address.port or 9200, use_ssl=address.scheme == "https")
+    with closing(Cluster.connect(settings, attempts=1)) as cluster, demo_models(cluster) as models:
+        scores = [score for corpus in arguments.corpora for score in evaluate_corpus(cluster, models, corpus)]
     print(table(scores))
 
 

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pyarrow.parquet as pq
-from opensearchpy import OpenSearch, helpers
 
 from demo.judgements import (
     Judgement,
@@ -22,7 +22,9 @@ from demo.judgements import (
     queries_path,
 )
 from demo.model_server import ML_SETTINGS, MODELS_DIR, deployed, encode_dense, encode_sparse, similarities
+from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import QueryConfig
+from sparse_index.errors import BuildError
 from sparse_index.relevance.ndcg import mean, ndcg_at_k
 
 Clause = Mapping[str, Any]
@@ -54,41 +56,43 @@ class Models:
 
 
 @contextmanager
-def demo_models(client: OpenSearch) -> Iterator[Models]:
+def demo_models(cluster: Cluster) -> Iterator[Models]:
     """Deploy the three models for the time of the block."""
-    client.cluster.put_settings(body={"persistent": ML_SETTINGS})
+    cluster.put("/_cluster/settings", {"persistent": ML_SETTINGS})
     with ExitStack() as stack:
         yield Models(
-            *(stack.enter_context(deployed(client, MODELS_DIR / kind)) for kind in ("sparse", "dense", "cross"))
+            *(stack.enter_context(deployed(cluster, MODELS_DIR / kind)) for kind in ("sparse", "dense", "cross"))
         )
 
 
-def evaluate_corpus(client: OpenSearch, models: Models, corpus: str) -> list[Score]:
+def evaluate_corpus(cluster: Cluster, models: Models, corpus: str) -> list[Score]:
     """Index the committed corpus, run all held-out queries through every system, drop the index again."""
     index = f"demo-evaluation-{corpus}"
     queries = load_queries(queries_path(corpus), Split.HELD_OUT)
     judgements = load_judgements(judgements_path(corpus))
     try:
-        texts = _index_corpus(client, models, corpus, index)
-        rankers = _rankers(client, models, index, texts, queries)
+        texts = _index_corpus(cluster, models, corpus, index)
+        rankers = _rankers(cluster, models, index, texts, queries)
         return [_score(corpus, name, ranker, queries, judgements) for name, ranker in rankers.items()]
     finally:
-        client.indices.delete(index=index, ignore_unavailable=True)
+        cluster.remove(f"/{index}")
 
 
-def _index_corpus(client: OpenSearch, models: Models, corpus: str, index: str) -> dict[str, str]:
+def _index_corpus(cluster: Cluster, models: Models, corpus: str, index: str) -> dict[str, str]:
     """Returns document id -> text."""
     table = pq.read_table(corpus_path(corpus), columns=["id", "title", "body"])
     texts = {row["id"]: f"{row['title']}. {row['body']}" for row in table.to_pylist()}
-    sparse = encode_sparse(client, models.sparse, list(texts.values()))
-    dense = encode_dense(client, models.dense, list(texts.values()))
-    client.indices.delete(index=index, ignore_unavailable=True)
-    client.indices.create(index=index, body=_index_body())
-    actions = (
-        {"_index": index, "_id": id_, "text": text, "tokens": tokens, "vector": vector}
+    sparse = encode_sparse(cluster, models.sparse, list(texts.values()))
+    dense = encode_dense(cluster, models.dense, list(texts.values()))
+    cluster.remove(f"/{index}")
+    cluster.put(f"/{index}", _index_body())
+    lines = (
+        orjson.dumps({"index": {"_id": id_}}) + b"\n" + orjson.dumps({"text": text, "tokens": tokens, "vector": vector})
         for (id_, text), tokens, vector in zip(texts.items(), sparse, dense, strict=True)
     )
-    helpers.bulk(client, actions, refresh=True)
+    answer = cluster.request("POST", f"/{index}/_bulk", b"\n".join(lines) + b"\n", params={"refresh": "true"})
+    if answer["errors"]:
+        raise BuildError(f"The cluster refused documents of '{corpus}': {answer['items'][0]}")
     return texts
 
 
@@ -109,24 +113,28 @@ def _index_body() -> dict[str, Any]:
 
 
 def _rankers(
-    client: OpenSearch, models: Models, index: str, texts: Mapping[str, str], queries: Sequence[Query]
+    cluster: Cluster, models: Models, index: str, texts: Mapping[str, str], queries: Sequence[Query]
 ) -> dict[str, Ranker]:
     query_texts = [query.text for query in queries]
     ids = [query.id for query in queries]
-    words = {query.id: _own_words(client, index, query.text) for query in queries}
-    tokens = dict(zip(ids, encode_sparse(client, models.sparse, query_texts), strict=True))
-    vectors = dict(zip(ids, encode_dense(client, models.dense, query_texts), strict=True))
+    words = {query.id: _own_words(cluster, index, query.text) for query in queries}
+    tokens = dict(zip(ids, encode_sparse(cluster, models.sparse, query_texts), strict=True))
+    vectors = dict(zip(ids, encode_dense(cluster, models.dense, query_texts), strict=True))
 
     def sparse(weights: Mapping[str, float], hidden: Sequence[str], size: int = _DEPTH) -> list[str]:
         return search(_neural_sparse(weights), hidden, size)
 
     def search(clause: Clause, hidden: Sequence[str], size: int = _DEPTH) -> list[str]:
-        body = {"query": {"bool": {"must": clause, "must_not": {"ids": {"values": list(hidden)}}}}, "size": size}
-        return [hit["_id"] for hit in client.search(index=index, body=body, _source=False)["hits"]["hits"]]
+        body = {
+            "query": {"bool": {"must": clause, "must_not": {"ids": {"values": list(hidden)}}}},
+            "size": size,
+            "_source": False,
+        }
+        return [hit["_id"] for hit in cluster.post(f"/{index}/_search", body)["hits"]["hits"]]
 
     def reranked(query: Query, hidden: Sequence[str]) -> list[str]:
         found = sparse(words[query.id], hidden, _RERANKED)
-        scores = similarities(client, models.cross, query.text, [texts[id_] for id_ in found]) if found else []
+        scores = similarities(cluster, models.cross, query.text, [texts[id_] for id_ in found]) if found else []
         ranked = sorted(zip(found, scores, strict=True), key=lambda pair: -pair[1])
         return [id_ for id_, _ in ranked[:_DEPTH]]
 
@@ -141,9 +149,9 @@ def _rankers(
     return dict(zip(SYSTEMS, rankers, strict=True))
 
 
-def _own_words(client: OpenSearch, index: str, text: str) -> Mapping[str, float]:
+def _own_words(cluster: Cluster, index: str, text: str) -> Mapping[str, float]:
     """As `sparse_index.query.search` does without a model, unless a corpus says otherwise: the query's words with weight 1."""
-    analysed = client.indices.analyze(index=index, body={"analyzer": QueryConfig().analyzer, "text": text})
+    analysed = cluster.post(f"/{index}/_analyze", {"analyzer": QueryConfig().analyzer, "text": text})
     return Counter(token["token"] for token in analysed["tokens"])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -159,13 +160,12 @@ def _searches(demo: Demo) -> None:
 def search_lines(demo: Demo, queries: tuple[str, ...]) -> Iterator[str]:
     """Both result lists for each query, or one line when there is nothing to search yet."""
     config = load_corpus(ROOT / "include" / "corpora" / f"{CORPUS}.yaml")
-    cluster = demo.cluster()
-    if observe_alias(cluster, config.alias).index is None:
-        yield f"  '{config.alias}' does not exist yet: nothing can be found."
-        return
-    for query in queries:
-        yield from side_by_side(search(cluster, config, query))
-    cluster.close()
+    with closing(demo.cluster()) as cluster:
+        if observe_alias(cluster, config.alias).index is None:
+            yield f"  '{config.alias}' does not exist yet: nothing can be found."
+            return
+        for query in queries:
+            yield from side_by_side(search(cluster, config, query))
 
 
 def _say(text: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sparse_index.books.reconcile import reconcile
+from sparse_index.builds.ending import GATE, PROMOTE, RETIRE, Ending, Stage, is_done, outcome_of
 from sparse_index.builds.plan import Plan
-from sparse_index.builds.receipt import Ending, Outcome, write_receipt
+from sparse_index.builds.receipt import write_receipt
 from sparse_index.builds.request import RunRequest
 from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.cluster.client import Cluster
@@ -27,8 +28,7 @@ from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import retire
-from sparse_index.ml import verbs
-from sparse_index.ml.waits import wait_for, wait_until
+from sparse_index.ml.life import Life, deployed, life_of, remove
 from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.shards import plan_shards
@@ -42,12 +42,10 @@ Clock = Callable[[], float]
 
 @dataclass
 class Stages:
-    """Seconds of each stage that ended, in order; what a failed one said; what could not be tidied up; cluster settings
-    before this run changed them."""
+    """The stages that ended, in order; what could not be tidied up; cluster settings before this run changed them."""
 
     clock: Clock = time.monotonic
-    seconds: dict[str, float] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
+    ended: list[Stage] = field(default_factory=list)
     untidy: list[str] = field(default_factory=list)
     former_settings: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -57,9 +55,10 @@ class Stages:
         try:
             yield
         except (SparseIndexError, KeyboardInterrupt) as error:
-            self.failures[name] = str(error) or "interrupted"
+            said = str(error) or "interrupted"
+            self.ended.append(Stage(name, self.clock() - started, done=False, failure=said))
             raise
-        self.seconds[name] = round(self.clock() - started, 3)
+        self.ended.append(Stage(name, self.clock() - started))
 
 
 @dataclass(frozen=True)
@@ -111,22 +110,16 @@ def _build(
     with sign_of_life(store, build_folder(config.alias, new_build_id(now, token))):
         with stages.timed("plan"):
             plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
-        outcome: Outcome = "failed"
         try:
-            outcome = _carry_out(cluster, store, plan, stages, report)
+            if plan.builds:
+                _encode(cluster, store, plan, stages, report)
+                _index(cluster, store, plan, stages, report)
         finally:
-            receipt = write_receipt(store, plan, _ending(cluster, plan, outcome, stages))
+            receipt = write_receipt(store, plan, _ending(cluster, plan, stages))
     return Run(plan, receipt)
 
 
-def _carry_out(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
-    if not plan.builds:
-        return plan.outcome_when_idle
-    _encode(cluster, store, plan, stages, report)
-    return _index(cluster, store, plan, stages, report)
-
-
-def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> Ending:
+def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
     """Never fails for the cluster's sake: it would hide why the run failed."""
     try:
         live = observe_alias(cluster, plan.alias).index
@@ -134,12 +127,11 @@ def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> E
         live = plan.live_index
         stages.untidy.append(f"the alias could not be asked for ({error.message})")
     return Ending(
-        outcome=outcome,
+        outcome=outcome_of(plan, stages.ended, promoted=plan.candidate == live or is_done(PROMOTE, stages.ended)),
         live=live,
         at=datetime.now(UTC),
         untidy=stages.untidy,
-        failures=stages.failures,
-        stage_seconds=stages.seconds,
+        stages=stages.ended,
         former_settings=stages.former_settings,
     )
 
@@ -147,41 +139,27 @@ def _ending(cluster: Cluster, plan: Plan, outcome: Outcome, stages: Stages) -> E
 def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
     if not plan.encode_parts:
         return
+    life = life_of(plan.config.encoder)
     try:
         with stages.timed("deploy"):
-            model_id = deployed_model(cluster, plan)
+            model_id = deployed(cluster, life, plan.group)
         with stages.timed("encode"):
             cores = ml_cores(cluster)
             for part in plan.encode_parts:
                 encode_part(cluster, store, plan, part, model_id, cores=cores, report=report)
     finally:
-        if plan.config.encoder.given_model_id is None:
-            stages.untidy += _removed(cluster, plan.group)
+        stages.untidy += _removed(cluster, life, plan.group)
 
 
-def _removed(cluster: Cluster, group: str) -> list[str]:
+def _removed(cluster: Cluster, life: Life, group: str) -> Sequence[str]:
     """What is left of the build's models against our will, in words."""
     try:
-        return list(verbs.remove_build_models(cluster, group).kept)
+        return remove(cluster, life, group).kept
     except SparseIndexError as error:
         return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
 
 
-def deployed_model(cluster: Cluster, plan: Plan) -> str:
-    """Register and deploy the plan's encoder and wait for both; gives the model id."""
-    encoder = plan.config.encoder
-    if encoder.given_model_id:
-        return encoder.given_model_id
-    group_id = verbs.create_group(cluster, plan.group, f"Build {plan.build_id} of {plan.alias}")
-    started = verbs.register(cluster, encoder, group_id, plan.group)
-    registration = wait_for("register", encoder.register_deadline_s, now=time.time(), **asdict(started))
-    model_id = wait_until(cluster, registration)
-    task_id = verbs.deploy(cluster, model_id)
-    deployment = wait_for("deploy", encoder.deploy_deadline_s, now=time.time(), task_id=task_id, model_id=model_id)
-    return wait_until(cluster, deployment)
-
-
-def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> Outcome:
+def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
     with stages.timed("prepare_candidate"):
         prepare_candidate(cluster, store, plan)
     with stages.timed("index"):
@@ -189,12 +167,11 @@ def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: R
             index_part(cluster, store, plan, part, report=report)
     with stages.timed("reconcile"):
         reconcile(cluster, store, plan)
-    with stages.timed("gate"):
+    with stages.timed(GATE):
         gate(cluster, store, plan)
     if not plan.promotes:
-        return "not_promoted"
-    with stages.timed("promote"):
+        return
+    with stages.timed(PROMOTE):
         promote(cluster, plan, now=datetime.now(UTC))
-    with stages.timed("retire"):
+    with stages.timed(RETIRE):
         stages.untidy += retire(cluster, plan.config).left
-    return "promoted"

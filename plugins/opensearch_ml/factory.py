@@ -35,8 +35,8 @@ TASK_DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=1),
 }
-LONG: dict[str, Any] = {"execution_timeout": timedelta(hours=24)}
-TOLD: dict[str, Any] = {"on_failure_callback": FailureNotifier()}
+LONG_RUNNING: dict[str, Any] = {"execution_timeout": timedelta(hours=24)}
+NOTIFIES_ON_FAILURE: dict[str, Any] = {"on_failure_callback": FailureNotifier()}
 
 
 def janitor_cleans() -> bool:
@@ -91,7 +91,7 @@ def operations_dag(name: str, doc: str | None, *, schedule: str | None = None, *
         catchup=False,
         is_paused_upon_creation=schedule is not None,
         tags=[TAG, OPERATIONS_TAG],
-        default_args=TASK_DEFAULTS | TOLD | {"owner": TAG},
+        default_args=TASK_DEFAULTS | NOTIFIES_ON_FAILURE | {"owner": TAG},
         **arguments,
     )
 

@@ -16,8 +16,6 @@ from sparse_index.errors import ConfigError, SparseIndexError
 
 if TYPE_CHECKING:
     from sparse_index.cluster.client import AsyncCluster, Cluster, ConnectionSettings
-    from sparse_index.config.encoder import EncoderConfig
-    from sparse_index.ml.verbs import RegisterStarted, Removal
 
 log = logging.getLogger(__name__)
 
@@ -124,42 +122,6 @@ class OpenSearchMLHook(BaseHook):
         if self._cluster is not None:
             self._cluster.close()
             self._cluster = None
-
-    def create_model_group(self, name: str, description: str) -> str:
-        """The id of the group called `name`, made if there is none."""
-        from sparse_index.ml.verbs import create_group
-
-        return create_group(self.cluster, name, description)
-
-    def register_model(self, encoder: EncoderConfig, group_id: str, group: str) -> RegisterStarted:
-        """Start a registration in the group, or adopt what an earlier attempt began: never two models."""
-        from sparse_index.ml.verbs import register
-
-        return register(self.cluster, encoder, group_id, group)
-
-    def deploy_model(self, model_id: str) -> str | None:
-        """Start the deployment; its task id, or None when the model is deployed or being deployed already."""
-        from sparse_index.ml.verbs import deploy
-
-        return deploy(self.cluster, model_id)
-
-    def undeploy_models(self, group: str) -> list[str]:
-        """Undeploy every model of the group called `group`; their ids."""
-        from sparse_index.ml.verbs import undeploy_group
-
-        return undeploy_group(self.cluster, group)
-
-    def delete_models(self, group: str) -> Removal:
-        """Delete every model of the group that nothing refers to."""
-        from sparse_index.ml.verbs import delete_models
-
-        return delete_models(self.cluster, group)
-
-    def delete_model_group(self, group: str) -> None:
-        """Delete the group called `group`; one that still holds a model stays."""
-        from sparse_index.ml.verbs import delete_group
-
-        delete_group(self.cluster, group)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the cluster answers, and what it is or why not."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sparse_index.builds.plan import Plan
     from sparse_index.cluster.client import Cluster
     from sparse_index.config.corpus import CorpusConfig
+    from sparse_index.ml.life import Life
     from sparse_index.store.files import Store
 
 
@@ -45,6 +46,12 @@ class Build:
     @property
     def cluster(self) -> Cluster:
         return self.hook.cluster
+
+    @property
+    def life(self) -> Life:
+        from sparse_index.ml.life import life_of
+
+        return life_of(self.plan.config.encoder)
 
 
 @contextmanager

@@ -16,19 +16,11 @@ _ENDED = frozenset({"success", "failed"})
 
 def is_live(context: Any, store: Store, dag_id: str, alias: str, build_id: str) -> bool | None:
     """Whether the run of `dag_id` that the build's plan names goes on; None when this Airflow knows no such run."""
-    run_id = _run_id(store, alias, build_id)
+    from sparse_index.builds.plan import planning_run
+
+    run_id = planning_run(store, alias, build_id)
     state = run_state(context, dag_id, run_id) if run_id else None
     return None if state is None else state not in _ENDED
-
-
-def _run_id(store: Store, alias: str, build_id: str) -> str | None:
-    """Whatever version wrote the plan; None where there is none."""
-    from sparse_index.builds.plan import plan_path
-
-    try:
-        return str(store.read_json(plan_path(alias, build_id))["request"]["run_id"])
-    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
-        return None
 
 
 def run_state(context: Any, dag_id: str, run_id: str) -> str | None:

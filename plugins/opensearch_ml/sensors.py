@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator
 
@@ -15,8 +15,7 @@ from opensearch_ml.turns import turn_holders
 from sparse_index.errors import ModelError
 
 if TYPE_CHECKING:
-    from sparse_index.config.encoder import EncoderConfig
-    from sparse_index.ml.waits import Verdict, Wait
+    from sparse_index.ml.waits import Started, Verdict, Wait, WaitKind
 
 
 class TurnSensor(BaseSensorOperator):
@@ -48,57 +47,50 @@ class ModelWaitSensor(BaseSensorOperator):
     """
 
     template_fields = ("plan_task_id", "started")
+    kind: ClassVar[WaitKind]
 
     def __init__(
-        self, *, started: dict[str, Any], plan_task_id: str = PLAN_TASK, patience_s: float = 12.0, **kwargs: Any
+        self,
+        *,
+        started: dict[str, Any],
+        plan_task_id: str = PLAN_TASK,
+        patience_s: float = 12.0,
+        poke_interval: float = 1.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(poke_interval=poke_interval, **kwargs)
         self.started = started
         self.plan_task_id = plan_task_id
         self.patience_s = patience_s
 
-    def wait(self, encoder: EncoderConfig) -> Wait:
-        """What to wait for, with its deadline."""
-        raise NotImplementedError
-
-    def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
-        """Ask for the same once more; gives what `started` holds."""
+    def start_again(self, build: Build, wait: Wait) -> Started:
+        """Ask for the same once more."""
         raise NotImplementedError
 
     def execute(self, context: Any) -> str:
-        from sparse_index.ml.waits import settled
+        from sparse_index.ml.waits import Started, require_done, watch
 
         with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
-            given = build.plan.config.encoder.given_model_id
-            if given:
-                return given
-            wait = self._asked(build)
-            verdict = self._poll_in_place(build, wait)
+            started = Started(**self.started)
+            wait = build.life.wait(self.kind, started, now=time.time())
+            if wait is None:
+                return str(started.model_id)
+            wait = self._asked(build, wait)
+            verdict = watch(build.cluster, wait, patience_s=self.patience_s, poll_s=self.poke_interval)
+            self.log.info("%s", verdict.detail)
             if verdict.state == "waiting":
                 self._defer(build.plan.config.connection, wait, verdict)
-            return settled(wait, verdict)
+            return require_done(wait, verdict)
 
-    def _asked(self, build: Build) -> Wait:
+    def _asked(self, build: Build, wait: Wait) -> Wait:
         """What was started, or its repetition: a breaker that was open when it was asked for may have closed since."""
         from sparse_index.ml.waits import look
 
-        wait = self.wait(build.plan.config.encoder)
         verdict = look(build.cluster, wait, None, time.time())
         if not verdict.refused:
             return wait
         self.log.warning("%s. Asking for it again.", verdict.detail)
-        return wait.model_copy(update=self.start_again(build, wait))
-
-    def _poll_in_place(self, build: Build, wait: Wait) -> Verdict:
-        from sparse_index.ml.waits import POLL_S, look
-
-        patience_ends = time.monotonic() + self.patience_s
-        verdict = look(build.cluster, wait, None, time.time())
-        while verdict.state == "waiting" and time.monotonic() < patience_ends:
-            time.sleep(POLL_S)
-            verdict = look(build.cluster, wait, verdict.memory, time.time())
-        self.log.info("%s", verdict.detail)
-        return verdict
+        return wait.model_copy(update=asdict(self.start_again(build, wait)))
 
     def _defer(self, conn_id: str, wait: Wait, verdict: Verdict) -> NoReturn:
         asked = wait.model_dump(mode="json")
@@ -108,7 +100,7 @@ class ModelWaitSensor(BaseSensorOperator):
 
     def resume(self, context: Any, event: Any, wait: dict[str, Any]) -> str:
         """The model's id, from the trigger's event; it crossed processes and versions, so it is validated."""
-        from sparse_index.ml.waits import Verdict, Wait, settled
+        from sparse_index.ml.waits import Verdict, Wait, require_done
 
         with retried_only_if_useful(context):
             try:
@@ -116,30 +108,23 @@ class ModelWaitSensor(BaseSensorOperator):
             except ValueError as error:
                 raise ModelError(f"The trigger's event is not a verdict: {event!r}. Trigger a new run.") from error
             self.log.info("%s", verdict.detail)
-            return settled(Wait.model_validate(wait), verdict)
+            return require_done(Wait.model_validate(wait), verdict)
 
 
 class RegistrationSensor(ModelWaitSensor):
     """Waits until the model is registered; gives its id."""
 
-    def wait(self, encoder: EncoderConfig) -> Wait:
-        from sparse_index.ml.waits import wait_for
+    kind = "register"
 
-        return wait_for("register", encoder.register_deadline_s, now=time.time(), **self.started)
-
-    def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
-        plan = build.plan
-        group_id = build.hook.create_model_group(plan.group, f"Build {plan.build_id} of search index '{plan.alias}'")
-        return asdict(build.hook.register_model(plan.config.encoder, group_id, plan.group))
+    def start_again(self, build: Build, wait: Wait) -> Started:
+        group_id = build.life.create_group(build.cluster, build.plan.group)
+        return build.life.register(build.cluster, group_id)
 
 
 class DeploymentSensor(ModelWaitSensor):
     """Waits until the model is deployed on every node it should be on; gives its id."""
 
-    def wait(self, encoder: EncoderConfig) -> Wait:
-        from sparse_index.ml.waits import wait_for
+    kind = "deploy"
 
-        return wait_for("deploy", encoder.deploy_deadline_s, now=time.time(), **self.started)
-
-    def start_again(self, build: Build, wait: Wait) -> dict[str, Any]:
-        return {"task_id": build.hook.deploy_model(str(wait.model_id))}
+    def start_again(self, build: Build, wait: Wait) -> Started:
+        return build.life.deploy(build.cluster, str(wait.model_id))

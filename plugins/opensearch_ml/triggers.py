@@ -49,12 +49,12 @@ class ModelWaitTrigger(BaseTrigger):
 
         cluster = await OpenSearchMLHook(self.conn_id).async_cluster()
         try:
-            verdict = await self._until_settled(cluster)
+            verdict = await self._until_ended(cluster)
         finally:
             await cluster.close()
         yield TriggerEvent(verdict.model_dump(mode="json"))  # type: ignore[no-untyped-call]
 
-    async def _until_settled(self, cluster: AsyncCluster) -> Verdict:
+    async def _until_ended(self, cluster: AsyncCluster) -> Verdict:
         from sparse_index.ml.waits import Memory, Verdict, Wait, look_async
 
         wait = Wait.model_validate(self.wait)

@@ -16,14 +16,14 @@ from real_builds import MakeConfig, real_config
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.ml import verbs
-from sparse_index.pipeline import deployed_model
+from sparse_index.ml.life import deployed, life_of
 
 
 @pytest.fixture(scope="module")
 def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo model, deployed on the shared server; gone before tests of other folders count what is there."""
     plan = bare_plan(real_config("chaos-model", tmp_path_factory.mktemp("model")))
-    yield deployed_model(plain_cluster, plan)
+    yield deployed(plain_cluster, life_of(plan.config.encoder), plan.group)
     verbs.remove_build_models(plain_cluster, plan.group)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from airflow.sdk import DAG, TriggerRule
 
+from sparse_index.builds.ending import GATE, PROMOTE, RETIRE
+
 SETUPS = {"reserve", "create_model_group", "register_model", "wait_registered", "deploy_model", "wait_deployed"}
 TEARDOWNS = {"undeploy_model", "delete_model", "delete_model_group"}
 
@@ -18,6 +20,10 @@ def test_every_corpus_file_has_its_dag_and_none_is_broken(dag_bag, corpus_names)
     corpora = {dag_id for dag_id, dag in dag_bag.dags.items() if "operations" not in dag.tags}
     assert corpora == {f"sparse_index__{name}" for name in corpus_names}
     assert [dag.dag_id for dag in dag_bag.dags.values() if "broken" in dag.tags] == []
+
+
+def test_the_tasks_that_decide_how_a_build_ended_bear_the_names_that_the_core_knows(dag: DAG) -> None:
+    assert {GATE, PROMOTE, RETIRE} <= set(dag.task_ids)
 
 
 def test_a_daily_dag_never_catches_up_and_starts_paused(dag: DAG) -> None:

@@ -14,8 +14,9 @@ from opensearch_ml import sensors
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor
 from opensearch_ml.triggers import ModelWaitTrigger
+from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import AccessError, TerminalError, UnavailableError
-from sparse_index.ml import waits
+from sparse_index.ml.life import life_of
 
 ENDED_WAIT = {"kind": "register", "task_id": "t1", "deadline_at": 1.0, "standstill_s": 1.0}
 CONTEXT = {"ti": SimpleNamespace(xcom_push=lambda key, value: None)}
@@ -57,25 +58,33 @@ FAILED = {"state": "FAILED", "error": "model content changed"}
 @pytest.fixture
 def sensor(monkeypatch):
     """Makes a registration sensor that sees `cluster`; its waiting costs no time."""
-    monkeypatch.setattr(waits, "POLL_S", 0.01)
-    encoder = SimpleNamespace(register_deadline_s=100.0, deploy_deadline_s=100.0, given_model_id=None)
+    model = {"source": "pretrained", "name": "a", "version": "1"}
+    encoder = EncoderConfig(model=model, register_deadline_s=100.0, deploy_deadline_s=100.0)
 
-    def make(cluster, kind=RegistrationSensor, started=None, patience_s=0.05):
+    def make(cluster, kind=RegistrationSensor, started=None, patience_s=0.05, encoder=encoder):
         config = SimpleNamespace(encoder=encoder, connection="search")
-        build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config))
+        build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), life=life_of(encoder))
 
         @contextmanager
         def open_build(context, plan_task_id):
             yield build
 
         monkeypatch.setattr(sensors, "open_build", open_build)
-        return kind(task_id="wait", started=started or {"task_id": "t1", "model_id": None}, patience_s=patience_s)
+        started = started or {"task_id": "t1", "model_id": None}
+        return kind(task_id="wait", started=started, patience_s=patience_s, poke_interval=0.01)
 
     return make
 
 
 def test_a_model_that_is_ready_soon_costs_no_deferral(sensor) -> None:
     assert sensor(FakeCluster(task=[CREATED, RUNNING, COMPLETED]), patience_s=10).execute(CONTEXT) == "m1"
+
+
+@pytest.mark.parametrize("kind", [RegistrationSensor, DeploymentSensor])
+def test_a_model_that_was_given_is_not_waited_for(sensor, kind) -> None:
+    given = EncoderConfig(model={"source": "model_id", "model_id": "m9"})
+    waiting = sensor(FakeCluster(), kind, {"task_id": None, "model_id": "m9"}, encoder=given)
+    assert waiting.execute(CONTEXT) == "m9"
 
 
 def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor) -> None:

@@ -14,7 +14,8 @@ import yaml
 from build_plans import remove_indices
 from local_cluster import LocalCluster
 from real_builds import built, planned, real_config, rows, text_hash_of, write_corpus
-from sparse_index.builds.receipt import Ending, write_receipt
+from sparse_index.builds.ending import Ending
+from sparse_index.builds.receipt import write_receipt
 from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.cli.main import main
 from sparse_index.cluster.client import Cluster

@@ -14,8 +14,9 @@ from build_plans import remove_indices
 from fake_runs import FakeRuns
 from forgetting import forgotten, holding, now, site
 from real_builds import built, documents, planned, real_config, rows, text_hash_of, write_corpus
+from sparse_index.builds.ending import Ending, Stage
 from sparse_index.builds.plan import BuildKind, Plan
-from sparse_index.builds.receipt import Ending, write_receipt
+from sparse_index.builds.receipt import write_receipt
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
@@ -70,7 +71,8 @@ def plans(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> list[Pl
         plan = planned(plain_cluster, config)
         built(plain_cluster, config, plan, without={text_hash_of(store, plan, "refused")}, vector=vector)
         said = {"encode": "Part 1 failed: id forget-me, predict_failed", "gate": "17 of 40 documents"}
-        write_receipt(store, plan, Ending("promoted", plan.candidate, now(), failures=said))
+        stages = [Stage(name, 1.0, done=False, failure=failure) for name, failure in said.items()]
+        write_receipt(store, plan, Ending("promoted", plan.candidate, now(), stages=stages))
         made.append(plan)
     return made
 

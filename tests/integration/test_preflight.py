@@ -22,7 +22,8 @@ from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, UnavailableError
 from sparse_index.ml import verbs
-from sparse_index.ml.settings import FROM_FILE, restore_settings
+from sparse_index.ml.settings import restore_settings
+from sparse_index.ml.sources import FROM_FILE
 from sparse_index.names import group_name
 from sparse_index.plan.guards import require_room
 from sparse_index.preflight.examine import examine, preflight

@@ -11,8 +11,9 @@ import pytest
 
 from build_plans import NOW, remove_indices
 from real_builds import Row, built, planned, real_config, rows, text_hash_of, write_corpus
+from sparse_index.builds.ending import Ending, Outcome
 from sparse_index.builds.plan import Plan, save_plan
-from sparse_index.builds.receipt import Ending, Outcome, write_receipt
+from sparse_index.builds.receipt import write_receipt
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError

@@ -28,7 +28,8 @@ GIB = 2**30
 
 @dataclass
 class FakeCluster:
-    """An alias, the index behind it with its mapping, settings, size and largest number, and the disk of one node."""
+    """An alias, the index behind it with its mapping, settings, size and largest number, the disk of one node, and the hash
+    of the content of each model."""
 
     alias: str
     live: str | None = None
@@ -39,6 +40,7 @@ class FakeCluster:
     free_bytes: int = 90 * GIB
     largest: float = 1.0
     made: dict[str, Any] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
 
     def request(self, _method: str, path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
         """Makes an index, or takes the delete by which a plan tries whether it may write."""
@@ -78,6 +80,9 @@ class FakeCluster:
                 f"/{self.live}/_settings": {self.live: {"settings": settings}},
                 f"/{self.live}/_stats/store": {"_all": {"primaries": size}},
             }
+        answers |= {
+            f"/_plugins/_ml/models/{name}": {"model_content_hash_value": one} for name, one in self.models.items()
+        }
         answers |= self.made
         return answers.get(path)
 
@@ -135,13 +140,14 @@ def write(
 def live_cluster(config: CorpusConfig, live: Plan | None, **answers: Any) -> FakeCluster:
     """The cluster on which the build of `live` was promoted, or an empty one."""
     if live is None:
-        return FakeCluster(config.alias)
+        return FakeCluster(config.alias, **answers)
     meta = {
         "alias": config.alias,
         "build_id": live.build_id,
         "state": "complete",
         "data_date": live.data_date.isoformat(),
         "fingerprint": live.fingerprint,
+        "fingerprints": live.fingerprints,
         "document_hash": live.config.document_hash(),
         "store": config.store,
         "manifest": live.manifest,

@@ -72,7 +72,7 @@ def require_same_content(cluster: Cluster, store: Store, plan: Plan) -> None:
     if problems:
         raise BuildError(_message(plan, problems, "Something changes documents on their way into the index."))
     fields_only = without_vectors(store, plan, unchanged)
-    problems = list(islice(_mismatches(cluster, plan, fields_only, plan.config.vectors), _EXAMPLES))
+    problems = list(islice(_mismatches(cluster, plan, fields_only, plan.config.vector_fields), _EXAMPLES))
     if problems:
         cause = f"This build did not write them: they were changed in {plan.live_index}, from which it was cloned."
         raise BuildError(_message(plan, problems, f"{cause} Run with mode full, which writes every document anew."))

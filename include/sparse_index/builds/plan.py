@@ -31,11 +31,21 @@ class BuildKind(StrEnum):
 
 
 class Part(Frozen):
-    """An even share of the work: the unit of one mapped encode or index task. `path` is a path in the store."""
+    """An even share of the work: the unit of one mapped encode or index task. `path` is a path in the store; `field`: of an
+    encode part, the vector field that its texts are encoded for (None: the corpus' first)."""
 
     number: int
     path: str
     items: int
+    field: str | None = None
+
+
+class FieldCounts(Frozen):
+    """Of one vector field: documents whose vector this build makes or finds in the store, and distinct texts to encode."""
+
+    encoded: int
+    reused: int
+    texts_to_encode: int
 
 
 class Counts(Frozen):
@@ -44,6 +54,9 @@ class Counts(Frozen):
     `encoded`: documents whose vector this build makes; `reused`: whose vector is in the store already (also documents
     whose fields alone changed); `tombstones`: rows of a feed that delete; `texts_to_encode` counts distinct texts. A full
     build of a feed reads the kept documents of earlier days again: they are in `rows_read`.
+
+    With several vector fields a document is `encoded` when one of its vectors is made, `texts_to_encode` is the sum over the
+    fields, and `fields` says each one's share.
     """
 
     rows_read: int = 0
@@ -62,10 +75,14 @@ class Counts(Frozen):
     over_long: int = 0
     texts_to_encode: int = 0
     documents: int = 0
+    fields: dict[str, FieldCounts] = Field(default_factory=dict)
 
 
 class Plan(Frozen):
     """One planning attempt for one alias.
+
+    `fingerprint`: of the encoder of the first vector field; `fingerprints`: of every field's, by its name (empty in plans of
+    former versions, which had one).
 
     `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
     candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
@@ -91,6 +108,7 @@ class Plan(Frozen):
     promotes: bool
     scans: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    fingerprints: dict[str, str] = Field(default_factory=dict)
     schema_path: str | None = None
     source_version: str | None = None
     mapping: dict[str, Any] | None = None
@@ -101,6 +119,14 @@ class Plan(Frozen):
     def with_secrets_of(self, config: CorpusConfig) -> Plan:
         """This plan, read back from the store, with the secrets that the corpus file has: the store holds none."""
         return self.model_copy(update={"config": self.config.with_secrets_of(config)})
+
+    def fingerprint_of(self, field: str) -> str:
+        """Of the encoder of a vector field."""
+        return self.fingerprints.get(field, self.fingerprint)
+
+    def field_of(self, part: Part) -> str:
+        """The vector field that an encode part is for."""
+        return part.field or self.config.index.vector_field
 
     @property
     def corpus_uri(self) -> str:
@@ -170,3 +196,11 @@ def saved_plans(store: Store, alias: str) -> Iterator[tuple[str, Plan | None]]:
             log.warning("%s", error)
             plan = None
         yield path.split("/")[-2], plan
+
+
+def planning_run(store: Store, alias: str, build_id: str) -> str | None:
+    """The id of the run that planned the build, whatever version wrote the plan; None where there is none."""
+    try:
+        return str(store.read_json(plan_path(alias, build_id))["request"]["run_id"])
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
+        return None

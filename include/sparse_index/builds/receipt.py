@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
+from sparse_index.builds.ending import Ending, failures, stage_seconds
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import Books, GateReport, books_report, encode_report, gate_report, index_report
 from sparse_index.errors import BuildError
@@ -16,22 +16,6 @@ from sparse_index.store.layout import builds_folder
 
 LATEST = "latest"
 SHOWN = 5
-Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "failed"]
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a build ended, told by whoever ran it. `live`: the index behind the alias now; `untidy`: what was left behind
-    against our will, in words; `failures`: stage -> what it said; `former_settings`: cluster settings before `ensure`
-    changed them."""
-
-    outcome: Outcome
-    live: str | None
-    at: datetime
-    untidy: Sequence[str] = ()
-    failures: Mapping[str, str] = field(default_factory=dict)
-    stage_seconds: Mapping[str, float] = field(default_factory=dict)
-    former_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 RECEIPT = Form(dict[str, Any], "a receipt", "Read it as it is.")
@@ -69,7 +53,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "outcome": ending.outcome,
         "live": ending.live,
         "untidy": list(ending.untidy),
-        "failures": dict(ending.failures),
+        "failures": failures(ending.stages),
         "alias": plan.alias,
         "build_id": plan.build_id,
         "run_id": plan.request.run_id,
@@ -79,6 +63,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "candidate": plan.candidate if plan.builds else None,
         "former": plan.live_index,
         "fingerprint": plan.fingerprint,
+        "fingerprints": plan.fingerprints if len(plan.fingerprints) > 1 else {},
         "source_version": plan.source_version,
         "created_at": plan.created_at.isoformat(),
         "ended_at": ending.at.isoformat(),
@@ -87,7 +72,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "gate": _content(gate_report(store, plan)),
         "encode": _summed([encode_report(store, plan, part) for part in plan.encode_parts]),
         "index": _summed([index_report(store, plan, part) for part in plan.index_parts]),
-        "stage_seconds": dict(ending.stage_seconds),
+        "stage_seconds": stage_seconds(ending.stages),
         "former_settings": dict(ending.former_settings),
     }
 

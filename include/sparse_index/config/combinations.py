@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,8 @@ class Settings:
     raw: Mapping[str, Any]
 
     def __call__(self, key: str) -> Any:
-        value = self.given(key)
-        return self.default(key) if value is None else value
-
-    def given(self, key: str) -> Any:
-        value: Any = self.raw
-        for name in key.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value
+        given = _lookup(self.raw, key)
+        return self.default(key) if given is None else given
 
     def default(self, key: str) -> Any:
         """None where a key must be given."""
@@ -76,6 +70,26 @@ def _type_of(get: Settings, column: Any) -> Any:
     fields = get("index.fields")
     declared = fields.get(column) if isinstance(fields, Mapping) else None
     return declared.get("type") if isinstance(declared, Mapping) else None
+
+
+def _vector_names(get: Settings) -> Collection[str]:
+    fields = get("vectors")
+    return fields if isinstance(fields, Mapping) and fields else (get("index.vector_field"),)
+
+
+def _encoders(get: Settings) -> Iterator[Mapping[str, Any]]:
+    fields = get("vectors")
+    found = [_lookup(field, "encoder") for field in fields.values()] if isinstance(fields, Mapping) else []
+    return (encoder for encoder in found or [get("encoder")] if isinstance(encoder, Mapping))
+
+
+def _is_said_twice(get: Settings) -> bool:
+    """Whether what is short for one field says something else than the first of `vectors`."""
+    fields = get("vectors")
+    if not isinstance(fields, Mapping) or not fields:
+        return False
+    name, field = next(iter(fields.items()))
+    return get("index.vector_field") not in (None, name) or get("encoder") not in (None, _lookup(field, "encoder"))
 
 
 CLASHES = (
@@ -134,13 +148,26 @@ CLASHES = (
     ),
     Clash(
         ("index.vector_field", "source.columns"),
-        lambda get: get("index.vector_field") in (get("source.columns") or ()),
+        lambda get: not set(_vector_names(get)).isdisjoint(get("source.columns") or ()),
         "the vector needs a field of its own: rename it, or leave the column out",
     ),
     Clash(
         ("index.vector_field", "index.fields"),
-        lambda get: get("index.vector_field") in (get("index.fields") or ()),
+        lambda get: not set(_vector_names(get)).isdisjoint(get("index.fields") or ()),
         "the vector's field is not yours to declare: rename it, or take it out of index.fields",
+    ),
+    Clash(
+        ("vectors", "index.vector_field"),
+        _is_said_twice,
+        "`encoder` and `index.vector_field` are short for one field: leave them out beside `vectors`",
+    ),
+    Clash(
+        ("vectors",),
+        lambda get: (
+            len(_vector_names(get)) > 1
+            and any(_lookup(encoder, "model.source") != "model_id" for encoder in _encoders(get))
+        ),
+        "a run registers one model so far: with several vector fields each needs a model that is there (source: model_id)",
     ),
     Clash(
         ("source.id_column", "index.fields"),
@@ -155,7 +182,12 @@ CLASHES = (
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),
-        lambda get: _is_less(get("encoder.chunk_docs"), get("encoder.docs_per_request")),
+        lambda get: any(
+            _is_less(
+                *(encoder.get(name, get.default(f"encoder.{name}")) for name in ("chunk_docs", "docs_per_request"))
+            )
+            for encoder in _encoders(get)
+        ),
         "a chunk holds whole requests: make it at least as large as one",
     ),
     Clash(
@@ -181,8 +213,16 @@ def _line(clash: Clash, settings: Settings) -> str:
 
 def _shown(clash: Clash, settings: Settings) -> Iterator[str]:
     for key in clash.settings:
-        value = settings.given(key)
+        value = _lookup(settings.raw, key)
+        # Of the fields their names: an encoder may have an address with a secret.
+        value = list(value) if key == "vectors" and isinstance(value, Mapping) else value
         yield f"{key}={'(default)' if value is None else public_address(str(value))}"
+
+
+def _lookup(raw: Any, key: str) -> Any:
+    for name in key.split("."):
+        raw = raw.get(name) if isinstance(raw, Mapping) else None
+    return raw
 
 
 def _is_less(one: Any, other: Any) -> bool:

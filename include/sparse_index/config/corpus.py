@@ -18,7 +18,7 @@ from sparse_index.config.field_names import FieldName
 from sparse_index.config.fields import DeclaredField
 from sparse_index.config.live_index import AliasConfig, is_dynamic, settings_by_full_name
 from sparse_index.config.template import pieces
-from sparse_index.config.vectors import VectorField
+from sparse_index.config.vectors import VectorField, with_first_field
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
@@ -139,7 +139,10 @@ class RetentionConfig(Section):
 
 
 class CorpusConfig(Section):
-    """Everything one corpus needs; the whole content of `include/corpora/<name>.yaml`."""
+    """Everything one corpus needs; the whole content of `include/corpora/<name>.yaml`.
+
+    `encoder`, with `index.vector_field`, is short for one sparse field in `vectors`; beside `vectors` it is that of the first.
+    """
 
     alias: str
     description: str = ""
@@ -153,10 +156,16 @@ class CorpusConfig(Section):
     cluster_settings: Literal["check", "ensure"] = "check"
     source: SourceConfig
     encoder: EncoderConfig
+    vectors: dict[FieldName, VectorField] = Field(default_factory=dict)
     index: IndexConfig = IndexConfig()
     query: QueryConfig = QueryConfig()
     limits: LimitsConfig = LimitsConfig()
     retention: RetentionConfig = RetentionConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_first_field(cls, raw: Any) -> Any:
+        return with_first_field(raw)
 
     @field_validator("alias")
     @classmethod
@@ -176,9 +185,9 @@ class CorpusConfig(Section):
         return self
 
     @property
-    def vectors(self) -> dict[str, VectorField]:
-        """Name -> vector field: so far the one that `encoder` and `index.vector_field` make."""
-        return {self.index.vector_field: VectorField(encoder=self.encoder)}
+    def vector_fields(self) -> dict[str, VectorField]:
+        """Those of `vectors`; where there are none, the one that `encoder` and `index.vector_field` are short for."""
+        return self.vectors or {self.index.vector_field: VectorField(kind="sparse", encoder=self.encoder)}
 
     @property
     def has_secrets(self) -> bool:
@@ -191,6 +200,8 @@ class CorpusConfig(Section):
             "source": self.source.model_dump(include={"id_column", "text_template", "columns", "max_text_chars"}),
             "index": self.index.model_dump(include={"shards", "vector_field", "codec", *self._own_mapping()}),
         }
+        if len(self.vectors) > 1:
+            shape["index"]["vector_field"] = {name: field.kind for name, field in self.vectors.items()}
         if self.index.static_settings:
             shape["index"]["settings"] = self.index.static_settings
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

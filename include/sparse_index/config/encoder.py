@@ -24,6 +24,8 @@ class Section(BaseModel):
 
 
 def _with_secrets(value: Any, current: Any) -> Any:
+    if isinstance(value, dict) and isinstance(current, dict):
+        return {name: _with_secrets(item, current.get(name)) for name, item in value.items()}
     if isinstance(value, Section):
         return value.with_secrets_of(current) if type(value) is type(current) else value
     return with_secret(value, current) if isinstance(value, str) and isinstance(current, str) else value
@@ -103,7 +105,7 @@ ModelSource = Annotated[PretrainedModel | UrlModel | FileModel | ExistingModel, 
 
 
 class EncoderConfig(Section):
-    """The sparse encoder of one corpus and how hard it is driven."""
+    """The encoder of one vector field and how hard it is driven."""
 
     model: ModelSource
     lifecycle: Literal["per_run"] = "per_run"
@@ -115,11 +117,6 @@ class EncoderConfig(Section):
     request_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     register_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
     deploy_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
-
-    @property
-    def given_model_id(self) -> str | None:
-        """The model that was there before us: it is used, and otherwise left alone. None when a run makes its own."""
-        return self.model.model_id if isinstance(self.model, ExistingModel) else None
 
 
 def fingerprint(encoder: EncoderConfig, content_sha256: str | None) -> str:

@@ -24,7 +24,8 @@ from sparse_index.errors import ConfigError
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _ENDINGS = (".yaml", ".yml")
-_PATHS = (("store",), ("source", "uri"), ("encoder", "model", "path"))
+_MODEL_PATH = ("encoder", "model", "path")
+_PATHS = (("store",), ("source", "uri"), _MODEL_PATH)
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,9 @@ def _expanded(value: Any, environment: Mapping[str, str], problems: list[str]) -
 
 
 def _resolve_paths(raw: dict[str, Any], folder: Path, problems: list[str]) -> None:
-    for *parents, key in _PATHS:
+    fields = raw.get("vectors")
+    of_vectors = (("vectors", name, *_MODEL_PATH) for name in fields) if isinstance(fields, dict) else ()
+    for *parents, key in (*_PATHS, *of_vectors):
         section: Any = raw
         for parent in parents:
             section = section.get(parent) if isinstance(section, dict) else None
@@ -184,15 +187,16 @@ def _validated(raw: dict[str, Any], problems: list[str]) -> CorpusConfig | None:
     try:
         return CorpusConfig.model_validate(raw)
     except ValidationError as error:
-        problems += _single_problems(error)
+        problems += _single_problems(error, raw)
         # pydantic looks at combinations only when every single value is right; a person wants both at once.
         problems += clashes(CorpusConfig, raw)
         return None
 
 
-def _single_problems(error: ValidationError) -> Iterator[str]:
+def _single_problems(error: ValidationError, raw: Mapping[str, Any]) -> Iterator[str]:
     for item in error.errors(include_url=False, include_input=False):
-        if item["loc"]:
+        # Beside `vectors` the first field's encoder is looked at twice.
+        if item["loc"] and (item["loc"][0] in raw or "vectors" not in raw or item["loc"][0] != "encoder"):
             yield f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
 
 

@@ -80,7 +80,7 @@ def column_problems(config: CorpusConfig, schema: pa.Schema, there: Sequence[str
     if idle:
         yield f"index.fields names {', '.join(idle)}: no column of these names is indexed or in the text template"
     for name in indexed_columns(config, schema.names):
-        if name in config.vectors:
+        if name in config.vector_fields:
             yield f"column '{name}' has the name of index.vector_field: rename one"
         problem = name_problem(name)
         if problem is not None:

@@ -17,11 +17,12 @@ from sparse_index.encode.predict import Predictor, Timing
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
+from sparse_index.ml.life import life_of
 from sparse_index.progress import ProgressMeter, Report, silent
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import PartFiles
 from sparse_index.vectors.kind import Vector, VectorKind
-from sparse_index.vectors.kinds import vector_kinds
+from sparse_index.vectors.kinds import vector_kind
 
 
 class _Chunks:
@@ -64,29 +65,32 @@ def encode_part(
 ) -> EncodeResult:
     """Encode what the part's files do not hold yet, merge them to one file and write the report, last of all.
 
-    `cores`: of the nodes that run the model. Raises `ModelError` when the model is gone, `CorpusError` when the
-    corpus changed since the plan, `BuildError` when too many texts are refused to ever go live.
+    `model_id`: of the model that the run deployed; a field whose encoder names one that is there uses that one. `cores`: of
+    the nodes that run it. Raises `ModelError` when the model is gone, `CorpusError` when the corpus changed since the plan,
+    `BuildError` when too many texts are refused to ever go live.
     """
     finished = encode_report(store, plan, part)
     if finished is not None:
         return finished
-    ours = plan.config.encoder.given_model_id is None
-    (kind,) = vector_kinds(plan.config).values()
-    predictor = Predictor(cluster, model_id, kind, plan.config.encoder.request_timeout_s, ours=ours)
+    name = plan.field_of(part)
+    field = plan.config.vector_fields[name]
+    encoder, kind, life = field.encoder, vector_kind(field), life_of(field.encoder)
+    ours = life.source is not None
+    predictor = Predictor(cluster, life.used(model_id), kind, encoder.request_timeout_s, ours=ours)
     predictor.require_model()
     started = clock()
-    files = PartFiles(store, plan.fingerprint, plan.build_id, part.number, sleep)
+    files = PartFiles(store, plan.fingerprint_of(name), plan.build_id, part.number, sleep)
     kept = files.hashes()
     meter = ProgressMeter(f"encode part {part.number}", part.items, report, clock=clock)
     meter.resume_at(len(kept))
     encoding = Encoding(
         predictor,
-        Governor(starting_limit(cores, plan.config.encoder.parallel_tasks)),
-        plan.config.encoder,
+        Governor(starting_limit(cores, encoder.parallel_tasks)),
+        encoder,
         Timing(clock, sleep),
         SearchWatch(cluster, plan.live_index, clock),
     )
-    with _Chunks(files, kind, plan.config.encoder.chunk_docs) as chunks:
+    with _Chunks(files, kind, encoder.chunk_docs) as chunks:
         rejected = _encode(encoding, iter_texts(store, plan, part, kept), chunks, plan, meter)
     _close(store, plan, part, files, rejected)
     result = EncodeResult(

@@ -33,12 +33,12 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     problems = [*_too_few(plan, documents), *sample_problems(sampled, texts)]
     if problems:
         raise BuildError(f"The gate refuses {plan.candidate}: {'; '.join(problems)}. The live index stays as it is.")
-    sizes = [size for size in sampled.values() if size]
+    sizes = [size for of_document in sampled.values() for size in of_document.values() if size]
     report = GateReport(
         documents=documents,
         live_documents=_live_documents(cluster, plan),
         sampled=len(sampled),
-        blank=len(sampled) - len(sizes),
+        blank=sum(not any(of_document.values()) for of_document in sampled.values()),
         tokens_min=min(sizes, default=0),
         tokens_median=float(median(sizes)) if sizes else 0.0,
         tokens_max=max(sizes, default=0),
@@ -47,13 +47,14 @@ def gate(cluster: Cluster, store: Store, plan: Plan) -> GateReport:
     return report
 
 
-def sample_problems(sizes: Mapping[str, int], has_text: Mapping[str, bool]) -> list[str]:
-    """What is wrong with sampled documents: id -> size of the vector, against id -> whether the manifest has a text."""
-    checks = {
-        "are not in the manifest": [name for name in sizes if name not in has_text],
-        "have a text but no vector": [name for name in sizes if has_text.get(name) and not sizes[name]],
-        "have a vector but no text": [name for name in sizes if has_text.get(name) is False and sizes[name]],
-    }
+def sample_problems(sizes: Mapping[str, Mapping[str, int]], has_text: Mapping[str, bool]) -> list[str]:
+    """What is wrong with sampled documents: id -> vector field -> size of the vector, against id -> whether the manifest has
+    a text."""
+    checks = {"are not in the manifest": [name for name in sizes if name not in has_text]}
+    for field in dict.fromkeys(field for of_document in sizes.values() for field in of_document):
+        there = {name: bool(of_document[field]) for name, of_document in sizes.items()}
+        checks[f"have a text but no vector in '{field}'"] = [n for n in sizes if has_text.get(n) and not there[n]]
+        checks[f"have a vector in '{field}' but no text"] = [n for n in sizes if has_text.get(n) is False and there[n]]
     return [
         f"{len(names)} of {len(sizes)} sampled documents {what}, such as {', '.join(names[:EXAMPLES])}"
         for what, names in checks.items()
@@ -72,18 +73,21 @@ def _live_documents(cluster: Cluster, plan: Plan) -> int | None:
     return meta.documents if meta else None
 
 
-def _sampled_sizes(cluster: Cluster, plan: Plan) -> dict[str, int]:
-    """Id -> size of the vector, 0 where there is none, of each sampled document."""
-    ((field, kind),) = vector_kinds(plan.config).items()
+def _sampled_sizes(cluster: Cluster, plan: Plan) -> dict[str, dict[str, int]]:
+    """Id -> vector field -> size of the vector (0 where there is none) of each sampled document."""
+    kinds = vector_kinds(plan.config)
     body: dict[str, Any] = {
         "size": min(SAMPLE, observe_attached(cluster, plan.candidate).largest_page),
-        "_source": [field],
+        "_source": list(kinds),
         # Seeded by the build: whoever asks again sees the same documents.
         "query": {"function_score": {"random_score": {"seed": plan.build_id, "field": "_seq_no"}}},
     }
     hits = cluster.get(f"/{plan.candidate}/_search", body)["hits"]["hits"]
-    found = {hit["_id"]: hit.get("_source", {}).get(field) for hit in hits}
-    return {name: 0 if vector is None else kind.size(vector) for name, vector in found.items()}
+    sources = {hit["_id"]: hit.get("_source", {}) for hit in hits}
+    return {
+        name: {field: kind.size(source[field]) if field in source else 0 for field, kind in kinds.items()}
+        for name, source in sources.items()
+    }
 
 
 def _has_text(store: Store, plan: Plan, ids: list[str]) -> dict[str, bool]:

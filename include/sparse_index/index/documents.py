@@ -31,27 +31,32 @@ class PartOperations:
     def __init__(self, store: Store, plan: Plan, part: Part) -> None:
         self._store, self._plan, self._part = store, plan, part
         self._refusals = _Refusals(store, plan)
-        ((self._field, self._kind),) = vector_kinds(plan.config).items()
+        self._kinds = vector_kinds(plan.config)
         self.rejected: list[DeadLetter] = []
         self.removals = 0
 
     def __iter__(self) -> Iterator[Operation]:
         rows = corpus_rows(self._store, self._plan, self._part)
-        vectors = vectors_of(self._store, self._plan.fingerprint, self._part)
-        for joined, vector in zip(part_rows(self._store, self._part), vectors, strict=True):
+        for joined, vectors in zip(part_rows(self._store, self._part), self._vectors(), strict=True):
             if joined["op"] == "delete":
                 yield Operation("delete", joined["id"])
                 continue
             place, row = Place.of(joined), _verified(next(rows), joined)
             if row.problem is not None:
                 yield from self._reject(self._unkept(row, place))
-            elif joined["text_hash"] is not None and vector is None:
-                yield from self._reject(self._refusals.letter(joined["id"], place))
+            elif joined["text_hash"] is not None and None in vectors.values():
+                yield from self._reject(self._refusals.letter(joined["id"], place, _lacking(vectors)))
             else:
-                yield Operation("index", joined["id"], place, self._document(row, vector))
+                yield Operation("index", joined["id"], place, self._document(row, vectors))
 
-    def _document(self, row: Document, vector: Stored | None) -> bytes:
-        return _json(row.fields | {self._field: None if vector is None else self._kind.in_document(vector)})
+    def _vectors(self) -> Iterator[dict[str, Stored | None]]:
+        """Field -> vector of each row of the part."""
+        of_field = [vectors_of(self._store, self._plan.fingerprint_of(name), self._part) for name in self._kinds]
+        return (dict(zip(self._kinds, vectors, strict=True)) for vectors in zip(*of_field, strict=True))
+
+    def _document(self, row: Document, vectors: Mapping[str, Stored | None]) -> bytes:
+        found = {name: self._kinds[name].in_document(vector) for name, vector in vectors.items() if vector is not None}
+        return _json(row.fields | found)
 
     def _unkept(self, row: Document, place: Place) -> DeadLetter:
         now, reason = datetime.now(UTC), row.problem or ""
@@ -72,6 +77,10 @@ def without_vectors(store: Store, plan: Plan, part: Part) -> Iterator[Operation]
         yield Operation("index", joined["id"], Place.of(joined), _json(_verified(next(rows), joined).fields))
 
 
+def _lacking(vectors: Mapping[str, Stored | None]) -> str:
+    return next(name for name, vector in vectors.items() if vector is None)
+
+
 def _json(fields: Mapping[str, Any]) -> bytes:
     return orjson.dumps({name: value for name, value in fields.items() if value is not None}, option=_JSON)
 
@@ -84,13 +93,14 @@ class _Refusals:
         self._store, self._plan = store, plan
         self._known: dict[str, tuple[str, str, int]] | None = None
 
-    def letter(self, document_id: str, place: Place) -> DeadLetter:
+    def letter(self, document_id: str, place: Place, field: str) -> DeadLetter:
         if self._known is None:
             self._known = self._read()
         known = self._known.get(place.text_hash or "")
         if known is None:
+            folder = vectors_folder(self._plan.fingerprint_of(field))
             raise BuildError(
-                f"Document {document_id} of build {self._plan.build_id}: {vectors_folder(self._plan.fingerprint)} in the store "
+                f"Document {document_id} of build {self._plan.build_id}: {folder} in the store "
                 f"has no vector for its text (hash {place.text_hash}), and no encode task of the build refused it. A file there "
                 "was deleted since the plan was made. Trigger a new run: it encodes what is missing."
             )

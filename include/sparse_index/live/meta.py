@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Plan
@@ -16,7 +16,8 @@ from sparse_index.values import Frozen
 
 class Meta(Frozen):
     """`manifest` and `receipt` are paths in `store`; `documents` is the count that reconcile proved. `data_date`: the
-    newest day that a feed's index has seen.
+    newest day that a feed's index has seen. `fingerprint`: of the encoder of the first vector field; `fingerprints`: of each
+    field's, by its name (empty where a former version, which had one, wrote it).
 
     `promoted_at`: when the alias first came to this index. It tells a generation (kept for a rollback) from a
     candidate that never went live. `withdrawn_at`: when a rollback took the alias away from it; "the previous
@@ -46,6 +47,7 @@ class Meta(Frozen):
     delta_builds: int = 0
     promoted_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    fingerprints: dict[str, str] = Field(default_factory=dict)
     source_version: str | None = None
     form: int = FIRST
     written_by: str | None = None
@@ -57,6 +59,15 @@ class Meta(Frozen):
     def require_known(self, index: str) -> None:
         """`BuildError` when only a later version knows all that it says."""
         META.require_known(dict(self), index)
+
+    def fingerprint_of(self, field: str) -> str:
+        """Of the encoder of a vector field."""
+        return self.fingerprints.get(field, self.fingerprint)
+
+    @property
+    def encoders(self) -> frozenset[str]:
+        """The fingerprints of the encoders whose vectors are in the index."""
+        return frozenset({self.fingerprint, *self.fingerprints.values()})
 
 
 META = Form(
@@ -75,6 +86,7 @@ def meta_of(plan: Plan) -> Meta:
         state="building",
         data_date=plan.data_date,
         fingerprint=plan.fingerprint,
+        fingerprints=plan.fingerprints,
         document_hash=plan.config.document_hash(),
         store=public_address(plan.config.store),
         manifest=f"{plan.folder}/manifest-final.parquet",

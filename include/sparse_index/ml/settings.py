@@ -8,28 +8,22 @@ from __future__ import annotations
 from sparse_index.cluster.client import Cluster, flat
 from sparse_index.cluster.settings import as_json, effective_settings, has_ml_node
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.encoder import ExistingModel, FileModel, UrlModel
 from sparse_index.errors import ConfigError
+from sparse_index.ml.life import life_of
+from sparse_index.ml.sources import SECTION
 
-SECTION = "plugins.ml_commons"
 ML_NODES_ONLY = f"{SECTION}.only_run_on_ml_node"
-FROM_URL = f"{SECTION}.allow_registering_model_via_url"
-FROM_FILE = f"{SECTION}.allow_registering_model_via_local_file"
 
 Former = dict[str, str | None]
 
 
 def required_settings(config: CorpusConfig, *, has_ml_node: bool) -> dict[str, str]:
     """Setting -> value without which the encoder of `config` cannot be registered or deployed."""
-    model = config.encoder.model
-    required: dict[str, str] = {}
-    if not has_ml_node and not isinstance(model, ExistingModel):
-        required[ML_NODES_ONLY] = "false"
-    if isinstance(model, UrlModel):
-        required[FROM_URL] = "true"
-    if isinstance(model, FileModel):
-        required[FROM_FILE] = "true"
-    return required
+    source = life_of(config.encoder).source
+    if source is None:
+        return {}
+    required = {} if has_ml_node else {ML_NODES_ONLY: "false"}
+    return required | ({source.setting: "true"} if source.setting else {})
 
 
 def missing_settings(cluster: Cluster, config: CorpusConfig) -> dict[str, str]:

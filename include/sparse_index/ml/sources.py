@@ -1,4 +1,4 @@
-"""Where a model comes from: the body of its registration, its content hash, the upload of a local file."""
+"""Where a model of ours comes from: the cluster's catalogue, an address that the cluster reads, a file that we upload."""
 
 from __future__ import annotations
 
@@ -6,40 +6,120 @@ import hashlib
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import fsspec
 
 from sparse_index.addresses import showable
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.config.encoder import (
-    EncoderConfig,
-    ExistingModel,
-    FileModel,
-    PretrainedModel,
-    UrlModel,
-    fingerprint,
-)
+from sparse_index.config.encoder import FileModel, PretrainedModel, UrlModel
 from sparse_index.errors import ConfigError
+from sparse_index.ml.states import ModelState
+from sparse_index.ml.waits import Started
 
+SECTION = "plugins.ml_commons"
+FROM_URL = f"{SECTION}.allow_registering_model_via_url"
+FROM_FILE = f"{SECTION}.allow_registering_model_via_local_file"
 FUNCTION = "SPARSE_ENCODING"
 UPLOAD_CHUNK_BYTES = 10_000_000
 # The third net after teardown and janitor: the cluster itself drops a model nobody has used for this long.
 IDLE_MINUTES = 24 * 60
 
 
-def registration_body(model: PretrainedModel | UrlModel, group_id: str) -> Json:
-    """The body of `POST /_plugins/_ml/models/_register`."""
-    body: Json = {
-        "name": model.name,
-        "version": model.version,
-        "model_format": model.model_format,
-        "model_group_id": group_id,
-        "deploy_setting": {"is_auto_deploy_enabled": False, "model_ttl_minutes": IDLE_MINUTES},
-    }
-    if isinstance(model, UrlModel):
-        body |= {"function_name": FUNCTION, "url": model.url, "model_content_hash_value": model.sha256}
-        body |= _model_config(model)
-    return body
+@dataclass(frozen=True)
+class Source:
+    """`setting`: of the cluster, must be true before a registration; None where none is needed."""
+
+    model: PretrainedModel | UrlModel | FileModel
+    setting: ClassVar[str | None] = None
+    is_upload: ClassVar[bool] = False
+
+    def register(self, cluster: Cluster, group_id: str) -> Started:
+        """Begin the registration of one more model in the group."""
+        idle = {"is_auto_deploy_enabled": False, "model_ttl_minutes": IDLE_MINUTES}
+        body = self._body(group_id) | {"deploy_setting": idle}
+        return Started(task_id=str(cluster.post("/_plugins/_ml/models/_register", body, retry=False)["task_id"]))
+
+    def _body(self, group_id: str) -> Json:
+        named = self.model.model_dump(include={"name", "version", "model_format"})
+        return named | {"model_group_id": group_id}
+
+    def content_sha256(self) -> str | None:
+        """Of the model's zip; None for the catalogue, whose name and version stand for the content."""
+        return None
+
+    def require_usable(self) -> None:
+        """ConfigError for what we can see ourselves; ML Commons registers anything and finds out when it deploys."""
+
+    def is_torn(self, document: Json) -> bool:
+        """Whether nobody can end the registration that this model document tells of."""
+        return False
+
+
+@dataclass(frozen=True)
+class Catalogue(Source):
+    """The catalogue of ML Commons."""
+
+    model: PretrainedModel
+
+
+@dataclass(frozen=True)
+class Download(Source):
+    """A zip that the cluster reads from an address, and compares with its sha256."""
+
+    model: UrlModel
+    setting = FROM_URL
+
+    def _body(self, group_id: str) -> Json:
+        content = {"function_name": FUNCTION, "url": self.model.url, "model_content_hash_value": self.model.sha256}
+        return super()._body(group_id) | content | _model_config(self.model)
+
+    def content_sha256(self) -> str:
+        return self.model.sha256
+
+
+@dataclass(frozen=True)
+class Upload(Source):
+    """A zip that a worker reads and sends in chunks: no download by the cluster."""
+
+    model: FileModel
+    setting = FROM_FILE
+    is_upload = True
+
+    def register(self, cluster: Cluster, group_id: str) -> Started:
+        """A model whose upload was killed half way stays REGISTERING and is found and deleted by its group."""
+        source = local_zip(self.model.path)
+        meta = self._body(group_id) | {
+            "function_name": FUNCTION,
+            "model_content_hash_value": source.sha256,
+            "model_content_size_in_bytes": source.size,
+            "total_chunks": source.chunks,
+            **_model_config(self.model),
+        }
+        model_id = str(cluster.post("/_plugins/_ml/models/_register_meta", meta, retry=False)["model_id"])
+        for number, data in enumerate(source.read_chunks()):
+            cluster.request("POST", f"/_plugins/_ml/models/{model_id}/upload_chunk/{number}", data, retry=False)
+        return Started(model_id=model_id)
+
+    def content_sha256(self) -> str:
+        return local_zip(self.model.path).sha256
+
+    def require_usable(self) -> None:
+        require_usable_zip(self.model)
+
+    def is_torn(self, document: Json) -> bool:
+        """A killed upload cannot be continued: its chunks are not known."""
+        return document.get("model_state") == ModelState.REGISTERING
+
+
+def source_of(model: PretrainedModel | UrlModel | FileModel) -> Source:
+    match model:
+        case PretrainedModel():
+            return Catalogue(model)
+        case UrlModel():
+            return Download(model)
+        case FileModel():
+            return Upload(model)
 
 
 def _model_config(model: UrlModel | FileModel) -> Json:
@@ -99,44 +179,3 @@ def require_usable_zip(model: FileModel) -> None:
     wanted += ["tokenizer.json"] if "tokenizer.json" not in names else []
     if wanted:
         raise ConfigError(f"The model file {model.path} needs {' and '.join(wanted)} at its top level. Pack it anew.")
-
-
-def upload(cluster: Cluster, model: FileModel, group_id: str) -> str:
-    """Register the file in chunks, without any download by the cluster; gives the model id.
-
-    A model whose upload was killed half way stays REGISTERING and is found and deleted by its group.
-    """
-    source = local_zip(model.path)
-    meta = {
-        "name": model.name,
-        "version": model.version,
-        "model_format": model.model_format,
-        "function_name": FUNCTION,
-        "model_group_id": group_id,
-        "model_content_hash_value": source.sha256,
-        "model_content_size_in_bytes": source.size,
-        "total_chunks": source.chunks,
-        **_model_config(model),
-    }
-    model_id = str(cluster.post("/_plugins/_ml/models/_register_meta", meta, retry=False)["model_id"])
-    for number, data in enumerate(source.read_chunks()):
-        cluster.request("POST", f"/_plugins/_ml/models/{model_id}/upload_chunk/{number}", data, retry=False)
-    return model_id
-
-
-def content_sha256(cluster: Cluster, encoder: EncoderConfig) -> str | None:
-    """The sha256 of the model's content; None for the catalogue, whose name and version stand for the content."""
-    model = encoder.model
-    if isinstance(model, UrlModel):
-        return model.sha256
-    if isinstance(model, FileModel):
-        return local_zip(model.path).sha256
-    if isinstance(model, ExistingModel):
-        document: Json = cluster.get(f"/_plugins/_ml/models/{model.model_id}")
-        return document.get("model_content_hash_value")
-    return None
-
-
-def resolve_fingerprint(cluster: Cluster, encoder: EncoderConfig) -> str:
-    """The encoder's fingerprint, reading the model file or the registered model where the hash comes from there."""
-    return fingerprint(encoder, content_sha256(cluster, encoder))

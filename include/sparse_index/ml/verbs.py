@@ -13,13 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.config.encoder import EncoderConfig, ExistingModel, FileModel
 from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
 from sparse_index.ml.messages import explain
-from sparse_index.ml.sources import registration_body, upload
+from sparse_index.ml.sources import Source
 from sparse_index.ml.states import MODEL_DEPLOYED, TASK_PENDING, ModelState
 from sparse_index.ml.usage import used_by
-from sparse_index.ml.waits import holding_nodes
+from sparse_index.ml.waits import Started, holding_nodes
 from sparse_index.names import group_prefix, parse_group
 
 log = logging.getLogger(__name__)
@@ -27,17 +26,9 @@ log = logging.getLogger(__name__)
 ML = "/_plugins/_ml"
 SECOND_LOOK_S = 2.0
 GONE_DEADLINE_S = 120.0
-SETTLE_DEADLINE_S = 60.0
+DEPLOYMENT_DEADLINE_S = 60.0
 POLL_S = 0.5
 PAGE = 100
-
-
-@dataclass(frozen=True)
-class RegisterStarted:
-    """Either a task to wait for, or the model that is there already."""
-
-    task_id: str | None
-    model_id: str | None
 
 
 @dataclass(frozen=True)
@@ -86,23 +77,16 @@ def models_in_group(cluster: Cluster, group_id: str) -> dict[str, Json]:
     return {str(hit["_id"]): hit["_source"] for hit in _search(cluster, "models", query)}
 
 
-def register(cluster: Cluster, encoder: EncoderConfig, group_id: str, group: str) -> RegisterStarted:
+def register(cluster: Cluster, source: Source, group_id: str) -> Started:
     """Start the registration, or adopt what an earlier attempt began in this group: never two models."""
-    model = encoder.model
-    if isinstance(model, ExistingModel):
-        return RegisterStarted(None, model.model_id)
     for model_id, document in models_in_group(cluster, group_id).items():
-        if not isinstance(model, FileModel) or document.get("model_state") != ModelState.REGISTERING:
-            return RegisterStarted(None, model_id)
-        # A killed upload cannot be continued: its chunks are not known. It makes room for a whole one.
+        if not source.is_torn(document):
+            return Started(model_id=model_id)
         delete_model(cluster, model_id)
-    if isinstance(model, FileModel):
-        with _explained(f"Model {model.name} was not registered"):
-            return RegisterStarted(None, upload(cluster, model, group_id))
-    with _explained(f"Model {model.name} was not registered"):
-        answer = cluster.post(f"{ML}/models/_register", registration_body(model, group_id), retry=False)
-    log.info("Registration of %s in group %s is task %s.", model.name, group, answer["task_id"])
-    return RegisterStarted(str(answer["task_id"]), None)
+    with _explained(f"Model {source.model.name} was not registered"):
+        started = source.register(cluster, group_id)
+    log.info("Model %s in group %s: %s.", source.model.name, group_id, started)
+    return started
 
 
 def get_model(cluster: Cluster, model_id: str) -> Json | None:
@@ -167,7 +151,7 @@ def _await_deployments(
     cluster: Cluster, model_id: str, sleep: Callable[[float], None], clock: Callable[[], float]
 ) -> None:
     """Until no deployment of the model moves; a task document of a node that died says RUNNING for ever."""
-    deadline = clock() + SETTLE_DEADLINE_S
+    deadline = clock() + DEPLOYMENT_DEADLINE_S
     while _is_being_deployed(cluster, model_id) and clock() < deadline:
         sleep(POLL_S)
 
@@ -255,6 +239,14 @@ def remove_build_models(cluster: Cluster, group: str) -> Removal:
     removal = delete_models(cluster, group)
     delete_group(cluster, group)
     return removal
+
+
+def remains(cluster: Cluster, group: str) -> list[str]:
+    """What is still there of the group called `group`, in words: itself and its models."""
+    group_id = find_group(cluster, group)
+    if group_id is None:
+        return []
+    return [f"model group {group}", *(f"model {model}" for model in models_in_group(cluster, group_id))]
 
 
 def marked_groups(cluster: Cluster, alias: str) -> list[str]:

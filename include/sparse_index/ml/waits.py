@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from sparse_index.cluster.client import AsyncCluster, Cluster, Json
@@ -21,6 +23,16 @@ from sparse_index.ml.states import (
 from sparse_index.values import Frozen
 
 POLL_S = 1.0
+WaitKind = Literal["register", "deploy"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """What there is to wait for. `task_id` None: nobody has to wait, or another attempt began it and only the model tells;
+    `model_id` None: the task tells it in the end."""
+
+    task_id: str | None = None
+    model_id: str | None = None
 
 
 class Wait(Frozen):
@@ -29,7 +41,7 @@ class Wait(Frozen):
     `task_id` None: another attempt started it, only the model tells.
     """
 
-    kind: Literal["register", "deploy"]
+    kind: WaitKind
     task_id: str | None = None
     model_id: str | None = None
     deadline_at: float
@@ -44,7 +56,7 @@ class Wait(Frozen):
 
 
 def wait_for(
-    kind: Literal["register", "deploy"],
+    kind: WaitKind,
     deadline_s: float,
     *,
     now: float,
@@ -163,14 +175,25 @@ def wait_until(
     poll_s: float = POLL_S,
 ) -> str:
     """Ask until done; gives the model id, or raises ModelError with the last state seen."""
-    memory: Memory | None = None
-    while True:
-        verdict = look(cluster, wait, memory, clock())
-        memory = verdict.memory
-        if verdict.state == "waiting":
-            sleep(poll_s)
-            continue
-        return settled(wait, verdict)
+    return require_done(wait, watch(cluster, wait, sleep=sleep, clock=clock, poll_s=poll_s))
+
+
+def watch(
+    cluster: Cluster,
+    wait: Wait,
+    *,
+    patience_s: float = math.inf,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+    poll_s: float = POLL_S,
+) -> Verdict:
+    """Ask until done or failed; still waiting after `patience_s` seconds, that is the verdict."""
+    patience_ends = clock() + patience_s
+    verdict = look(cluster, wait, None, clock())
+    while verdict.state == "waiting" and clock() < patience_ends:
+        sleep(poll_s)
+        verdict = look(cluster, wait, verdict.memory, clock())
+    return verdict
 
 
 def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
@@ -189,7 +212,7 @@ async def look_async(cluster: AsyncCluster, wait: Wait, memory: Memory | None, n
         return _with_patience(wait, error.message, memory, now)
 
 
-def settled(wait: Wait, verdict: Verdict) -> str:
+def require_done(wait: Wait, verdict: Verdict) -> str:
     """The model id of a done verdict; ModelError for a failed one, OverloadedError for one that was refused for now."""
     if verdict.state == "done" and verdict.model_id:
         return verdict.model_id

@@ -182,7 +182,7 @@ def _strangers(views: Sequence[CorpusView], store: StoreView) -> list[str]:
 def reasons_to_keep_vectors(views: Sequence[CorpusView], store: StoreView, failures: Sequence[str]) -> list[str]:
     """A vector that goes while somebody counts on it becomes a missing document, so one doubt keeps them all."""
     busy = [f"'{view.alias}' has a run now" for view in views if view.is_busy]
-    unreadable = [f"{plan.path} cannot be read" for plan in store.plans if plan.fingerprint is None]
+    unreadable = [f"{plan.path} cannot be read" for plan in store.plans if not plan.fingerprints]
     return [*busy, *unreadable, *(["not every corpus could be looked at"] if failures else [])]
 
 
@@ -190,8 +190,8 @@ def _vector_actions(
     views: Sequence[CorpusView], store: StoreView, use: VectorUse, going: set[str], now: datetime
 ) -> Iterator[Action]:
     """The encoders that somebody may want are those of every index, and of every plan that stays."""
-    used = {index.meta.fingerprint for view in views for index in view.indices}
-    used |= {plan.fingerprint for plan in store.plans if plan.fingerprint and plan.path not in going}
+    used = {name for view in views for index in view.indices for name in index.meta.encoders}
+    used |= {name for plan in store.plans if plan.path not in going for name in plan.fingerprints}
     for fingerprint in store.fingerprints:
         files = store.vectors_of(fingerprint)
         if fingerprint in used:

@@ -187,8 +187,8 @@ def _setting(cluster: Cluster, index: str, name: str) -> str | None:
 def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:
     """What a person should know before the next daily run."""
     live = read_meta(cluster, target.live) if target.live else None
-    other_encoder = live is not None and live.fingerprint != meta.fingerprint
-    missing = config.vectors.keys() - _fields(cluster, target.index).keys()
+    other_encoder = live is not None and live.encoders != meta.encoders
+    missing = config.vector_fields.keys() - _fields(cluster, target.index).keys()
     facts = {
         f"version {meta.written_by} of the package built it: daily runs have to be of that version or a later one": meta.is_later,
         "it was built by another encoder than the former live index: queries must be encoded by that one": other_encoder,

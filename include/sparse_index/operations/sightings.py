@@ -43,13 +43,13 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan in the store, whichever corpus and whichever version made it. `fingerprint`: None when it cannot be read;
-    `schema_path`: None where its version kept none."""
+    """A plan in the store, whichever corpus and whichever version made it. `fingerprints`: of its encoders, none when
+    it cannot be read; `schema_path`: None where its version kept none."""
 
     path: str
     alias: str
     build_id: str
-    fingerprint: str | None
+    fingerprints: frozenset[str]
     scans: tuple[str, ...]
     schema_path: str | None = None
 
@@ -160,12 +160,13 @@ def _plan_file(store: Store, path: str) -> PlanFile | None:
         return None
     try:
         raw = store.read_json(path)
-        fingerprint = None if PLAN.is_later(raw) else str(raw["fingerprint"])
+        encoders = () if PLAN.is_later(raw) else (raw["fingerprint"], *(raw.get("fingerprints") or {}).values())
+        fingerprints = frozenset(map(str, encoders))
         scans = tuple(map(str, raw.get("scans") or ()))
         schema_path = raw.get("schema_path")
     except (KeyError, TypeError, ValueError, AttributeError):
-        fingerprint, scans, schema_path = None, (), None
-    return PlanFile(path, match["alias"], match["build_id"], fingerprint, scans, schema_path)
+        fingerprints, scans, schema_path = frozenset(), (), None
+    return PlanFile(path, match["alias"], match["build_id"], fingerprints, scans, schema_path)
 
 
 def _vector_file(file: StoredFile) -> VectorFile | None:

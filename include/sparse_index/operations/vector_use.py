@@ -59,11 +59,11 @@ def _manifests(files: StoreView, views: Sequence[CorpusView], there: set[str], f
     states = {(view.alias, build): state for view in views for build, state in view.states.items()}
     for view in views:
         for index in view.indices:
-            if index.meta.fingerprint == fingerprint and not _is_dead(view, index):
+            if fingerprint in index.meta.encoders and not _is_dead(view, index):
                 yield manifest_of(index, there)
     for plan in files.plans:
         ended = states.get((plan.alias, plan.build_id)) is BuildState.ENDED
-        if plan.fingerprint == fingerprint and not ended:
+        if fingerprint in plan.fingerprints and not ended:
             yield _planned_manifest(plan)
 
 

@@ -71,7 +71,10 @@ def _inputs(attempt: Attempt, seen: Seen) -> Inputs:
     return Inputs(
         scans=seen.scans,
         live_manifest=seen.live.manifest,
-        vectors=attempt.store.files(vectors_folder(seen.fingerprint), ".parquet"),
+        vectors={
+            field: attempt.store.files(vectors_folder(fingerprint), ".parquet")
+            for field, fingerprint in seen.fingerprints.items()
+        },
         full=bool(seen.reasons),
         row_limit=request.row_limit,
         data_date=request.data_date if config.kind == "feed" else None,
@@ -97,7 +100,8 @@ def _decided(attempt: Attempt, seen: Seen, difference: Difference) -> Plan:
         kind=_kind(seen, difference),
         reasons=list(seen.reasons) or _reasons_for_delta(seen.takeover, difference),
         created_at=attempt.now,
-        fingerprint=seen.fingerprint,
+        fingerprint=seen.fingerprints[config.index.vector_field],
+        fingerprints=dict(seen.fingerprints),
         live_index=live.index,
         live_build_id=live.meta.build_id if live.meta else None,
         counts=counts,
@@ -116,7 +120,9 @@ def _decided(attempt: Attempt, seen: Seen, difference: Difference) -> Plan:
             *guards.skipped_days_note(config, request, live.data_date),
         ],
         disk_bytes=disk.candidate_bytes(config, counts, live_bytes) if live.index else None,
-        seconds=expected_seconds(attempt.store, config, seen.fingerprint, counts, difference.operations()),
+        seconds=expected_seconds(
+            attempt.store, config, seen.fingerprints[config.index.vector_field], counts, difference.operations()
+        ),
     )
 
 
@@ -200,9 +206,8 @@ def _with_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
         return plan
     return plan.model_copy(
         update={
-            "encode_parts": _write_parts(con, store, plan, "encode", plan.counts.texts_to_encode, least=0),
-            # A feed's day may change nothing but dates; the candidate is made and counted all the same.
-            "index_parts": _write_parts(con, store, plan, "index", difference.operations(), least=1),
+            "encode_parts": list(_encode_parts(con, store, plan, difference)),
+            "index_parts": list(_index_parts(con, store, plan, difference)),
         }
     )
 
@@ -218,17 +223,33 @@ def part_count(config: CorpusConfig, items: int) -> int:
     return count
 
 
-def _write_parts(
-    con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, stage: str, items: int, *, least: int
-) -> list[Part]:
-    """Even, contiguous shares of the stage's table (its column `position` counts from 0) as files."""
-    table = {"encode": "encode", "index": "operations"}[stage]
-    count = max(least, part_count(plan.config, items))
-    parts = []
-    for number in range(count):
-        low, high = number * items // count, (number + 1) * items // count
-        path = f"{plan.folder}/parts/{stage}-{number:05d}.parquet"
-        chosen = f"position >= {low} AND position < {high}"
-        copy_to(con, store, f"SELECT * EXCLUDE (position) FROM {table} WHERE {chosen} ORDER BY position", path)
-        parts.append(Part(number=number, path=path, items=high - low))
-    return parts
+def _encode_parts(con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, difference: Difference) -> Iterator[Part]:
+    """Of each vector field in turn; the numbers go on from field to field."""
+    first = number = 0
+    for field in plan.config.vector_fields:
+        items = difference.texts_to_encode(field)
+        for low, high in _shares(items, part_count(plan.config, items)):
+            path = f"{plan.folder}/parts/encode-{number:05d}.parquet"
+            copy_to(con, store, _share("encode", "position, turn, field", first + low, first + high), path)
+            yield Part(number=number, path=path, items=high - low, field=field)
+            number += 1
+        first += items
+
+
+def _index_parts(con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, difference: Difference) -> Iterator[Part]:
+    items = difference.operations()
+    # A feed's day may change nothing but dates; the candidate is made and counted all the same.
+    for number, (low, high) in enumerate(_shares(items, max(1, part_count(plan.config, items)))):
+        path = f"{plan.folder}/parts/index-{number:05d}.parquet"
+        copy_to(con, store, _share("operations", "position", low, high), path)
+        yield Part(number=number, path=path, items=high - low)
+
+
+def _shares(items: int, count: int) -> Iterator[tuple[int, int]]:
+    """Even, contiguous ones: from, up to."""
+    return ((number * items // count, (number + 1) * items // count) for number in range(count))
+
+
+def _share(table: str, left_out: str, low: int, high: int) -> str:
+    """SQL: the rows of a table whose `position`, which counts from 0, is in this share."""
+    return f"SELECT * EXCLUDE ({left_out}) FROM {table} WHERE position >= {low} AND position < {high} ORDER BY position"

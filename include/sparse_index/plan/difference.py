@@ -7,19 +7,20 @@ Tables, in the order in which they are made:
     live        the live build's manifest
     state       one row a document of the new state (a feed's also: a tombstone), with its `change`
     written     documents of it to index          gone       documents to delete
-    encode      one row a text without a vector   operations what the candidate gets
+    encode      one row a text that has no vector yet in a field
+    operations what the candidate gets
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import duckdb
 
-from sparse_index.builds.plan import Counts
+from sparse_index.builds.plan import Counts, FieldCounts
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
 from sparse_index.store.files import Store
@@ -63,21 +64,22 @@ _WRITTEN = """
 CREATE TEMP VIEW written AS
 SELECT * FROM state WHERE NOT deleted AND ({full} OR change IN ('new', 'text_changed', 'fields_changed'))
 """
-# A text is encoded once, where it comes first, however many documents share it. Only texts that come twice are looked at
+# A text is encoded once a field, where it comes first, however many documents share it. Only texts that come twice are looked at
 # closely: a window over all rows would need memory for all of them.
 _ENCODE = f"""
 CREATE TEMP TABLE encode AS
 WITH fresh AS (
-    SELECT text_hash, file, file_version, row_group, row FROM written ANTI JOIN known USING (text_hash)
+    SELECT turn, field, text_hash, file, file_version, row_group, row
+    FROM written CROSS JOIN fields ANTI JOIN known USING (field, text_hash)
     WHERE text_hash IS NOT NULL
 ), repeated AS (
-    SELECT text_hash, min({{'file': file, 'row_group': row_group, 'row': row}}) AS first FROM fresh
-    GROUP BY text_hash HAVING count(*) > 1
+    SELECT field, text_hash, min({{'file': file, 'row_group': row_group, 'row': row}}) AS first FROM fresh
+    GROUP BY field, text_hash HAVING count(*) > 1
 )
-SELECT *, row_number() OVER (ORDER BY {_PLACE}) - 1 AS position FROM (
-    SELECT * FROM fresh ANTI JOIN repeated USING (text_hash)
+SELECT *, row_number() OVER (ORDER BY turn, {_PLACE}) - 1 AS position FROM (
+    SELECT * FROM fresh ANTI JOIN repeated USING (field, text_hash)
     UNION ALL
-    SELECT fresh.* FROM fresh JOIN repeated USING (text_hash)
+    SELECT fresh.* FROM fresh JOIN repeated USING (field, text_hash)
     WHERE fresh.file = first.file AND fresh.row_group = first.row_group AND fresh.row = first.row)
 """
 # Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
@@ -95,15 +97,15 @@ _SHARES = 1024
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is compared. Paths are in the store; `data_date` is a feed's day, `newest_day` the newest one of its index once
-    this build is live; both None for a snapshot.
+    """What is compared. Paths are in the store; `vectors`: the files of each vector field's encoder. `data_date` is a feed's
+    day, `newest_day` the newest one of its index once this build is live; both None for a snapshot.
 
     `full`: every document is written; the change is counted all the same. `row_limit`: only the first rows count.
     """
 
     scans: Sequence[str]
     live_manifest: str | None
-    vectors: Sequence[str]
+    vectors: Mapping[str, Sequence[str]]
     full: bool
     row_limit: int | None = None
     data_date: date | None = None
@@ -153,7 +155,24 @@ class Difference:
             over_long=self._count(f"state WHERE NOT deleted AND chars > {int(self._config.source.max_text_chars)}"),
             texts_to_encode=self._count("encode"),
             documents=self._count("state WHERE NOT deleted"),
+            fields=self._fields(),
         )
+
+    def _fields(self) -> dict[str, FieldCounts]:
+        """What each of several vector fields needs; of one the other lines tell."""
+        if len(self._inputs.vectors) == 1:
+            return {}
+        with_text = self._count("written WHERE text_hash IS NOT NULL")
+        counts = {}
+        for field in self._inputs.vectors:
+            fresh = f"(SELECT text_hash FROM encode WHERE field = {literal(field)})"
+            encoded = self._count(f"written SEMI JOIN {fresh} fresh USING (text_hash)")
+            texts = self.texts_to_encode(field)
+            counts[field] = FieldCounts(encoded=encoded, reused=with_text - encoded, texts_to_encode=texts)
+        return counts
+
+    def texts_to_encode(self, field: str) -> int:
+        return self._count(f"encode WHERE field = {literal(field)}")
 
     def changes_manifest(self) -> bool:
         """Whether the new state differs from the live one at all.
@@ -211,14 +230,16 @@ class Difference:
         self._con.execute(f"CREATE TEMP VIEW live AS {former}")
 
     def _load_known(self) -> None:
-        """Table `known`: text hashes of this build whose vectors are in the store."""
-        vectors = self._inputs.vectors
-        stored = f"SELECT text_hash FROM {parquet(self._store, vectors)}" if vectors else "SELECT NULL WHERE false"
-        self._con.execute(
-            f"""CREATE TEMP TABLE known AS
-                SELECT DISTINCT text_hash::VARCHAR AS text_hash FROM ({stored}) stored(text_hash)
-                WHERE text_hash IN (SELECT text_hash FROM written)"""
-        )
+        """Tables `fields`, in turn, and `known`: text hashes of this build whose vector for a field is in the store."""
+        self._con.execute("CREATE TEMP TABLE known (field VARCHAR, text_hash VARCHAR)")
+        self._con.execute("CREATE TEMP TABLE fields (field VARCHAR, turn INTEGER)")
+        for turn, (field, files) in enumerate(self._inputs.vectors.items()):
+            self._con.execute("INSERT INTO fields VALUES (?, ?)", [field, turn])
+            if files:
+                self._con.execute(
+                    f"""INSERT INTO known SELECT DISTINCT {literal(field)}, text_hash FROM {parquet(self._store, files)}
+                        WHERE text_hash IN (SELECT text_hash FROM written)"""
+                )
 
     def _gone(self) -> str:
         """Documents of the live index that the new state no longer has."""

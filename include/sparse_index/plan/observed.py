@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -51,7 +51,12 @@ def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
 
 
 def reasons_for_full(
-    cluster: Cluster, config: CorpusConfig, request: RunRequest, live: Live, fingerprint: str, mapping: Json
+    cluster: Cluster,
+    config: CorpusConfig,
+    request: RunRequest,
+    live: Live,
+    fingerprints: Mapping[str, str],
+    mapping: Json,
 ) -> list[str]:
     """Why a new index is built instead of a clone with the difference; empty when a clone will do."""
     if live.index is None:
@@ -62,7 +67,7 @@ def reasons_for_full(
         "full mode was asked for": request.mode is Mode.FULL,
         "a row limit was asked for": request.row_limit is not None,
         "the live index was never completed": live.meta.state != "complete",
-        "the encoder changed": live.meta.fingerprint != fingerprint,
+        "the encoder changed": any(live.meta.fingerprint_of(name) != one for name, one in fingerprints.items()),
         "mapping, text template or shard count changed": live.meta.document_hash != config.document_hash(),
         "the live build's manifest is gone": live.manifest is None,
         f"{live.meta.delta_builds} delta builds since the last full one": (

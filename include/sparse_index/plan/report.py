@@ -47,6 +47,8 @@ def _numbers(plan: Plan) -> Iterator[str]:
     for label, name in _LINES:
         if name not in _FEEDS_ONLY or plan.config.kind == "feed":
             yield f"  {label:<38}{counts[name]:>12,}  {counts[name] / total:>7.1%}"
+    for name, field in plan.counts.fields.items():
+        yield f"  {name}: {field.encoded:,} documents encoded, {field.reused:,} reused, {field.texts_to_encode:,} texts to encode"
 
 
 def _outlook(plan: Plan) -> Iterator[str]:

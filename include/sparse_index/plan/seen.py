@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from sparse_index.corpus.findings import Findings, findings_of
 from sparse_index.corpus.schema import Typed, load_schema
 from sparse_index.corpus.shards import ShardScan
 from sparse_index.creation.mapping import index_mapping
-from sparse_index.ml.sources import resolve_fingerprint
+from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.names import candidate_name
 from sparse_index.plan import guards
 from sparse_index.plan.attached import Takeover, plan_takeover
@@ -39,11 +39,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Seen:
-    """`reasons`: why the index is built anew (empty: a clone will do); `scans`: the manifests of the corpus; `mapping`: of the
-    candidate; `takeover`: what the candidate takes over from the live index; `notes`: what a person should know."""
+    """`fingerprints`: of the encoder of each vector field; `reasons`: why the index is built anew (empty: a clone will do);
+    `scans`: the manifests of the corpus; `mapping`: of the candidate; `takeover`: what the candidate takes over from the live
+    index; `notes`: what a person should know."""
 
     live: Live
-    fingerprint: str
+    fingerprints: Mapping[str, str]
     reasons: Sequence[str]
     scans: Sequence[str]
     schema_path: str
@@ -64,7 +65,7 @@ def look(attempt: Attempt, scans: Sequence[ShardScan]) -> Seen:
     shard, manifests = scans[0].shard, [scan.manifest for scan in scans]
     decided = load_schema(store, shard.schema_path)
     require_continuable(config, store, live, decided.schema)
-    fingerprint = resolve_fingerprint(cluster, config.encoder)
+    fingerprints = {name: encoder_fingerprint(cluster, field.encoder) for name, field in config.vector_fields.items()}
     mapping = index_mapping(config, decided.schema)
     # Documents that keep their former form would stand beside others of the same column.
     widened = _widened(attempt, live, decided.schema)
@@ -73,8 +74,8 @@ def look(attempt: Attempt, scans: Sequence[ShardScan]) -> Seen:
     takeover = plan_takeover(cluster, config, live.state, live.attached, mapping, candidate)
     return Seen(
         live=live,
-        fingerprint=fingerprint,
-        reasons=reasons_for_full(cluster, config, request, live, fingerprint, mapping) or widened,
+        fingerprints=fingerprints,
+        reasons=reasons_for_full(cluster, config, request, live, fingerprints, mapping) or widened,
         scans=manifests,
         schema_path=shard.schema_path,
         source_version=shard.source_version,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.disks import NodeDisk, data_disks, needed_bytes
 from sparse_index.cluster.settings import effective_settings
-from sparse_index.ml.settings import ML_NODES_ONLY, SECTION
+from sparse_index.ml.settings import ML_NODES_ONLY
+from sparse_index.ml.sources import SECTION
 from sparse_index.preflight.report import Findings
 
 _DISK = "cluster.routing.allocation.disk"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from sparse_index.builds.state import IsLive
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.encoder import ExistingModel
 from sparse_index.creation.room import room_problems
 from sparse_index.creation.trial import try_unread
 from sparse_index.errors import AccessError, SparseIndexError
 from sparse_index.live.states import index_states
+from sparse_index.ml.life import life_of
 from sparse_index.ml.settings import Former
 from sparse_index.preflight.capacity import check_disk, check_model_places
 from sparse_index.preflight.connection import (
@@ -20,7 +20,7 @@ from sparse_index.preflight.connection import (
     check_version,
     installed_plugins,
 )
-from sparse_index.preflight.encoder import check_model, check_settings
+from sparse_index.preflight.encoder import check_settings
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.report import Findings, PreflightReport, Problem
@@ -133,9 +133,10 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     former: Former = {}
     with findings.checking():
         former = check_settings(findings, cluster, config)
+    life = life_of(config.encoder)
     with findings.checking():
-        check_model(findings, cluster, config)
-    if not isinstance(config.encoder.model, ExistingModel):
+        life.require_usable(cluster)
+    if life.source:
         with findings.checking():
             check_model_places(findings, cluster)
     return former

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import permissions_named
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.encoder import ExistingModel, FileModel, ModelSource
 from sparse_index.config.vectors import VectorField
 from sparse_index.errors import AccessError, TerminalError
+from sparse_index.ml.life import life_of
+from sparse_index.ml.sources import Source
 from sparse_index.vectors.kinds import vector_kind
 
 _ML = "/_plugins/_ml"
@@ -37,7 +38,7 @@ class Attempt:
 
 def missing_permissions(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """The permissions that the cluster says are missing, under the names OpenSearch gives them."""
-    model_attempts = (attempt for field in config.vectors.values() for attempt in _model_attempts(field))
+    model_attempts = (attempt for field in config.vector_fields.values() for attempt in _model_attempts(field))
     attempts = [*_cluster_attempts(), *model_attempts, *_index_attempts(config.alias)]
     return list(dict.fromkeys(name for attempt in attempts for name in _missing(cluster, attempt)))
 
@@ -64,10 +65,10 @@ def _cluster_attempts() -> Iterator[Attempt]:
 
 
 def _model_attempts(field: VectorField) -> Iterator[Attempt]:
-    ml, model, kind = "cluster:admin/opensearch/ml", field.encoder.model, vector_kind(field)
+    ml, source, kind = "cluster:admin/opensearch/ml", life_of(field.encoder).source, vector_kind(field)
     yield Attempt(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
     yield Attempt(f"{ml}/predict", "POST", kind.predict_path(_NOTHING), kind.predict_body(["a"]))
-    if isinstance(model, ExistingModel):
+    if source is None:
         return
     yield Attempt(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
     yield Attempt(f"{ml}/deploy_model", "POST", f"{_ML}/models/{_NOTHING}/_deploy")
@@ -87,13 +88,13 @@ def _model_attempts(field: VectorField) -> Iterator[Attempt]:
         "add_all_backend_roles": True,
     }
     yield Attempt(f"{ml}/register_model_group", "POST", f"{_ML}/model_groups/_register", contradiction)
-    yield from _register_attempts(ml, model, kind.function)
+    yield from _register_attempts(ml, source, kind.function)
 
 
-def _register_attempts(ml: str, model: ModelSource, function: str) -> Iterator[Attempt]:
+def _register_attempts(ml: str, source: Source, function: str) -> Iterator[Attempt]:
     body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": function}
     body |= {"model_group_id": _NOTHING, "model_content_hash_value": "0"}
-    if isinstance(model, FileModel):
+    if source.is_upload:
         nameless_group = body | {"model_content_size_in_bytes": 1, "total_chunks": 1}
         yield Attempt(f"{ml}/register_model_meta", "POST", f"{_ML}/models/_register_meta", nameless_group)
         yield Attempt(f"{ml}/upload_model_chunk", "POST", f"{_ML}/models/{_NOTHING}/upload_chunk/0", b"-")

@@ -21,7 +21,7 @@ from typing import Any
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError, ModelError
-from sparse_index.vectors.kind import Refused
+from sparse_index.vectors.kind import Refused, VectorKind
 from sparse_index.vectors.kinds import vector_kinds
 
 _MARKED = re.compile(r"<em>(.*?)</em>")
@@ -74,8 +74,8 @@ def search(
     analyzer: str | None = None,
     index: str | None = None,
 ) -> SearchResults:
-    """Ask the alias (or `index`) both ways. `query_tokens` win over `model_id`, which wins over `analyzer` (None: the one
-    that the corpus declares)."""
+    """Ask the alias (or `index`) both ways, of several vector fields the first. `query_tokens` win over `model_id`, which wins
+    over `analyzer` (None: the one that the corpus declares)."""
     target = index or config.alias
     tokens = _tokens(cluster, config, target, query, query_tokens, model_id, analyzer or config.query.analyzer)
     return SearchResults(
@@ -102,9 +102,13 @@ def _tokens(
     return QueryTokens(analyzer_tokens(cluster, index, query, analyzer), f"analyzer {analyzer}")
 
 
+def _first_field(config: CorpusConfig) -> tuple[str, VectorKind]:
+    return next(iter(vector_kinds(config).items()))
+
+
 def model_tokens(cluster: Cluster, config: CorpusConfig, model_id: str, query: str) -> dict[str, float]:
     """Weights > 0 that the deployed model `model_id` gives the query's tokens."""
-    (kind,) = vector_kinds(config).values()
+    _, kind = _first_field(config)
     (weights,) = kind.read(cluster.post(kind.predict_path(model_id), kind.predict_body([query]), retry=False), 1)
     if isinstance(weights, Refused):
         raise ModelError(f"Model {model_id} does not encode the query: {weights.reason}.")
@@ -126,7 +130,7 @@ def bm25_hits(cluster: Cluster, config: CorpusConfig, index: str, query: str, si
     fields = _text_fields(config)
     body = {
         "size": size,
-        "_source": {"excludes": list(config.vectors)},
+        "_source": {"excludes": list(config.vector_fields)},
         "query": {"multi_match": {"query": query, "fields": fields, "type": "most_fields", "lenient": True}},
         "highlight": {"fields": {name: {"number_of_fragments": 0} for name in fields}},
     }
@@ -159,7 +163,7 @@ def sparse_hits(cluster: Cluster, config: CorpusConfig, index: str, tokens: Quer
     """Score: sum over the common tokens of query weight x document weight."""
     if not tokens.weights:
         return []
-    ((vector_field, kind),) = vector_kinds(config).items()
+    vector_field, kind = _first_field(config)
     body = {"size": size, "query": kind.clause(vector_field, tokens.weights)}
     hits = cluster.get(f"/{index}/_search", body)["hits"]["hits"]
     return [_sparse_hit(config, hit, vector_field, tokens.weights) for hit in hits]

@@ -21,4 +21,4 @@ def vector_kind(field: VectorField) -> VectorKind:
 
 def vector_kinds(config: CorpusConfig) -> dict[str, VectorKind]:
     """Vector field of the index -> the kind of its vectors."""
-    return {name: vector_kind(field) for name, field in config.vectors.items()}
+    return {name: vector_kind(field) for name, field in config.vector_fields.items()}

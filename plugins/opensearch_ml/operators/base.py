@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import PLAN_TASK, Build, Corpus, open_build, open_corpus
+
+if TYPE_CHECKING:
+    from sparse_index.builds.plan import Plan
+
+
+def skip_when_idle(plan: Plan) -> None:
+    """`AirflowSkipException` when the plan makes no candidate."""
+    if not plan.builds:
+        raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
 
 
 class CorpusOperator(BaseOperator):

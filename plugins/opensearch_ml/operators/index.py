@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from opensearch_ml.opened import Build
-from opensearch_ml.operators.base import BuildOperator
+from opensearch_ml.operators.base import BuildOperator, skip_when_idle
 from opensearch_ml.progress import reporter
 
 
@@ -23,8 +23,7 @@ class PrepareCandidateOperator(BuildOperator):
         from sparse_index.index.candidate import prepare_candidate
 
         plan = build.plan
-        if not plan.builds:
-            raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
+        skip_when_idle(plan)
         self.log.info("Candidate %s is ready.", prepare_candidate(build.cluster, build.store, plan))
         return [{"number": part.number, "documents": part.items} for part in plan.index_parts]
 

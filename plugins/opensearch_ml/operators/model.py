@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from opensearch_ml.opened import Build
-from opensearch_ml.operators.base import BuildOperator
+from opensearch_ml.operators.base import BuildOperator, skip_when_idle
 
 
 class ReserveOperator(BuildOperator):
@@ -20,8 +20,7 @@ class ReserveOperator(BuildOperator):
 
     def work(self, build: Build, context: Any) -> list[dict[str, int]]:
         plan = build.plan
-        if not plan.builds:
-            raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
+        skip_when_idle(plan)
         if not plan.encode_parts:
             raise AirflowSkipException(f"Build {plan.build_id}: every vector is in the store already.")
         self.log.info("Build %s: names carry the mark '%s'.", plan.build_id, plan.group)
@@ -32,10 +31,7 @@ class CreateModelGroupOperator(BuildOperator):
     """The model group that carries the build's mark; adopts one that is there. Gives its id, "" for a given model."""
 
     def work(self, build: Build, context: Any) -> str:
-        plan = build.plan
-        if plan.config.encoder.given_model_id:
-            return ""
-        return build.hook.create_model_group(plan.group, f"Build {plan.build_id} of search index '{plan.alias}'")
+        return build.life.create_group(build.cluster, build.plan.group)
 
 
 class RegisterModelOperator(BuildOperator):
@@ -48,7 +44,7 @@ class RegisterModelOperator(BuildOperator):
         self.group_id = group_id
 
     def work(self, build: Build, context: Any) -> dict[str, str | None]:
-        return asdict(build.hook.register_model(build.plan.config.encoder, self.group_id, build.plan.group))
+        return asdict(build.life.register(build.cluster, self.group_id))
 
 
 class DeployModelOperator(BuildOperator):
@@ -61,23 +57,21 @@ class DeployModelOperator(BuildOperator):
         self.model_id = model_id
 
     def work(self, build: Build, context: Any) -> dict[str, str | None]:
-        if build.plan.config.encoder.given_model_id:
-            return {"model_id": self.model_id, "task_id": None}
-        return {"model_id": self.model_id, "task_id": build.hook.deploy_model(self.model_id)}
+        return asdict(build.life.deploy(build.cluster, self.model_id))
 
 
 class UndeployModelOperator(BuildOperator):
     """Frees the memory that the build's models hold; gives their ids."""
 
     def work(self, build: Build, context: Any) -> list[str]:
-        return build.hook.undeploy_models(build.plan.group)
+        return list(build.life.undeploy(build.cluster, build.plan.group))
 
 
 class DeleteModelOperator(BuildOperator):
     """Deletes the build's models, also one that a killed register left; one that something refers to is kept."""
 
     def work(self, build: Build, context: Any) -> dict[str, list[str]]:
-        removal = build.hook.delete_models(build.plan.group)
+        removal = build.life.delete_models(build.cluster, build.plan.group)
         for reason in removal.kept:
             self.log.warning("%s", reason)
         return {"deleted": list(removal.deleted), "kept": list(removal.kept)}
@@ -87,4 +81,4 @@ class DeleteModelGroupOperator(BuildOperator):
     """Deletes the build's model group."""
 
     def work(self, build: Build, context: Any) -> None:
-        build.hook.delete_model_group(build.plan.group)
+        build.life.delete_group(build.cluster, build.plan.group)

@@ -8,8 +8,9 @@ import orjson
 import pytest
 
 from build_plans import NOW, corpus_config, make_plan
+from sparse_index.builds.ending import Ending, Outcome, Stage
 from sparse_index.builds.plan import Counts, Part, Plan
-from sparse_index.builds.receipt import Ending, Outcome, first_line, receipt_path, write_receipt
+from sparse_index.builds.receipt import first_line, receipt_path, write_receipt
 from sparse_index.builds.reports import EncodeResult
 from sparse_index.store.files import Store
 
@@ -34,7 +35,7 @@ def finish(store: Store, plan: Plan, part: int, calls: int) -> None:
 def test_parts_are_added_up_and_unended_ones_show(store: Store, plan: Plan) -> None:
     finish(store, plan, 0, calls=3)
     finish(store, plan, 2, calls=4)
-    content = write_receipt(store, plan, Ending("failed", None, NOW, stage_seconds={"encode": 4.0}))
+    content = write_receipt(store, plan, Ending("failed", None, NOW, stages=[Stage("encode", 4.0)]))
     assert content["encode"] == {
         "parts": 3,
         "parts_ended": 2,

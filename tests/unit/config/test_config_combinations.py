@@ -11,6 +11,8 @@ from sparse_index.config.combinations import CLASHES
 from sparse_index.config.corpus import CorpusConfig
 
 FEED = {"uri": "/lake/{data_date}", "columns": ["title"], "deleted_column": "gone", "backfill_horizon_days": 7}
+MODEL = {"source": "model_id", "model_id": "m"}
+CATALOGUE = {"source": "pretrained", "name": "m", "version": "1"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "feed"}, "kind=feed | source.uri=/lake/x/*.parquet | a feed reads one partition a run"),
     ({"source": {"uri": "/lake/{data_date}"}}, "kind=(default) | source.uri=/lake/{data_date} | a snapshot is read whole"),
@@ -26,6 +28,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"index": {"fields": {"text_sparse": {"type": "keyword"}}}},
         "index.vector_field=(default) | index.fields={'text_sparse': {'type': 'keyword'}} | the vector's field is not yours",
+    ),
+    (
+        {"vectors": {"v": {"kind": "sparse", "encoder": {"model": MODEL}}}, "encoder": {"max_tokens": 9}},
+        "vectors=['v'] | index.vector_field=v | `encoder` and `index.vector_field` are short for one field",
+    ),
+    (
+        {"vectors": {name: {"kind": "sparse", "encoder": {"model": model}} for name, model in (("v", MODEL), ("w", CATALOGUE))}},
+        "vectors=['v', 'w'] | a run registers one model so far",
     ),
     (
         {"index": {"fields": {"id": {"type": "text"}}}},

@@ -20,8 +20,9 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.utils.config import Config
 
 from plan_help import config_at, corpus_documents, plan_shards, planned
+from sparse_index.builds.ending import Ending
 from sparse_index.builds.plan import Plan
-from sparse_index.builds.receipt import Ending, receipt
+from sparse_index.builds.receipt import receipt
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.corpus.shards import Shard

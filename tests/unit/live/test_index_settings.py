@@ -117,10 +117,13 @@ def test_a_missing_permission_is_no_missing_alias() -> None:
 
 def test_the_sample_is_held_against_the_manifest() -> None:
     has_text = {"a": True, "b": True, "c": False, "d": False}
-    assert sample_problems({"a": 5, "d": 0}, has_text) == []
-    problems = sample_problems({"a": 5, "b": 0, "c": 3, "x": 1}, has_text)
+    assert sample_problems({"a": {"v": 5, "w": 1}, "d": {"v": 0, "w": 0}}, has_text) == []
+    problems = sample_problems(
+        {"a": {"v": 5, "w": 0}, "b": {"v": 0, "w": 2}, "c": {"v": 3, "w": 0}, "x": {"v": 1, "w": 1}}, has_text
+    )
     assert problems == [
         "1 of 4 sampled documents are not in the manifest, such as x",
-        "1 of 4 sampled documents have a text but no vector, such as b",
-        "1 of 4 sampled documents have a vector but no text, such as c",
+        "1 of 4 sampled documents have a text but no vector in 'v', such as b",
+        "1 of 4 sampled documents have a vector in 'v' but no text, such as c",
+        "1 of 4 sampled documents have a text but no vector in 'w', such as a",
     ]

@@ -10,7 +10,7 @@ import pytest
 from fake_opensearch import fake_cluster, http_error, unreachable
 from sparse_index.errors import AccessError, ModelError, UnavailableError
 from sparse_index.ml.states import ModelState, TaskState
-from sparse_index.ml.waits import Memory, Verdict, Wait, check, look_async, settled, wait_for, wait_until
+from sparse_index.ml.waits import Memory, Verdict, Wait, check, look_async, require_done, wait_for, wait_until
 
 TASK, MODEL, NODE = "t1", "m1", "nodenodenodenodenode1"
 REGISTER = Wait(kind="register", task_id=TASK, deadline_at=1000, standstill_s=60)
@@ -148,7 +148,7 @@ def test_the_deadline_says_the_last_state_and_how_long_it_lasted() -> None:
     assert "task t1 RUNNING" in verdict.detail
     assert "30 s" in verdict.detail
     with pytest.raises(ModelError, match=r"did not register.*deadline.*new run"):
-        settled(REGISTER, verdict)
+        require_done(REGISTER, verdict)
 
 
 def test_a_done_wait_is_done_even_after_the_deadline() -> None:

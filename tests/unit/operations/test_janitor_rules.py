@@ -99,7 +99,9 @@ def vectors(fingerprint: str, build_id: str, days: float, part: int = 0, size: i
 
 
 def plan_file(build_id: str, fingerprint: str | None, alias: str = THINGS.alias) -> PlanFile:
-    return PlanFile(f"{build_folder(alias, build_id)}/plan.json", alias, build_id, fingerprint, ())
+    return PlanFile(
+        f"{build_folder(alias, build_id)}/plan.json", alias, build_id, frozenset({fingerprint} - {None}), ()
+    )
 
 
 def store_view(

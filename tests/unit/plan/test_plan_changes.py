@@ -189,7 +189,7 @@ def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> 
 @pytest.mark.parametrize(
     ("meta", "made_by", "reason"),
     [
-        ({"fingerprint": "other"}, "3.6.0", "the encoder changed"),
+        ({"fingerprint": "other", "fingerprints": {}}, "3.6.0", "the encoder changed"),
         ({"document_hash": "other"}, "3.6.0", "mapping, text template or shard count changed"),
         ({"manifest": "gone.parquet"}, "3.6.0", "the live build's manifest is gone"),
         ({"store": "elsewhere"}, "3.6.0", "the live build's manifest is gone"),

@@ -18,14 +18,15 @@ from sparse_index.builds.plan import BuildKind, Plan, plan_path, save_plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import load_corpus
 from sparse_index.corpus.scan import scan_shard
-from sparse_index.ml.sources import resolve_fingerprint
+from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.store.files import Store
 
 CORPORA = Path(__file__).parents[3] / "include" / "corpora"
 ROWS = 40
 # What a plan of that version does not have.
 NEW = {
-    "": {"schema_path", "source_version", "mapping"},
+    "": {"schema_path", "source_version", "mapping", "fingerprints"},
+    "config": {"vectors"},
     "config.source": {"format", "version", "partitions", "partition_types"},
     "config.index": {"fields", "analysis", "alias", "settings"},
     "config.retention": {"vectors_days"},
@@ -97,7 +98,7 @@ def digest(config: CorpusConfig) -> str:
 def test_a_demo_corpus_has_the_hashes_that_it_had(tmp_path: Path, name: str, document_hash: str, rows: str) -> None:
     config = load_corpus(CORPORA / f"{name}.yaml").model_copy(update={"store": str(tmp_path)})
     assert config.document_hash() == document_hash
-    assert resolve_fingerprint(None, config.encoder) == "e63f8441ee72569c"  # type: ignore[arg-type]
+    assert encoder_fingerprint(None, config.encoder) == "e63f8441ee72569c"  # type: ignore[arg-type]
     assert digest(config) == rows
 
 

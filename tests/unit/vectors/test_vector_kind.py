@@ -119,7 +119,9 @@ def test_the_gate_looks_at_it(config: CorpusConfig, without: str, refused: bool)
         return {plan.candidate: {"mappings": {}, "settings": {}, "aliases": {}}}
 
     if refused:
-        with pytest.raises(BuildError, match=rf"1 of {ROWS} sampled documents have a text but no vector, such as d3"):
+        with pytest.raises(
+            BuildError, match=rf"1 of {ROWS} sampled documents have a text but no vector in 'text_sparse', such as d3"
+        ):
             gate(fake_cluster(answer), store, plan)
     else:
         assert gate(fake_cluster(answer), store, plan).tokens_median == DIMENSION

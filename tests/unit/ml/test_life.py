@@ -1,0 +1,86 @@
+"""What a build makes of a model and what it leaves alone, by where the model comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from build_plans import corpus_config
+from fake_opensearch import fake_cluster
+from sparse_index.config.encoder import EncoderConfig
+from sparse_index.errors import ConfigError
+from sparse_index.ml.life import deployed, encoder_fingerprint, life_of, remove
+from sparse_index.ml.settings import ML_NODES_ONLY, required_settings
+from sparse_index.ml.sources import FROM_FILE, FROM_URL
+from sparse_index.ml.verbs import Removal
+from sparse_index.names import group_name
+
+GROUP = group_name("things", "20260101T000000-abcdef")
+ANY_NODE = {ML_NODES_ONLY: "false"}
+GIVEN = {"source": "model_id", "model_id": "m1"}
+MODELS: dict[str, dict[str, str]] = {
+    "pretrained": {"source": "pretrained", "name": "a", "version": "1"},
+    "url": {"source": "url", "name": "a", "version": "1", "url": "http://h/m.zip", "sha256": "0" * 64},
+    "file": {"source": "file", "name": "a", "version": "1", "path": "m.zip"},
+    "given": GIVEN,
+}
+
+
+def encoder(model: dict[str, str]) -> EncoderConfig:
+    return EncoderConfig.model_validate({"model": model})
+
+
+@pytest.mark.parametrize(
+    ("model", "with_ml_node", "without"),
+    [
+        ("pretrained", {}, ANY_NODE),
+        ("url", {FROM_URL: "true"}, ANY_NODE | {FROM_URL: "true"}),
+        ("file", {FROM_FILE: "true"}, ANY_NODE | {FROM_FILE: "true"}),
+        ("given", {}, {}),
+    ],
+)
+def test_the_settings_follow_the_source(model: str, with_ml_node: dict[str, str], without: dict[str, str]) -> None:
+    config = corpus_config("things", "store", encoder={"model": MODELS[model]})
+    assert required_settings(config, has_ml_node=True) == with_ml_node
+    assert required_settings(config, has_ml_node=False) == without
+
+
+def test_a_given_model_is_neither_made_nor_removed() -> None:
+    def answer(method: str, path: str, _: Any) -> Any:
+        pytest.fail(f"{method} {path}: there is nothing to ask for")
+
+    life, cluster = life_of(encoder(GIVEN)), fake_cluster(answer)
+    assert deployed(cluster, life, GROUP) == "m1"
+    assert remove(cluster, life, GROUP) == Removal((), ())
+    assert list(life.undeploy(cluster, GROUP)) == list(life.remains(cluster, GROUP)) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "is_usable"),
+    [
+        ("DEPLOYED", True),
+        ("PARTIALLY_DEPLOYED", True),
+        ("DEPLOYING", True),
+        ("REGISTERED", False),
+        ("UNDEPLOYED", False),
+    ],
+)
+def test_a_given_model_that_answers_or_soon_will_is_enough(state: str, is_usable: bool) -> None:
+    def answer(method: str, path: str, _: Any) -> dict[str, str]:
+        assert (method, path) == ("GET", "/_plugins/_ml/models/m1")
+        return {"algorithm": "SPARSE_ENCODING", "model_state": state}
+
+    if is_usable:
+        life_of(encoder(GIVEN)).require_usable(fake_cluster(answer))
+        return
+    with pytest.raises(ConfigError, match=rf"{state}.*POST .*/_deploy"):
+        life_of(encoder(GIVEN)).require_usable(fake_cluster(answer))
+
+
+def test_the_fingerprint_of_a_given_model_follows_its_content() -> None:
+    content = "1" * 64
+    cluster = fake_cluster(lambda *_: {"model_content_hash_value": content})
+    first = encoder_fingerprint(cluster, encoder(GIVEN))
+    content = "2" * 64
+    assert encoder_fingerprint(cluster, encoder(GIVEN)) != first

@@ -1,0 +1,104 @@
+"""Two vector fields with an encoder each: a text is encoded for the field that lacks it, and the books are the documents'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from plan_help import FakeCluster, config_at, live_cluster, part_rows, planned, row, write
+from sparse_index.builds.plan import BuildKind, FieldCounts, Plan, load_plan, plan_path
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.index.documents import PartOperations
+from sparse_index.live.meta import Meta, meta_of
+from sparse_index.plan.report import plan_report
+from sparse_index.store.files import Store
+
+MODELS = {"one": "1" * 64, "two": "2" * 64}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> CorpusConfig:
+    write(tmp_path / "corpus", [row(1), row(2), row(3, body="some words"), row(4, body=None)])
+    return two_fields(tmp_path)
+
+
+def two_fields(folder: Path, **second: Any) -> CorpusConfig:
+    model = {"source": "model_id", "model_id": "one"}
+    vectors = {
+        "first": {"kind": "sparse", "encoder": {"model": model}},
+        "second": {"kind": "sparse", "encoder": {"model": model | {"model_id": "two"}} | second},
+    }
+    single = config_at(folder).model_dump(exclude={"encoder", "index", "vectors"})
+    return CorpusConfig.model_validate(
+        single | {"vectors": vectors, "source": single["source"] | {"text_template": "{body}"}}
+    )
+
+
+def planned_on(config: CorpusConfig, live: Plan | None = None, models: dict[str, str] = MODELS) -> Plan:
+    cluster: FakeCluster = live_cluster(config, live, models=models)
+    return planned(config, live=live, cluster=cluster, token="abcdef00" if live is None else "abcdef01")
+
+
+def encode(config: CorpusConfig, plan: Plan, field: str, token: str) -> None:
+    """What the encode stage leaves in the store for this field."""
+    hashes = [
+        text_hash
+        for part in plan.encode_parts
+        if part.field == field
+        for text_hash in Store(config.store).read_table(part.path).column("text_hash").to_pylist()
+    ]
+    table = pa.table({"text_hash": hashes, "tokens": [[token]] * len(hashes), "weights": [[1.0]] * len(hashes)})
+    Store(config.store).write_table(f"vectors/{plan.fingerprint_of(field)}/{plan.build_id}-p00000.parquet", table)
+
+
+def test_every_text_is_encoded_once_a_field(config: CorpusConfig) -> None:
+    plan = planned_on(config)
+    assert [(part.number, part.field, part.items) for part in plan.encode_parts] == [(0, "first", 1), (1, "second", 1)]
+    assert plan.fingerprints.keys() == {"first", "second"}
+    assert plan.fingerprint == plan.fingerprints["first"] != plan.fingerprints["second"]
+    assert (plan.counts.encoded, plan.counts.reused, plan.counts.blank) == (3, 0, 1)
+    assert plan.counts.fields["second"] == FieldCounts(encoded=3, reused=0, texts_to_encode=1)
+    assert "second: 3 documents encoded, 0 reused, 1 texts to encode" in plan_report(plan)
+    assert {name: field["type"] for name, field in (plan.mapping or {})["properties"].items()} == {
+        "body": "text", "first": "rank_features", "id": "keyword", "price": "long", "second": "rank_features", "title": "text"
+    }  # fmt: skip
+    assert load_plan(Store(config.store), plan_path(plan.alias, plan.build_id)) == plan
+
+
+def test_each_field_reuses_the_vectors_of_its_own_encoder(config: CorpusConfig) -> None:
+    plan = planned_on(config)
+    encode(config, plan, "first", "f")
+    again = planned_on(config)
+    assert [(part.number, part.field) for part in again.encode_parts] == [(0, "second")]
+    assert again.counts.fields["first"] == FieldCounts(encoded=0, reused=3, texts_to_encode=0)
+    assert (again.counts.encoded, again.counts.reused) == (3, 0), (
+        "a document is encoded when one of its vectors is made"
+    )
+    encode(config, again, "second", "s")
+    documents = list(PartOperations(Store(config.store), again, again.index_parts[0]))
+    assert documents[0].document.endswith(b'"first":{"f":1.0},"second":{"s":1.0}}')
+
+
+def test_another_encoder_of_one_field_is_a_full_build_that_encodes_that_field_alone(
+    config: CorpusConfig, tmp_path: Path
+) -> None:
+    first = planned_on(config)
+    for field in first.fingerprints:
+        encode(config, first, field, "t")
+    assert planned_on(config, live=first).kind is BuildKind.NOTHING
+    other = planned_on(two_fields(tmp_path, max_tokens=64), live=first)
+    assert (other.kind, other.reasons) == (BuildKind.FULL, ["the encoder changed"])
+    assert {part.field for part in other.encode_parts} == {"second"}
+    assert part_rows(config, other, "encode")[0].keys() == {"text_hash", "file", "file_version", "row_group", "row"}
+
+
+def test_an_index_says_which_encoders_it_holds(config: CorpusConfig) -> None:
+    plan = planned_on(config)
+    meta = meta_of(plan)
+    assert meta.encoders == set(plan.fingerprints.values())
+    former = Meta.model_validate(meta.model_dump(exclude={"fingerprints"}))
+    assert former.encoders == {plan.fingerprint}
+    assert former.fingerprint_of("first") == plan.fingerprint
