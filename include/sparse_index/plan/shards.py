@@ -16,8 +16,8 @@ from sparse_index.corpus.schema import Typed, decide, save_schema
 from sparse_index.corpus.shards import Shard
 from sparse_index.errors import CorpusError
 from sparse_index.plan.guards import require_known_meta
-from sparse_index.plan.live_types import begins_anew, live_types
-from sparse_index.plan.observed import observe_live
+from sparse_index.plan.live_types import begins_anew
+from sparse_index.plan.observe import observe_live
 from sparse_index.store.files import Store
 
 
@@ -34,7 +34,7 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     found = data_set(config.source, uri, day=request.data_date, remedy=remedy)
     files = corpus_files(config.source, found)
     sources = [Typed(file.uri, file.schema, file.valueless, file.guessed) for file in files]
-    known = live_types(cluster, config, store, live, sources)
+    known = live.types(sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))
     if config.kind == "snapshot" and not any(file.rows for file in files):
         raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")
