@@ -7,7 +7,6 @@ Given    it was there before us, remote connectors too: it is used, and otherwis
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sparse_index.cluster.client import Cluster
@@ -57,7 +56,7 @@ class PerRun:
         """The id of the model that encodes; `deployed`: of the one that the run deployed."""
         return deployed
 
-    def undeploy(self, cluster: Cluster, group: str) -> Sequence[str]:
+    def undeploy(self, cluster: Cluster, group: str) -> list[str]:
         """Free the memory that the build's models hold; gives their ids."""
         return verbs.undeploy_group(cluster, group)
 
@@ -67,16 +66,15 @@ class PerRun:
     def delete_group(self, cluster: Cluster, group: str) -> None:
         verbs.delete_group(cluster, group)
 
-    def remains(self, cluster: Cluster, group: str) -> Sequence[str]:
+    def remains(self, cluster: Cluster, group: str) -> list[str]:
         """What of the build is in the cluster now, in words."""
         return verbs.remains(cluster, group)
 
 
 @dataclass(frozen=True)
 class Given:
-    """There is nothing to begin, to wait for or to remove."""
+    """There is nothing to begin, to wait for or to remove. `source` None: we take it from nowhere, it is not ours."""
 
-    encoder: EncoderConfig
     model_id: str
     source: None = None
 
@@ -113,8 +111,8 @@ class Given:
     def used(self, deployed: str) -> str:
         return self.model_id
 
-    def undeploy(self, _: Cluster, group: str) -> Sequence[str]:
-        return ()
+    def undeploy(self, _: Cluster, group: str) -> list[str]:
+        return []
 
     def delete_models(self, _: Cluster, group: str) -> Removal:
         return Removal((), ())
@@ -122,18 +120,18 @@ class Given:
     def delete_group(self, _: Cluster, group: str) -> None:
         pass
 
-    def remains(self, _: Cluster, group: str) -> Sequence[str]:
-        return ()
+    def remains(self, _: Cluster, group: str) -> list[str]:
+        return []
 
 
 Life = PerRun | Given
 
 
 def life_of(field: VectorField) -> Life:
-    encoder, model = field.encoder, field.encoder.model
+    model = field.encoder.model
     if isinstance(model, ExistingModel):
-        return Given(encoder, model.model_id)
-    return PerRun(encoder, source_of(model, vector_kind(field).function))
+        return Given(model.model_id)
+    return PerRun(field.encoder, source_of(model, vector_kind(field).function))
 
 
 def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:

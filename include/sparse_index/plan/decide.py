@@ -65,7 +65,7 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         disk_bytes=candidate_bytes(config, changes, seen.live_bytes) if live.index else None,
         seconds=expected_seconds(seen, changes),
     )
-    return _with_parts(plan, changes) if plan.builds else plan
+    return _with_parts(plan, changes) if plan.makes_candidate else plan
 
 
 def _kind(reasons: list[str], takeover: Takeover, changes: Changes) -> BuildKind:
@@ -83,7 +83,7 @@ def _notes(seen: Observed, takeover: Takeover) -> list[str]:
     """What a person should know beside the numbers."""
     return [
         *seen.scanned.schema.notes,
-        *seen.scanned.findings.notes(),
+        *seen.scanned.oddities.notes(),
         *takeover.notes,
         *large_shard_note(seen.config, seen.live_bytes),
         *skipped_days_note(seen),
@@ -92,10 +92,10 @@ def _notes(seen: Observed, takeover: Takeover) -> list[str]:
 
 def _with_parts(plan: Plan, changes: Changes) -> Plan:
     # A feed's day may change nothing but dates; the candidate is made and counted all the same.
-    count = max(1, part_count(plan.config, changes.operations))
+    count = max(1, part_count(plan.config, changes.writes))
     index = [
         Part(number=number, path=_part_path(plan, "index", number), items=items)
-        for number, items in enumerate(_shares(changes.operations, count))
+        for number, items in enumerate(_shares(changes.writes, count))
     ]
     return plan.model_copy(update={"encode_parts": _encode_parts(plan), "index_parts": index})
 

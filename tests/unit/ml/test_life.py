@@ -53,7 +53,7 @@ def test_a_given_model_is_neither_made_nor_removed() -> None:
     life, cluster = life_of(field(GIVEN)), fake_cluster(answer)
     assert deployed(cluster, life, GROUP) == "m1"
     assert remove(cluster, life, GROUP) == Removal((), ())
-    assert list(life.undeploy(cluster, GROUP)) == list(life.remains(cluster, GROUP)) == []
+    assert life.undeploy(cluster, GROUP) == life.remains(cluster, GROUP) == []
 
 
 @pytest.mark.parametrize(

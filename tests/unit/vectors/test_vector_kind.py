@@ -19,11 +19,11 @@ from sparse_index.creation.mapping import index_body, index_mapping
 from sparse_index.encode.predict import Predictor
 from sparse_index.errors import BuildError
 from sparse_index.gate.sample import gate
-from sparse_index.index.documents import PartOperations
+from sparse_index.index.documents import PartWrites
 from sparse_index.live.meta import meta_of
 from sparse_index.operations.sightings import view_store
 from sparse_index.preflight.connection import ML_PLUGIN, check_plugins
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 from sparse_index.store.sql import connect, copy_to, parquet
@@ -80,8 +80,8 @@ def compacted(store: Store, plan: Plan) -> None:
 
 
 def documents(store: Store, plan: Plan) -> dict[str, Any]:
-    found = PartOperations(store, plan, plan.index_parts[0])
-    return {operation.id: orjson.loads(operation.document) for operation in found}
+    found = PartWrites(store, plan, plan.index_parts[0])
+    return {write.id: orjson.loads(write.document) for write in found}
 
 
 def test_it_is_kept_merged_compacted_and_put_into_documents(config: CorpusConfig) -> None:
