@@ -139,7 +139,7 @@ def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
 def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
     if not plan.encode_parts:
         return
-    life = life_of(plan.config.encoder)
+    life = life_of(plan.config.first_field)
     try:
         with stages.timed("deploy"):
             model_id = deployed(cluster, life, plan.group)

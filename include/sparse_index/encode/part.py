@@ -75,7 +75,7 @@ def encode_part(
         return finished
     name = plan.field_of(part)
     field = plan.config.vector_fields[name]
-    encoder, kind, life = field.encoder, vector_kind(field), life_of(field.encoder)
+    encoder, kind, life = field.encoder, vector_kind(field), life_of(field)
     ours = life.source is not None
     predictor = Predictor(cluster, life.used(model_id), kind, encoder.request_timeout_s, ours=ours)
     predictor.require_model()

@@ -21,7 +21,7 @@ from itertools import islice
 from sparse_index.builds.dead_letters import DeadLetter, letters_files, read_letters
 from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Plan, load_plan, plan_path, saved_plans
-from sparse_index.builds.receipt import receipt_path
+from sparse_index.builds.receipt import read_receipt, receipt_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
@@ -139,7 +139,7 @@ def _promoted(store: Store, alias: str) -> Iterator[Plan]:
 
 def _outcome(store: Store, plan: Plan) -> str | None:
     path = receipt_path(plan)
-    return str(store.read_json(path).get("outcome")) if store.exists(path) else None
+    return str(read_receipt(store, path).get("outcome")) if store.exists(path) else None
 
 
 def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:

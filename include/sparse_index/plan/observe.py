@@ -9,6 +9,7 @@ from typing import Any
 
 from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Plan, load_plan, plan_path
+from sparse_index.builds.receipt import read_receipt
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.disks import data_disks
@@ -67,7 +68,7 @@ def observe(
 ) -> Observed:
     """Everything that the plan depends on, but for the rows themselves."""
     live, candidate = observe_live(cluster, config, store), candidate_name(config.alias, build_id)
-    fingerprints = {name: encoder_fingerprint(cluster, field.encoder) for name, field in config.vector_fields.items()}
+    fingerprints = {name: encoder_fingerprint(cluster, field) for name, field in config.vector_fields.items()}
     seen = Observed(
         config=config,
         request=request,
@@ -118,9 +119,7 @@ def _schema_at(store: Store, path: str | None) -> CorpusSchema | None:
 def _newest_receipts(store: Store, alias: str) -> Iterator[dict[str, Any]]:
     paths = store.files(builds_folder(alias), "/receipt.json")
     for path in reversed(paths[-RECEIPTS_READ:]):
-        receipt = store.read_json(path)
-        if isinstance(receipt, dict):
-            yield receipt
+        yield read_receipt(store, path)
 
 
 def _refusal(cluster: Cluster, config: CorpusConfig, candidate: str) -> str | None:

@@ -133,10 +133,11 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     former: Former = {}
     with findings.checking():
         former = check_settings(findings, cluster, config)
-    life = life_of(config.encoder)
-    with findings.checking():
-        life.require_usable(cluster)
-    if life.source:
+    lives = [life_of(field) for field in config.vector_fields.values()]
+    for life in lives:
+        with findings.checking():
+            life.require_usable(cluster)
+    if any(life.source for life in lives):
         with findings.checking():
             check_model_places(findings, cluster)
     return former

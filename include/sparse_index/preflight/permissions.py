@@ -65,7 +65,7 @@ def _cluster_attempts() -> Iterator[Attempt]:
 
 
 def _model_attempts(field: VectorField) -> Iterator[Attempt]:
-    ml, source, kind = "cluster:admin/opensearch/ml", life_of(field.encoder).source, vector_kind(field)
+    ml, source, kind = "cluster:admin/opensearch/ml", life_of(field).source, vector_kind(field)
     yield Attempt(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
     yield Attempt(f"{ml}/predict", "POST", kind.predict_path(_NOTHING), kind.predict_body(["a"]))
     if source is None:
@@ -88,11 +88,11 @@ def _model_attempts(field: VectorField) -> Iterator[Attempt]:
         "add_all_backend_roles": True,
     }
     yield Attempt(f"{ml}/register_model_group", "POST", f"{_ML}/model_groups/_register", contradiction)
-    yield from _register_attempts(ml, source, kind.function)
+    yield from _register_attempts(ml, source)
 
 
-def _register_attempts(ml: str, source: Source, function: str) -> Iterator[Attempt]:
-    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": function}
+def _register_attempts(ml: str, source: Source) -> Iterator[Attempt]:
+    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": source.function}
     body |= {"model_group_id": _NOTHING, "model_content_hash_value": "0"}
     if source.is_upload:
         nameless_group = body | {"model_content_size_in_bytes": 1, "total_chunks": 1}
