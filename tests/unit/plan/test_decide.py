@@ -15,9 +15,10 @@ from sparse_index.builds.plan import BuildKind, Counts, FieldCounts
 from sparse_index.config.vectors import VectorField
 from sparse_index.creation.templates import FromTemplates
 from sparse_index.errors import BuildError
-from sparse_index.plan import decide
-from sparse_index.plan.decide import inputs_of, part_count
+from sparse_index.plan import parts
+from sparse_index.plan.decide import inputs_of
 from sparse_index.plan.difference import Changes
+from sparse_index.plan.parts import part_count
 from sparse_index.plan.reasons import new_fields, reasons_for_full
 from sparse_index.plan.report import plan_report
 from sparse_index.plan.takeover import plan_takeover
@@ -117,7 +118,7 @@ def test_every_parameter_of_a_vector_field_is_compared(wanted: dict[str, Any], c
 
 
 def test_parts_are_even_and_follow_from_the_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decide, "PART_ITEMS", 3)
+    monkeypatch.setattr(parts, "PART_ITEMS", 3)
     plan = planned_from(observed(CONFIG), found(10, new=10))
     assert [part.items for part in plan.encode_parts] == [2, 3, 2, 3]
     assert plan.index_parts[1].path == f"{plan.folder}/parts/index-00001.parquet"
@@ -136,11 +137,11 @@ def test_each_vector_field_has_parts_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("items", "parts"),
+    ("items", "count"),
     [(0, 0), (1, 1), (2_000, 1), (2_001, 2), (400_000, 4), (400_001, 5), (100_000_000, 1_000)],
 )
-def test_parts_are_as_few_as_asked_for_and_never_too_large(items: int, parts: int) -> None:
-    assert part_count(CONFIG, items) == parts
+def test_parts_are_as_few_as_asked_for_and_never_too_large(items: int, count: int) -> None:
+    assert part_count(CONFIG, items) == count
 
 
 def test_more_parts_than_airflow_maps_are_refused() -> None:

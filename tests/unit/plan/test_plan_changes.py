@@ -135,7 +135,7 @@ def test_a_row_limit_takes_the_first_rows_and_never_promotes(config: CorpusConfi
 def test_parts_are_even_and_hold_every_item_once(
     config: CorpusConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparse_index.plan.decide.PART_ITEMS", 3)
+    monkeypatch.setattr("sparse_index.plan.parts.PART_ITEMS", 3)
     write(corpus, [row(number) for number in range(10)])
     plan = planned(config)
     assert [part.items for part in plan.encode_parts] == [2, 3, 2, 3]
