@@ -60,7 +60,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "data_date": plan.request.data_date.isoformat(),
         "kind": plan.kind.value,
         "reasons": plan.reasons,
-        "candidate": plan.candidate if plan.builds else None,
+        "candidate": plan.candidate if plan.makes_candidate else None,
         "former": plan.live_index,
         "fingerprint": plan.fingerprint,
         "fingerprints": plan.fingerprints if len(plan.fingerprints) > 1 else {},

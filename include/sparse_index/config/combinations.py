@@ -61,6 +61,12 @@ def _encoders(get: Lookup) -> Iterator[Mapping[str, Any]]:
     return (encoder for encoder in found or [get("encoder")] if isinstance(encoder, Mapping))
 
 
+def _models_to_register(get: Lookup) -> int:
+    """Different ones: that of the first field, and those of others that are not there yet."""
+    models = [_lookup(encoder, "model") for encoder in _encoders(get)]
+    return 1 + len([model for model in models[1:] if model != models[0] and _lookup(model, "source") != "model_id"])
+
+
 def _is_said_twice(get: Lookup) -> bool:
     """Whether what is short for one field says something else than the first of `vectors`."""
     fields = get("vectors")
@@ -139,11 +145,9 @@ CLASHES = (
     ),
     Clash(
         ("vectors",),
-        lambda get: (
-            len(_vector_names(get)) > 1
-            and any(_lookup(encoder, "model.source") != "model_id" for encoder in _encoders(get))
-        ),
-        "a run registers one model so far: with several vector fields each needs a model that is there (source: model_id)",
+        lambda get: _models_to_register(get) > 1,
+        "a run registers one model so far, the first field's: each further field needs the same one, or one that is there "
+        "(source: model_id)",
     ),
     Clash(
         ("source.id_column", "index.fields"),

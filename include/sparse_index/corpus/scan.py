@@ -18,7 +18,7 @@ from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.rows import DocumentBatch, batches_of_group
 from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.corpus.shards import Shard, ShardScan
-from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import manifests_folder
 
@@ -44,7 +44,7 @@ MANIFEST_SCHEMA = pa.schema(
 )
 
 
-def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report = silent) -> ShardScan:
+def scan_shard(config: CorpusConfig, store: Store, shard: Shard, on_progress: OnProgress = silent) -> ShardScan:
     """Write the shard's manifest, unless the same content was scanned before under the same configuration.
 
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
@@ -52,7 +52,7 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
     files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
     if not store.exists(path):
-        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
+        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress)
         findings = Findings()
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
             for table in _tables(_manifest(config, schema.schema, shard, files, findings)):

@@ -19,7 +19,7 @@ from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
 from sparse_index.errors import BuildError
 from sparse_index.ml.life import life_of
-from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import PartFiles
 from sparse_index.vectors.kind import Vector, VectorKind
@@ -60,7 +60,7 @@ def encode_part(
     model_id: str,
     *,
     cores: int,
-    report: Report = silent,
+    on_progress: OnProgress = silent,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> EncodeResult:
@@ -82,7 +82,7 @@ def encode_part(
     started = clock()
     files = PartFiles(store, plan.fingerprint_of(name), plan.build_id, part.number, sleep)
     kept = files.hashes()
-    meter = ProgressMeter(f"encode part {part.number}", part.items, report, clock=clock)
+    meter = ProgressMeter(f"encode part {part.number}", part.items, on_progress, clock=clock)
     meter.resume_at(len(kept))
     encoding = Encoding(
         predictor,

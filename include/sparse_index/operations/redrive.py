@@ -181,7 +181,7 @@ def settle_letters(
         return former
     ids = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
     rejected = ids & {letter.id for letter in _letters(store, again)}
-    manifest = final_manifest_path(again) if again.builds else _live_meta(cluster, config).manifest
+    manifest = final_manifest_path(again) if again.makes_candidate else _live_meta(cluster, config).manifest
     indexed = ids & _documents(store, manifest, ids) - rejected
     result = Redrive(
         build_id=plan.build_id,

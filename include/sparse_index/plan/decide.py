@@ -57,7 +57,7 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         disk_bytes=candidate_bytes(config, changes, seen.live_bytes) if live.index else None,
         seconds=expected_seconds(seen, changes),
     )
-    if not plan.builds:
+    if not plan.makes_candidate:
         return plan
     parts = {"encode_parts": encode_parts(plan), "index_parts": index_parts(plan, changes.operations)}
     return plan.model_copy(update=parts)

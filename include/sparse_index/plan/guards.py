@@ -60,7 +60,7 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
     if plan.request.mode is not Mode.PLAN_ONLY:
         _require_few_dead_letters(plan)
         _require_few_unkept(plan, seen.scanned.findings)
-    if plan.builds:
+    if plan.makes_candidate:
         _require_disk(plan, seen.usable_bytes)
 
 

@@ -10,7 +10,7 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
-from sparse_index.corpus.files import corpus_files, even_shards
+from sparse_index.corpus.files import even_shards, source_files
 from sparse_index.corpus.listing import NOT_THERE
 from sparse_index.corpus.schema import Typed, decide, save_schema
 from sparse_index.corpus.shards import Shard
@@ -32,7 +32,7 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     uri = config.source.address(request.data_date)
     remedy = _late(config, request.data_date) if config.kind == "feed" else NOT_THERE
     found = data_set(config.source, uri, day=request.data_date, remedy=remedy)
-    files = corpus_files(config.source, found)
+    files = source_files(config.source, found)
     sources = [Typed(file.uri, file.schema, file.valueless, file.guessed) for file in files]
     known = live.types(sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))

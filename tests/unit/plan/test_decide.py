@@ -18,9 +18,9 @@ from sparse_index.errors import BuildError
 from sparse_index.plan import parts
 from sparse_index.plan.decide import inputs_of
 from sparse_index.plan.difference import Changes
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.plan.parts import part_count
 from sparse_index.plan.reasons import new_fields, reasons_for_full
-from sparse_index.plan.report import plan_report
 from sparse_index.plan.takeover import plan_takeover
 
 GIB = 2**30
@@ -157,8 +157,8 @@ def test_a_day_of_a_feed_that_changes_only_dates_is_counted_all_the_same() -> No
 
 def test_plan_only_has_no_parts() -> None:
     plan = planned_from(observed(CONFIG, request={"mode": "plan_only"}), found(5, new=5))
-    assert (plan.builds, plan.encode_parts, plan.index_parts) == (False, [], [])
-    assert "only a plan was asked for" in plan_report(plan)
+    assert (plan.makes_candidate, plan.encode_parts, plan.index_parts) == (False, [], [])
+    assert "only a plan was asked for" in plan_in_words(plan)
 
 
 def test_a_row_limit_never_promotes() -> None:

@@ -18,7 +18,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import BuildError
 from sparse_index.plan.changes import plan_changes
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
 GENEROUS = {"max_dead_letter_share": 1.0, "max_changed_share": 1.0, "max_deleted_share": 1.0}
@@ -43,7 +43,7 @@ def test_the_first_build_is_full_and_writes_every_document(config: CorpusConfig,
     assert operations(config, plan) == [("index", f"d{number}") for number in range(5)]
     assert sum(part.items for part in plan.encode_parts) == 5
     assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan
-    assert "texts to encode" in plan_report(plan)
+    assert "texts to encode" in plan_in_words(plan)
 
 
 def test_a_text_many_documents_share_is_encoded_once(config: CorpusConfig, corpus: Path) -> None:
@@ -213,7 +213,7 @@ def test_too_little_disk_stops_the_plan(config: CorpusConfig, corpus: Path) -> N
 def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(number) for number in range(4)])
     first = planned(config)
-    assert "unknown" in plan_report(first)
+    assert "unknown" in plan_in_words(first)
     receipt = {
         "fingerprint": first.fingerprint,
         "encode": {"encoded": 4, "seconds": 8.0},
@@ -224,13 +224,13 @@ def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Pa
     plan = planned(config, live=first)
     # 10 texts (no vector is in the store) at 2 s by 2 tasks; 6 documents at 0.5 s.
     assert (plan.counts.texts_to_encode, plan.seconds) == (6, 6 * 2.0 / 2 + 6 * 0.5)
-    assert "0 min 09 s" in plan_report(plan)
+    assert "0 min 09 s" in plan_in_words(plan)
 
 
 def test_a_first_day_and_an_idle_day_read_well(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(number) for number in range(4)])
     first = planned(config)
-    report = plan_report(planned(config, live=first))
+    report = plan_in_words(planned(config, live=first))
     assert "nothing changed: the live index stays as it is" in report
     assert "unchanged                                        4   100.0%" in report
 

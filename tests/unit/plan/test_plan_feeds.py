@@ -18,7 +18,7 @@ from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.live.meta import meta_of
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, day) for day in (5, 6, 7))
@@ -97,7 +97,7 @@ def test_an_older_partition_changes_only_what_is_not_newer(feed: Feed) -> None:
     assert operations(feed.config, plan) == [("index", "d3")]
     assert counted(plan) == {"rows_read": 3, "new": 1, "superseded": 2, "documents": 2}
     assert feed.manifest() == {"d1": ("Wed", False), "d2": ("Wed", True), "d3": ("Mon", False)}
-    assert "superseded by a newer day" in plan_report(plan)
+    assert "superseded by a newer day" in plan_in_words(plan)
 
 
 def test_a_deletion_of_what_nobody_knew_holds_off_an_older_day(feed: Feed) -> None:
@@ -177,7 +177,7 @@ def test_the_index_keeps_the_newest_day_it_has_seen(feed: Feed) -> None:
     assert feed.run(WEDNESDAY, row(1)).data_date == WEDNESDAY
     plan = feed.run(MONDAY, row(2))
     assert (plan.data_date, meta_of(plan).data_date, plan.request.data_date) == (WEDNESDAY, WEDNESDAY, MONDAY)
-    assert "partition 2026-01-05, the newest so far is 2026-01-07" in plan_report(plan)
+    assert "partition 2026-01-05, the newest so far is 2026-01-07" in plan_in_words(plan)
     assert feed.run(TUESDAY, row(3)).data_date == WEDNESDAY
 
 

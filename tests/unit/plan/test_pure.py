@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PLAN = Path(__file__).parents[3] / "include" / "sparse_index" / "plan"
-DECIDES = ("observed", "live_types", "reasons", "takeover", "guards", "decide", "parts", "disk", "estimate", "report")
+DECIDES = ("observed", "live_types", "reasons", "takeover", "guards", "decide", "parts", "disk", "estimate", "in_words")
 ASKS = {"Cluster", "Store", "connect", "Difference", "file_version", "time"}
 
 
