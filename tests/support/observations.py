@@ -95,8 +95,8 @@ def found(documents: int = 100, **counts: int) -> Changes:
         "documents": documents,
         "rows_read": documents + counts.get("dead_letters", 0),
     }
-    operations = written + counts.get("deleted", 0)
-    return Changes(Counts(**numbers | counts), operations, operations > 0, ("d1",), ("d2",))
+    writes = written + counts.get("deleted", 0)
+    return Changes(Counts(**numbers | counts), writes, writes > 0, ("d1",), ("d2",))
 
 
 def planned_from(seen: Observed, changes: Changes) -> Plan:

@@ -39,8 +39,3 @@ def _words(texts: Iterable[str]) -> set[str]:
     for text in texts:
         words.update(word for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
     return {word for word in words if word.isalpha()}
-
-
-def save_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
-    """Write tokenizer.json."""
-    tokenizer.save(str(path), pretty=False)

@@ -23,6 +23,7 @@ import pyarrow as pa
 from sparse_index.builds.plan import Plan
 from sparse_index.corpus.place import COLUMNS, Place
 from sparse_index.corpus.rows import source_rows_at
+from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
 
 Stage = Literal["scan", "encode", "index"]
@@ -100,6 +101,16 @@ def read_letters(store: Store, path: str) -> list[DeadLetter]:
 def _letter(row: dict[str, Any]) -> DeadLetter:
     place = Place.of(row) if row["file"] else None
     return DeadLetter(place=place, **{name: value for name, value in row.items() if name not in COLUMNS})
+
+
+def require_few(plan: Plan, refused: int, what: str, reasons: str) -> None:
+    """Stop a part early: with so many dead letters reconcile would refuse the build at its end. `what` says what became of
+    them, `reasons` where to read why."""
+    allowed = plan.config.limits.max_dead_letters
+    if refused > allowed:
+        raise BuildError(
+            f"{refused} {what}, more than limits.max_dead_letters ({allowed}) allows in a whole build. {reasons}"
+        )
 
 
 def with_sources(plan: Plan, letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:

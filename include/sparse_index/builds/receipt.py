@@ -17,7 +17,6 @@ from sparse_index.store.layout import builds_folder
 LATEST = "latest"
 SHOWN = 5
 
-
 RECEIPT = Form(dict[str, Any], "a receipt", "Read it with that version.")
 
 

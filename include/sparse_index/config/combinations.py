@@ -7,10 +7,43 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparse_index.addresses import public_address
+from pydantic import BaseModel
 
-Lookup = Callable[[str], Any]
+from sparse_index.addresses import public_address
+from sparse_index.config.encoder import EncoderConfig
+
 _ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
+
+
+def _lookup(raw: Any, key: str) -> Any:
+    """None where it is not given."""
+    for name in key.split("."):
+        raw = raw.get(name) if isinstance(raw, Mapping) else None
+    return raw
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The value of a key like `source.uri`: the given one (which nobody may have checked yet), else the default of `model`."""
+
+    model: type[BaseModel]
+    raw: Mapping[str, Any]
+
+    def __call__(self, key: str) -> Any:
+        value = self.given(key)
+        return self.default(key) if value is None else value
+
+    def given(self, key: str) -> Any:
+        return _lookup(self.raw, key)
+
+    def default(self, key: str) -> Any:
+        """None where a key must be given."""
+        *sections, name = key.split(".")
+        model: Any = self.model
+        for section in sections:
+            model = model.model_fields[section].annotation
+        field = model.model_fields[name]
+        return None if field.is_required() else field.get_default(call_default_factory=True)
 
 
 @dataclass(frozen=True)
@@ -18,19 +51,19 @@ class Clash:
     """`settings`: the keys that meet; `when`: whether they clash; `remedy`: what to do."""
 
     settings: tuple[str, ...]
-    when: Callable[[Lookup], bool]
+    when: Callable[[Settings], bool]
     remedy: str
 
 
-def _is_feed(get: Lookup) -> bool:
+def _is_feed(get: Settings) -> bool:
     return bool(get("kind") == "feed")
 
 
-def _is_table(get: Lookup) -> bool:
+def _is_table(get: Settings) -> bool:
     return get("source.format") in ("delta", "iceberg")
 
 
-def _is_routed(get: Lookup) -> bool:
+def _is_routed(get: Settings) -> bool:
     return any(get(f"index.alias.{name}") for name in ("routing", "index_routing", "search_routing"))
 
 
@@ -38,42 +71,43 @@ def _names_day(address: str) -> bool:
     return "{data_date" in address
 
 
-def _store_in_corpus(get: Lookup) -> bool:
+def _store_in_corpus(get: Settings) -> bool:
     folder, store = str(get("source.uri")).split("*")[0].rstrip("/"), str(get("store"))
     return bool(folder) and f"{store}/".startswith(f"{folder}/")
 
 
-def _type_of(get: Lookup, column: Any) -> Any:
+def _type_of(get: Settings, column: Any) -> Any:
     """The type that index.fields gives a column; None where it does not name it."""
     fields = get("index.fields")
     declared = fields.get(column) if isinstance(fields, Mapping) else None
     return declared.get("type") if isinstance(declared, Mapping) else None
 
 
-def _vector_names(get: Lookup) -> Collection[str]:
+def _vector_names(get: Settings) -> Collection[str]:
     fields = get("vectors")
-    return fields if isinstance(fields, Mapping) and fields else (get("index.vector_field") or "text_sparse",)
+    return fields if isinstance(fields, Mapping) and fields else (get("index.vector_field"),)
 
 
-def _encoders(get: Lookup) -> Iterator[Mapping[str, Any]]:
+def _encoders(get: Settings) -> list[Settings]:
     fields = get("vectors")
     found = [_lookup(field, "encoder") for field in fields.values()] if isinstance(fields, Mapping) else []
-    return (encoder for encoder in found or [get("encoder")] if isinstance(encoder, Mapping))
+    return [Settings(EncoderConfig, encoder) for encoder in found or [get("encoder")] if isinstance(encoder, Mapping)]
 
 
-def _models_to_register(get: Lookup) -> int:
+def _models_to_register(get: Settings) -> int:
     """Different ones: that of the first field, and those of others that are not there yet."""
-    models = [_lookup(encoder, "model") for encoder in _encoders(get)]
+    models = [encoder.given("model") for encoder in _encoders(get)]
     return 1 + len([model for model in models[1:] if model != models[0] and _lookup(model, "source") != "model_id"])
 
 
-def _is_said_twice(get: Lookup) -> bool:
+def _is_said_twice(get: Settings) -> bool:
     """Whether what is short for one field says something else than the first of `vectors`."""
     fields = get("vectors")
     if not isinstance(fields, Mapping) or not fields:
         return False
     name, field = next(iter(fields.items()))
-    return get("index.vector_field") not in (None, name) or get("encoder") not in (None, _lookup(field, "encoder"))
+    said = (get.given("index.vector_field"), get.given("encoder"))
+    return said[0] not in (None, name) or said[1] not in (None, _lookup(field, "encoder"))
 
 
 CLASHES = (
@@ -95,7 +129,9 @@ CLASHES = (
     ),
     Clash(
         ("kind", "source.backfill_horizon_days"),
-        lambda get: not _is_feed(get) and _number(get("source.backfill_horizon_days"), 30) != 30,
+        lambda get: (
+            not _is_feed(get) and get("source.backfill_horizon_days") != get.default("source.backfill_horizon_days")
+        ),
         "a snapshot has no late partitions: leave backfill_horizon_days out, or set kind: feed",
     ),
     Clash(
@@ -125,7 +161,7 @@ CLASHES = (
     ),
     Clash(
         ("kind", "schedule"),
-        lambda get: _is_feed(get) and not _ONCE_A_DAY.fullmatch(str(get("schedule") or "@daily").strip()),
+        lambda get: _is_feed(get) and not _ONCE_A_DAY.fullmatch(str(get("schedule")).strip()),
         "a feed's run reads the day before it, so that it must run once every day: '@daily', 'MINUTE HOUR * * *', or null",
     ),
     Clash(
@@ -156,16 +192,13 @@ CLASHES = (
     ),
     Clash(
         ("index.alias", "index.shards"),
-        lambda get: _is_routed(get) and _number(get("index.shards"), 1) > 1,
+        lambda get: _is_routed(get) and _is_less(1, get("index.shards")),
         "documents are written without routing and spread over the shards: a routed alias would find those of one shard; "
         "leave routing out, or have one shard",
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),
-        lambda get: any(
-            _number(encoder.get("chunk_docs"), 256) < _number(encoder.get("docs_per_request"), 8)
-            for encoder in _encoders(get)
-        ),
+        lambda get: any(_is_less(one("chunk_docs"), one("docs_per_request")) for one in _encoders(get)),
         "a chunk holds whole requests: make it at least as large as one",
     ),
     Clash(
@@ -176,36 +209,27 @@ CLASHES = (
 )
 
 
-def clashes(raw: Mapping[str, Any]) -> list[str]:
+def clashes(model: type[BaseModel], raw: Mapping[str, Any]) -> list[str]:
     """A line for each clash, like `kind=snapshot | source.deleted_column=gone | a snapshot ...`.
 
-    `raw`: the configuration as nested mappings, checked or not; a key that is left out is None here.
+    `raw`: the configuration as nested mappings, checked or not; `model` knows the value of a key that is left out.
     """
-    return [_line(clash, raw) for clash in CLASHES if clash.when(lambda key: _lookup(raw, key))]
+    settings = Settings(model, raw)
+    return [_line(clash, settings) for clash in CLASHES if clash.when(settings)]
 
 
-def clash_table() -> str:
-    """Every combination that is refused, for people: one line each."""
-    return "\n".join(f"{' + '.join(clash.settings):<45}{clash.remedy}" for clash in CLASHES)
+def _line(clash: Clash, settings: Settings) -> str:
+    return " | ".join([*_shown(clash, settings), clash.remedy])
 
 
-def _line(clash: Clash, raw: Mapping[str, Any]) -> str:
-    return " | ".join([*_shown(clash, raw), clash.remedy])
-
-
-def _shown(clash: Clash, raw: Mapping[str, Any]) -> Iterator[str]:
+def _shown(clash: Clash, settings: Settings) -> Iterator[str]:
     for key in clash.settings:
-        value = _lookup(raw, key)
+        value = settings.given(key)
         # Of the fields their names: an encoder may have an address with a secret.
         value = list(value) if key == "vectors" and isinstance(value, Mapping) else value
         yield f"{key}={'(default)' if value is None else public_address(str(value))}"
 
 
-def _lookup(raw: Any, key: str) -> Any:
-    for name in key.split("."):
-        raw = raw.get(name) if isinstance(raw, Mapping) else None
-    return raw
-
-
-def _number(value: Any, default: int) -> float:
-    return value if isinstance(value, int | float) else default
+def _is_less(one: Any, other: Any) -> bool:
+    """Values that were not checked yet may be no numbers."""
+    return isinstance(one, int | float) and isinstance(other, int | float) and one < other

@@ -179,7 +179,7 @@ class CorpusConfig(Section):
 
     @model_validator(mode="after")
     def _settings_go_together(self) -> CorpusConfig:
-        problems = clashes(self.model_dump(exclude_unset=True))
+        problems = clashes(type(self), self.model_dump(exclude_unset=True))
         if problems:
             raise ValueError("\n".join(problems))
         return self

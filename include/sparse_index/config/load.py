@@ -189,7 +189,7 @@ def _validated(raw: dict[str, Any], problems: list[str]) -> CorpusConfig | None:
     except ValidationError as error:
         problems += _single_problems(error, raw)
         # pydantic looks at combinations only when every single value is right; a person wants both at once.
-        problems += clashes(raw)
+        problems += clashes(CorpusConfig, raw)
         return None
 
 

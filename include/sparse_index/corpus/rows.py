@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.addresses import public_address
-from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.corpus import CorpusConfig, SourceConfig
 from sparse_index.corpus.columns import column_converters, indexed_columns
 from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.int96 import exact_batches, int96_columns
@@ -24,6 +24,7 @@ from sparse_index.corpus.place import Place
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
 from sparse_index.corpus.values import Column, Convert
+from sparse_index.errors import CorpusError
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
 # of 1 MB that every row repeats is stored once.
@@ -83,8 +84,8 @@ def batches_of_group(
     be read, or when a value would not stay what it is."""
     converters = column_converters(config, schema)
     for first, batch in _read(parquet, config.source.with_secret(file), row_group, schema.names):
-        rows = _whole(schema, partitions, batch, file, row_group)
-        yield _documents(config, converters, rows, range(first, first + len(batch)))
+        whole = _whole(schema, partitions, batch, file, row_group)
+        yield _documents(config, _converted(converters, whole), range(first, first + len(batch)))
 
 
 def documents_at(
@@ -92,11 +93,47 @@ def documents_at(
 ) -> Iterator[Document]:
     """The rows at `places`, which must be sorted by file, row group and row, in the types of `schema`; of a table,
     those of `source_version`."""
+    for here, columns in _columns_at(config, schema, places, source_version):
+        yield from _single(_documents(config, columns, [place.row for place in here]))
+
+
+def texts_at(
+    config: CorpusConfig, schema: pa.Schema, places: Iterable[Place], source_version: str | None = None
+) -> Iterator[tuple[str | None, str | None]]:
+    """The id and the text of the rows at `places` (sorted likewise), as `documents_at` gives them; no column is read that
+    these two do not need."""
+    source = config.source
+    needed = pa.schema([schema.field(name) for name in dict.fromkeys([source.id_column, *source.text_columns])])
+    for _, columns in _columns_at(config, needed, places, source_version):
+        values = {name: column.values for name, column in columns.items()}
+        yield from zip(
+            _ids(source, values), [cut_text(source, text) for text in render_texts(source, values)], strict=True
+        )
+
+
+def _columns_at(
+    config: CorpusConfig, schema: pa.Schema, places: Iterable[Place], source_version: str | None
+) -> Iterator[tuple[list[Place], dict[str, Column]]]:
     converters = column_converters(config, schema)
     partitions = partitions_of(config.source, source_version)
     for here, batch in _batches_at(config, places, schema.names):
-        rows = _whole(schema, partitions, batch, here[0].file, here[0].row_group)
-        yield from _single(_documents(config, converters, rows, [place.row for place in here]))
+        yield here, _converted(converters, _whole(schema, partitions, batch, here[0].file, here[0].row_group))
+
+
+def _converted(converters: Mapping[str, Convert], batch: pa.RecordBatch) -> dict[str, Column]:
+    return {name: convert(batch.column(name)) for name, convert in converters.items()}
+
+
+def _ids(source: SourceConfig, values: Mapping[str, Sequence[Any]]) -> list[str | None]:
+    return [None if value is None else str(value) for value in values[source.id_column]]
+
+
+def not_as_planned(place: Place, document_id: str | None, found: str) -> CorpusError:
+    """The error for a row that is another one now; `found`: "not the row"."""
+    return CorpusError(
+        f"{_words(place.file, place.row_group)}, row {place.row} (id {document_id}): {found} that was planned; the file changed "
+        "while the build was running. Trigger a new run."
+    )
 
 
 def _words(file: str, row_group: int) -> str:
@@ -193,14 +230,11 @@ def _batches(
         yield from (in_new_calendar(batch, parquet, place) if old else batch for batch in batches)
 
 
-def _documents(
-    config: CorpusConfig, converters: Mapping[str, Convert], batch: pa.RecordBatch, rows: Sequence[int]
-) -> DocumentBatch:
+def _documents(config: CorpusConfig, columns: Mapping[str, Column], rows: Sequence[int]) -> DocumentBatch:
     source = config.source
-    columns = {name: convert(batch.column(name)) for name, convert in converters.items()}
     values = {name: column.values for name, column in columns.items()}
-    indexed = {name: columns[name] for name in indexed_columns(config, batch.schema.names)}
-    ids = [None if value is None else str(value) for value in values[source.id_column]]
+    indexed = {name: columns[name] for name in indexed_columns(config, list(columns))}
+    ids = _ids(source, values)
     whole = render_texts(source, values)
     texts = [cut_text(source, text) for text in whole]
     fields = {name: column.values for name, column in indexed.items()}

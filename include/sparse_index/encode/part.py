@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, letters_path, require_few, with_sources, write_letters
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.builds.reports import ENCODED, EncodeResult, encode_report, encode_report_path
 from sparse_index.cluster.client import Cluster
@@ -17,7 +17,6 @@ from sparse_index.encode.predict import Predictor, Timing
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
-from sparse_index.errors import BuildError
 from sparse_index.ml.life import life_of
 from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
@@ -115,20 +114,10 @@ def _encode(
             chunks.add(outcome, encoding.texts_in_flight)
         else:
             rejected.append(outcome)
-            _require_few(plan, rejected)
+            last = f"The last one: id {outcome.text.id}, {outcome.error_class}: {outcome.reason}"
+            require_few(plan, len(rejected), "texts of one part were refused", last)
         meter.add(1)
     return rejected
-
-
-def _require_few(plan: Plan, rejected: list[Rejected]) -> None:
-    """Stop early: with so many rejections reconcile would refuse the build at its end."""
-    allowed = plan.config.limits.max_dead_letters
-    if len(rejected) > allowed:
-        last = rejected[-1]
-        raise BuildError(
-            f"{len(rejected)} texts of one part were refused, more than limits.max_dead_letters ({allowed}) allows in a "
-            f"whole build. The last one: id {last.text.id}, {last.error_class}: {last.reason}"
-        )
 
 
 def _close(store: Store, plan: Plan, part: Part, files: PartFiles, rejected: list[Rejected]) -> None:

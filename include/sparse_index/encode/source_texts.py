@@ -8,10 +8,10 @@ from typing import Any
 
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.corpus.place import Place
-from sparse_index.corpus.rows import Document, documents_at
+from sparse_index.corpus.render import hash_text
+from sparse_index.corpus.rows import not_as_planned, texts_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.encode.texts import Text
-from sparse_index.errors import CorpusError
 from sparse_index.store.files import Store
 
 _PART_ROWS = 2_000
@@ -21,9 +21,9 @@ def iter_texts(store: Store, plan: Plan, part: Part, skip: Set[str]) -> Iterator
     """Texts of `part` whose hash is not in `skip`; `CorpusError` when a text is not the one that was planned."""
     planned, again = tee(row for row in _part_rows(store, part) if row["text_hash"] not in skip)
     schema = load_schema(store, plan.schema_path).schema
-    documents = documents_at(plan.config, schema, map(Place.of, again), plan.source_version)
-    for row, document in zip(planned, documents, strict=True):
-        yield _verified(row, document)
+    there = texts_at(plan.config, schema, map(Place.of, again), plan.source_version)
+    for row, (document_id, text) in zip(planned, there, strict=True):
+        yield _verified(row, document_id, text)
 
 
 def _part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
@@ -31,10 +31,8 @@ def _part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _verified(row: dict[str, Any], document: Document) -> Text:
-    if document.text is None or document.text_hash != row["text_hash"]:
-        raise CorpusError(
-            f"{row['file']}, row group {row['row_group']}, row {row['row']} (id {document.id}): the text is not the one "
-            "that was planned; the file changed while the build was running. Trigger a new run."
-        )
-    return Text(row["text_hash"], document.text, document.id or "", Place.of(row))
+def _verified(row: dict[str, Any], document_id: str | None, text: str | None) -> Text:
+    place = Place.of(row)
+    if text is None or hash_text(text) != row["text_hash"]:
+        raise not_as_planned(place, document_id, "the text is not the one")
+    return Text(row["text_hash"], text, document_id or "", place)

@@ -11,9 +11,9 @@ import orjson
 from sparse_index.builds.dead_letters import DeadLetter, letters_files
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.corpus.place import Place
-from sparse_index.corpus.rows import Document, documents_at
+from sparse_index.corpus.rows import Document, documents_at, not_as_planned
 from sparse_index.corpus.schema import load_schema
-from sparse_index.errors import BuildError, CorpusError
+from sparse_index.errors import BuildError
 from sparse_index.index.bulk import Write
 from sparse_index.index.join import part_rows, vectors_of
 from sparse_index.store.files import Store
@@ -126,8 +126,5 @@ def _verified(row: Document, joined: Mapping[str, Any]) -> Document:
     """A row of an earlier day has no planned hash: that one was made in the types of its day."""
     planned = joined["row_hash"]
     if row.id != joined["id"] or (planned is not None and row.row_hash != planned):
-        raise CorpusError(
-            f"{joined['file']}, row group {joined['row_group']}, row {joined['row']} (id {joined['id']}): not the row that "
-            "was planned; the file changed while the build was running. Trigger a new run."
-        )
+        raise not_as_planned(Place.of(joined), joined["id"], "not the row")
     return row

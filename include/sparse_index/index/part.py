@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, letters_path, require_few, with_sources, write_letters
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.builds.reports import INDEXED, IndexResult, index_report_path
 from sparse_index.cluster.client import Cluster
@@ -58,9 +58,11 @@ def index_part(
 
 def _write(writer: BulkWriter, plan: Plan, writes: PartWrites, meter: ProgressMeter) -> BulkOutcome:
     total = BulkOutcome()
+    reasons = f"Reasons of refused texts: {plan.folder}/dead_letters/encode-*.parquet in the store."
     for outcome in writer.write(writes):
         total += outcome
-        _require_few(plan, len(writes.rejected) + len(total.rejected))
+        refused = len(writes.rejected) + len(total.rejected)
+        require_few(plan, refused, "documents of one part cannot be indexed", reasons)
         meter.add(outcome.writes)
     _remove_former(writer, plan, total)
     return total
@@ -74,16 +76,6 @@ def _remove_former(writer: BulkWriter, plan: Plan, written: BulkOutcome) -> None
             if outcome.rejected:
                 item = outcome.rejected[0]
                 raise BuildError(f"Document {item.write.id} could not be deleted from the candidate: {item.reason}")
-
-
-def _require_few(plan: Plan, dead_letters: int) -> None:
-    """Stop early: with so many rejections reconcile would refuse the build at its end."""
-    allowed = plan.config.limits.max_dead_letters
-    if dead_letters > allowed:
-        raise BuildError(
-            f"{dead_letters} documents of one part cannot be indexed, more than limits.max_dead_letters ({allowed}) allows "
-            f"in a whole build. Reasons of refused texts: {plan.folder}/dead_letters/encode-*.parquet in the store."
-        )
 
 
 def _letter(plan: Plan, item: RejectedItem) -> DeadLetter:

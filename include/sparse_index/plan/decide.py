@@ -59,7 +59,7 @@ def decide(seen: Observed, changes: Changes) -> Plan:
     )
     if not plan.makes_candidate:
         return plan
-    parts = {"encode_parts": encode_parts(plan), "index_parts": index_parts(plan, changes.operations)}
+    parts = {"encode_parts": encode_parts(plan), "index_parts": index_parts(plan, changes.writes)}
     return plan.model_copy(update=parts)
 
 
@@ -78,7 +78,7 @@ def _notes(seen: Observed, takeover: Takeover) -> list[str]:
     """What a person should know beside the numbers."""
     return [
         *seen.scanned.schema.notes,
-        *seen.scanned.findings.notes(),
+        *seen.scanned.oddities.notes(),
         *takeover.notes,
         *large_shard_note(seen.config, seen.live_bytes),
         *skipped_days_note(seen),

@@ -8,7 +8,7 @@ Tables, in the order in which they are made:
     state       one row a document of the new state (a feed's also: a tombstone), with its `change`
     written     documents of it to index          gone       documents to delete
     encode      one row a text that has no vector yet in a field
-    operations what the candidate gets
+    writes      what the candidate gets
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ SELECT *, row_number() OVER (ORDER BY turn, {_PLACE}) - 1 AS position FROM (
 """
 # Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
 _OPERATIONS = f"""
-CREATE TEMP TABLE operations AS
+CREATE TEMP TABLE writes AS
 SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
     SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash,
         (row_number() OVER (ORDER BY {_PLACE}) - 1) * {{shares}} // greatest(count(*) OVER (), 1) AS share
@@ -117,12 +117,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Changes:
-    """What was found, as one value. `operations`: how many documents are written to or deleted from the candidate;
+    """What was found, as one value. `writes`: how many documents are written to or deleted from the candidate;
     `differs`: whether the new state differs from the live one at all. `deleted_examples`, `changed_examples`: some ids.
     `lost_files`: those of earlier partitions, needed again, that changed or are gone."""
 
     counts: Counts
-    operations: int
+    writes: int
     differs: bool
     deleted_examples: tuple[str, ...] = ()
     changed_examples: tuple[str, ...] = ()
@@ -158,11 +158,11 @@ class Difference:
         self._con.execute(_OPERATIONS.format(full=self._full, shares=_SHARES))
 
     def changes(self) -> Changes:
-        counts, operations = self._counts(), self._count("operations")
+        counts, writes = self._counts(), self._count("writes")
         return Changes(
             counts=counts,
-            operations=operations,
-            differs=operations > 0 or self._moves(),
+            writes=writes,
+            differs=writes > 0 or self._moves(),
             deleted_examples=self._examples("gone") if counts.deleted else (),
             changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')"),
             lost_files=tuple(self._lost_files()) if self._inputs.data_date is not None else (),

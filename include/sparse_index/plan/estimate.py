@@ -14,7 +14,7 @@ def expected_seconds(seen: Observed, changes: Changes) -> float | None:
     fingerprint = seen.fingerprints[seen.config.index.vector_field]
     same_encoder = [receipt for receipt in seen.receipts if receipt.get("fingerprint") == fingerprint]
     encode = _seconds(changes.counts.texts_to_encode, same_encoder, "encode", ("encoded",))
-    index = _seconds(changes.operations, seen.receipts, "index", ("indexed", "deleted"))
+    index = _seconds(changes.writes, seen.receipts, "index", ("indexed", "deleted"))
     if encode is None or index is None:
         return None
     return encode / seen.config.encoder.parallel_tasks + index

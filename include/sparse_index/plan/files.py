@@ -41,7 +41,7 @@ def write_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     if plan.counts.duplicate_ids:
         copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/duplicates.parquet")
     _write_parts(con, store, "SELECT * EXCLUDE (position, turn, field) FROM encode", plan.encode_parts)
-    _write_parts(con, store, "SELECT * EXCLUDE (position) FROM operations", plan.index_parts)
+    _write_parts(con, store, "SELECT * EXCLUDE (position) FROM writes", plan.index_parts)
 
 
 def _write_parts(con: duckdb.DuckDBPyConnection, store: Store, query: str, parts: Sequence[Part]) -> None:

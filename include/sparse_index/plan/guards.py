@@ -15,7 +15,7 @@ from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.fields import converter_of
-from sparse_index.corpus.findings import Findings
+from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.difference import EXAMPLES, Changes
 from sparse_index.plan.disk import readable_bytes
@@ -59,7 +59,7 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
             _require_few_changed(plan, changes)
     if plan.request.mode is not Mode.PLAN_ONLY:
         _require_few_dead_letters(plan)
-        _require_few_unkept(plan, seen.scanned.findings)
+        _require_few_unkept(plan, seen.scanned.oddities)
     if plan.makes_candidate:
         _require_disk(plan, seen.usable_bytes)
 
@@ -242,13 +242,13 @@ def _require_few_dead_letters(plan: Plan) -> None:
         )
 
 
-def _require_few_unkept(plan: Plan, findings: Findings) -> None:
+def _require_few_unkept(plan: Plan, oddities: Oddities) -> None:
     """Rows with a value that cannot be kept become dead letters when they are indexed: with too many of them nothing need be
     encoded first."""
-    if plan.request.row_limit is None and _are_too_many(plan, findings.unkept):
+    if plan.request.row_limit is None and _are_too_many(plan, oddities.unkept):
         raise BuildError(
-            f"{findings.unkept} of {plan.counts.rows_read} rows of '{plan.alias}' have a value that cannot be kept, one of "
-            f"them: {findings.example}; {_allowed(plan)}. Correct the corpus, say in index.fields what the column is, leave it "
+            f"{oddities.unkept} of {plan.counts.rows_read} rows of '{plan.alias}' have a value that cannot be kept, one of "
+            f"them: {oddities.example}; {_allowed(plan)}. Correct the corpus, say in index.fields what the column is, leave it "
             "out of source.columns, or raise the limits."
         )
 

@@ -15,7 +15,7 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.disks import data_disks
 from sparse_index.cluster.settings import effective_settings
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.findings import findings_of
+from sparse_index.corpus.oddities import oddities_of
 from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.corpus.shards import ShardScan
 from sparse_index.creation.room import room_problems
@@ -99,8 +99,8 @@ def _beside(cluster: Cluster, seen: Observed, live: Attached) -> Observed:
 
 def _scanned(store: Store, scans: Sequence[ShardScan]) -> Scanned:
     shard, manifests = scans[0].shard, tuple(scan.manifest for scan in scans)
-    schema, findings = load_schema(store, shard.schema_path), findings_of(store, manifests)
-    return Scanned(manifests, schema, shard.schema_path, shard.source_version, findings)
+    schema, oddities = load_schema(store, shard.schema_path), oddities_of(store, manifests)
+    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities)
 
 
 def _plan_at(store: Store, path: str) -> tuple[Plan | None, str]:

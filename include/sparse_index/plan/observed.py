@@ -12,7 +12,7 @@ from sparse_index.builds.plan import Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.findings import Findings
+from sparse_index.corpus.oddities import Oddities
 from sparse_index.corpus.schema import CorpusSchema, Typed
 from sparse_index.creation.mapping import index_mapping
 from sparse_index.creation.templates import FromTemplates
@@ -71,7 +71,7 @@ class Scanned:
     schema: CorpusSchema
     schema_path: str
     source_version: str | None = None
-    findings: Findings = field(default_factory=Findings)
+    oddities: Oddities = field(default_factory=Oddities)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ def encode_parts(plan: Plan) -> list[Part]:
     ]
 
 
-def index_parts(plan: Plan, operations: int) -> list[Part]:
+def index_parts(plan: Plan, writes: int) -> list[Part]:
     """At least one: a feed's day may change nothing but dates, and the candidate is made and counted all the same."""
-    shares = enumerate(_shares(plan.config, operations, least=1))
+    shares = enumerate(_shares(plan.config, writes, least=1))
     return [Part(number=number, path=_path(plan, "index", number), items=share) for number, share in shares]
 
 

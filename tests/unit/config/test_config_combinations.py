@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sparse_index.config.combinations import CLASHES, clash_table
+from sparse_index.config.combinations import CLASHES
 from sparse_index.config.corpus import CorpusConfig
 
 FEED = {"uri": "/lake/{data_date}", "columns": ["title"], "deleted_column": "gone", "backfill_horizon_days": 7}
@@ -73,7 +73,7 @@ def test_what_does_not_go_together_is_refused(sections: dict[str, Any], line: st
 
 
 def test_every_line_of_the_table_is_tried_here() -> None:
-    assert len(REFUSED) == len(CLASHES) == len(clash_table().splitlines())
+    assert len(REFUSED) == len(CLASHES)
     remedies = tuple(line.rsplit(" | ", 1)[1] for _, line in REFUSED)
     assert [clash.settings for clash in CLASHES if not any(map(clash.remedy.startswith, remedies))] == []
 

@@ -18,11 +18,11 @@ from plan_help import (
     add_vectors,
     config_at,
     live_cluster,
-    operations,
     part_rows,
     plan_shards,
     planned,
     schema_of,
+    writes,
 )
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
@@ -247,7 +247,7 @@ def test_a_snapshot_keeps_the_type_of_its_index(config: CorpusConfig, corpus: Pa
     add_vectors(config, first)
     file(corpus, "a", score=[1, 2, 3])
     second = planned(config, live=first)
-    assert (second.kind, operations(config, second)) == (BuildKind.DELTA, [("index", "a1")])
+    assert (second.kind, writes(config, second)) == (BuildKind.DELTA, [("index", "a1")])
     assert second.notes == [f"column 'score' is int64 in {corpus}/a.parquet and read as double"]
 
 

@@ -150,7 +150,7 @@ def test_more_parts_than_airflow_maps_are_refused() -> None:
 
 
 def test_a_day_of_a_feed_that_changes_only_dates_is_counted_all_the_same() -> None:
-    changes = Changes(Counts(rows_read=1, tombstones=1, documents=9), operations=0, differs=True)
+    changes = Changes(Counts(rows_read=1, tombstones=1, documents=9), writes=0, differs=True)
     plan = planned_from(observed(FEED, live_index(FEED)), changes)
     assert (plan.kind, [part.items for part in plan.index_parts]) == (BuildKind.DELTA, [0])
 

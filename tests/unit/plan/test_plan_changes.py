@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from plan_help import GIB, add_vectors, config_at, live_cluster, operations, part_rows, plan_shards, planned, row, write
+from plan_help import GIB, add_vectors, config_at, live_cluster, part_rows, plan_shards, planned, row, write, writes
 from sparse_index.builds.dead_letters import read_letters
 from sparse_index.builds.plan import BuildKind, load_plan, plan_path
 from sparse_index.builds.request import RunRequest
@@ -40,7 +40,7 @@ def test_the_first_build_is_full_and_writes_every_document(config: CorpusConfig,
     assert plan.kind is BuildKind.FULL
     assert plan.reasons == ["alias 'things' has no index yet"]
     assert plan.candidate == "things--b20260102t030405-000abc"
-    assert operations(config, plan) == [("index", f"d{number}") for number in range(5)]
+    assert writes(config, plan) == [("index", f"d{number}") for number in range(5)]
     assert sum(part.items for part in plan.encode_parts) == 5
     assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan
     assert "texts to encode" in plan_in_words(plan)
@@ -106,7 +106,7 @@ def test_only_the_difference_is_planned_after_that(config: CorpusConfig, corpus:
     assert plan.kind is BuildKind.DELTA
     counts = plan.counts
     assert (counts.new, counts.text_changed, counts.fields_changed, counts.unchanged, counts.deleted) == (1, 1, 1, 7, 1)
-    assert operations(config, plan) == [("delete", "d9"), ("index", "d0"), ("index", "d1"), ("index", "d99")]
+    assert writes(config, plan) == [("delete", "d9"), ("index", "d0"), ("index", "d1"), ("index", "d99")]
 
 
 def test_the_same_corpus_in_another_order_is_nothing_to_do(config: CorpusConfig, corpus: Path) -> None:
@@ -139,7 +139,7 @@ def test_parts_are_even_and_hold_every_item_once(
     write(corpus, [row(number) for number in range(10)])
     plan = planned(config)
     assert [part.items for part in plan.encode_parts] == [2, 3, 2, 3]
-    assert len(operations(config, plan)) == 10
+    assert len(writes(config, plan)) == 10
 
 
 def test_a_mass_change_stops_the_plan_and_names_examples(config: CorpusConfig, corpus: Path) -> None:
@@ -161,7 +161,7 @@ def test_vectors_in_the_store_are_used_again(config: CorpusConfig, corpus: Path)
     assert again.reasons == ["full mode was asked for"]
     assert (counts.encoded, counts.reused, counts.unchanged, counts.texts_to_encode) == (1, 4, 0, 1)
     assert [item["row"] for item in part_rows(config, again, "encode")] == [0]
-    assert len(operations(config, again)) == 5
+    assert len(writes(config, again)) == 5
 
 
 def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> None:
@@ -170,7 +170,7 @@ def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> 
     add_vectors(config, first)
     write(corpus, [row(0, price=7), *(row(number) for number in range(1, 4))])
     plan = planned(config, live=first)
-    assert (plan.kind, plan.encode_parts, operations(config, plan)) == (BuildKind.DELTA, [], [("index", "d0")])
+    assert (plan.kind, plan.encode_parts, writes(config, plan)) == (BuildKind.DELTA, [], [("index", "d0")])
     assert (plan.counts.reused, plan.counts.unchanged) == (1, 3)
 
 
@@ -189,7 +189,7 @@ def test_a_full_build_says_why(
     first = planned(config)
     plan = planned(config, cluster=live_cluster(config, first, meta=meta, made_by=made_by))
     assert (plan.kind, plan.reasons) == (BuildKind.FULL, [reason])
-    assert operations(config, plan) == [("index", "d1")]
+    assert writes(config, plan) == [("index", "d1")]
 
 
 def test_an_index_that_is_not_ours_is_replaced_by_a_full_build(config: CorpusConfig, corpus: Path) -> None:
