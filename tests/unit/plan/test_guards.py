@@ -12,7 +12,7 @@ import pytest
 from build_plans import corpus_config
 from observations import SCHEMA, TODAY, found, live_index, observed, planned_from
 from sparse_index.builds.plan import BuildKind
-from sparse_index.corpus.findings import Findings
+from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.guards import require_comparable, require_room
 
@@ -153,7 +153,7 @@ def test_too_many_unusable_rows_stop_a_build_but_no_look(limits: dict[str, Any],
 def test_too_many_values_that_cannot_be_kept_stop_a_build() -> None:
     def seen(unkept: int, **request: Any) -> Any:
         found = observed(CONFIG, request=request)
-        return replace(found, scanned=replace(found.scanned, findings=Findings(unkept=unkept, example="1e999")))
+        return replace(found, scanned=replace(found.scanned, oddities=Oddities(unkept=unkept, example="1e999")))
 
     assert "become dead letters; one of them: 1e999" in planned_from(seen(1), found(100)).notes[0]
     with pytest.raises(BuildError, match=r"2 of 100 rows .* have a value that cannot be kept, one of them: 1e999"):
