@@ -23,7 +23,7 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.pipeline import run
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
 MODEL = Path(__file__).parents[1] / "include" / "demo" / "models" / "sparse" / "model.zip"
@@ -63,7 +63,7 @@ def measured_day(server: LocalCluster, cluster: Cluster, config: CorpusConfig, n
         RunRequest(run_id=f"day-{number}", data_date=FIRST_DAY + timedelta(days=number)),
     )
     cluster.post("/days/_flush")
-    print(plan_report(done.plan), flush=True)
+    print(plan_in_words(done.plan), flush=True)
     return {
         "receipt": done.receipt,
         "store": bytes_of(store) - in_store,

@@ -73,7 +73,7 @@ def measure(cluster: Cluster, folder: Path, repeats: int) -> None:
         plan = make_plan(cluster, config, store, RunRequest(run_id=f"bench-{number}", data_date=date(2026, 1, 1)))
         texts = [text.text for part in plan.encode_parts for text in iter_texts(store, plan, part, set())]
         ensure_settings(cluster, config)
-        model_id = deployed(cluster, life_of(config.encoder), plan.group)
+        model_id = deployed(cluster, life_of(config.first_field), plan.group)
         try:
             one = loop_docs_per_second(cluster, texts, model_id)
             ours = package_docs_per_second(cluster, store, plan, model_id)

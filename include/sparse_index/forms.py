@@ -24,17 +24,18 @@ FIRST = 1
 
 @dataclass(frozen=True)
 class Form(Generic[T]):
-    """A kind of file in the store, or `_meta`. `name`: with its article; `remedy`: what a person does about one that cannot
-    be read, a sentence; `number`: what this version writes, and the highest that it reads."""
+    """A kind of file in the store, or `_meta`. `holds`: the type of its value; `name`: with its article; `remedy`: what a
+    person does about one that cannot be read, a sentence; `number`: what this version writes, and the highest that it reads.
+    """
 
-    model: type[T]
+    holds: type[T]
     name: str
     remedy: str
     number: int = FIRST
 
     @cached_property
     def _adapter(self) -> TypeAdapter[T]:
-        return TypeAdapter(self.model)
+        return TypeAdapter(self.holds)
 
     def save(self, store: Store, path: str, value: T) -> None:
         """Keep it as JSON with the number of its form and the version that writes it."""

@@ -33,7 +33,7 @@ from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.shards import plan_shards
 from sparse_index.preflight.examine import preflight
-from sparse_index.progress import Report, silent
+from sparse_index.progress import OnProgress, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
 
@@ -70,22 +70,24 @@ class Run:
 
 
 def make_plan(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
 ) -> Plan:
     """Scan the corpus and plan; nothing is written to the cluster."""
-    scans = _scan(cluster, config, store, request, report)
+    scans = _scan(cluster, config, store, request, on_progress)
     now, token = datetime.now(UTC), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)
 
 
 def plan_only(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
 ) -> Plan:
     """`make_plan` for a person who reads it: a build that ends with its plan, and leaves a receipt like any other."""
-    return _build(cluster, config, store, request, Stages(), report).plan
+    return _build(cluster, config, store, request, Stages(), on_progress).plan
 
 
-def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report = silent) -> Run:
+def run(
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
+) -> Run:
     """From corpus to promoted index. Whatever happens, the model is removed and a receipt is written; a kill leaves a sign
     of life that ends, by which the next run's preflight knows what to remove."""
     stages = Stages()
@@ -93,27 +95,29 @@ def run(cluster: Cluster, config: CorpusConfig, store: Store, request: RunReques
         checked = preflight(cluster, config, store)
     stages.untidy += checked.left
     stages.former_settings = checked.former_settings
-    return _build(cluster, config, store, request, stages, report)
+    return _build(cluster, config, store, request, stages, on_progress)
 
 
-def _scan(cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, report: Report) -> list[ShardScan]:
+def _scan(
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress
+) -> list[ShardScan]:
     shards = plan_shards(cluster, config, store, request)
-    return [scan_shard(config, store, shard, report) for shard in shards]
+    return [scan_shard(config, store, shard, on_progress) for shard in shards]
 
 
 def _build(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, stages: Stages, report: Report
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, stages: Stages, on_progress: OnProgress
 ) -> Run:
     with stages.timed("scan"):
-        scans = _scan(cluster, config, store, request, report)
+        scans = _scan(cluster, config, store, request, on_progress)
     now, token = datetime.now(UTC), uuid.uuid4().hex
     with sign_of_life(store, build_folder(config.alias, new_build_id(now, token))):
         with stages.timed("plan"):
             plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
         try:
-            if plan.builds:
-                _encode(cluster, store, plan, stages, report)
-                _index(cluster, store, plan, stages, report)
+            if plan.makes_candidate:
+                _encode(cluster, store, plan, stages, on_progress)
+                _index(cluster, store, plan, stages, on_progress)
         finally:
             receipt = write_receipt(store, plan, _ending(cluster, plan, stages))
     return Run(plan, receipt)
@@ -136,17 +140,17 @@ def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
     )
 
 
-def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
+def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:
     if not plan.encode_parts:
         return
-    life = life_of(plan.config.encoder)
+    life = life_of(plan.config.first_field)
     try:
         with stages.timed("deploy"):
             model_id = deployed(cluster, life, plan.group)
         with stages.timed("encode"):
             cores = ml_cores(cluster)
             for part in plan.encode_parts:
-                encode_part(cluster, store, plan, part, model_id, cores=cores, report=report)
+                encode_part(cluster, store, plan, part, model_id, cores=cores, on_progress=on_progress)
     finally:
         stages.untidy += _removed(cluster, life, plan.group)
 
@@ -159,12 +163,12 @@ def _removed(cluster: Cluster, life: Life, group: str) -> Sequence[str]:
         return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
 
 
-def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, report: Report) -> None:
+def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:
     with stages.timed("prepare_candidate"):
         prepare_candidate(cluster, store, plan)
     with stages.timed("index"):
         for part in plan.index_parts:
-            index_part(cluster, store, plan, part, report=report)
+            index_part(cluster, store, plan, part, on_progress=on_progress)
     with stages.timed("reconcile"):
         reconcile(cluster, store, plan)
     with stages.timed(GATE):

@@ -22,11 +22,11 @@ class Progress:
         return f"{self.stage}: {self.done:,} of {self.total:,} documents, {self.per_second:.1f}/s, time left {left}"
 
 
-Report = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 def silent(_: Progress) -> None:
-    """Report to nobody."""
+    """Show it to nobody."""
 
 
 class ProgressMeter:
@@ -36,12 +36,12 @@ class ProgressMeter:
         self,
         stage: str,
         total: int,
-        report: Report,
+        on_progress: OnProgress,
         *,
         every_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stage, self._total, self._report = stage, total, report
+        self._stage, self._total, self._on_progress = stage, total, on_progress
         self._every_s, self._clock = every_s, clock
         self._started = self._reported = clock()
         self._done = self._before = 0
@@ -55,7 +55,7 @@ class ProgressMeter:
         now = self._clock()
         if now - self._reported >= self._every_s or self._done >= self._total:
             self._reported = now
-            self._report(self.now())
+            self._on_progress(self.now())
 
     def now(self) -> Progress:
         seconds = max(self._clock() - self._started, 1e-6)

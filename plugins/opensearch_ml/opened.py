@@ -51,7 +51,7 @@ class Build:
     def life(self) -> Life:
         from sparse_index.ml.life import life_of
 
-        return life_of(self.plan.config.encoder)
+        return life_of(self.plan.config.first_field)
 
 
 @contextmanager

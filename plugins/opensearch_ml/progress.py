@@ -6,22 +6,22 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sparse_index.progress import Progress, Report
+    from sparse_index.progress import OnProgress, Progress
 
 log = logging.getLogger(__name__)
 
 STATE_KEY = "progress"
 
 
-def reporter(context: Any) -> Report:
-    """A `Report` for this task instance."""
+def show_progress(context: Any) -> OnProgress:
+    """An `OnProgress` for this task instance."""
     states = context["task_state_store"]
 
-    def report(progress: Progress) -> None:
+    def show(progress: Progress) -> None:
         log.info("%s", progress)
         states.set(STATE_KEY, _as_json(progress))
 
-    return report
+    return show
 
 
 def _as_json(progress: Progress) -> dict[str, Any]:

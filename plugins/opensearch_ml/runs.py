@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ENDED = frozenset({"success", "failed"})
 
 
-def is_live(context: Any, store: Store, dag_id: str, alias: str, build_id: str) -> bool | None:
+def goes_on(context: Any, store: Store, dag_id: str, alias: str, build_id: str) -> bool | None:
     """Whether the run of `dag_id` that the build's plan names goes on; None when this Airflow knows no such run."""
     from sparse_index.builds.plan import planning_run
 
@@ -52,8 +52,8 @@ class AirflowRuns:
     dag_ids: Mapping[str, str]
     beside: tuple[str, ...]
 
-    def is_live(self, alias: str, build_id: str) -> bool | None:
-        return is_live(self.context, self.store, self.dag_ids[alias], alias, build_id)
+    def goes_on(self, alias: str, build_id: str) -> bool | None:
+        return goes_on(self.context, self.store, self.dag_ids[alias], alias, build_id)
 
     def is_running(self, alias: str) -> bool:
         count = self.context["ti"].get_dr_count

@@ -23,7 +23,7 @@ from sparse_index.ml.life import deployed, life_of
 def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo model, deployed on the shared server; gone before tests of other folders count what is there."""
     plan = bare_plan(real_config("chaos-model", tmp_path_factory.mktemp("model")))
-    yield deployed(plain_cluster, life_of(plan.config.encoder), plan.group)
+    yield deployed(plain_cluster, life_of(plan.config.first_field), plan.group)
     verbs.remove_build_models(plain_cluster, plan.group)
 
 

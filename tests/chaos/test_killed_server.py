@@ -103,7 +103,7 @@ def run_under_fire(proxy: FaultyProxy, cluster: Cluster, config: CorpusConfig, a
             how = "failed, and completed when run again"
         assassin.wait()
         assert len(assassin.verbs) < left, f"never asked for: {assassin.verbs}"
-        preflight(cluster, config, Store(config.store), is_live=lambda _: False)
+        preflight(cluster, config, Store(config.store), goes_on=lambda _: False)
     again = run(cluster, config)
     assert how.startswith("failed") or again.kind is BuildKind.NOTHING, "it ended well, and had promoted nothing"
     return how

@@ -145,6 +145,6 @@ def how_it_ended(proxy: FaultyProxy, cluster: Cluster, config: CorpusConfig) -> 
         print(error)  # noqa: T201 - pytest shows it with a failure
     else:
         return "completed by itself"
-    preflight(cluster, config, Store(config.store), is_live=lambda _: False)
+    preflight(cluster, config, Store(config.store), goes_on=lambda _: False)
     run(cluster, config)
     return "failed, and completed when run again"

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from opensearch_ml.operators.corpus import workers_share_files
-from opensearch_ml.runs import AirflowRuns, is_live
+from opensearch_ml.runs import AirflowRuns, goes_on
 from sparse_index.store.files import Store
 
 DAG_ID = "sparse_index__tickets"
@@ -59,27 +59,27 @@ def store(tmp_path) -> Store:
     ("state", "live"), [("running", True), ("queued", True), ("success", False), ("failed", False)]
 )
 def test_a_build_lives_as_long_as_its_run(store, state, live) -> None:
-    assert is_live(context(state), store, DAG_ID, "tickets", "b1") is live
+    assert goes_on(context(state), store, DAG_ID, "tickets", "b1") is live
 
 
 @pytest.mark.parametrize("error", [from_worker(404), from_dag_test(404)])
 def test_a_run_that_airflow_does_not_know_may_be_somebody_else_s(store, error) -> None:
-    assert is_live(context(error), store, DAG_ID, "tickets", "b1") is None
+    assert goes_on(context(error), store, DAG_ID, "tickets", "b1") is None
 
 
 @pytest.mark.parametrize("error", [from_worker(500), from_worker(None), from_dag_test(503)])
 def test_an_airflow_that_does_not_answer_has_not_said_that_a_run_ended(store, error) -> None:
     with pytest.raises(type(error)):
-        is_live(context(error), store, DAG_ID, "tickets", "b1")
+        goes_on(context(error), store, DAG_ID, "tickets", "b1")
 
 
 @pytest.mark.parametrize("plan", [None, {}, {"request": None}, ["odd"]])
 def test_a_build_whose_plan_names_no_run_is_nobody_s(store, plan) -> None:
     store.write_json(PLAN, plan)
-    assert is_live(context("failed"), store, DAG_ID, "tickets", "b1") is None
-    assert is_live(context("failed"), store, DAG_ID, "tickets", "without-a-plan") is None
+    assert goes_on(context("failed"), store, DAG_ID, "tickets", "b1") is None
+    assert goes_on(context("failed"), store, DAG_ID, "tickets", "without-a-plan") is None
     store.write_json("a-file", {})
-    assert is_live(context("failed"), Store(store.full("a-file")), DAG_ID, "tickets", "b1") is None
+    assert goes_on(context("failed"), Store(store.full("a-file")), DAG_ID, "tickets", "b1") is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_build_whose_plan_names_no_run_is_nobody_s(store, plan) -> None:
 def test_a_corpus_is_busy_with_its_own_runs_and_with_a_rollback(store, running, busy) -> None:
     runs = AirflowRuns(context("failed", **running), store, {"tickets": DAG_ID}, ("rollback",))
     assert runs.is_running("tickets") is busy
-    assert runs.is_live("tickets", "b1") is False
+    assert runs.goes_on("tickets", "b1") is False
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
+from ml_verbs import life_with
 from opensearch_ml import sensors
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor
 from opensearch_ml.triggers import ModelWaitTrigger
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import AccessError, TerminalError, UnavailableError
-from sparse_index.ml.life import life_of
 
 ENDED_WAIT = {"kind": "register", "task_id": "t1", "deadline_at": 1.0, "standstill_s": 1.0}
 CONTEXT = {"ti": SimpleNamespace(xcom_push=lambda key, value: None)}
@@ -63,7 +63,7 @@ def sensor(monkeypatch):
 
     def make(cluster, kind=RegistrationSensor, started=None, patience_s=0.05, encoder=encoder):
         config = SimpleNamespace(encoder=encoder, connection="search")
-        build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), life=life_of(encoder))
+        build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), life=life_with(encoder))
 
         @contextmanager
         def open_build(context, plan_task_id):

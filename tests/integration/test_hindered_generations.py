@@ -23,8 +23,8 @@ from sparse_index.live.generations import own_indices, retire
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.janitor import clean, look
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
+from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.leftovers import sweep
-from sparse_index.preflight.report import Findings
 from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration

@@ -12,13 +12,11 @@ from uuid import uuid4
 import pytest
 
 from misbehaving_servers import file_server
-from ml_verbs import deployed, file_encoder, in_memory, registered, url_encoder
+from ml_verbs import deployed, file_encoder, in_memory, life_with, registered, url_encoder
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.ml import verbs
-from sparse_index.ml.life import life_of
-from sparse_index.ml.sources import Upload
 from sparse_index.ml.waits import Wait, wait_until
 from sparse_index.names import group_name
 
@@ -85,7 +83,7 @@ def test_an_address_the_cluster_does_not_trust_is_refused_at_once(plain_cluster:
 def test_a_zip_without_tokenizer(plain_cluster: Cluster, model_zip: Path, group: str, tmp_path: Path) -> None:
     encoder = file_encoder(zip_of(tmp_path / "bare.zip", model_zip, without="tokenizer.json"))
     with pytest.raises(ConfigError, match=r"needs tokenizer\.json at its top level"):
-        life_of(encoder).require_usable(plain_cluster)
+        life_with(encoder).require_usable(plain_cluster)
     model_id = registered(plain_cluster, encoder, group)
     with pytest.raises(ModelError, match=r"did not deploy.*FAILED.*no usable tokenizer\.json"):
         deployed(plain_cluster, model_id)
@@ -95,7 +93,7 @@ def test_a_file_that_is_no_zip(plain_cluster: Cluster, group: str, tmp_path: Pat
     path = tmp_path / "text.zip"
     path.write_text("not a zip")
     with pytest.raises(ConfigError, match="cannot be read as a zip"):
-        life_of(file_encoder(path)).require_usable(plain_cluster)
+        life_with(file_encoder(path)).require_usable(plain_cluster)
     with pytest.raises(ModelError, match=r"FAILED.*pack it anew"):
         deployed(plain_cluster, registered(plain_cluster, file_encoder(path), group))
 
@@ -121,7 +119,10 @@ def test_a_full_node(plain_cluster: Cluster, model_zip: Path, group: str) -> Non
     first = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
     group_id = verbs.find_group(plain_cluster, group)
     assert group_id is not None
-    second = Upload(file_encoder(model_zip).model).register(plain_cluster, group_id).model_id  # type: ignore[arg-type]
+    source = life_with(file_encoder(model_zip)).source
+    assert source is not None
+    second = source.register(plain_cluster, group_id).model_id
+    assert second is not None
     with (
         setting(plain_cluster, "plugins.ml_commons.max_model_on_node", len(in_memory(plain_cluster))),
         pytest.raises(ModelError, match="as many models as they may: undeploy one"),
@@ -162,7 +163,7 @@ def test_a_download_that_stands_still_ends_at_the_standstill_limit(
 ) -> None:
     with file_server(model_zip.read_bytes(), seconds=8) as url:
         group_id = verbs.create_group(plain_cluster, group, "a test")
-        started = life_of(url_encoder(url, "0" * 64)).register(plain_cluster, group_id)
+        started = life_with(url_encoder(url, "0" * 64)).register(plain_cluster, group_id)
         begun = time.time()
         wait = Wait(kind="register", task_id=started.task_id, deadline_at=begun + 60, standstill_s=2)
         with pytest.raises(

@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 
 from misbehaving_servers import file_server
-from ml_verbs import deployed, file_encoder, in_memory, registered, tasks_of, url_encoder
+from ml_verbs import deployed, file_encoder, in_memory, life_with, registered, sparse_field, tasks_of, url_encoder
 from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.cores import ml_cores
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.ml import verbs
 from sparse_index.ml.life import deployed as life_deployed
-from sparse_index.ml.life import encoder_fingerprint, life_of, remove
+from sparse_index.ml.life import encoder_fingerprint, remove
 from sparse_index.ml.sources import UPLOAD_CHUNK_BYTES, local_zip
 from sparse_index.ml.usage import used_by
 from sparse_index.names import group_name
@@ -94,7 +94,7 @@ def test_a_register_killed_before_it_was_recorded_is_adopted(
     with file_server(model_zip.read_bytes(), seconds=3) as url:
         encoder = url_encoder(url, sha256_of(model_zip))
         group_id = verbs.create_group(plain_cluster, group, "a test")
-        life_of(encoder).register(plain_cluster, group_id)
+        life_with(encoder).register(plain_cluster, group_id)
         until(lambda: bool(verbs.models_in_group(plain_cluster, group_id)))
         model_id = registered(plain_cluster, encoder, group)
     assert list(verbs.models_in_group(plain_cluster, group_id)) == [model_id]
@@ -126,7 +126,7 @@ def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
 def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
     with file_server(model_zip.read_bytes(), seconds=4) as url:
         group_id = verbs.create_group(plain_cluster, group, "a test")
-        started = life_of(url_encoder(url, sha256_of(model_zip))).register(plain_cluster, group_id)
+        started = life_with(url_encoder(url, sha256_of(model_zip))).register(plain_cluster, group_id)
         removal = verbs.remove_build_models(plain_cluster, group)
         assert len(removal.deleted) == 1
         task = f"/_plugins/_ml/tasks/{started.task_id}"
@@ -181,7 +181,7 @@ def test_a_registered_model_is_used_as_it_is_and_never_deleted(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
     theirs = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
-    life = life_of(EncoderConfig.model_validate({"model": {"source": "model_id", "model_id": theirs}}))
+    life = life_with(EncoderConfig.model_validate({"model": {"source": "model_id", "model_id": theirs}}))
     assert life_deployed(plain_cluster, life, group) == theirs
     assert life.content_sha256(plain_cluster) == sha256_of(model_zip)
     assert remove(plain_cluster, life, group) == verbs.Removal((), ()), (
@@ -193,10 +193,10 @@ def test_a_registered_model_is_used_as_it_is_and_never_deleted(
 def test_the_fingerprint_of_a_file_follows_its_content(plain_cluster: Cluster, model_zip: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.zip"
     copy.write_bytes(model_zip.read_bytes())
-    before = encoder_fingerprint(plain_cluster, file_encoder(copy))
-    assert before == encoder_fingerprint(plain_cluster, file_encoder(model_zip))
+    before = encoder_fingerprint(plain_cluster, sparse_field(file_encoder(copy)))
+    assert before == encoder_fingerprint(plain_cluster, sparse_field(file_encoder(model_zip)))
     copy.write_bytes(model_zip.read_bytes() + b"-")
-    assert encoder_fingerprint(plain_cluster, file_encoder(copy)) != before
+    assert encoder_fingerprint(plain_cluster, sparse_field(file_encoder(copy))) != before
 
 
 def test_cores_are_those_of_the_only_node(plain_cluster: Cluster) -> None:

@@ -26,6 +26,7 @@ from sparse_index.ml.settings import restore_settings
 from sparse_index.ml.sources import FROM_FILE
 from sparse_index.names import group_name
 from sparse_index.plan.guards import require_room
+from sparse_index.plan.observe import observe_room
 from sparse_index.preflight.examine import examine, preflight
 from sparse_index.preflight.policies import policy_warnings
 from sparse_index.store.files import Store
@@ -95,9 +96,9 @@ def not_opensearch(path: str, answer: Any) -> Any:
 
 
 def test_a_sound_cluster_is_ready_and_nothing_is_left_of_asking(plain_cluster: Cluster, config: CorpusConfig) -> None:
-    report = preflight(plain_cluster, config, Store(config.store))
-    assert report.ready
-    assert "opensearch 3.6.0" in str(report)
+    found = preflight(plain_cluster, config, Store(config.store))
+    assert found.ready
+    assert "opensearch 3.6.0" in str(found)
     assert Store(config.store).files("") == []
     assert verbs.marked_groups(plain_cluster, config.alias) == []
     assert plain_cluster.get(f"/{config.alias}*/_alias") == {}
@@ -131,8 +132,8 @@ def test_all_problems_are_in_one_message(
 
 def test_what_answers_is_no_opensearch(plain_settings: ConnectionSettings, config: CorpusConfig) -> None:
     with pretending(plain_settings, not_opensearch) as cluster:
-        report = examine(cluster, config, Store(config.store))
-    assert "is no OpenSearch (distribution something-else, version 8.1.0)" in report.problems[0].message
+        found = examine(cluster, config, Store(config.store))
+    assert "is no OpenSearch (distribution something-else, version 8.1.0)" in found.problems[0].message
 
 
 def test_a_missing_query_plugin_is_a_warning_only(plain_settings: ConnectionSettings, config: CorpusConfig) -> None:
@@ -142,8 +143,8 @@ def test_a_missing_query_plugin_is_a_warning_only(plain_settings: ConnectionSett
         return [row for row in answer if row["component"] != "opensearch-neural-search"]
 
     with pretending(plain_settings, without_queries) as cluster:
-        report = preflight(cluster, config, Store(config.store))
-    assert "`neural_sparse` queries will not" in report.warnings[0]
+        found = preflight(cluster, config, Store(config.store))
+    assert "`neural_sparse` queries will not" in found.warnings[0]
 
 
 def test_a_full_disk(plain_settings: ConnectionSettings, config: CorpusConfig) -> None:
@@ -161,8 +162,8 @@ def test_a_cluster_that_is_not_there_does_not_hide_what_the_store_says(config: C
     with pytest.raises(UnavailableError, match="no answer from the cluster"):
         preflight(cluster, config, Store(config.store))
     (tmp_path / "file").write_text("")
-    report = examine(cluster, config, Store(str(tmp_path / "file" / "store")))
-    assert [problem.error for problem in report.problems] == [ConfigError, UnavailableError]
+    found = examine(cluster, config, Store(str(tmp_path / "file" / "store")))
+    assert [problem.error for problem in found.problems] == [ConfigError, UnavailableError]
 
 
 def test_an_alias_on_two_indices(plain_cluster: Cluster, config: CorpusConfig) -> None:
@@ -188,7 +189,7 @@ def require_refused(cluster: Cluster, config: CorpusConfig, words: str) -> None:
     problems = [problem.message for problem in examine(cluster, config, Store(config.store)).problems]
     assert sum(re.search(words, problem) is not None for problem in problems) == 1, problems
     with pytest.raises(BuildError, match=f"No build of '{config.alias}' can begin: .*{words}"):
-        require_room(cluster, config)
+        require_room(config, observe_room(cluster, config))
 
 
 @pytest.mark.parametrize(
@@ -315,9 +316,9 @@ def test_policies_that_would_take_hold_of_a_candidate(config: CorpusConfig) -> N
 
 def test_the_request_that_sets_what_is_missing_can_be_copied(plain_cluster: Cluster, config: CorpusConfig) -> None:
     with persistently(plain_cluster, FROM_FILE, "false"):
-        report = examine(plain_cluster, config, Store(config.store))
-        assert [problem.error for problem in report.problems] == [ConfigError]
-        request = re.search(r"PUT (/\S+) (\{.*?\}\})", report.problems[0].message)
+        found = examine(plain_cluster, config, Store(config.store))
+        assert [problem.error for problem in found.problems] == [ConfigError]
+        request = re.search(r"PUT (/\S+) (\{.*?\}\})", found.problems[0].message)
         assert request is not None
         assert json.loads(request[2]) == {"persistent": {FROM_FILE: "true"}}
         plain_cluster.put(request[1], json.loads(request[2]))
@@ -327,11 +328,11 @@ def test_the_request_that_sets_what_is_missing_can_be_copied(plain_cluster: Clus
 def test_ensure_sets_what_is_missing_and_remembers_what_was(plain_cluster: Cluster, config: CorpusConfig) -> None:
     config = changed(config, cluster_settings="ensure")
     with persistently(plain_cluster, FROM_FILE, "false"):
-        report = preflight(plain_cluster, config, Store(config.store))
-        assert report.former_settings == {FROM_FILE: "false"}
-        assert f"Set: {FROM_FILE} (before: false)" in str(report)
+        found = preflight(plain_cluster, config, Store(config.store))
+        assert found.former_settings == {FROM_FILE: "false"}
+        assert f"Set: {FROM_FILE} (before: false)" in str(found)
         assert preflight(plain_cluster, config, Store(config.store)).former_settings == {}
-        restore_settings(plain_cluster, dict(report.former_settings))
+        restore_settings(plain_cluster, dict(found.former_settings))
         assert not examine(plain_cluster, changed(config, cluster_settings="check"), Store(config.store)).ready
 
 
@@ -393,11 +394,11 @@ def test_what_dead_runs_left_is_swept_and_a_live_run_keeps_everything(
         warnings = preflight(plain_cluster, config, Store(config.store)).warnings
         assert any(warning.startswith(f"{kept_by_ignorance} is there") for warning in warnings)
 
-    report = preflight(plain_cluster, config, Store(config.store), is_live=lambda build: build == running.build_id)
-    assert set(report.swept) == {dead.group, dead.candidate}
+    found = preflight(plain_cluster, config, Store(config.store), goes_on=lambda build: build == running.build_id)
+    assert set(found.swept) == {dead.group, dead.candidate}
     assert verbs.marked_groups(plain_cluster, config.alias) == [running.group]
     assert set(plain_cluster.get(f"/{config.alias}-*/_alias")) == {running.candidate, newest.candidate}
-    assert preflight(plain_cluster, config, Store(config.store), is_live=lambda _: True).swept == ()
+    assert preflight(plain_cluster, config, Store(config.store), goes_on=lambda _: True).swept == ()
 
 
 def test_a_build_that_no_scheduler_knows_is_swept_when_it_left_its_receipt(
@@ -409,7 +410,7 @@ def test_a_build_that_no_scheduler_knows_is_swept_when_it_left_its_receipt(
     for plan in (ended, perhaps_alive):
         store.write_json(f"{plan.folder}/plan.json", {})
     store.write_json(f"{ended.folder}/receipt.json", {})
-    assert preflight(plain_cluster, config, store, is_live=lambda _: None).swept == (ended.candidate,)
+    assert preflight(plain_cluster, config, store, goes_on=lambda _: None).swept == (ended.candidate,)
 
 
 def test_a_dead_runs_model_that_a_pipeline_needs_is_kept_and_named(
@@ -420,8 +421,8 @@ def test_a_dead_runs_model_that_a_pipeline_needs_is_kept_and_named(
     enricher = {"neural_query_enricher": {"default_model_id": model_id}}
     plain_cluster.put(f"/_search/pipeline/{config.alias}", {"request_processors": [enricher]})
     try:
-        report = preflight(plain_cluster, config, Store(config.store), is_live=lambda _: False)
+        found = preflight(plain_cluster, config, Store(config.store), goes_on=lambda _: False)
     finally:
         plain_cluster.delete(f"/_search/pipeline/{config.alias}")
-    assert report.swept == ()
-    assert f"model {model_id} is kept: search pipeline '{config.alias}' refers to it" in report.warnings[0]
+    assert found.swept == ()
+    assert f"model {model_id} is kept: search pipeline '{config.alias}' refers to it" in found.warnings[0]

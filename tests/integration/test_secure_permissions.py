@@ -16,7 +16,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.place import Place
 from sparse_index.errors import AccessError, ModelError
-from sparse_index.index.bulk import BulkWriter, Operation
+from sparse_index.index.bulk import BulkWriter, Write
 from sparse_index.ml import verbs
 from sparse_index.names import group_name
 from sparse_index.preflight.examine import examine, preflight
@@ -143,7 +143,7 @@ def test_bulk_answers_200_and_refuses_every_document(admin: Cluster, users: dict
     try:
         writer = BulkWriter(users["hindered"], f"{index}-w", max_bytes=10_000, in_flight=1)
         with pytest.raises(AccessError, match=r"indices:data/write/bulk"):
-            list(writer.write([Operation("index", "1", Place("f", "v", 0, 0), b"{}")]))
+            list(writer.write([Write("index", "1", Place("f", "v", 0, 0), b"{}")]))
     finally:
         admin.delete(f"/{index}")
 

@@ -134,8 +134,8 @@ def test_a_run_that_lives_keeps_all_that_is_its_own(
         (build,) = builds(config)
         (group,) = marked_groups(plain_cluster, config.alias)
         # Another run of the command line, one of Airflow (which knows no such run), and the janitor of either.
-        for is_live in (None, lambda _: None):
-            report = preflight(plain_cluster, config, store, is_live=is_live)
+        for goes_on in (None, lambda _: None):
+            report = preflight(plain_cluster, config, store, goes_on=goes_on)
             assert (report.swept, report.left) == ((), ())
         for runs in (None, FakeRuns()):
             cleanup = look({config.connection: plain_cluster}, store, [config], now=datetime.now(UTC), runs=runs)

@@ -1,4 +1,6 @@
-"""Two vector fields, each with an encoder of its own, on the real server: built in one run, reused and encoded apart."""
+"""Three vector fields, each with an encoder of its own, on the real server: built in one run, reused and encoded apart.
+
+Two have the model that the run registers, with and without pruning, one a model that is there."""
 
 from __future__ import annotations
 
@@ -30,15 +32,15 @@ ROWS = [{"id": f"t{number}", "title": f"ticket {number}", "body": body} for numb
 
 
 @pytest.fixture(scope="module")
-def models(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Two models that are there: of one content, under two ids."""
+def models(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, Any]]]:
+    """A model that is there already, and the file of the one that each run registers."""
     setting = {"plugins.ml_commons.allow_registering_model_via_local_file": "true"}
     plain_cluster.put("/_cluster/settings", {"persistent": setting})
     config = real_config("vector-fields-models", tmp_path_factory.mktemp("models"))
-    groups = [bare_plan(config).group for _ in range(2)]
-    yield [deployed(plain_cluster, registered(plain_cluster, config.encoder, group)) for group in groups]
-    for group in groups:
-        verbs.remove_build_models(plain_cluster, group)
+    group = bare_plan(config).group
+    model_id = deployed(plain_cluster, registered(plain_cluster, config.encoder, group))
+    yield [config.encoder.model.model_dump(), {"source": "model_id", "model_id": model_id}]
+    verbs.remove_build_models(plain_cluster, group)
 
 
 @pytest.fixture
@@ -48,15 +50,16 @@ def folder(tmp_path: Path, plain_cluster: Cluster) -> Iterator[Path]:
     plain_cluster.delete(f"/{ALIAS}--b*")
 
 
-def config_with(folder: Path, models: list[str], pruned_to: int) -> CorpusConfig:
-    whole, pruned = ({"model": {"source": "model_id", "model_id": model_id}} for model_id in models)
-    pruned |= {"pruning": {"type": "top_k", "value": pruned_to}}
+def config_with(folder: Path, models: list[dict[str, Any]], pruned_to: int) -> CorpusConfig:
+    ours, theirs = models
+    pruned = {"model": ours, "pruning": {"type": "top_k", "value": pruned_to}}
+    encoders = {"whole": {"model": ours}, "pruned": pruned, "theirs": {"model": theirs}}
     return CorpusConfig.model_validate(
         {
             "alias": ALIAS,
             "store": str(folder / "store"),
             "source": {"uri": str(folder / "corpus"), "id_column": "id", "text_template": "{title}. {body}"},
-            "vectors": {"whole": {"kind": "sparse", "encoder": whole}, "pruned": {"kind": "sparse", "encoder": pruned}},
+            "vectors": {name: {"kind": "sparse", "encoder": encoder} for name, encoder in encoders.items()},
             "index": {"replicas": 0},
         }
     )
@@ -81,16 +84,17 @@ def to_encode(found: Run) -> dict[str, int]:
     return {name: field.texts_to_encode for name, field in found.plan.counts.fields.items()}
 
 
-def test_two_fields_are_built_in_one_run_and_each_follows_its_own_encoder(
-    plain_cluster: Cluster, folder: Path, models: list[str]
+def test_fields_are_built_in_one_run_and_each_follows_its_own_encoder(
+    plain_cluster: Cluster, folder: Path, models: list[dict[str, Any]]
 ) -> None:
     config = config_with(folder, models, pruned_to=2)
     first = built(plain_cluster, config, ROWS)
     assert first.receipt["outcome"] == "promoted"
-    assert to_encode(first) == {"whole": len(ROWS), "pruned": len(ROWS)}
-    assert len(set(first.plan.fingerprints.values())) == 2
+    assert to_encode(first) == dict.fromkeys(("whole", "pruned", "theirs"), len(ROWS))
+    assert len(set(first.plan.fingerprints.values())) == 3
     for document in documents(plain_cluster).values():
         strongest = sorted(document["whole"], key=lambda token: (-document["whole"][token], token))[:2]
+        assert document["theirs"] == document["whole"]
         assert document["pruned"] == {token: document["whole"][token] for token in strongest}
     assert set(hits(plain_cluster, "whole", "cracked")) >= {"t0", "t4", "t8"}
     meta = read_meta(plain_cluster, first.plan.candidate)
@@ -100,13 +104,13 @@ def test_two_fields_are_built_in_one_run_and_each_follows_its_own_encoder(
     changed = [{**ROWS[0], "body": "the display is shattered"}, *ROWS[1:]]
     second = built(plain_cluster, config, changed)
     assert (second.receipt["outcome"], second.plan.kind) == ("promoted", BuildKind.DELTA)
-    assert to_encode(second) == {"whole": 1, "pruned": 1}
+    assert to_encode(second) == {"whole": 1, "pruned": 1, "theirs": 1}
     assert "shattered" in documents(plain_cluster)["t0"]["whole"]
 
     third = built(plain_cluster, config_with(folder, models, pruned_to=3), changed)
     assert (third.receipt["outcome"], third.plan.kind) == ("promoted", BuildKind.FULL)
     assert third.plan.reasons == ["the encoder changed"]
-    assert to_encode(third) == {"whole": 0, "pruned": len(ROWS)}
+    assert to_encode(third) == {"whole": 0, "pruned": len(ROWS), "theirs": 0}
     assert third.plan.fingerprints["whole"] == first.plan.fingerprints["whole"]
     assert max(len(document["pruned"]) for document in documents(plain_cluster).values()) == 3
     assert (

@@ -12,7 +12,7 @@ class FakeRuns:
     live: dict[str, bool] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
 
-    def is_live(self, alias: str, build_id: str) -> bool | None:
+    def goes_on(self, alias: str, build_id: str) -> bool | None:
         return self.live.get(build_id)
 
     def is_running(self, alias: str) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig
+from sparse_index.config.vectors import VectorField
 from sparse_index.ml import verbs
-from sparse_index.ml.life import life_of
+from sparse_index.ml.life import Life, life_of
 from sparse_index.ml.waits import wait_for, wait_until
 
 DEADLINE_S = 90.0
@@ -27,9 +28,17 @@ def url_encoder(url: str, sha256: str) -> EncoderConfig:
     )
 
 
+def life_with(encoder: EncoderConfig) -> Life:
+    return life_of(sparse_field(encoder))
+
+
+def sparse_field(encoder: EncoderConfig) -> VectorField:
+    return VectorField(kind="sparse", encoder=encoder)
+
+
 def registered(cluster: Cluster, encoder: EncoderConfig, group: str) -> str:
     group_id = verbs.create_group(cluster, group, "a test")
-    started = life_of(encoder).register(cluster, group_id)
+    started = life_with(encoder).register(cluster, group_id)
     wait = wait_for("register", DEADLINE_S, now=time.time(), **asdict(started))
     return wait_until(cluster, wait, poll_s=0.1)
 

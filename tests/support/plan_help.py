@@ -205,7 +205,7 @@ def part_rows(config: CorpusConfig, plan: Plan, stage: str = "index") -> list[di
     return [item for part in parts for item in store.read_table(part.path).to_pylist()]
 
 
-def operations(config: CorpusConfig, plan: Plan) -> list[tuple[str, str]]:
+def writes(config: CorpusConfig, plan: Plan) -> list[tuple[str, str]]:
     return sorted((item["op"], item["id"]) for item in part_rows(config, plan))
 
 

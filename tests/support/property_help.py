@@ -111,7 +111,7 @@ class DictIndex:
         self.documents: dict[str, tuple[Row, str | None]] = {}
 
     def apply(self, plan: Plan) -> None:
-        """Encode what the plan asks for and run the operations of its index parts."""
+        """Encode what the plan asks for and run the writes of its index parts."""
         if plan.kind == "full":
             self.documents = {}
         self._encode(plan)

@@ -31,7 +31,7 @@ from sparse_index.store.files import Store
 FIXTURES = Path(__file__).parents[1] / "support" / "fixtures" / "forms"
 FILES = sorted(FIXTURES.rglob("*.json"))
 # Their keys are names that somebody gave.
-OWNERS = {"mapping", "documents", "fields", "analysis", "settings"}
+OWNERS = {"mapping", "documents", "fields", "fingerprints", "vectors", "analysis", "settings"}
 NEWEST = sorted((FIXTURES / "0.1.0").glob("*.json"))
 FORMS: Mapping[str, Form[Any]] = {
     "plan": PLAN,

@@ -21,8 +21,8 @@ from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import BuildError
-from sparse_index.index.bulk import Operation
-from sparse_index.index.documents import PartOperations, without_vectors
+from sparse_index.index.bulk import Write
+from sparse_index.index.documents import PartWrites, without_vectors
 from sparse_index.live.attached import observe_attached
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, copy_to, literal, parquet
@@ -68,7 +68,7 @@ def require_same_content(cluster: Cluster, store: Store, plan: Plan) -> None:
     with connect(store) as con:
         written = _chosen(con, store, plan, WRITTEN, _written_query(store, plan))
         unchanged = _chosen(con, store, plan, UNCHANGED, _unchanged_query(store, plan))
-    problems = list(islice(_mismatches(cluster, plan, PartOperations(store, plan, written)), _EXAMPLES))
+    problems = list(islice(_mismatches(cluster, plan, PartWrites(store, plan, written)), _EXAMPLES))
     if problems:
         raise BuildError(_message(plan, problems, "Something changes documents on their way into the index."))
     fields_only = without_vectors(store, plan, unchanged)
@@ -128,7 +128,7 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def _mismatches(
-    cluster: Cluster, plan: Plan, expected: Iterable[Operation], unasked: Iterable[str] = ()
+    cluster: Cluster, plan: Plan, expected: Iterable[Write], unasked: Iterable[str] = ()
 ) -> Iterator[Mismatch]:
     """In the order of the corpus; of a document the first one. `unasked`: fields that are not compared."""
     documents = iter(expected)

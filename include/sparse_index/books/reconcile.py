@@ -14,7 +14,8 @@ from sparse_index.builds.reports import BOOKS, Books, IndexResult, books_path, i
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.live.meta import read_meta, write_meta
-from sparse_index.live.settle import settle_candidate
+from sparse_index.live.replicas import replicate
+from sparse_index.live.switch import serve_like_live
 from sparse_index.store.files import Store
 
 REPLICAS_DEADLINE_S = 3_600.0
@@ -42,7 +43,9 @@ def reconcile(
     _require_count(cluster, plan, books)
     write_final_manifest(store, plan, letters_files(store, plan, ["index"]))
     require_same_content(cluster, store, plan)
-    health = settle_candidate(cluster, plan, deadline_s=REPLICAS_DEADLINE_S, clock=clock, sleep=sleep)
+    serve_like_live(cluster, plan)
+    index, wanted = plan.candidate, plan.config.index
+    health = replicate(cluster, index, wanted, deadline_s=REPLICAS_DEADLINE_S, clock=clock, sleep=sleep)
     _mark_complete(cluster, plan, books.documents)
     books = replace(books, health=health)
     BOOKS.save(store, books_path(plan), books)

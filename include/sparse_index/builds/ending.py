@@ -52,7 +52,7 @@ class Ending:
 def outcome_of(plan: Plan, stages: Sequence[Stage], *, promoted: bool) -> Outcome:
     """`promoted`: the alias is on the candidate (a promotion that died after the switch has promoted), or was put there by
     this run (the next run may have moved it on by now)."""
-    if not plan.builds:
+    if not plan.makes_candidate:
         return plan.outcome_when_idle
     if promoted:
         return "promoted"

@@ -159,8 +159,8 @@ class Plan(Frozen):
         return build_folder(self.alias, self.build_id)
 
     @property
-    def builds(self) -> bool:
-        """Whether a candidate is to be made at all."""
+    def makes_candidate(self) -> bool:
+        """Whether the build is carried out: something changed, and not only a plan was asked for."""
         return self.kind is not BuildKind.NOTHING and self.request.mode is not Mode.PLAN_ONLY
 
     @property

@@ -17,8 +17,7 @@ from sparse_index.store.layout import builds_folder
 LATEST = "latest"
 SHOWN = 5
 
-
-RECEIPT = Form(dict[str, Any], "a receipt", "Read it as it is.")
+RECEIPT = Form(dict[str, Any], "a receipt", "Read it with that version.")
 
 
 def receipt_path(plan: Plan) -> str:
@@ -60,7 +59,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "data_date": plan.request.data_date.isoformat(),
         "kind": plan.kind.value,
         "reasons": plan.reasons,
-        "candidate": plan.candidate if plan.builds else None,
+        "candidate": plan.candidate if plan.makes_candidate else None,
         "former": plan.live_index,
         "fingerprint": plan.fingerprint,
         "fingerprints": plan.fingerprints if len(plan.fingerprints) > 1 else {},
@@ -84,7 +83,13 @@ def saved_receipt(store: Store, alias: str, build: str = LATEST) -> tuple[str, d
     if not wanted:
         there = ", ".join(path.split("/")[-2] for path in reversed(paths[-SHOWN:])) or "none"
         raise BuildError(f"'{alias}' has no receipt of build {build!r} in the store. The newest receipts: {there}.")
-    return wanted[-1], store.read_json(wanted[-1])
+    return wanted[-1], read_receipt(store, wanted[-1])
+
+
+def read_receipt(store: Store, path: str) -> dict[str, Any]:
+    """What a receipt of any version says, of a later form too: each reader takes the fields that are there."""
+    content = store.read_json(path)
+    return content if isinstance(content, dict) else {}
 
 
 def receipt_lines(content: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from sparse_index.progress import Progress
 
 
 class Bars:
-    """A `Report` that shows one bar a stage; close it (`with`) so that the last one stays whole."""
+    """An `OnProgress` that shows one bar a stage; close it (`with`) so that the last one stays whole."""
 
     def __init__(self) -> None:
         self._stage = ""

@@ -10,7 +10,7 @@ from sparse_index.builds.plan import Plan
 from sparse_index.builds.receipt import receipt_path
 from sparse_index.builds.reports import Books, books_report
 from sparse_index.pipeline import Run
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
 _LINES = (
@@ -32,7 +32,7 @@ _FEEDS_ONLY = {"superseded", "tombstones"}
 def ending(store: Store, done: Run) -> str:
     """Several lines, the receipt's sentence last. A run that built nothing has no books: its plan is what happened."""
     plan, books = done.plan, books_report(store, done.plan)
-    lines = [plan_report(plan)] if books is None else [_head(plan), *_numbers(plan, books), *_rejected(store, plan)]
+    lines = [plan_in_words(plan)] if books is None else [_head(plan), *_numbers(plan, books), *_rejected(store, plan)]
     return "\n".join([*lines, f"  receipt: {store.full(receipt_path(plan))}", str(done.receipt["summary"])])
 
 

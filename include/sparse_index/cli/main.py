@@ -19,7 +19,7 @@ from sparse_index.config.load import load_beside_others
 from sparse_index.errors import SparseIndexError
 from sparse_index.ml.settings import ensure_settings, restore_settings
 from sparse_index.pipeline import plan_only, run
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.preflight.examine import preflight
 from sparse_index.query.search import search
 from sparse_index.query.table import side_by_side
@@ -67,7 +67,7 @@ def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
 def _plan(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     with Bars() as bars:
         plan = plan_only(cluster, config, Store(config.store), request(options), bars)
-    print(plan_report(plan))
+    print(plan_in_words(plan))
 
 
 def _run(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:

@@ -10,8 +10,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from sparse_index.addresses import public_address
+from sparse_index.config.encoder import EncoderConfig
 
 _ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
+
+
+def _lookup(raw: Any, key: str) -> Any:
+    """None where it is not given."""
+    for name in key.split("."):
+        raw = raw.get(name) if isinstance(raw, Mapping) else None
+    return raw
 
 
 @dataclass(frozen=True)
@@ -22,8 +30,11 @@ class Settings:
     raw: Mapping[str, Any]
 
     def __call__(self, key: str) -> Any:
-        given = _lookup(self.raw, key)
-        return self.default(key) if given is None else given
+        value = self.given(key)
+        return self.default(key) if value is None else value
+
+    def given(self, key: str) -> Any:
+        return _lookup(self.raw, key)
 
     def default(self, key: str) -> Any:
         """None where a key must be given."""
@@ -77,10 +88,16 @@ def _vector_names(get: Settings) -> Collection[str]:
     return fields if isinstance(fields, Mapping) and fields else (get("index.vector_field"),)
 
 
-def _encoders(get: Settings) -> Iterator[Mapping[str, Any]]:
+def _encoders(get: Settings) -> list[Settings]:
     fields = get("vectors")
     found = [_lookup(field, "encoder") for field in fields.values()] if isinstance(fields, Mapping) else []
-    return (encoder for encoder in found or [get("encoder")] if isinstance(encoder, Mapping))
+    return [Settings(EncoderConfig, encoder) for encoder in found or [get("encoder")] if isinstance(encoder, Mapping)]
+
+
+def _models_to_register(get: Settings) -> int:
+    """Different ones: that of the first field, and those of others that are not there yet."""
+    models = [encoder.given("model") for encoder in _encoders(get)]
+    return 1 + len([model for model in models[1:] if model != models[0] and _lookup(model, "source") != "model_id"])
 
 
 def _is_said_twice(get: Settings) -> bool:
@@ -89,7 +106,8 @@ def _is_said_twice(get: Settings) -> bool:
     if not isinstance(fields, Mapping) or not fields:
         return False
     name, field = next(iter(fields.items()))
-    return get("index.vector_field") not in (None, name) or get("encoder") not in (None, _lookup(field, "encoder"))
+    said = (get.given("index.vector_field"), get.given("encoder"))
+    return said[0] not in (None, name) or said[1] not in (None, _lookup(field, "encoder"))
 
 
 CLASHES = (
@@ -163,11 +181,9 @@ CLASHES = (
     ),
     Clash(
         ("vectors",),
-        lambda get: (
-            len(_vector_names(get)) > 1
-            and any(_lookup(encoder, "model.source") != "model_id" for encoder in _encoders(get))
-        ),
-        "a run registers one model so far: with several vector fields each needs a model that is there (source: model_id)",
+        lambda get: _models_to_register(get) > 1,
+        "a run registers one model so far, the first field's: each further field needs the same one, or one that is there "
+        "(source: model_id)",
     ),
     Clash(
         ("source.id_column", "index.fields"),
@@ -182,12 +198,7 @@ CLASHES = (
     ),
     Clash(
         ("encoder.chunk_docs", "encoder.docs_per_request"),
-        lambda get: any(
-            _is_less(
-                *(encoder.get(name, get.default(f"encoder.{name}")) for name in ("chunk_docs", "docs_per_request"))
-            )
-            for encoder in _encoders(get)
-        ),
+        lambda get: any(_is_less(one("chunk_docs"), one("docs_per_request")) for one in _encoders(get)),
         "a chunk holds whole requests: make it at least as large as one",
     ),
     Clash(
@@ -213,16 +224,10 @@ def _line(clash: Clash, settings: Settings) -> str:
 
 def _shown(clash: Clash, settings: Settings) -> Iterator[str]:
     for key in clash.settings:
-        value = _lookup(settings.raw, key)
+        value = settings.given(key)
         # Of the fields their names: an encoder may have an address with a secret.
         value = list(value) if key == "vectors" and isinstance(value, Mapping) else value
         yield f"{key}={'(default)' if value is None else public_address(str(value))}"
-
-
-def _lookup(raw: Any, key: str) -> Any:
-    for name in key.split("."):
-        raw = raw.get(name) if isinstance(raw, Mapping) else None
-    return raw
 
 
 def _is_less(one: Any, other: Any) -> bool:

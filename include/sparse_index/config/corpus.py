@@ -190,6 +190,11 @@ class CorpusConfig(Section):
         return self.vectors or {self.index.vector_field: VectorField(kind="sparse", encoder=self.encoder)}
 
     @property
+    def first_field(self) -> VectorField:
+        """The one whose model a run may register."""
+        return self.vector_fields[self.index.vector_field]
+
+    @property
     def has_secrets(self) -> bool:
         """Whether an address in it has a signed query or a login."""
         return CorpusConfig.model_validate(self.model_dump()) != self

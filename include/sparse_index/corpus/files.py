@@ -21,7 +21,7 @@ FOOTERS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class CorpusFile:
+class SourceFile:
     """`version` changes with the content; `group_rows` are the rows of each row group, `schema` has its columns, those of
     its partition too (the types of `guessed` are guesses), `valueless` are columns of which the footer says that they hold
     nothing but null."""
@@ -47,20 +47,20 @@ class ShardFile:
     row_groups: range | None
 
 
-def corpus_files(source: SourceConfig, found: DataSet) -> list[CorpusFile]:
+def source_files(source: SourceConfig, found: DataSet) -> list[SourceFile]:
     """What the footers of all files say; CorpusError for one that cannot be read."""
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
         return list(_sharing(pool.map(partial(_footer, source, found), found.files)))
 
 
-def _sharing(files: Iterable[CorpusFile]) -> Iterator[CorpusFile]:
+def _sharing(files: Iterable[SourceFile]) -> Iterator[SourceFile]:
     """Equal schemas as one value: 10,000 of 200 columns would need more memory than a worker has."""
     schemas: dict[pa.Schema, pa.Schema] = {}
     for file in files:
         yield replace(file, schema=schemas.setdefault(file.schema, file.schema))
 
 
-def even_shards(files: Sequence[CorpusFile], max_shards: int) -> list[Shard]:
+def even_shards(files: Sequence[SourceFile], max_shards: int) -> list[Shard]:
     """Row groups as about `max_shards` even shards: a part of a large file, or some small files each."""
     rows = sum(file.rows for file in files)
     shards = _even(files, -(-rows // max_shards)) if rows else [_empty(files[0])]
@@ -81,7 +81,7 @@ def shard_files(source: SourceConfig, shard: Shard) -> list[ShardFile]:
     return [ShardFile(uri, version, None) for uri, version in chosen]
 
 
-def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
+def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> SourceFile:
     uri = source.with_secret(file.uri)
     version = file_version(uri)
     with parquet_file(uri, unseen=True) as parquet:
@@ -89,22 +89,22 @@ def _footer(source: SourceConfig, found: DataSet, file: DataFile) -> CorpusFile:
         rows = tuple(parquet.metadata.row_group(number).num_rows for number in groups)
         columns = found.columns_of(file, parquet.schema_arrow)
         guessed = found.guessed - set(parquet.schema_arrow.names)
-        return CorpusFile(file.uri, version, rows, columns, valueless(parquet.metadata), guessed)
+        return SourceFile(file.uri, version, rows, columns, valueless(parquet.metadata), guessed)
 
 
-def _even(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:
+def _even(files: Sequence[SourceFile], target_rows: int) -> Iterator[Shard]:
     for together in _together(files, target_rows):
         yield from _shards(together, target_rows)
 
 
-def _empty(file: CorpusFile) -> Shard:
+def _empty(file: SourceFile) -> Shard:
     """Stands for all files of a corpus without rows, so that there is something to scan."""
     return _shard(file.uri, file.version, 0, 0, 0, 1)
 
 
-def _together(files: Sequence[CorpusFile], target_rows: int) -> Iterator[list[CorpusFile]]:
+def _together(files: Sequence[SourceFile], target_rows: int) -> Iterator[list[SourceFile]]:
     """Neighbouring small files that make a shard together; a file that is large enough comes alone."""
-    group: list[CorpusFile] = []
+    group: list[SourceFile] = []
     for file in files:
         if group and (file.rows >= target_rows or sum(each.rows for each in group) >= target_rows):
             yield group
@@ -113,7 +113,7 @@ def _together(files: Sequence[CorpusFile], target_rows: int) -> Iterator[list[Co
     yield group
 
 
-def _shards(files: Sequence[CorpusFile], target_rows: int) -> Iterator[Shard]:
+def _shards(files: Sequence[SourceFile], target_rows: int) -> Iterator[Shard]:
     if len(files) > 1:
         version = joint_version(f"{file.uri} {file.version}" for file in files)
         groups, rows = sum(len(file.group_rows) for file in files), sum(file.rows for file in files)

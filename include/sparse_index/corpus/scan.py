@@ -13,12 +13,12 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.fields import value_shape
 from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.files import ShardFile, shard_files
-from sparse_index.corpus.findings import Findings
+from sparse_index.corpus.oddities import Oddities
 from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.rows import DocumentBatch, batches_of_group
 from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.corpus.shards import Shard, ShardScan
-from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import manifests_folder
 
@@ -44,7 +44,7 @@ MANIFEST_SCHEMA = pa.schema(
 )
 
 
-def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report = silent) -> ShardScan:
+def scan_shard(config: CorpusConfig, store: Store, shard: Shard, on_progress: OnProgress = silent) -> ShardScan:
     """Write the shard's manifest, unless the same content was scanned before under the same configuration.
 
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
@@ -52,13 +52,13 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, report: Report 
     files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
     if not store.exists(path):
-        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, report)
-        findings = Findings()
+        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress)
+        oddities = Oddities()
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
-            for table in _tables(_manifest(config, schema.schema, shard, files, findings)):
+            for table in _tables(_manifest(config, schema.schema, shard, files, oddities)):
                 writer.write_table(table)
                 meter.add(len(table))
-            writer.add_key_value_metadata(findings.footer())
+            writer.add_key_value_metadata(oddities.footer())
     return ShardScan(shard=shard, manifest=path, rows=shard.rows)
 
 
@@ -82,7 +82,7 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _manifest(
-    config: CorpusConfig, schema: pa.Schema, shard: Shard, files: list[ShardFile], findings: Findings
+    config: CorpusConfig, schema: pa.Schema, shard: Shard, files: list[ShardFile], oddities: Oddities
 ) -> Iterator[pa.RecordBatch]:
     partitions = partitions_of(config.source, shard.source_version)
     for file in files:
@@ -90,7 +90,7 @@ def _manifest(
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
                 for documents in batches_of_group(config, schema, partitions, parquet, file.uri, row_group):
-                    findings.add(documents)
+                    oddities.add(documents)
                     yield _rows(file, row_group, documents)
 
 

@@ -76,10 +76,10 @@ class Encoding:
         with ThreadPoolExecutor(self._governor.ceiling, thread_name_prefix="predict") as pool:
             while self._fill(pool, source):
                 done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
-                yield from self._settle(done)
+                yield from self._outcomes(done)
                 if self._trouble is not None:
                     done, _ = wait(self._flying)
-                    yield from self._settle(done)
+                    yield from self._outcomes(done)
                     self._recover()
 
     def _fill(self, pool: ThreadPoolExecutor, source: Iterator[Text]) -> bool:
@@ -98,7 +98,7 @@ class Encoding:
         answer = self._predictor([text.text for text in batch.texts])
         return answer, self._timing.clock() - started
 
-    def _settle(self, done: Iterable[Future[_Answer]]) -> Iterator[Outcome]:
+    def _outcomes(self, done: Iterable[Future[_Answer]]) -> Iterator[Outcome]:
         for future in done:
             batch = self._flying.pop(future)
             error = future.exception()

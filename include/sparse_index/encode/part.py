@@ -18,7 +18,7 @@ from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
 from sparse_index.ml.life import life_of
-from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import PartFiles
 from sparse_index.vectors.kind import Vector, VectorKind
@@ -59,7 +59,7 @@ def encode_part(
     model_id: str,
     *,
     cores: int,
-    report: Report = silent,
+    on_progress: OnProgress = silent,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> EncodeResult:
@@ -74,14 +74,14 @@ def encode_part(
         return finished
     name = plan.field_of(part)
     field = plan.config.vector_fields[name]
-    encoder, kind, life = field.encoder, vector_kind(field), life_of(field.encoder)
+    encoder, kind, life = field.encoder, vector_kind(field), life_of(field)
     ours = life.source is not None
     predictor = Predictor(cluster, life.used(model_id), kind, encoder.request_timeout_s, ours=ours)
     predictor.require_model()
     started = clock()
     files = PartFiles(store, plan.fingerprint_of(name), plan.build_id, part.number, sleep)
     kept = files.hashes()
-    meter = ProgressMeter(f"encode part {part.number}", part.items, report, clock=clock)
+    meter = ProgressMeter(f"encode part {part.number}", part.items, on_progress, clock=clock)
     meter.resume_at(len(kept))
     encoding = Encoding(
         predictor,

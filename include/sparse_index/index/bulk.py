@@ -1,7 +1,7 @@
 """Our own bulk writer: bodies by bytes, few requests in flight, failed items only repeated, every item accounted for.
 
 (The client's `parallel_bulk` hangs for ever at the first rejected document; `streaming_bulk` does not repeat a 429.)
-Operations carry explicit ids, so a whole request may be repeated: the result is the same.
+Writes carry explicit ids, so a whole request may be repeated: the result is the same.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 ITEM_ATTEMPTS = 8
 LONGEST_PAUSE_S = 30.0
 REQUEST_TIMEOUT_S = 120.0
-# What may become of an operation that is no error; an ingest pipeline that drops a document answers `noop`.
+# What may become of a write that is no error; an ingest pipeline that drops a document answers `noop`.
 _RESULTS = {"index": {"created", "updated"}, "delete": {"deleted", "not_found"}}
 
 
 @dataclass(frozen=True)
-class Operation:
+class Write:
     """One line of a bulk body (two for `index`); `place` leads back to its row, None for one that left the corpus."""
 
     action: Literal["index", "delete"]
@@ -51,9 +51,9 @@ class Operation:
 
 @dataclass(frozen=True)
 class RejectedItem:
-    """An operation the cluster refuses for good."""
+    """A write the cluster refuses for good."""
 
-    operation: Operation
+    write: Write
     error_class: str
     reason: str
     attempt: int
@@ -61,7 +61,7 @@ class RejectedItem:
 
 @dataclass(frozen=True)
 class BulkOutcome:
-    """What became of some operations: `indexed + deleted + len(rejected)` is how many there were."""
+    """What became of some writes: `indexed + deleted + len(rejected)` is how many there were."""
 
     indexed: int = 0
     deleted: int = 0
@@ -69,7 +69,7 @@ class BulkOutcome:
     bytes_sent: int = 0
 
     @property
-    def operations(self) -> int:
+    def writes(self) -> int:
         return self.indexed + self.deleted + len(self.rejected)
 
     def __add__(self, other: BulkOutcome) -> BulkOutcome:
@@ -91,29 +91,29 @@ class _Item(Enum):
 class _Sorted:
     """The items of one answer, sorted by what to do with them; `refusal`: why the last of `again` was refused."""
 
-    done: list[Operation] = field(default_factory=list)
-    again: list[Operation] = field(default_factory=list)
+    done: list[Write] = field(default_factory=list)
+    again: list[Write] = field(default_factory=list)
     rejected: list[RejectedItem] = field(default_factory=list)
     refusal: str = ""
 
 
-def bodies(operations: Iterable[Operation], max_bytes: int) -> Iterator[list[Operation]]:
-    """Operations grouped so that a body stays within `max_bytes` (a single larger one goes alone)."""
-    batch: list[Operation] = []
+def bodies(writes: Iterable[Write], max_bytes: int) -> Iterator[list[Write]]:
+    """Writes grouped so that a body stays within `max_bytes` (a single larger one goes alone)."""
+    batch: list[Write] = []
     size = 0
-    for operation in operations:
-        length = len(operation.document) + len(operation.id) + 40
+    for write in writes:
+        length = len(write.document) + len(write.id) + 40
         if batch and size + length > max_bytes:
             yield batch
             batch, size = [], 0
-        batch.append(operation)
+        batch.append(write)
         size += length
     if batch:
         yield batch
 
 
 class BulkWriter:
-    """Writes operations through `write_alias`; `require_alias` keeps a late request from re-creating a deleted index."""
+    """Sends writes through `write_alias`; `require_alias` keeps a late request from re-creating a deleted index."""
 
     def __init__(
         self,
@@ -127,9 +127,9 @@ class BulkWriter:
         self._cluster, self._write_alias = cluster, write_alias
         self._max_bytes, self._in_flight, self._sleep = max_bytes, in_flight, sleep
 
-    def write(self, operations: Iterable[Operation]) -> Iterator[BulkOutcome]:
+    def write(self, writes: Iterable[Write]) -> Iterator[BulkOutcome]:
         """One outcome per body, as they end; raises at the first error that concerns all documents."""
-        batches = bodies(operations, self._max_bytes)
+        batches = bodies(writes, self._max_bytes)
         with ThreadPoolExecutor(self._in_flight, thread_name_prefix="bulk") as pool:
             flying: dict[Future[BulkOutcome], int] = {}
             for batch in batches:
@@ -139,10 +139,10 @@ class BulkWriter:
             while flying:
                 yield from _ended(flying)
 
-    def _send(self, batch: Sequence[Operation]) -> BulkOutcome:
+    def _send(self, batch: Sequence[Write]) -> BulkOutcome:
         outcome, pending, refusal = BulkOutcome(), list(batch), ""
         for attempt in range(1, ITEM_ATTEMPTS + 1):
-            body = b"".join(operation.lines() for operation in pending)
+            body = b"".join(write.lines() for write in pending)
             try:
                 answer = self._post(body)
             except TerminalError as error:
@@ -164,8 +164,8 @@ class BulkWriter:
         path, params = f"/{self._write_alias}/_bulk", {"require_alias": "true"}
         return self._cluster.request("POST", path, body, params=params, timeout_s=REQUEST_TIMEOUT_S)
 
-    def _refused(self, pending: Sequence[Operation], error: TerminalError, attempt: int) -> BulkOutcome:
-        """A whole body was refused: halve it down to the one operation at fault (400 and 413 only)."""
+    def _refused(self, pending: Sequence[Write], error: TerminalError, attempt: int) -> BulkOutcome:
+        """A whole body was refused: halve it down to the one write at fault (400 and 413 only)."""
         if error.status not in (400, 413):
             raise error
         if len(pending) == 1:
@@ -186,39 +186,37 @@ def _ended(flying: dict[Future[BulkOutcome], int]) -> Iterator[BulkOutcome]:
     for future in done:
         expected = flying.pop(future)
         outcome = future.result()
-        if outcome.operations != expected:
-            raise BuildError(
-                f"Bulk: {expected} operations went out, {outcome.operations} came back; the books are open."
-            )
+        if outcome.writes != expected:
+            raise BuildError(f"Bulk: {expected} operations went out, {outcome.writes} came back; the books are open.")
         yield outcome
 
 
 def _counted(items: _Sorted, size: int) -> BulkOutcome:
-    indexed = sum(operation.action == "index" for operation in items.done)
+    indexed = sum(write.action == "index" for write in items.done)
     return BulkOutcome(indexed, len(items.done) - indexed, tuple(items.rejected), size)
 
 
-def _sort(sent: Sequence[Operation], answer: Any, attempt: int) -> _Sorted:
+def _sort(sent: Sequence[Write], answer: Any, attempt: int) -> _Sorted:
     results = [next(iter(item.values())) for item in answer["items"]]
     if len(results) != len(sent):
         raise BuildError(f"Bulk: {len(sent)} operations went out, the answer has {len(results)} items.")
     items = _Sorted()
-    for operation, result in zip(sent, results, strict=True):
-        kind = _judge(operation, result)
+    for write, result in zip(sent, results, strict=True):
+        kind = _judge(write, result)
         if kind is _Item.DONE:
-            items.done.append(operation)
+            items.done.append(write)
         elif kind is _Item.AGAIN:
-            items.again.append(operation)
+            items.again.append(write)
             items.refusal = f"{': '.join(_error_of(result))} ({result['status']})"
         else:
-            items.rejected.append(RejectedItem(operation, *_error_of(result), attempt))
+            items.rejected.append(RejectedItem(write, *_error_of(result), attempt))
     return items
 
 
-def _judge(operation: Operation, result: Any) -> _Item:
+def _judge(write: Write, result: Any) -> _Item:
     """DONE also for a delete of what is not there (404 without an error)."""
     if "error" not in result:
-        _require_done(operation, result)
+        _require_done(write, result)
         return _Item.DONE
     if result["status"] in (429, 502, 503, 504) and not _is_full_disk(result):
         return _Item.AGAIN
@@ -226,10 +224,10 @@ def _judge(operation: Operation, result: Any) -> _Item:
     return _Item.REJECTED
 
 
-def _require_done(operation: Operation, result: Any) -> None:
-    if result.get("_id") != operation.id or result.get("result") not in _RESULTS[operation.action]:
+def _require_done(write: Write, result: Any) -> None:
+    if result.get("_id") != write.id or result.get("result") not in _RESULTS[write.action]:
         raise BuildError(
-            f"Bulk: the {operation.action} of document {operation.id} was accepted, but became '{result.get('result')}' of "
+            f"Bulk: the {write.action} of document {write.id} was accepted, but became '{result.get('result')}' of "
             f"document {result.get('_id')}: an ingest pipeline drops documents or changes their ids on the way into the "
             "candidate. Nothing was promoted. Find it (GET _ingest/pipeline), take it away from this index, then start a new run."
         )

@@ -1,4 +1,4 @@
-"""The bulk operations of one index part: part rows, their vectors and the corpus rows, three streams in one order."""
+"""The writes of one index part: part rows, their vectors and the corpus rows, three streams in one order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at, not_as_planned
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import BuildError
-from sparse_index.index.bulk import Operation
+from sparse_index.index.bulk import Write
 from sparse_index.index.join import part_rows, vectors_of
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
@@ -24,7 +24,7 @@ from sparse_index.vectors.kinds import vector_kinds
 _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
-class PartOperations:
+class PartWrites:
     """Iterate once. Afterwards `rejected` holds the documents whose text was refused at encode or that have a value which
     cannot be kept, and `removals` how many of them were deleted from a clone for that."""
 
@@ -35,11 +35,11 @@ class PartOperations:
         self.rejected: list[DeadLetter] = []
         self.removals = 0
 
-    def __iter__(self) -> Iterator[Operation]:
+    def __iter__(self) -> Iterator[Write]:
         rows = corpus_rows(self._store, self._plan, self._part)
         for joined, vectors in zip(part_rows(self._store, self._part), self._vectors(), strict=True):
             if joined["op"] == "delete":
-                yield Operation("delete", joined["id"])
+                yield Write("delete", joined["id"])
                 continue
             place, row = Place.of(joined), _verified(next(rows), joined)
             if row.problem is not None:
@@ -47,7 +47,7 @@ class PartOperations:
             elif joined["text_hash"] is not None and None in vectors.values():
                 yield from self._reject(self._refusals.letter(joined["id"], place, _lacking(vectors)))
             else:
-                yield Operation("index", joined["id"], place, self._document(row, vectors))
+                yield Write("index", joined["id"], place, self._document(row, vectors))
 
     def _vectors(self) -> Iterator[dict[str, Stored | None]]:
         """Field -> vector of each row of the part."""
@@ -62,19 +62,19 @@ class PartOperations:
         now, reason = datetime.now(UTC), row.problem or ""
         return DeadLetter(row.id, "index", "value_not_kept", reason, 1, self._plan.build_id, now, place)
 
-    def _reject(self, letter: DeadLetter) -> Iterator[Operation]:
+    def _reject(self, letter: DeadLetter) -> Iterator[Write]:
         """A clone still holds yesterday's version: out with it."""
         self.rejected.append(letter)
         if self._plan.kind is BuildKind.DELTA and letter.id is not None:
             self.removals += 1
-            yield Operation("delete", letter.id, letter.place)
+            yield Write("delete", letter.id, letter.place)
 
 
-def without_vectors(store: Store, plan: Plan, part: Part) -> Iterator[Operation]:
+def without_vectors(store: Store, plan: Plan, part: Part) -> Iterator[Write]:
     """The part's documents as they are written, but for their vectors."""
     rows = corpus_rows(store, plan, part)
     for joined in part_rows(store, part):
-        yield Operation("index", joined["id"], Place.of(joined), _json(_verified(next(rows), joined).fields))
+        yield Write("index", joined["id"], Place.of(joined), _json(_verified(next(rows), joined).fields))
 
 
 def _lacking(vectors: Mapping[str, Stored | None]) -> str:
@@ -116,7 +116,7 @@ class _Refusals:
 
 
 def corpus_rows(store: Store, plan: Plan, part: Part) -> Iterator[Document]:
-    """The corpus rows of the part's `index` operations, in the part's order."""
+    """The corpus rows of the part's `index` writes, in the part's order."""
     rows = (row for row in part_rows(store, part) if row["op"] == "index")
     schema = load_schema(store, plan.schema_path).schema
     return documents_at(plan.config, schema, map(Place.of, rows), plan.source_version)

@@ -1,4 +1,4 @@
-"""One index task: corpus rows and vectors become bulk operations on the candidate. Run it again and nothing differs."""
+"""One index task: corpus rows and vectors become writes into the candidate. Run it again and nothing differs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.builds.reports import INDEXED, IndexResult, index_report_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
-from sparse_index.index.bulk import BulkOutcome, BulkWriter, Operation, RejectedItem
-from sparse_index.index.documents import PartOperations
-from sparse_index.progress import ProgressMeter, Report, silent
+from sparse_index.index.bulk import BulkOutcome, BulkWriter, RejectedItem, Write
+from sparse_index.index.documents import PartWrites
+from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 
 
@@ -23,7 +23,7 @@ def index_part(
     plan: Plan,
     part: Part,
     *,
-    report: Report = silent,
+    on_progress: OnProgress = silent,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> IndexResult:
@@ -32,7 +32,7 @@ def index_part(
     Idempotent: the same ids are written again, and what an earlier attempt reported is replaced.
     """
     started = clock()
-    operations = PartOperations(store, plan, part)
+    writes = PartWrites(store, plan, part)
     writer = BulkWriter(
         cluster,
         plan.write_alias,
@@ -40,14 +40,14 @@ def index_part(
         in_flight=plan.config.index.bulk_requests_in_flight,
         sleep=sleep,
     )
-    meter = ProgressMeter(f"index part {part.number}", part.items, report, clock=clock)
-    written = _write(writer, plan, operations, meter)
-    letters = [*operations.rejected, *(_letter(plan, item) for item in written.rejected)]
+    meter = ProgressMeter(f"index part {part.number}", part.items, on_progress, clock=clock)
+    written = _write(writer, plan, writes, meter)
+    letters = [*writes.rejected, *(_letter(plan, item) for item in written.rejected)]
     write_letters(store, letters_path(plan, "index", part.number), with_sources(plan, letters))
     result = IndexResult(
         part=part.number,
         indexed=written.indexed,
-        deleted=written.deleted - operations.removals,
+        deleted=written.deleted - writes.removals,
         dead_letters=len(letters),
         bytes=written.bytes_sent,
         seconds=clock() - started,
@@ -56,14 +56,14 @@ def index_part(
     return result
 
 
-def _write(writer: BulkWriter, plan: Plan, operations: PartOperations, meter: ProgressMeter) -> BulkOutcome:
+def _write(writer: BulkWriter, plan: Plan, writes: PartWrites, meter: ProgressMeter) -> BulkOutcome:
     total = BulkOutcome()
     reasons = f"Reasons of refused texts: {plan.folder}/dead_letters/encode-*.parquet in the store."
-    for outcome in writer.write(operations):
+    for outcome in writer.write(writes):
         total += outcome
-        refused = len(operations.rejected) + len(total.rejected)
+        refused = len(writes.rejected) + len(total.rejected)
         require_few(plan, refused, "documents of one part cannot be indexed", reasons)
-        meter.add(outcome.operations)
+        meter.add(outcome.writes)
     _remove_former(writer, plan, total)
     return total
 
@@ -71,21 +71,21 @@ def _write(writer: BulkWriter, plan: Plan, operations: PartOperations, meter: Pr
 def _remove_former(writer: BulkWriter, plan: Plan, written: BulkOutcome) -> None:
     """A clone still holds yesterday's version of a document that was refused today: out with it."""
     if plan.kind is BuildKind.DELTA:
-        doomed = (Operation("delete", item.operation.id, item.operation.place) for item in written.rejected)
+        doomed = (Write("delete", item.write.id, item.write.place) for item in written.rejected)
         for outcome in writer.write(doomed):
             if outcome.rejected:
                 item = outcome.rejected[0]
-                raise BuildError(f"Document {item.operation.id} could not be deleted from the candidate: {item.reason}")
+                raise BuildError(f"Document {item.write.id} could not be deleted from the candidate: {item.reason}")
 
 
 def _letter(plan: Plan, item: RejectedItem) -> DeadLetter:
     return DeadLetter(
-        id=item.operation.id,
+        id=item.write.id,
         stage="index",
         error_class=item.error_class,
         reason=item.reason,
         attempt=item.attempt,
         build_id=plan.build_id,
         at=datetime.now(UTC),
-        place=item.operation.place,
+        place=item.write.place,
     )

@@ -11,8 +11,7 @@ from sparse_index.errors import BuildError
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.attached import require_movable
 from sparse_index.live.meta import Meta, read_meta, write_meta
-from sparse_index.live.settle import serve_like_live
-from sparse_index.live.switch import sealed_count, switch_alias
+from sparse_index.live.switch import sealed_count, serve_like_live, switch_alias
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.errors import AccessError, BuildError, TransientError
-from sparse_index.index.bulk import BulkWriter, Operation
+from sparse_index.index.bulk import BulkWriter, Write
 from sparse_index.live.generations import OwnIndex
 from sparse_index.names import write_alias
 
@@ -54,8 +54,8 @@ def remove_documents(cluster: Cluster, index: OwnIndex, config: IndexConfig, ids
         raise BuildError(f"{len(rejected)} documents could not be deleted from {index.name}: {rejected[0].reason}")
 
 
-def _deletes(pages: Iterator[list[str]]) -> Iterator[Operation]:
-    return (Operation("delete", name) for page in pages for name in page)
+def _deletes(pages: Iterator[list[str]]) -> Iterator[Write]:
+    return (Write("delete", name) for page in pages for name in page)
 
 
 @contextmanager

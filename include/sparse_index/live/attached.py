@@ -71,6 +71,11 @@ class Attached:
         return Shape(fields_of(self.mapping), int(self.settings.get("index.number_of_shards", 1)))
 
     @property
+    def made_by(self) -> str:
+        """The version of the cluster that made it, such as "3.6.0"."""
+        return str(self.settings.get("index.version.created_string", ""))
+
+    @property
     def is_closed(self) -> bool:
         return self.settings.get("index.verified_before_close") == "true"
 
@@ -93,7 +98,7 @@ def attached_of(body: Json) -> Attached:
 
 def observe_attached(cluster: Cluster, index: str) -> Attached:
     """One look at `index`, closed or not."""
-    return attached_of(cluster.get(f"/{index}", flat_settings="true")[index])
+    return attached_of(cluster.get(f"/{index}", flat_settings="true", human="true")[index])
 
 
 def require_movable(cluster: Cluster, index: str) -> None:

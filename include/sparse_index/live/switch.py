@@ -1,18 +1,25 @@
 """The alias switch: one atomic request that only succeeds when everything is where it was seen.
 
 With the alias go its filter, routing and whatever else points to the former index: there is no instant in which the alias
-is on the new index without its filter.
+is on the new index without its filter. What is set on the former index for searching goes along before (`serve_like`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.live.alias import AliasState, observe_alias
-from sparse_index.live.attached import misfits, moved_aliases, observe_attached
+from sparse_index.live.attached import (
+    misfits,
+    moved_aliases,
+    observe_attached,
+    serving_changes,
+    usable_settings,
+)
 from sparse_index.names import write_alias
 
 # How often a person may change what points to the live index between our look and our request.
@@ -24,6 +31,23 @@ def sealed_count(cluster: Cluster, index: str) -> int:
     cluster.put(f"/{index}/_settings", {"index.blocks.write": True})
     cluster.post(f"/{index}/_refresh")
     return int(cluster.get(f"/{index}/_count")["count"])
+
+
+def serve_like_live(cluster: Cluster, plan: Plan) -> None:
+    """`serve_like` for a build's candidate."""
+    clone = plan.kind is BuildKind.DELTA
+    serve_like(cluster, plan.candidate, plan.live_index, plan.config.index, alike=clone)
+
+
+def serve_like(cluster: Cluster, index: str, live: str | None, wanted: IndexConfig, *, alike: bool) -> None:
+    """Take over what a person set on the live index for searching, logging and recovery; the corpus file wins.
+
+    `alike`: see `serving_changes`."""
+    there = observe_attached(cluster, index).settings
+    source = {} if live is None else usable_settings(cluster, observe_attached(cluster, live))
+    changes = serving_changes(wanted, source, there, alike=alike)
+    if changes:
+        cluster.put(f"/{index}/_settings", changes)
 
 
 def switch_alias(

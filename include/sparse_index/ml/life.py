@@ -7,11 +7,11 @@ Given    it was there before us, remote connectors too: it is used, and otherwis
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig, ExistingModel, fingerprint
+from sparse_index.config.vectors import VectorField
 from sparse_index.errors import ConfigError
 from sparse_index.ml import verbs
 from sparse_index.ml.sources import Source, source_of
@@ -19,6 +19,7 @@ from sparse_index.ml.states import MODEL_DEPLOYED
 from sparse_index.ml.verbs import Removal
 from sparse_index.ml.waits import Started, Wait, WaitKind, wait_for, wait_until
 from sparse_index.names import parse_group
+from sparse_index.vectors.kinds import vector_kind
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class PerRun:
         """The id of the model that encodes; `deployed`: of the one that the run deployed."""
         return deployed
 
-    def undeploy(self, cluster: Cluster, group: str) -> Sequence[str]:
+    def undeploy(self, cluster: Cluster, group: str) -> list[str]:
         """Free the memory that the build's models hold; gives their ids."""
         return verbs.undeploy_group(cluster, group)
 
@@ -65,16 +66,15 @@ class PerRun:
     def delete_group(self, cluster: Cluster, group: str) -> None:
         verbs.delete_group(cluster, group)
 
-    def remains(self, cluster: Cluster, group: str) -> Sequence[str]:
+    def remains(self, cluster: Cluster, group: str) -> list[str]:
         """What of the build is in the cluster now, in words."""
         return verbs.remains(cluster, group)
 
 
 @dataclass(frozen=True)
 class Given:
-    """There is nothing to begin, to wait for or to remove."""
+    """There is nothing to begin, to wait for or to remove. `source` None: we take it from nowhere, it is not ours."""
 
-    encoder: EncoderConfig
     model_id: str
     source: None = None
 
@@ -111,8 +111,8 @@ class Given:
     def used(self, deployed: str) -> str:
         return self.model_id
 
-    def undeploy(self, _: Cluster, group: str) -> Sequence[str]:
-        return ()
+    def undeploy(self, _: Cluster, group: str) -> list[str]:
+        return []
 
     def delete_models(self, _: Cluster, group: str) -> Removal:
         return Removal((), ())
@@ -120,21 +120,23 @@ class Given:
     def delete_group(self, _: Cluster, group: str) -> None:
         pass
 
-    def remains(self, _: Cluster, group: str) -> Sequence[str]:
-        return ()
+    def remains(self, _: Cluster, group: str) -> list[str]:
+        return []
 
 
 Life = PerRun | Given
 
 
-def life_of(encoder: EncoderConfig) -> Life:
-    model = encoder.model
-    return Given(encoder, model.model_id) if isinstance(model, ExistingModel) else PerRun(encoder, source_of(model))
+def life_of(field: VectorField) -> Life:
+    model = field.encoder.model
+    if isinstance(model, ExistingModel):
+        return Given(model.model_id)
+    return PerRun(field.encoder, source_of(model, vector_kind(field).function))
 
 
-def encoder_fingerprint(cluster: Cluster, encoder: EncoderConfig) -> str:
+def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:
     """Reads the model file or the registered model where the content's hash comes from there."""
-    return fingerprint(encoder, life_of(encoder).content_sha256(cluster))
+    return fingerprint(field.encoder, life_of(field).content_sha256(cluster))
 
 
 def deployed(cluster: Cluster, life: Life, group: str) -> str:

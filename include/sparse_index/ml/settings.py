@@ -18,12 +18,10 @@ Former = dict[str, str | None]
 
 
 def required_settings(config: CorpusConfig, *, has_ml_node: bool) -> dict[str, str]:
-    """Setting -> value without which the encoder of `config` cannot be registered or deployed."""
-    source = life_of(config.encoder).source
-    if source is None:
-        return {}
-    required = {} if has_ml_node else {ML_NODES_ONLY: "false"}
-    return required | ({source.setting: "true"} if source.setting else {})
+    """Setting -> value without which the models of `config` cannot be registered or deployed."""
+    sources = [source for field in config.vector_fields.values() if (source := life_of(field).source)]
+    on_data_nodes = {ML_NODES_ONLY: "false"} if sources and not has_ml_node else {}
+    return on_data_nodes | {source.setting: "true" for source in sources if source.setting}
 
 
 def missing_settings(cluster: Cluster, config: CorpusConfig) -> dict[str, str]:

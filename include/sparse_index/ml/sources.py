@@ -20,7 +20,6 @@ from sparse_index.ml.waits import Started
 SECTION = "plugins.ml_commons"
 FROM_URL = f"{SECTION}.allow_registering_model_via_url"
 FROM_FILE = f"{SECTION}.allow_registering_model_via_local_file"
-FUNCTION = "SPARSE_ENCODING"
 UPLOAD_CHUNK_BYTES = 10_000_000
 # The third net after teardown and janitor: the cluster itself drops a model nobody has used for this long.
 IDLE_MINUTES = 24 * 60
@@ -28,9 +27,11 @@ IDLE_MINUTES = 24 * 60
 
 @dataclass(frozen=True)
 class Source:
-    """`setting`: of the cluster, must be true before a registration; None where none is needed."""
+    """`function`: ML Commons' name for what the model does. `setting`: of the cluster, must be true before a registration;
+    None where none is needed."""
 
     model: PretrainedModel | UrlModel | FileModel
+    function: str
     setting: ClassVar[str | None] = None
     is_upload: ClassVar[bool] = False
 
@@ -71,7 +72,7 @@ class Download(Source):
     setting = FROM_URL
 
     def _body(self, group_id: str) -> Json:
-        content = {"function_name": FUNCTION, "url": self.model.url, "model_content_hash_value": self.model.sha256}
+        content = {"function_name": self.function, "url": self.model.url, "model_content_hash_value": self.model.sha256}
         return super()._body(group_id) | content | _model_config(self.model)
 
     def content_sha256(self) -> str:
@@ -90,7 +91,7 @@ class Upload(Source):
         """A model whose upload was killed half way stays REGISTERING and is found and deleted by its group."""
         source = local_zip(self.model.path)
         meta = self._body(group_id) | {
-            "function_name": FUNCTION,
+            "function_name": self.function,
             "model_content_hash_value": source.sha256,
             "model_content_size_in_bytes": source.size,
             "total_chunks": source.chunks,
@@ -112,14 +113,14 @@ class Upload(Source):
         return document.get("model_state") == ModelState.REGISTERING
 
 
-def source_of(model: PretrainedModel | UrlModel | FileModel) -> Source:
+def source_of(model: PretrainedModel | UrlModel | FileModel, function: str) -> Source:
     match model:
         case PretrainedModel():
-            return Catalogue(model)
+            return Catalogue(model, function)
         case UrlModel():
-            return Download(model)
+            return Download(model, function)
         case FileModel():
-            return Upload(model)
+            return Upload(model, function)
 
 
 def _model_config(model: UrlModel | FileModel) -> Json:

@@ -55,7 +55,7 @@ class Action(Frozen):
         return f"{self.kind.value}: {self.name}{files}: {self.reason}"
 
     @property
-    def place(self) -> tuple[str, str, str, str]:
+    def identity(self) -> tuple[str, str, str, str]:
         return self.kind, self.alias, self.name, self.target
 
     @property
@@ -87,8 +87,8 @@ class Cleanup(Frozen):
 
     def still_in(self, now: Cleanup) -> Cleanup:
         """What of this cleanup a later look decides again; the rest is no longer true, and stays."""
-        known = {action.place: action for action in now.actions}
-        both = (action.narrowed_to(known.get(action.place)) for action in self.actions)
+        known = {action.identity: action for action in now.actions}
+        both = (action.narrowed_to(known.get(action.identity)) for action in self.actions)
         return now.model_copy(update={"actions": [action for action in both if action]})
 
 
@@ -134,10 +134,10 @@ def _models(view: CorpusView) -> Iterator[Action]:
 
 def _candidates(view: CorpusView, now: datetime) -> Iterator[Action]:
     """The newest one stays for some days, to be looked at."""
-    for place, index in enumerate(view.failed_candidates):
+    for number, index in enumerate(view.failed_candidates):
         old = now - build_time(index.meta.build_id) > CANDIDATE_KEPT
         ended = view.state(index.meta.build_id) is BuildState.ENDED
-        if ended and (place > 0 or old) and index.why_it_stays is None:
+        if ended and (number > 0 or old) and index.why_it_stays is None:
             reason = f"build {index.meta.build_id} has ended and never went live"
             yield Action(kind=Kind.CANDIDATE, alias=view.alias, name=index.name, reason=reason)
 
@@ -195,17 +195,17 @@ def _vector_actions(
     for fingerprint in store.fingerprints:
         files = store.vectors_of(fingerprint)
         if fingerprint in used:
-            settled = _settled_files(views, store, fingerprint)
-            yield from _compact(settled, store, use, fingerprint)
+            finished = _finished_files(views, store, fingerprint)
+            yield from _compact(finished, store, use, fingerprint)
             yield from _merged(store, use, fingerprint, now)
-            yield from _unneeded(settled, store, use, fingerprint)
+            yield from _unneeded(finished, store, use, fingerprint)
         elif all(now - file.modified > _longest(views) for file in files):
             # Markers first: one without its files would ask for a compaction that nobody can do.
             paths = [*(marker.path for marker in store.markers_of(fingerprint)), *(file.path for file in files)]
             yield _vectors(fingerprint, "no index and no kept build uses this encoder", paths)
 
 
-def _settled_files(views: Sequence[CorpusView], store: StoreView, fingerprint: str) -> list[VectorFile]:
+def _finished_files(views: Sequence[CorpusView], store: StoreView, fingerprint: str) -> list[VectorFile]:
     """Those to which no build adds any more."""
     ended = {build.build_id for view in views for build in view.builds if build.state is BuildState.ENDED}
     planned = {plan.build_id for plan in store.plans}

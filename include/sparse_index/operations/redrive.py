@@ -21,7 +21,7 @@ from itertools import islice
 from sparse_index.builds.dead_letters import DeadLetter, letters_files, read_letters
 from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Plan, load_plan, plan_path, saved_plans
-from sparse_index.builds.receipt import receipt_path
+from sparse_index.builds.receipt import read_receipt, receipt_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
@@ -139,7 +139,7 @@ def _promoted(store: Store, alias: str) -> Iterator[Plan]:
 
 def _outcome(store: Store, plan: Plan) -> str | None:
     path = receipt_path(plan)
-    return str(store.read_json(path).get("outcome")) if store.exists(path) else None
+    return str(read_receipt(store, path).get("outcome")) if store.exists(path) else None
 
 
 def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:
@@ -181,7 +181,7 @@ def settle_letters(
         return former
     ids = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
     rejected = ids & {letter.id for letter in _letters(store, again)}
-    manifest = final_manifest_path(again) if again.builds else _live_meta(cluster, config).manifest
+    manifest = final_manifest_path(again) if again.makes_candidate else _live_meta(cluster, config).manifest
     indexed = ids & _documents(store, manifest, ids) - rejected
     result = Redrive(
         build_id=plan.build_id,

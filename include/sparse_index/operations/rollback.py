@@ -27,8 +27,8 @@ from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import observe_attached, require_movable
 from sparse_index.live.generations import OwnIndex, own_indices
 from sparse_index.live.meta import Meta, read_meta, write_meta
-from sparse_index.live.settle import serve_like, settle_index
-from sparse_index.live.switch import sealed_count, switch_alias
+from sparse_index.live.replicas import replicate
+from sparse_index.live.switch import sealed_count, serve_like, switch_alias
 from sparse_index.store.files import Store
 from sparse_index.values import Frozen
 
@@ -129,7 +129,7 @@ def roll_back(
         _require_open(cluster, target)
     meta = _checked(cluster, target)
     notes = _notes(cluster, store, config, target, meta)
-    health = _settled(cluster, config, target.index, clock, sleep)
+    health = _replicated(cluster, config, target.index, clock, sleep)
     if state.index != target.index:
         serve_like(cluster, target.index, target.live, config.index, alike=target.live is not None)
         switch_alias(cluster, config.alias, former=target.live, to=target.index, owned=config.index)
@@ -206,7 +206,7 @@ def _feed_note(store: Store, config: CorpusConfig, meta: Meta) -> list[str]:
     if config.kind != "feed":
         return []
     later = [found for found in saved_plans(store, config.alias) if found[0] > meta.build_id]
-    days = sorted({str(plan.request.data_date) for _, plan in later if plan is not None and plan.builds})
+    days = sorted({str(plan.request.data_date) for _, plan in later if plan is not None and plan.makes_candidate})
     days += [f"that of build {build_id}, whose plan another version wrote" for build_id, plan in later if plan is None]
     return [f"a feed's run reads one partition: run those again that came after it ({', '.join(days)})"] if days else []
 
@@ -217,7 +217,7 @@ def _fields(cluster: Cluster, index: str) -> Json:
     return fields
 
 
-def _settled(
+def _replicated(
     cluster: Cluster,
     config: CorpusConfig,
     index: str,
@@ -227,7 +227,7 @@ def _settled(
     """Generations are kept without replicas; one that goes live gets them first."""
     shards = int(_setting(cluster, index, "index.number_of_shards") or config.index.shards)
     wanted = config.index.model_copy(update={"shards": shards})
-    return settle_index(cluster, index, wanted, deadline_s=DEADLINE_S, clock=clock, sleep=sleep)
+    return replicate(cluster, index, wanted, deadline_s=DEADLINE_S, clock=clock, sleep=sleep)
 
 
 def _mark(cluster: Cluster, target: Target, now: datetime) -> None:

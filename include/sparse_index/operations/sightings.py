@@ -34,7 +34,7 @@ _BULKY = ("parts/", "manifest.parquet", "manifest-final.parquet", "duplicates.pa
 class Runs(Protocol):
     """What the scheduler knows."""
 
-    def is_live(self, alias: str, build_id: str) -> bool | None:
+    def goes_on(self, alias: str, build_id: str) -> bool | None:
         """Whether the build's run goes on; None when nobody knows of such a run."""
 
     def is_running(self, alias: str) -> bool:
@@ -213,12 +213,12 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
     groups = [(name, owner.build_id) for name in marked_groups(cluster, alias) if (owner := parse_group(name))]
     in_store = _build_paths(files, alias)
     named = {index.meta.build_id for index in indices} | {build_id for _, build_id in groups} | set(in_store)
-    is_live = partial(runs.is_live, alias) if runs is not None else None
+    goes_on = partial(runs.goes_on, alias) if runs is not None else None
     states = {
-        build: build_state(build, in_store.get(build, ()), is_live, files.living.get(build_folder(alias, build)))
+        build: build_state(build, in_store.get(build, ()), goes_on, files.living.get(build_folder(alias, build)))
         for build in sorted(named)
     }
-    at_work = {BuildState.LIVE} if runs is not None else {BuildState.LIVE, BuildState.UNKNOWN}
+    at_work = {BuildState.AT_WORK} if runs is not None else {BuildState.AT_WORK, BuildState.UNKNOWN}
     return CorpusView(
         config=config,
         indices=tuple(indices),

@@ -8,12 +8,12 @@ Tables, in the order in which they are made:
     state       one row a document of the new state (a feed's also: a tombstone), with its `change`
     written     documents of it to index          gone       documents to delete
     encode      one row a text that has no vector yet in a field
-    operations what the candidate gets
+    writes      what the candidate gets
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -22,7 +22,9 @@ import duckdb
 
 from sparse_index.builds.plan import Counts, FieldCounts
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
+from sparse_index.errors import CorpusError
 from sparse_index.store.files import Store
 from sparse_index.store.sql import literal, parquet
 
@@ -84,7 +86,7 @@ SELECT *, row_number() OVER (ORDER BY turn, {_PLACE}) - 1 AS position FROM (
 """
 # Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
 _OPERATIONS = f"""
-CREATE TEMP TABLE operations AS
+CREATE TEMP TABLE writes AS
 SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
     SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash,
         (row_number() OVER (ORDER BY {_PLACE}) - 1) * {{shares}} // greatest(count(*) OVER (), 1) AS share
@@ -93,6 +95,7 @@ SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, 
     SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {{shares}} FROM gone WHERE NOT {{full}})
 """
 _SHARES = 1024
+EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,25 @@ class Inputs:
     row_limit: int | None = None
     data_date: date | None = None
     newest_day: date | None = None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What was found, as one value. `writes`: how many documents are written to or deleted from the candidate;
+    `differs`: whether the new state differs from the live one at all. `deleted_examples`, `changed_examples`: some ids.
+    `lost_files`: those of earlier partitions, needed again, that changed or are gone."""
+
+    counts: Counts
+    writes: int
+    differs: bool
+    deleted_examples: tuple[str, ...] = ()
+    changed_examples: tuple[str, ...] = ()
+    lost_files: tuple[str, ...] = ()
+
+    @property
+    def documents_before(self) -> int:
+        """In the live index."""
+        return self.counts.documents - self.counts.new + self.counts.deleted
 
 
 class Difference:
@@ -135,7 +157,18 @@ class Difference:
         self._con.execute(_ENCODE)
         self._con.execute(_OPERATIONS.format(full=self._full, shares=_SHARES))
 
-    def counts(self) -> Counts:
+    def changes(self) -> Changes:
+        counts, writes = self._counts(), self._count("writes")
+        return Changes(
+            counts=counts,
+            writes=writes,
+            differs=writes > 0 or self._moves(),
+            deleted_examples=self._examples("gone") if counts.deleted else (),
+            changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')"),
+            lost_files=tuple(self._lost_files()) if self._inputs.data_date is not None else (),
+        )
+
+    def _counts(self) -> Counts:
         """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
         changes = dict(self._con.execute("SELECT change, count(*) FROM state GROUP BY change").fetchall())
         return Counts(
@@ -167,39 +200,25 @@ class Difference:
         for field in self._inputs.vectors:
             fresh = f"(SELECT text_hash FROM encode WHERE field = {literal(field)})"
             encoded = self._count(f"written SEMI JOIN {fresh} fresh USING (text_hash)")
-            texts = self.texts_to_encode(field)
+            texts = self._count(f"encode WHERE field = {literal(field)}")
             counts[field] = FieldCounts(encoded=encoded, reused=with_text - encoded, texts_to_encode=texts)
         return counts
 
-    def texts_to_encode(self, field: str) -> int:
-        return self._count(f"encode WHERE field = {literal(field)}")
+    def _moves(self) -> bool:
+        """Whether a feed's manifest changes though no document does.
 
-    def changes_manifest(self) -> bool:
-        """Whether the new state differs from the live one at all.
-
-        In a feed also by a date (a row that came again unchanged, or a tombstone of an unknown id, still holds off older
-        partitions) and by a place (a full build reads the documents of earlier partitions where the manifest says).
+        By a date (a row that came again unchanged, or a tombstone of an unknown id, still holds off older partitions) or by a
+        place (a full build reads the documents of earlier partitions where the manifest says).
         """
-        if self.operations() > 0:
-            return True
         dated = self._inputs.data_date is not None
         return dated and self._count(f"state s LEFT JOIN live l USING (id) WHERE s.read AND ({_MOVED})") > 0
 
-    def operations(self) -> int:
-        """How many documents are written to or deleted from the candidate."""
-        return self._count("operations")
-
-    def kept_files(self) -> list[tuple[str, str]]:
-        """(address, version) of each file of earlier partitions from which this build reads documents again."""
+    def _lost_files(self) -> Iterator[str]:
+        """Files of earlier partitions whose documents are read again, and which are no longer the manifest's."""
         query = "SELECT DISTINCT file, file_version FROM written WHERE NOT read ORDER BY file, file_version"
-        return self._con.execute(query).fetchall()
-
-    def deleted_examples(self, most: int = 5) -> list[str]:
-        return self._ids(f"SELECT id FROM gone ORDER BY id LIMIT {int(most)}")
-
-    def changed_examples(self, most: int = 5) -> list[str]:
-        changed = "change IN ('text_changed', 'fields_changed')"
-        return self._ids(f"SELECT id FROM state WHERE {changed} ORDER BY id LIMIT {int(most)}")
+        for uri, version in self._con.execute(query).fetchall():
+            if not _is_still(self._config.source.with_secret(uri), version):
+                yield uri
 
     def unusable_rows(self, most: int) -> list[dict[str, Any]]:
         """The first rows that cannot be documents: where they are and the reason in `problem`."""
@@ -247,11 +266,19 @@ class Difference:
             return "SELECT id FROM state WHERE change = 'deleted'"
         return "SELECT id FROM live ANTI JOIN state USING (id) WHERE NOT deleted"
 
-    def _ids(self, query: str) -> list[str]:
-        return [row[0] for row in self._con.execute(query).fetchall()]
+    def _examples(self, table: str) -> tuple[str, ...]:
+        query = f"SELECT id FROM {table} ORDER BY id LIMIT {EXAMPLES}"
+        return tuple(row[0] for row in self._con.execute(query).fetchall())
 
     def _count(self, table: str) -> int:
         return int(self._con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def _is_still(uri: str, version: str) -> bool:
+    try:
+        return file_version(uri) == version
+    except CorpusError:
+        return False
 
 
 def _date(day: date) -> str:

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparse_index.builds.plan import Counts
-from sparse_index.config.corpus import CorpusConfig
-from sparse_index.store.files import Store
-from sparse_index.store.layout import builds_folder
-
-RECEIPTS_READ = 10
+from sparse_index.plan.difference import Changes
+from sparse_index.plan.observed import Observed
 
 
-def expected_seconds(
-    store: Store, config: CorpusConfig, fingerprint: str, counts: Counts, operations: int
-) -> float | None:
+def expected_seconds(seen: Observed, changes: Changes) -> float | None:
     """Encoding plus indexing; None when no receipt knows the speed of what has to be done."""
-    receipts = list(_newest_receipts(store, config.alias))
-    same_encoder = [receipt for receipt in receipts if receipt.get("fingerprint") == fingerprint]
-    encode = _seconds(counts.texts_to_encode, same_encoder, "encode", ("encoded",))
-    index = _seconds(operations, receipts, "index", ("indexed", "deleted"))
+    fingerprint = seen.fingerprints[seen.config.index.vector_field]
+    same_encoder = [receipt for receipt in seen.receipts if receipt.get("fingerprint") == fingerprint]
+    encode = _seconds(changes.counts.texts_to_encode, same_encoder, "encode", ("encoded",))
+    index = _seconds(changes.writes, seen.receipts, "index", ("indexed", "deleted"))
     if encode is None or index is None:
         return None
-    return encode / config.encoder.parallel_tasks + index
+    return encode / seen.config.encoder.parallel_tasks + index
 
 
-def _newest_receipts(store: Store, alias: str) -> Iterator[dict[str, Any]]:
-    paths = store.files(builds_folder(alias), "/receipt.json")
-    for path in reversed(paths[-RECEIPTS_READ:]):
-        receipt = store.read_json(path)
-        if isinstance(receipt, dict):
-            yield receipt
-
-
-def _seconds(items: int, receipts: list[dict[str, Any]], stage: str, counted: tuple[str, ...]) -> float | None:
+def _seconds(items: int, receipts: Sequence[Mapping[str, Any]], stage: str, counted: tuple[str, ...]) -> float | None:
     """Seconds of one task after another at the speed of the newest receipt that has done any."""
     if items == 0:
         return 0.0

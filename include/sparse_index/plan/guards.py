@@ -1,34 +1,67 @@
 """What a plan must not do unasked: go back in time, change most of the index overnight, lose many rows, or begin what the
-cluster will not let it end."""
+cluster will not let it end. Pure functions of what was seen and of the difference; each BuildError says what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import pyarrow as pa
 
 from sparse_index.addresses import public_address
-from sparse_index.builds.plan import Counts
+from sparse_index.builds.dead_letters import letters_path
+from sparse_index.builds.plan import BuildKind, Counts, Plan
 from sparse_index.builds.request import Mode, RunRequest
-from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.findings import Findings
-from sparse_index.corpus.parquet import file_version
-from sparse_index.creation.room import room_problems
-from sparse_index.errors import BuildError, CorpusError
-from sparse_index.live.meta import Meta
-from sparse_index.live.states import index_states
-from sparse_index.plan.difference import Difference
+from sparse_index.corpus.fields import converter_of
+from sparse_index.corpus.oddities import Oddities
+from sparse_index.errors import BuildError, ConfigError
+from sparse_index.plan.difference import EXAMPLES, Changes
+from sparse_index.plan.disk import readable_bytes
 from sparse_index.plan.live_types import begins_anew
-from sparse_index.plan.observed import Live
+from sparse_index.plan.observed import Live, Observed
+from sparse_index.plan.takeover import plan_takeover
 
-EXAMPLES = 5
+# What decides how a row becomes a document: rows of earlier days of a feed cannot be made anew when it changes.
+_ROW_SHAPE = {"id_column", "text_template", "columns", "max_text_chars", "deleted_column"}
+# Beyond it a double does not hold every whole number.
+_EXACT = 2**53
 
 
-def require_room(cluster: Cluster, config: CorpusConfig) -> None:
+def require_room(config: CorpusConfig, problems: Sequence[str]) -> None:
     """Nothing is encoded for a candidate that the cluster would refuse; preflight looked hours ago, perhaps."""
-    problems = [*index_states(cluster, config.alias).problems, *room_problems(cluster, config)]
     if problems:
         raise BuildError(f"No build of '{config.alias}' can begin: {' '.join(problems)}")
+
+
+def require_comparable(seen: Observed) -> None:
+    """Before the rows are compared: what is live lets this run follow it, and the cluster takes the configuration."""
+    require_known_meta(seen.config, seen.request, seen.live)
+    _require_forward_date(seen)
+    _require_within_horizon(seen)
+    _require_continuable(seen)
+    _require_types_kept(seen)
+    if seen.refusal is not None:
+        raise ConfigError(f"The cluster refuses index.settings or index.alias of the corpus file: {seen.refusal}")
+
+
+def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
+    """After the decision: the plan may be carried out."""
+    _require_closed(plan.counts)
+    if plan.kind is not BuildKind.NOTHING:
+        plan_takeover(seen).require_right(plan.alias)
+    _require_kept_files(plan, changes)
+    if plan.request.row_limit is None:
+        _require_documents(plan)
+        if not plan.request.accept_mass_change:
+            _require_few_deleted(plan, changes)
+            _require_few_changed(plan, changes)
+    if plan.request.mode is not Mode.PLAN_ONLY:
+        _require_few_dead_letters(plan)
+        _require_few_unkept(plan, seen.scanned.oddities)
+    if plan.makes_candidate:
+        _require_disk(plan, seen.usable_bytes)
 
 
 def require_known_meta(config: CorpusConfig, request: RunRequest, live: Live) -> None:
@@ -37,9 +70,10 @@ def require_known_meta(config: CorpusConfig, request: RunRequest, live: Live) ->
         live.meta.require_known(live.index)
 
 
-def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta | None) -> None:
+def _require_forward_date(seen: Observed) -> None:
     """P4: an older snapshot never replaces a newer one, unless forced. A feed decides for each document."""
-    if config.kind == "feed" or live is None or request.force_older_date:
+    request, live = seen.request, seen.live.meta
+    if seen.config.kind == "feed" or live is None or request.force_older_date:
         return
     if request.data_date < live.data_date:
         raise BuildError(
@@ -48,9 +82,9 @@ def require_forward_date(config: CorpusConfig, request: RunRequest, live: Meta |
         )
 
 
-def require_within_horizon(config: CorpusConfig, request: RunRequest, newest: date | None) -> None:
-    """A feed's partition older than every tombstone that is kept could bring deleted documents back. `newest`: the newest
-    day that the live index has seen."""
+def _require_within_horizon(seen: Observed) -> None:
+    """A feed's partition older than every tombstone that is kept could bring deleted documents back."""
+    config, request, newest = seen.config, seen.request, seen.live.data_date
     if config.kind != "feed" or newest is None or request.force_older_date:
         return
     oldest = newest - timedelta(days=config.source.backfill_horizon_days)
@@ -62,100 +96,181 @@ def require_within_horizon(config: CorpusConfig, request: RunRequest, newest: da
         )
 
 
-def skipped_days_note(config: CorpusConfig, request: RunRequest, newest: date | None) -> list[str]:
+def skipped_days_note(seen: Observed) -> list[str]:
     """A scheduler that stood still catches nothing up: days that lie between are named, not passed over in silence."""
-    if config.kind != "feed" or newest is None or request.data_date <= newest + timedelta(days=1):
+    newest, day = seen.live.data_date, seen.request.data_date
+    if seen.config.kind != "feed" or newest is None or day <= newest + timedelta(days=1):
         return []
-    first, last = newest + timedelta(days=1), request.data_date - timedelta(days=1)
+    first, last = newest + timedelta(days=1), day - timedelta(days=1)
     return [f"the index has nothing of {first} to {last}: if partitions of those days were not read, backfill them"]
 
 
-def require_kept_files(config: CorpusConfig, reasons: Sequence[str], files: Iterable[tuple[str, str]]) -> None:
-    """A full build of a feed reads the documents of earlier partitions again; `files`: (address, version) of theirs."""
-    changed = [uri for uri, version in files if not _is_still(config.source.with_secret(uri), version)]
-    if changed:
+def _require_continuable(seen: Observed) -> None:
+    """A feed's partition is not the whole corpus: without the live manifest, or with ids or texts made otherwise, stop.
+
+    Other fields may change: earlier days are read again for the new index, and need no encoding.
+    """
+    config, live = seen.config, seen.live
+    if config.kind != "feed" or live.index is None:
+        return
+    remedy = "Undo the change, or give the corpus a new alias and run its partitions again."
+    if live.manifest is None or live.meta is None:
         raise BuildError(
-            f"A full build of the feed '{config.alias}' ({'; '.join(reasons)}) would read documents of earlier partitions "
-            f"again, but {len(changed)} of their files changed or are gone ({', '.join(changed[:EXAMPLES])}, ...). Undo what "
+            f"The manifest of {live.index} is not in the store {config.store}; one partition of the feed '{config.alias}' "
+            f"cannot replace it. Restore it from a backup. {remedy}"
+        )
+    if live.unreadable:
+        raise BuildError(live.unreadable)
+    if live.plan is None or _makes_other_documents(live.plan.config, config, seen.scanned.schema.schema):
+        raise BuildError(
+            f"The feed '{config.alias}' now makes documents in another way than {live.index} (id column, text template, "
+            f"columns, text length, or the type of id or text in index.fields); its earlier partitions would have to be read "
+            f"again. {remedy}"
+        )
+
+
+def _makes_other_documents(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
+    return _row_shape(former) != _row_shape(now) or _other_texts(former, now, schema)
+
+
+def _row_shape(config: CorpusConfig) -> Json:
+    return config.source.model_dump(include=_ROW_SHAPE)
+
+
+def _other_texts(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
+    """Whether the declared types write an id or a text in another way; analyzers and the like do not matter."""
+    names = {now.source.id_column, *now.source.text_columns}
+    kinds = ((name, schema.field(name).type) for name in names)
+    return any(
+        converter_of(kind, former.index.fields.get(name)) is not converter_of(kind, now.index.fields.get(name))
+        for name, kind in kinds
+    )
+
+
+def _require_types_kept(seen: Observed) -> None:
+    """The decided types hold those of the live index (else another run was promoted since they were decided), and the
+    documents of a feed's earlier days can be read in them."""
+    config, live = seen.config, seen.live
+    outgrown = [name for name, types in seen.wider.items() if not types.holds]
+    if outgrown:
+        raise BuildError(
+            f"The live index {live.index} (data of {live.data_date}) has other types than when this run of '{config.alias}' "
+            f"began (columns {', '.join(outgrown)}): another run was promoted meanwhile. Nothing was changed. Trigger a new run."
+        )
+    problems = list(_unkept_types(seen)) if config.kind == "feed" else []
+    if problems:
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        raise BuildError(
+            f"The documents of earlier days of the feed '{config.alias}' cannot be kept in wider types:{lines}\nWrite this day "
+            "with the former types, or give the corpus a new alias and run its days again."
+        )
+
+
+def _unkept_types(seen: Observed) -> Iterator[str]:
+    for name, types in seen.wider.items():
+        change = f"column '{name}' is {types.live} in {seen.live.index} and would become {types.decided}"
+        if name in seen.config.source.text_columns:
+            yield f"{change}: it stands in the text template, and the texts of earlier days would change"
+        elif seen.largest.get(name, 0) >= _EXACT:
+            yield f"{change}, but numbers beyond 2^53 are there, which that cannot hold"
+
+
+def _require_closed(counts: Counts) -> None:
+    """P1 at plan time: every row read is in exactly one line of the books."""
+    lines = (
+        counts.unchanged,
+        counts.encoded,
+        counts.reused,
+        counts.blank,
+        counts.duplicate_ids,
+        counts.superseded,
+        counts.tombstones,
+        counts.dead_letters,
+    )
+    if sum(lines) != counts.rows_read:
+        raise BuildError(
+            f"The plan's books do not close: {counts.rows_read} rows read, {sum(lines)} accounted for: {counts}. "
+            "Nothing was changed; report this as a defect."
+        )
+
+
+def _require_kept_files(plan: Plan, changes: Changes) -> None:
+    """A full build of a feed reads the documents of earlier partitions again."""
+    lost = changes.lost_files
+    if lost:
+        raise BuildError(
+            f"A full build of the feed '{plan.alias}' ({'; '.join(plan.reasons)}) would read documents of earlier partitions "
+            f"again, but {len(lost)} of their files changed or are gone ({', '.join(lost[:EXAMPLES])}, ...). Undo what "
             "asks for a full build and run those partitions again first, or give the corpus a new alias and run all of them."
         )
 
 
-def _is_still(uri: str, version: str) -> bool:
-    try:
-        return file_version(uri) == version
-    except CorpusError:
-        return False
-
-
-def require_expected_change(config: CorpusConfig, request: RunRequest, counts: Counts, difference: Difference) -> None:
-    """Stop when more vanishes or changes than `limits` allows, unless acknowledged; and when too little is left."""
-    if request.row_limit is not None:
-        return
-    _require_documents(config, counts)
-    if not request.accept_mass_change:
-        before = counts.documents - counts.new + counts.deleted
-        _require_few_deleted(config, counts, before, difference)
-        _require_few_changed(config, counts, before, difference)
-
-
-def _require_documents(config: CorpusConfig, counts: Counts) -> None:
-    if counts.documents < config.limits.min_documents:
+def _require_documents(plan: Plan) -> None:
+    config = plan.config
+    if plan.counts.documents < config.limits.min_documents:
         raise BuildError(
-            f"The new state of '{config.alias}' has {counts.documents} documents, fewer than limits.min_documents "
+            f"The new state of '{plan.alias}' has {plan.counts.documents} documents, fewer than limits.min_documents "
             f"({config.limits.min_documents}). Look at the corpus at {public_address(config.source.uri)}."
         )
 
 
-def _require_few_deleted(config: CorpusConfig, counts: Counts, before: int, difference: Difference) -> None:
-    if counts.deleted > config.limits.max_deleted_share * before:
+def _require_few_deleted(plan: Plan, changes: Changes) -> None:
+    before, deleted = changes.documents_before, plan.counts.deleted
+    if deleted > plan.config.limits.max_deleted_share * before:
         raise BuildError(
-            f"{counts.deleted} of {before} documents of '{config.alias}' would vanish "
-            f"({', '.join(difference.deleted_examples())}, ...), more than "
-            "limits.max_deleted_share. Check the corpus, or set `accept_mass_change`."
+            f"{deleted} of {before} documents of '{plan.alias}' would vanish ({', '.join(changes.deleted_examples)}, ...), "
+            "more than limits.max_deleted_share. Check the corpus, or set `accept_mass_change`."
         )
 
 
-def _require_few_changed(config: CorpusConfig, counts: Counts, before: int, difference: Difference) -> None:
-    changed = counts.text_changed + counts.fields_changed
-    if changed > config.limits.max_changed_share * before:
+def _require_few_changed(plan: Plan, changes: Changes) -> None:
+    before, changed = changes.documents_before, plan.counts.text_changed + plan.counts.fields_changed
+    if changed > plan.config.limits.max_changed_share * before:
         raise BuildError(
-            f"{changed} of {before} documents of '{config.alias}' would change "
-            f"({', '.join(difference.changed_examples())}, ...), more than "
-            "limits.max_changed_share. Check the corpus, or set `accept_mass_change`."
+            f"{changed} of {before} documents of '{plan.alias}' would change ({', '.join(changes.changed_examples)}, ...), "
+            "more than limits.max_changed_share. Check the corpus, or set `accept_mass_change`."
         )
 
 
-def require_few_dead_letters(config: CorpusConfig, request: RunRequest, counts: Counts, letters: str) -> None:
-    """With so many unusable rows reconcile would refuse the build at its end; `letters` is the file that lists them."""
-    if request.mode is not Mode.PLAN_ONLY and _are_too_many(config, counts, counts.dead_letters):
+def _require_few_dead_letters(plan: Plan) -> None:
+    """With so many unusable rows reconcile would refuse the build at its end."""
+    if _are_too_many(plan, plan.counts.dead_letters):
         raise BuildError(
-            f"{counts.dead_letters} of {counts.rows_read} rows of '{config.alias}' cannot be documents; {_allowed(config)}. "
-            f"Rows and reasons: {letters} in the store. Correct the corpus, or raise the limits."
+            f"{plan.counts.dead_letters} of {plan.counts.rows_read} rows of '{plan.alias}' cannot be documents; "
+            f"{_allowed(plan)}. Rows and reasons: {letters_path(plan, 'scan')} in the store. Correct the corpus, or raise the "
+            "limits."
         )
 
 
-def require_few_unkept(config: CorpusConfig, request: RunRequest, counts: Counts, findings: Findings) -> None:
+def _require_few_unkept(plan: Plan, oddities: Oddities) -> None:
     """Rows with a value that cannot be kept become dead letters when they are indexed: with too many of them nothing need be
     encoded first."""
-    if request.mode is Mode.PLAN_ONLY or request.row_limit is not None:
-        return
-    if _are_too_many(config, counts, findings.unkept):
+    if plan.request.row_limit is None and _are_too_many(plan, oddities.unkept):
         raise BuildError(
-            f"{findings.unkept} of {counts.rows_read} rows of '{config.alias}' have a value that cannot be kept, one of them: "
-            f"{findings.example}; {_allowed(config)}. Correct the corpus, say in index.fields what the column is, leave it "
+            f"{oddities.unkept} of {plan.counts.rows_read} rows of '{plan.alias}' have a value that cannot be kept, one of "
+            f"them: {oddities.example}; {_allowed(plan)}. Correct the corpus, say in index.fields what the column is, leave it "
             "out of source.columns, or raise the limits."
         )
 
 
-def _are_too_many(config: CorpusConfig, counts: Counts, dead_letters: int) -> bool:
-    limits, rows = config.limits, max(counts.rows_read, 1)
+def _are_too_many(plan: Plan, dead_letters: int) -> bool:
+    limits, rows = plan.config.limits, max(plan.counts.rows_read, 1)
     return dead_letters > limits.max_dead_letters or dead_letters > limits.max_dead_letter_share * rows
 
 
-def _allowed(config: CorpusConfig) -> str:
-    limits = config.limits
+def _allowed(plan: Plan) -> str:
+    limits = plan.config.limits
     return (
         f"allowed are {limits.max_dead_letters} and {limits.max_dead_letter_share:.2%} (limits.max_dead_letters, "
         "limits.max_dead_letter_share)"
     )
+
+
+def _require_disk(plan: Plan, usable: int | None) -> None:
+    """Before a first build nobody knows what it needs."""
+    if plan.disk_bytes is not None and usable is not None and plan.disk_bytes > usable:
+        raise BuildError(
+            f"The candidate of '{plan.alias}' may need {readable_bytes(plan.disk_bytes)} (a whole copy of the live index for "
+            f"each primary and replica), the data nodes have {readable_bytes(usable)} left below the high disk watermark. Free "
+            "disk, add a node, or lower index.replicas or retention.generations."
+        )

@@ -1,23 +1,21 @@
-"""The types of the live index's columns: what its build decided, else what its mapping lets one know."""
+"""The types of the live index's columns, where only its mapping tells them, and what becomes of them in a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log10
 
 import pyarrow as pa
 
-from sparse_index.builds.plan import load_plan, plan_path
 from sparse_index.builds.request import Mode, RunRequest
-from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.fields import mapping_of
-from sparse_index.corpus.kinds import is_list
-from sparse_index.corpus.logical import logical_type
-from sparse_index.corpus.schema import Typed, load_schema
-from sparse_index.errors import BuildError, ConfigError
-from sparse_index.plan.observed import Live
-from sparse_index.store.files import Store
+from sparse_index.corpus.kinds import is_list, plain_type
+from sparse_index.corpus.logical import common_type, logical_type
+from sparse_index.corpus.schema import Typed
+from sparse_index.errors import ConfigError
 
 # A mapping tells less than a type: what is taken here must widen to whatever the corpus then shows.
 _BY_FIELD: dict[str, pa.DataType] = {
@@ -31,39 +29,40 @@ _BY_FIELD: dict[str, pa.DataType] = {
 }
 
 
+@dataclass(frozen=True)
+class Wider:
+    """A column's type in the live index, and the other one that was decided."""
+
+    live: pa.DataType
+    decided: pa.DataType
+
+    @property
+    def holds(self) -> bool:
+        """Whether the decided type holds all values of the other."""
+        return bool(common_type(self.live, self.decided) == self.decided)
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(pa.types.is_integer(plain_type(self.live)))
+
+
 def begins_anew(config: CorpusConfig, request: RunRequest) -> bool:
     """Whether the types of the live index do not bind: a snapshot may be built in full with others, a feed keeps its
     earlier days."""
     return config.kind == "snapshot" and request.mode is Mode.FULL
 
 
-def live_types(
-    cluster: Cluster, config: CorpusConfig, store: Store, live: Live, files: Sequence[Typed]
-) -> Typed | None:
-    """The columns of the live index; None without one. `files` help where an index of a former version does not say."""
-    if live.index is None or live.meta is None:
-        return None
-    name = f"the live index {live.index} (data of {live.meta.data_date})"
-    path = plan_path(config.alias, live.meta.build_id)
-    try:
-        kept = load_plan(store, path).schema_path if store.exists(path) else None
-    except BuildError:
-        kept = None
-    if kept is not None and store.exists(kept):
-        known = load_schema(store, kept)
-        return Typed(name, known.schema, known.valueless)
-    return Typed(name, _by_mapping(_properties(cluster, live.index), files))
+def wider_types(known: Typed, decided: pa.Schema) -> dict[str, Wider]:
+    """Columns of the live index (`known`) that were decided otherwise; those without a value bind nobody."""
+    bound = (each for each in known.schema if each.name in decided.names and each.name not in known.valueless)
+    both = {each.name: Wider(each.type, decided.field(each.name).type) for each in bound}
+    return {name: types for name, types in both.items() if types.live != types.decided}
 
 
-def _properties(cluster: Cluster, index: str) -> Json:
-    answer: Json = cluster.get(f"/{index}/_mapping")
-    properties: Json = answer[index]["mappings"].get("properties", {})
-    return properties
-
-
-def _by_mapping(properties: Json, files: Sequence[Typed]) -> pa.Schema:
+def types_of_mapping(mapping: Json, files: Sequence[Typed]) -> pa.Schema:
+    """The types of the fields of an index that no build of this version made: of several that fit the one in `files`."""
     fields = []
-    for name, field in properties.items():
+    for name, field in mapping.get("properties", {}).items():
         kinds = {logical_type(each.type) for file in files for each in file.schema if each.name == name}
         kind = next((kind for kind in kinds if _field_type(kind) == _value_field(field)), None) or _coarse(field, kinds)
         if kind is not None:

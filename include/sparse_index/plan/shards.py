@@ -10,14 +10,14 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
-from sparse_index.corpus.files import corpus_files, even_shards
+from sparse_index.corpus.files import even_shards, source_files
 from sparse_index.corpus.listing import NOT_THERE
 from sparse_index.corpus.schema import Typed, decide, save_schema
 from sparse_index.corpus.shards import Shard
 from sparse_index.errors import CorpusError
 from sparse_index.plan.guards import require_known_meta
-from sparse_index.plan.live_types import begins_anew, live_types
-from sparse_index.plan.observed import observe_live
+from sparse_index.plan.live_types import begins_anew
+from sparse_index.plan.observe import observe_live
 from sparse_index.store.files import Store
 
 
@@ -32,9 +32,9 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     uri = config.source.address(request.data_date)
     remedy = _late(config, request.data_date) if config.kind == "feed" else NOT_THERE
     found = data_set(config.source, uri, day=request.data_date, remedy=remedy)
-    files = corpus_files(config.source, found)
+    files = source_files(config.source, found)
     sources = [Typed(file.uri, file.schema, file.valueless, file.guessed) for file in files]
-    known = live_types(cluster, config, store, live, sources)
+    known = live.types(sources)
     schema = decide(config, sources, known, anew=begins_anew(config, request))
     if config.kind == "snapshot" and not any(file.rows for file in files):
         raise CorpusError(f"The corpus at {public_address(uri)} has no rows. Nothing is changed; wait for the data.")

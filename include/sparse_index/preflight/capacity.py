@@ -7,7 +7,7 @@ from sparse_index.cluster.disks import NodeDisk, data_disks, needed_bytes
 from sparse_index.cluster.settings import effective_settings
 from sparse_index.ml.settings import ML_NODES_ONLY
 from sparse_index.ml.sources import SECTION
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 
 _DISK = "cluster.routing.allocation.disk"
 _HOLDING = frozenset({"DEPLOYED", "DEPLOYING", "PARTIALLY_DEPLOYED"})

@@ -7,8 +7,8 @@ import re
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import AccessError
+from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.permissions import missing_permissions
-from sparse_index.preflight.report import Findings
 from sparse_index.vectors.kinds import vector_kinds
 
 OLDEST = (2, 19, 0)

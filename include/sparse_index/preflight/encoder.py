@@ -6,7 +6,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.settings import put_request
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.ml.settings import Former, ensure_settings, missing_settings
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 
 
 def check_settings(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:

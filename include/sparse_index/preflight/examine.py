@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparse_index.builds.state import IsLive
+from sparse_index.builds.state import GoesOn
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.creation.room import room_problems
@@ -21,13 +21,13 @@ from sparse_index.preflight.connection import (
     installed_plugins,
 )
 from sparse_index.preflight.encoder import check_settings
+from sparse_index.preflight.findings import Findings, Problem, Readiness
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
-from sparse_index.preflight.report import Findings, PreflightReport, Problem
 from sparse_index.preflight.storage import check_store
 from sparse_index.store.files import Store
 
-__all__ = ["IsLive", "PreflightReport", "Problem", "examine", "preflight"]
+__all__ = ["GoesOn", "Problem", "Readiness", "examine", "preflight"]
 
 
 def preflight(
@@ -35,13 +35,14 @@ def preflight(
     config: CorpusConfig,
     store: Store,
     *,
-    is_live: IsLive | None = None,
+    goes_on: GoesOn | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
-) -> PreflightReport:
+) -> Readiness:
     """`examine`, and one error that names every problem when there is any."""
-    report = examine(cluster, config, store, is_live=is_live, sweeps=sweeps, workers_share_files=workers_share_files)
-    return report.require_ready()
+    return examine(
+        cluster, config, store, goes_on=goes_on, sweeps=sweeps, workers_share_files=workers_share_files
+    ).require_ready()
 
 
 def examine(
@@ -49,13 +50,13 @@ def examine(
     config: CorpusConfig,
     store: Store,
     *,
-    is_live: IsLive | None = None,
+    goes_on: GoesOn | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
-) -> PreflightReport:
+) -> Readiness:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
-    What dead runs have left is removed, or only named (`sweeps` False). `is_live`: whether a scheduler has a run of a build
+    What dead runs have left is removed, or only named (`sweeps` False). `goes_on`: whether a scheduler has a run of a build
     still; None where there is no scheduler. `workers_share_files`: False where tasks run on several machines, which do not
     see each other's folders.
     """
@@ -75,8 +76,8 @@ def examine(
     if not silent:
         former = _check_cluster(findings, cluster, config)
         with findings.checking():
-            swept = sweep(findings, cluster, store, config.alias, is_live, removes=sweeps)
-    return PreflightReport(
+            swept = sweep(findings, cluster, store, config.alias, goes_on, removes=sweeps)
+    return Readiness(
         alias=config.alias,
         cluster=about,
         problems=tuple(findings.problems),
@@ -133,10 +134,11 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     former: Former = {}
     with findings.checking():
         former = check_settings(findings, cluster, config)
-    life = life_of(config.encoder)
-    with findings.checking():
-        life.require_usable(cluster)
-    if life.source:
+    lives = [life_of(field) for field in config.vector_fields.values()]
+    for life in lives:
+        with findings.checking():
+            life.require_usable(cluster)
+    if any(life.source for life in lives):
         with findings.checking():
             check_model_places(findings, cluster)
     return former

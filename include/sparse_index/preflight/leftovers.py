@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sparse_index.builds.state import BuildState, IsLive, state_in_store
+from sparse_index.builds.state import BuildState, GoesOn, state_in_store
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import own_indices, remove_candidate
 from sparse_index.ml.verbs import marked_groups, remove_build_models
 from sparse_index.names import parse_group
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
 
 
 def sweep(
-    findings: Findings, cluster: Cluster, store: Store, alias: str, is_live: IsLive | None, *, removes: bool = True
+    findings: Findings, cluster: Cluster, store: Store, alias: str, goes_on: GoesOn | None, *, removes: bool = True
 ) -> list[str]:
     """Remove the models and candidates of dead builds; gives what was removed. What stays although no living run needs it,
     as far as anybody knows, is named in `findings.left`.
 
-    `is_live`: what a scheduler knows of a build; None where there is none to ask. `removes` False: all is only named. Of
+    `goes_on`: what a scheduler knows of a build; None where there is none to ask. `removes` False: all is only named. Of
     the candidates that never went live the newest stays for inspection.
     """
     groups = {group: owner.build_id for group in marked_groups(cluster, alias) if (owner := parse_group(group))}
@@ -29,7 +29,7 @@ def sweep(
     now = datetime.now(UTC)
 
     def is_dead(name: str, build: str) -> bool:
-        state = state_in_store(store, alias, build, is_live, now)
+        state = state_in_store(store, alias, build, goes_on, now)
         if state is BuildState.UNKNOWN:
             findings.leave(name, f"nobody knows the run of build {build}, so it may be alive, and stays")
         elif state is BuildState.ENDED and not removes:

@@ -26,7 +26,7 @@ _NONE_MATCHES: Json = {"query": {"match_none": {}}}
 
 
 @dataclass(frozen=True)
-class Attempt:
+class Probe:
     """A harmless call and the permission it needs."""
 
     permission: str
@@ -38,48 +38,48 @@ class Attempt:
 
 def missing_permissions(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """The permissions that the cluster says are missing, under the names OpenSearch gives them."""
-    model_attempts = (attempt for field in config.vector_fields.values() for attempt in _model_attempts(field))
-    attempts = [*_cluster_attempts(), *model_attempts, *_index_attempts(config.alias)]
-    return list(dict.fromkeys(name for attempt in attempts for name in _missing(cluster, attempt)))
+    model_probes = (probe for field in config.vector_fields.values() for probe in _model_probes(field))
+    probes = [*_cluster_probes(), *model_probes, *_index_probes(config.alias)]
+    return list(dict.fromkeys(name for probe in probes for name in _missing(cluster, probe)))
 
 
-def _missing(cluster: Cluster, attempt: Attempt) -> list[str]:
+def _missing(cluster: Cluster, probe: Probe) -> list[str]:
     try:
-        cluster.request(attempt.method, attempt.path, attempt.body, params=attempt.params)
+        cluster.request(probe.method, probe.path, probe.body, params=probe.params)
     except AccessError as error:
         if error.status == 401:
             raise
-        return permissions_named(error.reason) or [attempt.permission]
+        return permissions_named(error.reason) or [probe.permission]
     except TerminalError:
         return []
     return []
 
 
-def _cluster_attempts() -> Iterator[Attempt]:
-    yield Attempt("cluster:monitor/main", "GET", "/")
-    yield Attempt("cluster:monitor/health", "GET", "/_cluster/health")
-    yield Attempt("cluster:monitor/state", "GET", "/_cluster/settings")
-    yield Attempt("cluster:monitor/nodes/info", "GET", "/_nodes/os", params={"filter_path": "nodes.*.roles"})
-    yield Attempt("cluster:monitor/nodes/stats", "GET", "/_nodes/stats/fs", params={"filter_path": "_nodes"})
-    yield Attempt("cluster:admin/search/pipeline/get", "GET", "/_search/pipeline")
+def _cluster_probes() -> Iterator[Probe]:
+    yield Probe("cluster:monitor/main", "GET", "/")
+    yield Probe("cluster:monitor/health", "GET", "/_cluster/health")
+    yield Probe("cluster:monitor/state", "GET", "/_cluster/settings")
+    yield Probe("cluster:monitor/nodes/info", "GET", "/_nodes/os", params={"filter_path": "nodes.*.roles"})
+    yield Probe("cluster:monitor/nodes/stats", "GET", "/_nodes/stats/fs", params={"filter_path": "_nodes"})
+    yield Probe("cluster:admin/search/pipeline/get", "GET", "/_search/pipeline")
 
 
-def _model_attempts(field: VectorField) -> Iterator[Attempt]:
-    ml, source, kind = "cluster:admin/opensearch/ml", life_of(field.encoder).source, vector_kind(field)
-    yield Attempt(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
-    yield Attempt(f"{ml}/predict", "POST", kind.predict_path(_NOTHING), kind.predict_body(["a"]))
+def _model_probes(field: VectorField) -> Iterator[Probe]:
+    ml, source, kind = "cluster:admin/opensearch/ml", life_of(field).source, vector_kind(field)
+    yield Probe(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
+    yield Probe(f"{ml}/predict", "POST", kind.predict_path(_NOTHING), kind.predict_body(["a"]))
     if source is None:
         return
-    yield Attempt(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
-    yield Attempt(f"{ml}/deploy_model", "POST", f"{_ML}/models/{_NOTHING}/_deploy")
-    yield Attempt(f"{ml}/tasks/get", "GET", f"{_ML}/tasks/{_NOTHING}")
-    yield Attempt(f"{ml}/undeploy_models", "POST", f"{_ML}/models/{_NOTHING}/_undeploy")
-    yield Attempt(f"{ml}/models/search", "POST", f"{_ML}/models/_search", _NONE_MATCHES)
-    yield Attempt(f"{ml}/models/delete", "DELETE", f"{_ML}/models/{_NOTHING}")
-    yield Attempt(f"{ml}/tasks/search", "POST", f"{_ML}/tasks/_search", _NONE_MATCHES)
-    yield Attempt(f"{ml}/tasks/delete", "DELETE", f"{_ML}/tasks/{_NOTHING}")
-    yield Attempt(f"{ml}/model_groups/search", "POST", f"{_ML}/model_groups/_search", _NONE_MATCHES)
-    yield Attempt(f"{ml}/model_groups/delete", "DELETE", f"{_ML}/model_groups/{_NOTHING}")
+    yield Probe(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
+    yield Probe(f"{ml}/deploy_model", "POST", f"{_ML}/models/{_NOTHING}/_deploy")
+    yield Probe(f"{ml}/tasks/get", "GET", f"{_ML}/tasks/{_NOTHING}")
+    yield Probe(f"{ml}/undeploy_models", "POST", f"{_ML}/models/{_NOTHING}/_undeploy")
+    yield Probe(f"{ml}/models/search", "POST", f"{_ML}/models/_search", _NONE_MATCHES)
+    yield Probe(f"{ml}/models/delete", "DELETE", f"{_ML}/models/{_NOTHING}")
+    yield Probe(f"{ml}/tasks/search", "POST", f"{_ML}/tasks/_search", _NONE_MATCHES)
+    yield Probe(f"{ml}/tasks/delete", "DELETE", f"{_ML}/tasks/{_NOTHING}")
+    yield Probe(f"{ml}/model_groups/search", "POST", f"{_ML}/model_groups/_search", _NONE_MATCHES)
+    yield Probe(f"{ml}/model_groups/delete", "DELETE", f"{_ML}/model_groups/{_NOTHING}")
     # Restricted and open to all one's own roles at once: refused with and without model access control.
     contradiction = {
         "name": _NOTHING,
@@ -87,41 +87,41 @@ def _model_attempts(field: VectorField) -> Iterator[Attempt]:
         "backend_roles": ["a"],
         "add_all_backend_roles": True,
     }
-    yield Attempt(f"{ml}/register_model_group", "POST", f"{_ML}/model_groups/_register", contradiction)
-    yield from _register_attempts(ml, source, kind.function)
+    yield Probe(f"{ml}/register_model_group", "POST", f"{_ML}/model_groups/_register", contradiction)
+    yield from _register_probes(ml, source)
 
 
-def _register_attempts(ml: str, source: Source, function: str) -> Iterator[Attempt]:
-    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": function}
+def _register_probes(ml: str, source: Source) -> Iterator[Probe]:
+    body: Json = {"name": _NOTHING, "version": "1", "model_format": "TORCH_SCRIPT", "function_name": source.function}
     body |= {"model_group_id": _NOTHING, "model_content_hash_value": "0"}
     if source.is_upload:
         nameless_group = body | {"model_content_size_in_bytes": 1, "total_chunks": 1}
-        yield Attempt(f"{ml}/register_model_meta", "POST", f"{_ML}/models/_register_meta", nameless_group)
-        yield Attempt(f"{ml}/upload_model_chunk", "POST", f"{_ML}/models/{_NOTHING}/upload_chunk/0", b"-")
+        yield Probe(f"{ml}/register_model_meta", "POST", f"{_ML}/models/_register_meta", nameless_group)
+        yield Probe(f"{ml}/upload_model_chunk", "POST", f"{_ML}/models/{_NOTHING}/upload_chunk/0", b"-")
     else:
-        yield Attempt(f"{ml}/register_model", "POST", f"{_ML}/models/_register", body | {"url": "not-an-address"})
+        yield Probe(f"{ml}/register_model", "POST", f"{_ML}/models/_register", body | {"url": "not-an-address"})
 
 
-def _index_attempts(alias: str) -> Iterator[Attempt]:
+def _index_probes(alias: str) -> Iterator[Probe]:
     index = f"{alias}--preflight"  # matches the role's patterns, and is the name of no build
     no_shards = {"settings": {"index.number_of_shards": 0}}
     not_there = {"actions": [{"remove": {"index": index, "alias": alias, "must_exist": True}}]}
     nothing_there = {"require_alias": "true"}
-    yield Attempt("indices:admin/aliases/get", "GET", f"/{alias}/_alias")
-    yield Attempt("indices:admin/create", "PUT", f"/{index}", no_shards)
-    yield Attempt("indices:admin/delete", "DELETE", f"/{index}")
-    yield Attempt("indices:admin/get", "GET", f"/{index}")
-    yield Attempt("indices:admin/resize", "PUT", f"/{index}/_clone/{index}-2")
-    yield Attempt("indices:admin/aliases", "POST", "/_aliases", not_there)
-    yield Attempt("indices:admin/mapping/put", "PUT", f"/{index}/_mapping", {"properties": {}})
-    yield Attempt("indices:admin/mappings/get", "GET", f"/{index}/_mapping")
-    yield Attempt("indices:admin/settings/update", "PUT", f"/{index}/_settings", {"index.number_of_replicas": 0})
-    yield Attempt("indices:monitor/settings/get", "GET", f"/{index}/_settings")
-    yield Attempt("indices:monitor/stats", "GET", f"/{index}/_stats")
-    yield Attempt("indices:admin/refresh*", "POST", f"/{index}/_refresh")
-    yield Attempt("indices:data/read/search", "POST", f"/{index}/_search", {"size": 0})
-    yield Attempt("indices:data/write/index", "PUT", f"/{index}/_doc/1", {}, nothing_there)
-    yield Attempt("indices:data/write/bulk", "POST", f"/{index}/_bulk", b'{"delete":{"_id":"1"}}\n', nothing_there)
-    yield Attempt("indices:data/write/delete", "DELETE", f"/{index}/_doc/1")
-    yield Attempt("indices:admin/index_template/simulate_index", "POST", f"/_index_template/_simulate_index/{index}")
-    yield Attempt("indices:admin/template/get", "GET", f"/_template/{_NOTHING}")
+    yield Probe("indices:admin/aliases/get", "GET", f"/{alias}/_alias")
+    yield Probe("indices:admin/create", "PUT", f"/{index}", no_shards)
+    yield Probe("indices:admin/delete", "DELETE", f"/{index}")
+    yield Probe("indices:admin/get", "GET", f"/{index}")
+    yield Probe("indices:admin/resize", "PUT", f"/{index}/_clone/{index}-2")
+    yield Probe("indices:admin/aliases", "POST", "/_aliases", not_there)
+    yield Probe("indices:admin/mapping/put", "PUT", f"/{index}/_mapping", {"properties": {}})
+    yield Probe("indices:admin/mappings/get", "GET", f"/{index}/_mapping")
+    yield Probe("indices:admin/settings/update", "PUT", f"/{index}/_settings", {"index.number_of_replicas": 0})
+    yield Probe("indices:monitor/settings/get", "GET", f"/{index}/_settings")
+    yield Probe("indices:monitor/stats", "GET", f"/{index}/_stats")
+    yield Probe("indices:admin/refresh*", "POST", f"/{index}/_refresh")
+    yield Probe("indices:data/read/search", "POST", f"/{index}/_search", {"size": 0})
+    yield Probe("indices:data/write/index", "PUT", f"/{index}/_doc/1", {}, nothing_there)
+    yield Probe("indices:data/write/bulk", "POST", f"/{index}/_bulk", b'{"delete":{"_id":"1"}}\n', nothing_there)
+    yield Probe("indices:data/write/delete", "DELETE", f"/{index}/_doc/1")
+    yield Probe("indices:admin/index_template/simulate_index", "POST", f"/_index_template/_simulate_index/{index}")
+    yield Probe("indices:admin/template/get", "GET", f"/_template/{_NOTHING}")

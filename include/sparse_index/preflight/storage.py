@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store, temporary_name
 
 

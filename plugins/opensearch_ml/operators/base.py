@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def skip_when_idle(plan: Plan) -> None:
     """`AirflowSkipException` when the plan makes no candidate."""
-    if not plan.builds:
+    if not plan.makes_candidate:
         raise AirflowSkipException(f"Build {plan.build_id}: {plan.outcome_when_idle.replace('_', ' ')}.")
 
 

@@ -13,8 +13,8 @@ from airflow.sdk.configuration import conf
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.params import run_request
-from opensearch_ml.progress import reporter
-from opensearch_ml.runs import is_live
+from opensearch_ml.progress import show_progress
+from opensearch_ml.runs import goes_on
 
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 
@@ -28,16 +28,16 @@ class PreflightOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.preflight.examine import preflight
 
-        report = preflight(
+        ready = preflight(
             corpus.cluster,
             corpus.config,
             corpus.store,
-            is_live=partial(is_live, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
+            goes_on=partial(goes_on, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
-        self.log.info("%s", report)
-        found = {"swept": list(report.swept), "left": list(report.left)}
-        return {"former_settings": dict(report.former_settings)} | found
+        self.log.info("%s", ready)
+        found = {"swept": list(ready.swept), "left": list(ready.left)}
+        return {"former_settings": dict(ready.former_settings)} | found
 
 
 def workers_share_files(executors: str) -> bool:
@@ -73,7 +73,7 @@ class ScanOperator(CorpusOperator):
         from sparse_index.corpus.scan import scan_shard
         from sparse_index.corpus.shards import Shard
 
-        scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), reporter(context))
+        scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), show_progress(context))
         return scan.model_dump(mode="json")
 
 
@@ -91,7 +91,7 @@ class PlanChangesOperator(CorpusOperator):
         from sparse_index.builds.plan import plan_path
         from sparse_index.corpus.shards import ShardScan
         from sparse_index.plan.changes import plan_changes
-        from sparse_index.plan.report import plan_report
+        from sparse_index.plan.in_words import plan_in_words
 
         scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
         plan = plan_changes(
@@ -103,7 +103,7 @@ class PlanChangesOperator(CorpusOperator):
             now=datetime.now(UTC),
             token=uuid.uuid4().hex,
         )
-        self.log.info("%s", plan_report(plan))
+        self.log.info("%s", plan_in_words(plan))
         return {
             "store": public_address(corpus.config.store),
             "secrets_of": self.corpus if corpus.config.has_secrets else None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from opensearch_ml.opened import Build
 from opensearch_ml.operators.base import BuildOperator
-from opensearch_ml.progress import reporter
+from opensearch_ml.progress import show_progress
 
 
 class EncodeOperator(BuildOperator):
@@ -31,5 +31,5 @@ class EncodeOperator(BuildOperator):
         cluster, store, plan = build.cluster, build.store, build.plan
         part = plan.encode_parts[self.part["number"]]
         with failing_fast(store, plan, "encode", part.number, first_attempt=context["ti"].try_number == 1):
-            cores, report = ml_cores(cluster), reporter(context)
-            return asdict(encode_part(cluster, store, plan, part, self.model_id, cores=cores, report=report))
+            cores, shown = ml_cores(cluster), show_progress(context)
+            return asdict(encode_part(cluster, store, plan, part, self.model_id, cores=cores, on_progress=shown))

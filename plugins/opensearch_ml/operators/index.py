@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from opensearch_ml.opened import Build
 from opensearch_ml.operators.base import BuildOperator, skip_when_idle
-from opensearch_ml.progress import reporter
+from opensearch_ml.progress import show_progress
 
 
 class PrepareCandidateOperator(BuildOperator):
@@ -44,7 +44,7 @@ class BulkIndexOperator(BuildOperator):
         store, plan = build.store, build.plan
         part = plan.index_parts[self.part["number"]]
         with failing_fast(store, plan, "index", part.number, first_attempt=context["ti"].try_number == 1):
-            return asdict(index_part(build.cluster, store, plan, part, report=reporter(context)))
+            return asdict(index_part(build.cluster, store, plan, part, on_progress=show_progress(context)))
 
 
 class ReconcileOperator(BuildOperator):

@@ -64,7 +64,7 @@ class UndeployModelOperator(BuildOperator):
     """Frees the memory that the build's models hold; gives their ids."""
 
     def work(self, build: Build, context: Any) -> list[str]:
-        return list(build.life.undeploy(build.cluster, build.plan.group))
+        return build.life.undeploy(build.cluster, build.plan.group)
 
 
 class DeleteModelOperator(BuildOperator):

@@ -90,7 +90,7 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
 
     live = observe_alias(corpus.cluster, plan.alias).index
     promotion, settings, retired = context["ti"].xcom_pull(task_ids=[PROMOTE, "preflight", RETIRE])
-    remains = life_of(plan.config.encoder).remains(corpus.cluster, plan.group)
+    remains = life_of(plan.config.first_field).remains(corpus.cluster, plan.group)
     return Ending(
         # Not by the state of the task alone, which a person can set.
         outcome=outcome_of(plan, stages, promoted=plan.candidate in (live, (promotion or {}).get("live"))),

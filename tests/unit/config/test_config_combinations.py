@@ -13,6 +13,12 @@ from sparse_index.config.corpus import CorpusConfig
 FEED = {"uri": "/lake/{data_date}", "columns": ["title"], "deleted_column": "gone", "backfill_horizon_days": 7}
 MODEL = {"source": "model_id", "model_id": "m"}
 CATALOGUE = {"source": "pretrained", "name": "m", "version": "1"}
+
+
+def fields(*models: dict[str, str]) -> dict[str, Any]:
+    return {f"v{number}": {"kind": "sparse", "encoder": {"model": model}} for number, model in enumerate(models)}
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "feed"}, "kind=feed | source.uri=/lake/x/*.parquet | a feed reads one partition a run"),
     ({"source": {"uri": "/lake/{data_date}"}}, "kind=(default) | source.uri=/lake/{data_date} | a snapshot is read whole"),
@@ -30,12 +36,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "index.vector_field=(default) | index.fields={'text_sparse': {'type': 'keyword'}} | the vector's field is not yours",
     ),
     (
-        {"vectors": {"v": {"kind": "sparse", "encoder": {"model": MODEL}}}, "encoder": {"max_tokens": 9}},
-        "vectors=['v'] | index.vector_field=v | `encoder` and `index.vector_field` are short for one field",
+        {"vectors": fields(MODEL), "encoder": {"max_tokens": 9}},
+        "vectors=['v0'] | index.vector_field=v0 | `encoder` and `index.vector_field` are short for one field",
     ),
     (
-        {"vectors": {name: {"kind": "sparse", "encoder": {"model": model}} for name, model in (("v", MODEL), ("w", CATALOGUE))}},
-        "vectors=['v', 'w'] | a run registers one model so far",
+        {"vectors": fields(MODEL, CATALOGUE), "encoder": {}},
+        "vectors=['v0', 'v1'] | a run registers one model so far, the first field's",
     ),
     (
         {"index": {"fields": {"id": {"type": "text"}}}},
@@ -90,6 +96,7 @@ def test_a_feed_runs_once_every_day_or_by_hand(schedule: str) -> None:
         {"index": {"vector_field": "vector"}, "source": {"columns": ["text_sparse"]}},
         {"encoder": {"chunk_docs": 8, "docs_per_request": 8}},
         {"index": {"alias": {"routing": "a"}}},
+        {"vectors": fields(CATALOGUE, CATALOGUE, MODEL), "encoder": {"model": CATALOGUE}},
         {"store": "/lake/xy"},
     ],
 )  # fmt: skip

@@ -18,11 +18,11 @@ from plan_help import (
     add_vectors,
     config_at,
     live_cluster,
-    operations,
     part_rows,
     plan_shards,
     planned,
     schema_of,
+    writes,
 )
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
@@ -31,7 +31,7 @@ from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import documents_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.errors import BuildError, ConfigError, CorpusError
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
 FIRST = date(2026, 1, 1)
@@ -163,7 +163,7 @@ def test_files_may_write_what_means_the_same_in_other_ways(config: CorpusConfig,
         "column 'many' is list<item: int8> in /a.parquet and read as list<item: double>",
         "column 'day' is date32[day] in /a.parquet and read as timestamp[us, tz=UTC]",
     ]
-    assert plan.notes[0] in plan_report(plan)
+    assert plan.notes[0] in plan_in_words(plan)
 
 
 def test_whole_numbers_beyond_a_double_are_not_rounded(config: CorpusConfig, corpus: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_snapshot_keeps_the_type_of_its_index(config: CorpusConfig, corpus: Pa
     add_vectors(config, first)
     file(corpus, "a", score=[1, 2, 3])
     second = planned(config, live=first)
-    assert (second.kind, operations(config, second)) == (BuildKind.DELTA, [("index", "a1")])
+    assert (second.kind, writes(config, second)) == (BuildKind.DELTA, [("index", "a1")])
     assert second.notes == [f"column 'score' is int64 in {corpus}/a.parquet and read as double"]
 
 

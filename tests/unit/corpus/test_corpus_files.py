@@ -18,7 +18,7 @@ import pytest
 from plan_help import config_at, plan_shards, row, schema_of, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
-from sparse_index.corpus.files import corpus_files, shard_files
+from sparse_index.corpus.files import shard_files, source_files
 from sparse_index.corpus.listing import list_parquet
 from sparse_index.corpus.parquet import reading
 from sparse_index.corpus.scan import scan_shard
@@ -130,7 +130,7 @@ def test_files_with_the_same_columns_share_one_schema(config: CorpusConfig, corp
             {"id": [name], "title": ["t"], "body": ["b"], **({"more": [1]} if name == "c" else {})},
             f"{name}.parquet",
         )
-    one, two, other = corpus_files(config.source, data_set(config.source, config.source.uri))
+    one, two, other = source_files(config.source, data_set(config.source, config.source.uri))
     assert one.schema is two.schema
     assert other.schema.names == [*one.schema.names, "more"]
 

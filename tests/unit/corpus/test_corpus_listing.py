@@ -14,7 +14,7 @@ import pytest
 
 from plan_help import config_at, plan_shards, planned, row, write
 from sparse_index.corpus.dataset import data_set
-from sparse_index.corpus.files import corpus_files
+from sparse_index.corpus.files import source_files
 from sparse_index.corpus.listing import list_parquet
 from sparse_index.errors import CorpusError, UnavailableError
 
@@ -198,7 +198,7 @@ def test_each_file_that_cannot_be_opened_is_called_what_it_is(tmp_path: Path) ->
 
     def said() -> str:
         with pytest.raises(CorpusError) as caught:
-            corpus_files(source, data_set(source, source.uri))
+            source_files(source, data_set(source, source.uri))
         return caught.value.message.removeprefix(f"{path} ")
 
     path.write_bytes(b"")

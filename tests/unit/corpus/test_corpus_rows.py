@@ -15,7 +15,7 @@ import pytest
 from plan_help import config_at, plan_shards, row, schema_of, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
-from sparse_index.corpus.files import corpus_files
+from sparse_index.corpus.files import source_files
 from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, batches_of_group, documents_at
@@ -37,7 +37,7 @@ def documents(config: CorpusConfig, columns: dict[str, Any], **kinds: pa.DataTyp
         for name, values in filled.items()
     }
     pq.write_table(pa.table(arrays), Path(config.source.uri) / "a.parquet")
-    (file,) = corpus_files(config.source, data_set(config.source, config.source.uri))
+    (file,) = source_files(config.source, data_set(config.source, config.source.uri))
     return list(
         documents_at(config, schema_of(config), [Place(file.uri, file.version, 0, number) for number in range(count)])
     )
@@ -219,7 +219,7 @@ def test_memory_is_bounded_by_batch_and_page_not_by_the_row_group(config: Corpus
     # A page is read whole: Arrow's writer looks at its size once in so many rows.
     pq.write_table(table, Path(config.source.uri) / "a.parquet", use_dictionary=dictionary, write_batch_size=4)
     del table, bodies
-    (file,) = corpus_files(config.source, data_set(config.source, config.source.uri))
+    (file,) = source_files(config.source, data_set(config.source, config.source.uri))
     with open_parquet(file.uri, file.version) as parquet:
         before, largest = pa.total_allocated_bytes(), 0
         tracemalloc.start()

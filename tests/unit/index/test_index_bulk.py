@@ -1,4 +1,4 @@
-"""The bulk writer: every operation comes back as written or rejected, whatever the cluster answers."""
+"""The bulk writer: every write comes back as written or rejected, whatever the cluster answers."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import pytest
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.corpus.place import Place
 from sparse_index.errors import AccessError, BuildError, OverloadedError, TerminalError
-from sparse_index.index.bulk import ITEM_ATTEMPTS, BulkOutcome, BulkWriter, Operation, bodies
+from sparse_index.index.bulk import ITEM_ATTEMPTS, BulkOutcome, BulkWriter, Write, bodies
 
 NOWHERE = Place("corpus.parquet", "v1", 0, 0)
 Judge = Callable[[str, str], dict[str, Any] | None]
 
 
-def index_op(number: int, size: int = 20) -> Operation:
-    return Operation("index", f"id-{number}", NOWHERE, orjson.dumps({"body": "x" * size}))
+def index_op(number: int, size: int = 20) -> Write:
+    return Write("index", f"id-{number}", NOWHERE, orjson.dumps({"body": "x" * size}))
 
 
-def delete_op(number: int) -> Operation:
-    return Operation("delete", f"id-{number}", NOWHERE)
+def delete_op(number: int) -> Write:
+    return Write("delete", f"id-{number}", NOWHERE)
 
 
 def parse(body: bytes) -> list[tuple[str, str]]:
-    """(action, id) of every operation of a bulk body."""
+    """(action, id) of every write of a bulk body."""
     lines = iter(body.splitlines())
-    operations = []
+    writes = []
     for line in lines:
         action, head = next(iter(orjson.loads(line).items()))
         if action == "index":
             orjson.loads(next(lines))
-        operations.append((action, head["_id"]))
-    return operations
+        writes.append((action, head["_id"]))
+    return writes
 
 
 class FakeIndex:
-    """Accepts operations; `judge(action, id)` gives the error of an item, or None."""
+    """Accepts writes; `judge(action, id)` gives the error of an item, or None."""
 
     def __init__(self, judge: Judge = lambda action, id_: None) -> None:
         self.judge = judge
@@ -46,9 +46,9 @@ class FakeIndex:
         self.requests: list[int] = []
 
     def __call__(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        operations = parse(body)
-        self.requests.append(len(operations))
-        return {"items": [self.item(action, id_) for action, id_ in operations]}
+        writes = parse(body)
+        self.requests.append(len(writes))
+        return {"items": [self.item(action, id_) for action, id_ in writes]}
 
     def item(self, action: str, id_: str) -> dict[str, Any]:
         error = self.judge(action, id_)
@@ -66,9 +66,9 @@ def error_item(status: int, kind: str, reason: str = "why") -> dict[str, Any]:
     return {"status": status, "error": {"type": kind, "reason": reason}}
 
 
-def write(handler: Any, operations: list[Operation], max_bytes: int = 2_000) -> BulkOutcome:
+def write(handler: Any, writes: list[Write], max_bytes: int = 2_000) -> BulkOutcome:
     writer = BulkWriter(fake_cluster(handler), "c-w", max_bytes=max_bytes, in_flight=2, sleep=lambda _: None)
-    return sum(writer.write(operations), BulkOutcome())
+    return sum(writer.write(writes), BulkOutcome())
 
 
 def test_everything_is_written_once() -> None:
@@ -80,9 +80,9 @@ def test_everything_is_written_once() -> None:
 
 def test_bodies_stay_within_their_bytes() -> None:
     batches = list(bodies([*(index_op(n) for n in range(100)), index_op(100, size=5_000)], 2_000))
-    sizes = [sum(len(operation.lines()) for operation in batch) for batch in batches]
+    sizes = [sum(len(write.lines()) for write in batch) for batch in batches]
     assert all(size <= 2_000 for size in sizes[:-1])
-    assert [operation.id for operation in batches[-1]] == ["id-100"]
+    assert [write.id for write in batches[-1]] == ["id-100"]
     assert sum(map(len, batches)) == 101
 
 
@@ -117,9 +117,7 @@ def test_a_document_the_mapping_refuses_is_rejected_at_once() -> None:
     index = FakeIndex(lambda action, id_: error_item(400, "mapper_parsing_exception") if id_ == "id-3" else None)
     outcome = write(index, [index_op(n) for n in range(10)])
     assert outcome.indexed == 9
-    assert [(item.operation.id, item.error_class) for item in outcome.rejected] == [
-        ("id-3", "mapper_parsing_exception")
-    ]
+    assert [(item.write.id, item.error_class) for item in outcome.rejected] == [("id-3", "mapper_parsing_exception")]
     assert sum(index.requests) == 10
 
 
@@ -129,7 +127,7 @@ def test_deleting_what_is_not_there_is_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "answer"),
+    ("sent", "answer"),
     [
         (index_op(0), {"_id": "id-0", "status": 200, "result": "noop"}),
         (index_op(0), {"_id": "another", "status": 201, "result": "created"}),
@@ -138,9 +136,9 @@ def test_deleting_what_is_not_there_is_fine() -> None:
     ],
     ids=["dropped", "another id", "not what was asked for", "delete dropped"],
 )
-def test_what_an_ingest_pipeline_made_of_a_document_is_not_written(operation: Operation, answer: Any) -> None:
+def test_what_an_ingest_pipeline_made_of_a_document_is_not_written(sent: Write, answer: Any) -> None:
     with pytest.raises(BuildError, match=r"document id-0 was accepted, but became .* an ingest pipeline drops"):
-        write(FakeIndex(lambda action, id_: answer), [operation])
+        write(FakeIndex(lambda action, id_: answer), [sent])
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -154,7 +152,7 @@ def test_a_refused_body_is_halved_down_to_the_one_document(status: int) -> None:
 
     outcome = write(handler, [index_op(n) for n in range(100)], max_bytes=100_000)
     assert outcome.indexed == 99
-    assert [item.operation.id for item in outcome.rejected] == ["id-77"]
+    assert [item.write.id for item in outcome.rejected] == ["id-77"]
     assert "id is too long" in outcome.rejected[0].reason
     assert sorted(index.ids) == sorted(f"id-{n}" for n in range(100) if n != 77)
 

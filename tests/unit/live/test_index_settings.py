@@ -16,7 +16,7 @@ from sparse_index.gate.sample import sample_problems
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.attached import moved_aliases
 from sparse_index.live.meta import meta_of
-from sparse_index.live.settle import settle_candidate
+from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import switch_actions
 
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.large_string()), ("sold", pa.date32())])
@@ -67,8 +67,8 @@ def health(status: str, active: int, nodes: int = 1, initializing: int = 0) -> d
     }
 
 
-def settle(answers: list[dict[str, Any]], replicas: int = 1, deadline_s: float = 60) -> str:
-    """Settle with one health answer a poll (the last one for ever), a second of time each."""
+def replicated(answers: list[dict[str, Any]], replicas: int = 1, deadline_s: float = 60) -> str:
+    """The health reached with one health answer a poll (the last one for ever), a second of time each."""
     ticks = iter(range(10_000))
     left: Iterator[dict[str, Any]] = iter(answers)
     last = answers[-1]
@@ -78,23 +78,22 @@ def settle(answers: list[dict[str, Any]], replicas: int = 1, deadline_s: float =
             return {path.strip("/"): {}}
         return next(left, last)
 
-    plan = make_plan(corpus_config("tickets", index={"replicas": replicas}))
-    return settle_candidate(
-        fake_cluster(handler), plan, deadline_s=deadline_s, clock=lambda: float(next(ticks)), sleep=lambda _: None
-    )
+    wanted = corpus_config("tickets", index={"replicas": replicas}).index
+    clock, cluster = (lambda: float(next(ticks))), fake_cluster(handler)
+    return replicate(cluster, "index", wanted, deadline_s=deadline_s, clock=clock, sleep=lambda _: None)
 
 
 def test_waits_for_green() -> None:
-    assert settle([health("yellow", 1, nodes=2, initializing=1), health("green", 2, nodes=2)]) == "green"
+    assert replicated([health("yellow", 1, nodes=2, initializing=1), health("green", 2, nodes=2)]) == "green"
 
 
 def test_one_node_cannot_hold_a_replica() -> None:
-    assert settle([health("yellow", 1, nodes=1)]) == "yellow"
+    assert replicated([health("yellow", 1, nodes=1)]) == "yellow"
 
 
 def test_a_replica_that_could_be_placed_but_is_not_stops_the_build() -> None:
     with pytest.raises(BuildError, match="yellow after 60 s"):
-        settle([health("yellow", 1, nodes=2)])
+        replicated([health("yellow", 1, nodes=2)])
 
 
 def test_a_first_promotion_claims_the_write_index() -> None:

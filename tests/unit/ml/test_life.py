@@ -8,7 +8,7 @@ import pytest
 
 from build_plans import corpus_config
 from fake_opensearch import fake_cluster
-from sparse_index.config.encoder import EncoderConfig
+from sparse_index.config.vectors import VectorField
 from sparse_index.errors import ConfigError
 from sparse_index.ml.life import deployed, encoder_fingerprint, life_of, remove
 from sparse_index.ml.settings import ML_NODES_ONLY, required_settings
@@ -27,8 +27,8 @@ MODELS: dict[str, dict[str, str]] = {
 }
 
 
-def encoder(model: dict[str, str]) -> EncoderConfig:
-    return EncoderConfig.model_validate({"model": model})
+def field(model: dict[str, str]) -> VectorField:
+    return VectorField.model_validate({"kind": "sparse", "encoder": {"model": model}})
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_a_given_model_is_neither_made_nor_removed() -> None:
     def answer(method: str, path: str, _: Any) -> Any:
         pytest.fail(f"{method} {path}: there is nothing to ask for")
 
-    life, cluster = life_of(encoder(GIVEN)), fake_cluster(answer)
+    life, cluster = life_of(field(GIVEN)), fake_cluster(answer)
     assert deployed(cluster, life, GROUP) == "m1"
     assert remove(cluster, life, GROUP) == Removal((), ())
-    assert list(life.undeploy(cluster, GROUP)) == list(life.remains(cluster, GROUP)) == []
+    assert life.undeploy(cluster, GROUP) == life.remains(cluster, GROUP) == []
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,21 @@ def test_a_given_model_that_answers_or_soon_will_is_enough(state: str, is_usable
         return {"algorithm": "SPARSE_ENCODING", "model_state": state}
 
     if is_usable:
-        life_of(encoder(GIVEN)).require_usable(fake_cluster(answer))
+        life_of(field(GIVEN)).require_usable(fake_cluster(answer))
         return
     with pytest.raises(ConfigError, match=rf"{state}.*POST .*/_deploy"):
-        life_of(encoder(GIVEN)).require_usable(fake_cluster(answer))
+        life_of(field(GIVEN)).require_usable(fake_cluster(answer))
 
 
 def test_the_fingerprint_of_a_given_model_follows_its_content() -> None:
     content = "1" * 64
     cluster = fake_cluster(lambda *_: {"model_content_hash_value": content})
-    first = encoder_fingerprint(cluster, encoder(GIVEN))
+    first = encoder_fingerprint(cluster, field(GIVEN))
     content = "2" * 64
-    assert encoder_fingerprint(cluster, encoder(GIVEN)) != first
+    assert encoder_fingerprint(cluster, field(GIVEN)) != first
+
+
+def test_the_settings_of_several_fields_are_asked_for_together() -> None:
+    both = {"a": field(MODELS["url"]), "b": field(MODELS["file"])}
+    config = corpus_config("things", "store").model_copy(update={"vectors": both})
+    assert required_settings(config, has_ml_node=True) == {FROM_URL: "true", FROM_FILE: "true"}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fake_opensearch import fake_cluster, http_error, unreachable
+from ml_verbs import life_with
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import AccessError, ModelError, TerminalError, UnavailableError
 from sparse_index.ml import verbs
-from sparse_index.ml.life import life_of
 from sparse_index.ml.waits import Started
 from sparse_index.names import group_name
 
@@ -192,7 +192,7 @@ def test_who_may_not_read_the_pipelines_deletes_nothing(ml: FakeMl) -> None:
 
 
 def test_a_model_that_an_earlier_attempt_registered_is_adopted(ml: FakeMl) -> None:
-    assert life_of(URL_ENCODER).register(ml.cluster, "g1") == Started(model_id=MODEL)
+    assert life_with(URL_ENCODER).register(ml.cluster, "g1") == Started(model_id=MODEL)
     assert not any("_register" in call for call in ml.asked)
 
 
@@ -210,7 +210,7 @@ def test_register_and_deploy_are_never_sent_twice(ml: FakeMl) -> None:
         verbs.deploy(cluster, MODEL)
     ml.models.clear()
     with pytest.raises(UnavailableError):
-        life_of(URL_ENCODER).register(cluster, "g1")
+        life_with(URL_ENCODER).register(cluster, "g1")
     assert len(sent) == 2
 
 

@@ -24,7 +24,7 @@ from sparse_index.vectors.compaction import Marker, VectorFile, marker_path
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 THINGS = corpus_config("things", retention={"generations": 1, "builds_days": 30})
-LIVE, ENDED, UNKNOWN = BuildState.LIVE, BuildState.ENDED, BuildState.UNKNOWN
+AT_WORK, ENDED, UNKNOWN = BuildState.AT_WORK, BuildState.ENDED, BuildState.UNKNOWN
 USED, UNUSED = "a" * 16, "b" * 16
 WHOLE_BUILD = (
     "plan.json",
@@ -81,7 +81,7 @@ def view(
     values: dict[str, Any] = {
         "scans": (),
         "scans_in_use": frozenset(),
-        "is_busy": LIVE in states.values(),
+        "is_busy": AT_WORK in states.values(),
         "states": states | {each.meta.build_id: ENDED for each in indices if each.meta.build_id not in states},
     }
     marked = tuple((group_name(config.alias, name), name) for name in groups)
@@ -135,7 +135,7 @@ def files_of(build_id: str, among: set[str] | None = None) -> set[str]:
 @pytest.mark.parametrize(
     ("live", "files", "state"),
     [
-        (True, ("plan.json", "receipt.json"), LIVE),
+        (True, ("plan.json", "receipt.json"), AT_WORK),
         (False, (), ENDED),
         (None, ("plan.json", "receipt.json"), ENDED),
         (None, ("dead_letters/scan.parquet",), ENDED),
@@ -151,11 +151,11 @@ def test_only_a_run_s_end_a_receipt_or_a_refusal_proves_a_build_dead(live, files
     ("live", "files", "living", "state"),
     [
         # A scheduler's word counts first.
-        (True, ("plan.json",), False, LIVE),
+        (True, ("plan.json",), False, AT_WORK),
         (False, ("plan.json",), True, ENDED),
         # One of the command line, whoever asks. A build is alive before it has a plan.
-        (None, ("alive.json",), True, LIVE),
-        (None, ("alive.json", "plan.json"), True, LIVE),
+        (None, ("alive.json",), True, AT_WORK),
+        (None, ("alive.json", "plan.json"), True, AT_WORK),
         (None, ("alive.json", "plan.json"), False, ENDED),
         (None, ("alive.json", "plan.json", "receipt.json"), True, ENDED),
     ],
@@ -172,7 +172,7 @@ def test_a_build_of_a_scheduler_that_nobody_can_ask_stays_unknown(files) -> None
 
 def test_models_go_when_their_build_has_ended() -> None:
     ended, live, unknown = build(0.1, 1), build(0.1, 2), build(0.1, 3)
-    cleanup = decided(view(builds={ended: ENDED, live: LIVE, unknown: UNKNOWN}, groups=[ended, live, unknown]))
+    cleanup = decided(view(builds={ended: ENDED, live: AT_WORK, unknown: UNKNOWN}, groups=[ended, live, unknown]))
     assert names(cleanup, Kind.MODELS) == [group_name("things", ended)]
 
 
@@ -183,7 +183,7 @@ def test_the_newest_candidate_stays_three_days_and_older_ones_do_not() -> None:
     assert names(decided(view(late)), Kind.CANDIDATE) == [late.name]
 
 
-@pytest.mark.parametrize("state", [LIVE, UNKNOWN])
+@pytest.mark.parametrize("state", [AT_WORK, UNKNOWN])
 def test_a_candidate_of_a_build_that_may_be_alive_stays_however_old(state) -> None:
     old, older = build(20, 1), build(21, 1)
     cleanup = decided(view(index(old), index(older), builds={old: state, older: state}))
@@ -211,7 +211,7 @@ def test_an_ended_build_loses_parts_and_manifests_after_two_days_and_the_rest_af
     assert paths(cleanup) == files_of(middle, BULKY) | files_of(old)
 
 
-@pytest.mark.parametrize("state", [LIVE, UNKNOWN])
+@pytest.mark.parametrize("state", [AT_WORK, UNKNOWN])
 def test_a_build_that_may_be_alive_keeps_its_files(state) -> None:
     assert paths(decided(view(builds={build(100): state}))) == set()
 

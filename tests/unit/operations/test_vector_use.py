@@ -27,7 +27,7 @@ from sparse_index.vectors.sparse import SparseVector
 
 NOW = datetime.now(UTC)
 FINGERPRINT = "0123456789abcdef"
-LIVE, ENDED, UNKNOWN = BuildState.LIVE, BuildState.ENDED, BuildState.UNKNOWN
+AT_WORK, ENDED, UNKNOWN = BuildState.AT_WORK, BuildState.ENDED, BuildState.UNKNOWN
 
 
 @pytest.fixture

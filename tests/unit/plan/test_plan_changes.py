@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from plan_help import GIB, add_vectors, config_at, live_cluster, operations, part_rows, planned, row, write
+from plan_help import GIB, add_vectors, config_at, live_cluster, part_rows, planned, row, write, writes
 from sparse_index.builds.dead_letters import read_letters
 from sparse_index.builds.plan import BuildKind, load_plan, plan_path
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
 GENEROUS = {"max_dead_letter_share": 1.0, "max_changed_share": 1.0, "max_deleted_share": 1.0}
@@ -36,10 +36,10 @@ def test_the_first_build_is_full_and_writes_every_document(config: CorpusConfig,
     assert plan.kind is BuildKind.FULL
     assert plan.reasons == ["alias 'things' has no index yet"]
     assert plan.candidate == "things--b20260102t030405-000abc"
-    assert operations(config, plan) == [("index", f"d{number}") for number in range(5)]
+    assert writes(config, plan) == [("index", f"d{number}") for number in range(5)]
     assert sum(part.items for part in plan.encode_parts) == 5
     assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan
-    assert "texts to encode" in plan_report(plan)
+    assert "texts to encode" in plan_in_words(plan)
 
 
 def test_a_text_many_documents_share_is_encoded_once(config: CorpusConfig, corpus: Path) -> None:
@@ -102,7 +102,7 @@ def test_only_the_difference_is_planned_after_that(config: CorpusConfig, corpus:
     assert plan.kind is BuildKind.DELTA
     counts = plan.counts
     assert (counts.new, counts.text_changed, counts.fields_changed, counts.unchanged, counts.deleted) == (1, 1, 1, 7, 1)
-    assert operations(config, plan) == [("delete", "d9"), ("index", "d0"), ("index", "d1"), ("index", "d99")]
+    assert writes(config, plan) == [("delete", "d9"), ("index", "d0"), ("index", "d1"), ("index", "d99")]
 
 
 def test_the_same_corpus_in_another_order_is_nothing_to_do(config: CorpusConfig, corpus: Path) -> None:
@@ -139,11 +139,11 @@ def test_a_row_limit_takes_the_first_rows_and_never_promotes(config: CorpusConfi
 def test_parts_are_even_and_hold_every_item_once(
     config: CorpusConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparse_index.plan.changes.PART_ITEMS", 3)
+    monkeypatch.setattr("sparse_index.plan.decide.PART_ITEMS", 3)
     write(corpus, [row(number) for number in range(10)])
     plan = planned(config)
     assert [part.items for part in plan.encode_parts] == [2, 3, 2, 3]
-    assert len(operations(config, plan)) == 10
+    assert len(writes(config, plan)) == 10
 
 
 def test_a_mass_change_stops_the_plan_and_names_examples(config: CorpusConfig, corpus: Path) -> None:
@@ -173,7 +173,7 @@ def test_vectors_in_the_store_are_used_again(config: CorpusConfig, corpus: Path)
     assert again.reasons == ["full mode was asked for"]
     assert (counts.encoded, counts.reused, counts.unchanged, counts.texts_to_encode) == (1, 4, 0, 1)
     assert [item["row"] for item in part_rows(config, again, "encode")] == [0]
-    assert len(operations(config, again)) == 5
+    assert len(writes(config, again)) == 5
 
 
 def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> None:
@@ -182,7 +182,7 @@ def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> 
     add_vectors(config, first)
     write(corpus, [row(0, price=7), *(row(number) for number in range(1, 4))])
     plan = planned(config, live=first)
-    assert (plan.kind, plan.encode_parts, operations(config, plan)) == (BuildKind.DELTA, [], [("index", "d0")])
+    assert (plan.kind, plan.encode_parts, writes(config, plan)) == (BuildKind.DELTA, [], [("index", "d0")])
     assert (plan.counts.reused, plan.counts.unchanged) == (1, 3)
 
 
@@ -205,7 +205,7 @@ def test_a_full_build_says_why(
     first = planned(config)
     plan = planned(config, cluster=live_cluster(config, first, meta=meta, made_by=made_by))
     assert (plan.kind, plan.reasons) == (BuildKind.FULL, [reason])
-    assert operations(config, plan) == [("index", "d1")]
+    assert writes(config, plan) == [("index", "d1")]
 
 
 def test_an_index_that_is_not_ours_is_replaced_by_a_full_build(config: CorpusConfig, corpus: Path) -> None:
@@ -227,8 +227,8 @@ def test_a_new_column_needs_a_new_mapping(config: CorpusConfig, corpus: Path) ->
 def test_plan_only_says_all_and_builds_nothing(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(1)])
     plan = planned(config, mode="plan_only")
-    assert (plan.builds, plan.index_parts, plan.counts.texts_to_encode) == (False, [], 1)
-    assert "only a plan was asked for" in plan_report(plan)
+    assert (plan.makes_candidate, plan.index_parts, plan.counts.texts_to_encode) == (False, [], 1)
+    assert "only a plan was asked for" in plan_in_words(plan)
 
 
 def test_too_little_disk_stops_the_plan(config: CorpusConfig, corpus: Path) -> None:
@@ -245,7 +245,7 @@ def test_too_little_disk_stops_the_plan(config: CorpusConfig, corpus: Path) -> N
 def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(number) for number in range(4)])
     first = planned(config)
-    assert "unknown" in plan_report(first)
+    assert "unknown" in plan_in_words(first)
     receipt = {
         "fingerprint": first.fingerprint,
         "encode": {"encoded": 4, "seconds": 8.0},
@@ -256,7 +256,7 @@ def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Pa
     plan = planned(config, live=first)
     # 10 texts (no vector is in the store) at 2 s by 2 tasks; 6 documents at 0.5 s.
     assert (plan.counts.texts_to_encode, plan.seconds) == (6, 6 * 2.0 / 2 + 6 * 0.5)
-    assert "0 min 09 s" in plan_report(plan)
+    assert "0 min 09 s" in plan_in_words(plan)
     other = planned(config_at(corpus.parent, encoder={"max_tokens": 9}), live=first)
     assert other.seconds is None
 
@@ -265,13 +265,13 @@ def test_large_shards_are_noted(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(1)])
     cluster = live_cluster(config, planned(config), index_bytes=60 * GIB)
     plan = planned(config, cluster=cluster)
-    assert "note: shards hold 64 GB each" in plan_report(plan)
+    assert "note: shards hold 64 GB each" in plan_in_words(plan)
 
 
 def test_a_first_day_and_an_idle_day_read_well(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(number) for number in range(4)])
     first = planned(config)
-    report = plan_report(planned(config, live=first))
+    report = plan_in_words(planned(config, live=first))
     assert "nothing changed: the live index stays as it is" in report
     assert "unchanged                                        4   100.0%" in report
 

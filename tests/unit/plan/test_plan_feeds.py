@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from plan_help import SCHEMA, add_vectors, config_at, live_cluster, operations, plan_shards, planned, row, write
+from plan_help import SCHEMA, add_vectors, config_at, live_cluster, plan_shards, planned, row, write, writes
 from sparse_index.books.final_manifest import write_final_manifest
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.live.meta import meta_of
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, day) for day in (5, 6, 7))
@@ -81,7 +81,7 @@ def test_the_next_day_adds_changes_and_deletes_and_the_rest_stays(feed: Feed) ->
     feed.run(MONDAY, *(row(number) for number in range(5)))
     plan = feed.run(TUESDAY, row(0, body="new words"), deleted(1), row(9))
     assert plan.kind is BuildKind.DELTA
-    assert operations(feed.config, plan) == [("delete", "d1"), ("index", "d0"), ("index", "d9")]
+    assert writes(feed.config, plan) == [("delete", "d1"), ("index", "d0"), ("index", "d9")]
     assert counted(plan) == {"rows_read": 3, "new": 1, "text_changed": 1, "tombstones": 1, "deleted": 1, "documents": 5}
     assert feed.manifest() == {
         "d0": ("Tue", False),
@@ -94,32 +94,32 @@ def test_the_next_day_adds_changes_and_deletes_and_the_rest_stays(feed: Feed) ->
 def test_an_older_partition_changes_only_what_is_not_newer(feed: Feed) -> None:
     feed.run(WEDNESDAY, row(1), deleted(2))
     plan = feed.run(MONDAY, row(1, body="old words"), row(2), row(3))
-    assert operations(feed.config, plan) == [("index", "d3")]
+    assert writes(feed.config, plan) == [("index", "d3")]
     assert counted(plan) == {"rows_read": 3, "new": 1, "superseded": 2, "documents": 2}
     assert feed.manifest() == {"d1": ("Wed", False), "d2": ("Wed", True), "d3": ("Mon", False)}
-    assert "superseded by a newer day" in plan_report(plan)
+    assert "superseded by a newer day" in plan_in_words(plan)
 
 
 def test_a_deletion_of_what_nobody_knew_holds_off_an_older_day(feed: Feed) -> None:
     feed.run(MONDAY, row(1))
     plan = feed.run(WEDNESDAY, deleted(2))
-    assert (plan.kind, operations(feed.config, plan), len(plan.index_parts)) == (BuildKind.DELTA, [], 1)
-    assert operations(feed.config, feed.run(TUESDAY, row(2))) == []
+    assert (plan.kind, writes(feed.config, plan), len(plan.index_parts)) == (BuildKind.DELTA, [], 1)
+    assert writes(feed.config, feed.run(TUESDAY, row(2))) == []
 
 
 def test_a_document_that_comes_again_lives_again(feed: Feed) -> None:
     feed.run(MONDAY, row(1), row(2))
     feed.run(TUESDAY, deleted(1))
     plan = feed.run(WEDNESDAY, row(1))
-    assert operations(feed.config, plan) == [("index", "d1")]
+    assert writes(feed.config, plan) == [("index", "d1")]
     assert counted(plan) == {"rows_read": 1, "new": 1, "documents": 2}
 
 
 def test_a_row_that_comes_again_unchanged_is_not_written_but_counts_as_newer(feed: Feed) -> None:
     feed.run(MONDAY, row(1))
     plan = feed.run(WEDNESDAY, row(1))
-    assert (plan.kind, operations(feed.config, plan)) == (BuildKind.DELTA, [])
-    assert operations(feed.config, feed.run(TUESDAY, row(1, body="between"))) == []
+    assert (plan.kind, writes(feed.config, plan)) == (BuildKind.DELTA, [])
+    assert writes(feed.config, feed.run(TUESDAY, row(1, body="between"))) == []
 
 
 def test_the_same_partition_again_is_nothing_to_do(feed: Feed) -> None:
@@ -129,21 +129,21 @@ def test_the_same_partition_again_is_nothing_to_do(feed: Feed) -> None:
 
 def test_a_corrected_partition_replaces_its_own_rows(feed: Feed) -> None:
     feed.run(MONDAY, row(1), row(2))
-    assert operations(feed.config, feed.run(MONDAY, row(1, body="corrected"), row(2))) == [("index", "d1")]
+    assert writes(feed.config, feed.run(MONDAY, row(1, body="corrected"), row(2))) == [("index", "d1")]
 
 
 def test_a_partition_written_anew_is_found_where_it_is_now(feed: Feed) -> None:
     feed.run(MONDAY, row(1), row(2))
     plan = feed.run(MONDAY, row(2), row(1))
-    assert (plan.kind, operations(feed.config, plan)) == (BuildKind.DELTA, [])
+    assert (plan.kind, writes(feed.config, plan)) == (BuildKind.DELTA, [])
     full = feed.run(MONDAY, mode="full")
-    assert operations(feed.config, full) == [("index", "d1"), ("index", "d2")]
+    assert writes(feed.config, full) == [("index", "d1"), ("index", "d2")]
 
 
 def test_a_full_build_reads_earlier_partitions_again_and_encodes_nothing(feed: Feed) -> None:
     feed.run(MONDAY, row(1), row(2), deleted(3))
     plan = feed.run(TUESDAY, row(2, body="new"), row(4), mode="full")
-    assert operations(feed.config, plan) == [("index", "d1"), ("index", "d2"), ("index", "d4")]
+    assert writes(feed.config, plan) == [("index", "d1"), ("index", "d2"), ("index", "d4")]
     assert (plan.counts.texts_to_encode, plan.counts.reused, plan.counts.rows_read) == (2, 1, 3)
 
 
@@ -157,7 +157,7 @@ def test_a_full_build_without_the_earlier_files_is_refused_before_it_starts(feed
     feed.write(TUESDAY, row(2), row(3))
     with pytest.raises(BuildError, match=r"full mode was asked for.*1 of their files changed or are gone .*2026-01-05"):
         feed.plan(TUESDAY, mode="full")
-    assert operations(feed.config, feed.run(TUESDAY)) == [("index", "d3")]
+    assert writes(feed.config, feed.run(TUESDAY)) == [("index", "d3")]
 
 
 def test_many_deltas_alone_do_not_rebuild_a_feed(feed: Feed) -> None:
@@ -176,14 +176,14 @@ def test_deletions_are_remembered_for_the_horizon_only(feed: Feed) -> None:
     feed.write(MONDAY, row(1), row(5))
     with pytest.raises(BuildError, match=r"2026-01-05 of 'things' is older than 2026-01-07.*force_older_date"):
         feed.plan(MONDAY)
-    assert operations(feed.config, feed.plan(MONDAY, force_older_date=True)) == [("index", "d1"), ("index", "d5")]
+    assert writes(feed.config, feed.plan(MONDAY, force_older_date=True)) == [("index", "d1"), ("index", "d5")]
 
 
 def test_the_index_keeps_the_newest_day_it_has_seen(feed: Feed) -> None:
     assert feed.run(WEDNESDAY, row(1)).data_date == WEDNESDAY
     plan = feed.run(MONDAY, row(2))
     assert (plan.data_date, meta_of(plan).data_date, plan.request.data_date) == (WEDNESDAY, WEDNESDAY, MONDAY)
-    assert "partition 2026-01-05, the newest so far is 2026-01-07" in plan_report(plan)
+    assert "partition 2026-01-05, the newest so far is 2026-01-07" in plan_in_words(plan)
     assert feed.run(TUESDAY, row(3)).data_date == WEDNESDAY
 
 
@@ -223,7 +223,7 @@ def test_a_partition_that_has_not_arrived_is_named_and_run_again_when_it_has(fee
         CorpusError, match=r"No Parquet file at .*2026-01-06\. The partition 2026-01-06 of the feed 'things'"
     ):
         feed.plan(TUESDAY)
-    assert operations(feed.config, feed.run(TUESDAY, row(2))) == [("index", "d2")]
+    assert writes(feed.config, feed.run(TUESDAY, row(2))) == [("index", "d2")]
 
 
 def test_days_that_were_passed_over_are_named(feed: Feed) -> None:
@@ -232,7 +232,7 @@ def test_days_that_were_passed_over_are_named(feed: Feed) -> None:
     note = "the index has nothing of 2026-01-07 to 2026-01-10: if partitions of those days were not read, backfill them"
     plan = feed.run(TUESDAY + timedelta(days=5), row(3))
     assert plan.notes == [note]
-    assert note in plan_report(plan)
+    assert note in plan_in_words(plan)
     assert feed.run(WEDNESDAY, row(4)).notes == []
 
 
@@ -257,13 +257,13 @@ def test_a_row_limit_plans_its_rows_alone(feed: Feed) -> None:
     feed.run(MONDAY, row(1))
     feed.write(TUESDAY, row(2), row(3))
     plan = feed.plan(TUESDAY, row_limit=1)
-    assert (plan.kind, operations(feed.config, plan), plan.promotes) == (BuildKind.FULL, [("index", "d2")], False)
+    assert (plan.kind, writes(feed.config, plan), plan.promotes) == (BuildKind.FULL, [("index", "d2")], False)
 
 
 def test_a_day_without_any_deletion_may_have_an_untyped_tombstone_column(feed: Feed) -> None:
     rows = [row(1) | {"gone": None}]
     write(feed.folder / "corpus" / str(MONDAY), rows, schema=SCHEMA.append(pa.field("gone", pa.null())))
-    assert operations(feed.config, feed.run(MONDAY)) == [("index", "d1")]
+    assert writes(feed.config, feed.run(MONDAY)) == [("index", "d1")]
 
 
 def rejected(config: CorpusConfig, plan: Plan, doc_id: str) -> str:
@@ -279,8 +279,8 @@ def test_a_refused_document_is_not_replaced_by_an_older_day_s(feed: Feed) -> Non
     plan = feed.run(WEDNESDAY, row(1), row(2))
     feed.live = plan.model_copy(update={"manifest": rejected(feed.config, plan, "d1")})
     assert feed.manifest() == {"d1": ("Wed", True), "d2": ("Wed", False)}
-    assert operations(feed.config, feed.run(MONDAY, row(1, body="old"), row(3))) == [("index", "d3")]
-    assert operations(feed.config, feed.run(WEDNESDAY, row(1, body="repaired"), row(2))) == [("index", "d1")]
+    assert writes(feed.config, feed.run(MONDAY, row(1, body="old"), row(3))) == [("index", "d3")]
+    assert writes(feed.config, feed.run(WEDNESDAY, row(1, body="repaired"), row(2))) == [("index", "d1")]
 
 
 def test_a_snapshot_tries_a_refused_document_again(tmp_path: Path) -> None:
@@ -288,4 +288,4 @@ def test_a_snapshot_tries_a_refused_document_again(tmp_path: Path) -> None:
     write(tmp_path / "corpus", [row(1), row(2)])
     plan = planned(config)
     live = plan.model_copy(update={"manifest": rejected(config, plan, "d1")})
-    assert operations(config, planned(config, live=live)) == [("index", "d1")]
+    assert writes(config, planned(config, live=live)) == [("index", "d1")]

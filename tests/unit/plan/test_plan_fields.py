@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from kinds_of_vectors import FOUR_NUMBERS
 from plan_help import FakeCluster, config_at, live_cluster, part_rows, planned, row, write
 from sparse_index.builds.plan import BuildKind, FieldCounts, Plan, load_plan, plan_path
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.index.documents import PartOperations
+from sparse_index.index.documents import PartWrites
 from sparse_index.live.meta import Meta, meta_of
-from sparse_index.plan.report import plan_report
+from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.vectors import kinds
 
 MODELS = {"one": "1" * 64, "two": "2" * 64}
 
@@ -61,7 +64,7 @@ def test_every_text_is_encoded_once_a_field(config: CorpusConfig) -> None:
     assert plan.fingerprint == plan.fingerprints["first"] != plan.fingerprints["second"]
     assert (plan.counts.encoded, plan.counts.reused, plan.counts.blank) == (3, 0, 1)
     assert plan.counts.fields["second"] == FieldCounts(encoded=3, reused=0, texts_to_encode=1)
-    assert "second: 3 documents encoded, 0 reused, 1 texts to encode" in plan_report(plan)
+    assert "second: 3 documents encoded, 0 reused, 1 texts to encode" in plan_in_words(plan)
     assert {name: field["type"] for name, field in (plan.mapping or {})["properties"].items()} == {
         "body": "text", "first": "rank_features", "id": "keyword", "price": "long", "second": "rank_features", "title": "text"
     }  # fmt: skip
@@ -78,7 +81,7 @@ def test_each_field_reuses_the_vectors_of_its_own_encoder(config: CorpusConfig) 
         "a document is encoded when one of its vectors is made"
     )
     encode(config, again, "second", "s")
-    documents = list(PartOperations(Store(config.store), again, again.index_parts[0]))
+    documents = list(PartWrites(Store(config.store), again, again.index_parts[0]))
     assert documents[0].document.endswith(b'"first":{"f":1.0},"second":{"s":1.0}}')
 
 
@@ -102,3 +105,19 @@ def test_an_index_says_which_encoders_it_holds(config: CorpusConfig) -> None:
     former = Meta.model_validate(meta.model_dump(exclude={"fingerprints"}))
     assert former.encoders == {plan.fingerprint}
     assert former.fingerprint_of("first") == plan.fingerprint
+
+
+def test_a_vector_field_of_another_dimension_needs_a_new_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The type is the same: every document would be refused by the clone."""
+    write(tmp_path / "corpus", [row(1)])
+    config = config_at(tmp_path)
+    monkeypatch.setattr(kinds, "KINDS", {"sparse": lambda field: FOUR_NUMBERS})
+    first = planned(config)
+    assert planned(config, live=first).kind is not BuildKind.FULL
+    wider = replace(FOUR_NUMBERS, mapping=FOUR_NUMBERS.mapping | {"dimension": 8})
+    monkeypatch.setattr(kinds, "KINDS", {"sparse": lambda field: wider})
+    plan = planned(config, live=first, token="abcdef01")
+    assert (plan.kind, plan.reasons) == (
+        BuildKind.FULL,
+        ["the live index has a field otherwise: 'text_sparse' (dimension 4, now 8)"],
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from build_plans import corpus_config
 from sparse_index.errors import BuildError
-from sparse_index.plan.changes import part_count
+from sparse_index.plan.decide import part_count
 
 CONFIG = corpus_config("things", source={"max_shards": 4})
 

@@ -13,8 +13,8 @@ from sparse_index.builds.state import BuildState
 from sparse_index.errors import BuildError
 from sparse_index.names import group_name
 from sparse_index.operations.sightings import view_corpus, view_store
+from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.leftovers import sweep
-from sparse_index.preflight.report import Findings
 from sparse_index.store.files import Store
 
 CONFIG = corpus_config("things")
@@ -68,7 +68,7 @@ def test_preflight_leaves_what_it_cannot_prove_dead(store: Store) -> None:
 
 def test_the_janitor_takes_its_build_for_possibly_alive(store: Store) -> None:
     class Runs:
-        def is_live(self, alias: str, build_id: str) -> bool | None:
+        def goes_on(self, alias: str, build_id: str) -> bool | None:
             return None
 
         def is_running(self, alias: str) -> bool:

@@ -122,7 +122,7 @@ class Feed:
         plan = self._planned(when)
         self.index.apply(plan)
         add_vectors(self.config, plan)
-        self.live = plan if plan.builds else self.live
+        self.live = plan if plan.makes_candidate else self.live
         self.family = self.family or day.family
         self.expected |= day.rows
 

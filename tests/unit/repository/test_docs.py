@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import get_args
 
@@ -17,12 +19,19 @@ from pydantic import BaseModel
 from sparse_index.config.corpus import CorpusConfig
 
 ROOT = Path(__file__).parents[3]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "include").glob("*/README.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 COMMAND = re.compile(r"python -m (?P<module>sparse_index|local_cluster|demo)(?P<verb> [a-z][a-z_-]*)?")
-OWN_FILE = re.compile(r"`((?:docker|docs|include|dags|plugins|tests|bench)/[\w./-]+\.(?:py|ya?ml|md|sh|txt|json))`")
+OWN_PATH = re.compile(
+    r"(?<![\w./-])((?:docker|docs|include|dags|plugins|tests|bench)/(?:[\w./*-]*[\w/*])?)(?=[\s`:,);.])"
+)
+# What the pages tell a reader to make.
+EXAMPLES = {"include/corpora/contracts.yaml", "include/corpora/tickets_feed.yaml"}
+OF_THE_CORE = re.compile(r"`((?:\w+/)*\w+)\.([A-Za-z]\w*(?:\.\w+)?)`")
+FILE_ENDINGS = {"py", "yaml", "md", "json", "toml", "lock", "txt", "parquet"}
+PROMISE = re.compile(r"\bP(?:[1-9]|1\d)\b")
 
 
 def code_of(page: Path) -> str:
@@ -55,6 +64,7 @@ def sections_in(annotation: object) -> list[type[BaseModel]]:
 
 def test_a_reader_finds_the_pages_that_were_promised():
     promised = ["README.md", "CHANGELOG.md", "docs/operate.md", "docs/add-a-corpus.md", "docs/security.md"]
+    promised += ["docs/architecture.md", "CONTRIBUTING.md", "SECURITY.md"]
     assert [name for name in promised if name not in NAMES] == []
 
 
@@ -73,8 +83,50 @@ def test_links_lead_somewhere(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_files_that_are_named_exist(name):
-    named = set(OWN_FILE.findall((ROOT / name).read_text(encoding="utf-8")))
-    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+    named = {
+        path for span in CODE.findall((ROOT / name).read_text(encoding="utf-8")) for path in OWN_PATH.findall(span)
+    }
+    assert sorted(path for path in named - EXAMPLES if not any(ROOT.glob(path))) == []
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_what_the_pages_name_of_the_core_is_there(name: str) -> None:
+    found = OF_THE_CORE.findall((ROOT / name).read_text(encoding="utf-8"))
+    named = [(module, what) for module, what in found if is_a_module(module) and what not in FILE_ENDINGS]
+    assert named
+    assert [f"{module}.{what}" for module, what in named if not is_in_the_core(module, what)] == []
+
+
+def is_a_module(words: str) -> bool:
+    """`source.format` is a key of the corpus file."""
+    return "/" in words or (ROOT / "include" / "sparse_index" / f"{words}.py").exists()
+
+
+def is_in_the_core(module: str, what: str) -> bool:
+    """Whether `room/module` has `what`, a name or the name of a method: `Plan.with_secrets_of`."""
+    try:
+        found = import_module(f"sparse_index.{module.replace('/', '.')}")
+        attrgetter(what)(found)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_every_promise_is_defined_and_proved_by_tests() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    defined = re.findall(r"^- \*\*(P\d+) ", text, re.MULTILINE)
+    proofs = dict(re.findall(r"^\| (P\d+) \| (.+) \|$", text, re.MULTILINE))
+    assert defined == list(proofs) == [f"P{number}" for number in range(1, 12)]
+    assert [promise for promise, proof in proofs.items() if "`tests/" not in proof] == []
+
+
+def test_no_promise_is_cited_that_is_not_defined() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    defined = set(re.findall(r"^- \*\*(P\d+) ", text, re.MULTILINE))
+    files = [file for folder in ("include", "plugins", "dags", "tests") for file in (ROOT / folder).rglob("*.py")]
+    cited = {promise for file in files for promise in PROMISE.findall(file.read_text(encoding="utf-8"))}
+    assert cited > {"P1", "P11"}
+    assert cited - defined == set()
 
 
 def test_every_key_of_the_configuration_is_explained():

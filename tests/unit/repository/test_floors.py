@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,6 +80,13 @@ def test_a_room_imports_from_lower_floors_only() -> None:
         for line in lines
     ]
     assert upwards == []
+
+
+def test_the_page_about_the_house_shows_every_room_on_its_floor() -> None:
+    page = CORE.parents[1] / "docs" / "architecture.md"
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {room: int(floor) for floor, room in rows} == FLOOR_OF
+    assert len(rows) == len(FLOOR_OF)
 
 
 def table(found: Found) -> Iterator[str]:

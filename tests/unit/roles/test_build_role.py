@@ -10,7 +10,7 @@ ROLE = Path(__file__).parents[3] / "include" / "sparse_index" / "roles" / "build
 # Asked of the whole cluster, before any index is looked at; seen as 403 on 2.19.1 when they were missing.
 NEEDED = {
     "indices:data/write/bulk",  # POST /_bulk; the role `own_index` lends it where every user has that role
-    "indices:admin/index_template/simulate_index",  # index/templates.py
+    "indices:admin/index_template/simulate_index",  # creation/templates.py
     "indices:admin/template/get",
 }
 

@@ -19,11 +19,11 @@ from sparse_index.creation.mapping import index_body, index_mapping
 from sparse_index.encode.predict import Predictor
 from sparse_index.errors import BuildError
 from sparse_index.gate.sample import gate
-from sparse_index.index.documents import PartOperations
+from sparse_index.index.documents import PartWrites
 from sparse_index.live.meta import meta_of
 from sparse_index.operations.sightings import view_store
 from sparse_index.preflight.connection import ML_PLUGIN, check_plugins
-from sparse_index.preflight.report import Findings
+from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 from sparse_index.store.sql import connect, copy_to, parquet
@@ -32,6 +32,7 @@ from sparse_index.vectors.compaction import compact, compactions, drop_sources
 from sparse_index.vectors.files import PartFiles
 
 ROWS = 40
+CORE = Path(kinds.__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +80,8 @@ def compacted(store: Store, plan: Plan) -> None:
 
 
 def documents(store: Store, plan: Plan) -> dict[str, Any]:
-    found = PartOperations(store, plan, plan.index_parts[0])
-    return {operation.id: orjson.loads(operation.document) for operation in found}
+    found = PartWrites(store, plan, plan.index_parts[0])
+    return {write.id: orjson.loads(write.document) for write in found}
 
 
 def test_it_is_kept_merged_compacted_and_put_into_documents(config: CorpusConfig) -> None:
@@ -136,3 +137,10 @@ def test_it_names_the_plugin_that_it_needs(config: CorpusConfig) -> None:
 def test_kinds_have_nothing_in_common_but_the_texts_hash() -> None:
     columns = [set(kind.table({}).schema.names) for kind in (SPARSE, FOUR_NUMBERS)]
     assert set.intersection(*columns) == {"text_hash"}
+
+
+def test_what_is_said_to_a_cluster_about_a_kind_stands_in_its_module_alone() -> None:
+    words = (SPARSE.function, SPARSE.query_word, SPARSE.query_plugin, SPARSE.mapping["type"])
+    code = {path.relative_to(CORE): path.read_text(encoding="utf-8") for path in CORE.rglob("*.py")}
+    for word in words:
+        assert [str(path) for path, text in code.items() if word in text] == ["vectors/sparse.py"], word

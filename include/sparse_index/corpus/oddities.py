@@ -15,7 +15,7 @@ _KEY = "sparse_index"
 
 
 @dataclass
-class Findings:
+class Oddities:
     """`missing`: NaN by column, indexed as null; `unkept`: rows with a value that cannot be kept, `example` says one."""
 
     missing: Counter[str] = field(default_factory=Counter)
@@ -44,9 +44,9 @@ class Findings:
             yield f"{self.unkept} rows have a value that cannot be kept and become dead letters; one of them: {self.example}"
 
 
-def findings_of(store: Store, manifests: Sequence[str]) -> Findings:
+def oddities_of(store: Store, manifests: Sequence[str]) -> Oddities:
     """Those of several shards together."""
-    total = Findings()
+    total = Oddities()
     for path in manifests:
         total._add(**orjson.loads(store.footer(path).get(_KEY, '{"missing": {}, "unkept": 0, "example": null}')))
     return total

@@ -1,4 +1,4 @@
-"""What others attached to the live index, as the plan sees it: what goes along, what does not, what cannot be right."""
+"""What a build does with all that others attached to the live index: what goes along, what does not, what cannot be right."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sparse_index.cluster.client import Cluster, Json, flat
+from sparse_index.cluster.client import Json, flat
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.live_index import is_carried
 from sparse_index.creation.mapping import building_settings
-from sparse_index.creation.templates import observe_templates
-from sparse_index.errors import BuildError, ConfigError, TerminalError
+from sparse_index.creation.templates import FromTemplates
+from sparse_index.errors import BuildError
 from sparse_index.live.alias import AliasState
 from sparse_index.live.attached import (
     SEARCH_PIPELINE,
@@ -21,8 +21,8 @@ from sparse_index.live.attached import (
     fields_of,
     misfits,
     moved_aliases,
-    usable_settings,
 )
+from sparse_index.plan.observed import Observed
 
 # What the server sets by itself, what a build sets for a while, and what is decided by the shape of the index.
 _NOT_A_PERSONS = (
@@ -67,41 +67,19 @@ class Takeover:
             )
 
 
-def plan_takeover(
-    cluster: Cluster, config: CorpusConfig, state: AliasState, live: Attached | None, mapping: Json, candidate: str
-) -> Takeover:
-    """`live`: the index behind the alias; `mapping`: of the index to be built, `candidate` its name."""
-    _require_valid(cluster, config, candidate)
+def plan_takeover(seen: Observed) -> Takeover:
+    config, state, live = seen.config, seen.live.state, seen.live.attached
     owned, shards = config.index.alias.properties(), config.index.shards
     moved, shape = moved_aliases(state, owned), None if live is None else live.shape
-    problems = misfits(state.aliases, moved, shape, Shape(fields_of(mapping), shards))
+    problems = misfits(state.aliases, moved, shape, Shape(fields_of(seen.mapping), shards))
     if live is None:
         return Takeover(problems=tuple(problems))
     # Those that only a new index can have ask for a full build by themselves: they are part of the document hash.
     changes = [*_alias_changes(state, moved), *_setting_changes(config.index.dynamic_settings, live.settings)]
-    notes = [*_along(state, moved), *_pipeline_note(cluster, live), *_routing_note(moved, shards)]
+    notes = [*_along(state, moved), *_pipeline_note(seen, live), *_routing_note(moved, shards)]
     notes += [f"the corpus file wins: {change}" for change in changes]
-    notes += _left_behind(cluster, config, live, candidate)
+    notes += _left_behind(config, live, seen.templates)
     return Takeover(tuple(problems), tuple(changes), tuple(notes))
-
-
-def _require_valid(cluster: Cluster, config: CorpusConfig, candidate: str) -> None:
-    """The server reads what the corpus file owns, in an index that is never made."""
-    query = config.index.alias.filter
-    # A nested query is refused where no index has the field yet.
-    filters = {"filter": query} if query and "nested" not in str(query) else {}
-    template = {"settings": config.index.settings, "aliases": {f"{candidate}-w": filters}}
-    if not config.index.settings and not filters:
-        return
-    body = {"index_patterns": [candidate], "priority": 2_000_000_000, "template": template}
-    try:
-        cluster.post(f"/_index_template/_simulate_index/{candidate}", body)
-    except TerminalError as error:
-        if error.status != 400:
-            raise
-        raise ConfigError(
-            f"The cluster refuses index.settings or index.alias of the corpus file: {error.reason}"
-        ) from error
 
 
 def _alias_changes(state: AliasState, moved: Mapping[str, Json]) -> Iterator[str]:
@@ -125,8 +103,8 @@ def _along(state: AliasState, moved: Mapping[str, Json]) -> Iterator[str]:
         yield f"with '{state.alias}' move {', '.join(along)}"
 
 
-def _pipeline_note(cluster: Cluster, live: Attached) -> Iterator[str]:
-    if SEARCH_PIPELINE in live.settings and SEARCH_PIPELINE not in usable_settings(cluster, live):
+def _pipeline_note(seen: Observed, live: Attached) -> Iterator[str]:
+    if seen.pipeline_gone:
         yield f"the search pipeline '{live.settings[SEARCH_PIPELINE]}' of the live index does not exist: it is left out"
 
 
@@ -139,12 +117,10 @@ def _routing_note(moved: Mapping[str, Json], shards: int) -> Iterator[str]:
         )
 
 
-def _left_behind(cluster: Cluster, config: CorpusConfig, live: Attached, candidate: str) -> Iterator[str]:
+def _left_behind(config: CorpusConfig, live: Attached, templates: FromTemplates) -> Iterator[str]:
     """Settings of the live index that the new one does not get, or only for as long as builds are clones."""
-    others = dict(_of_a_person(config, live.settings))
-    if others:
-        given = observe_templates(cluster, candidate).settings
-        others = {name: value for name, value in others.items() if given.get(name) != str(value)}
+    given = templates.settings
+    others = {name: value for name, value in _of_a_person(config, live.settings) if given.get(name) != str(value)}
     if others:
         listed = ", ".join(f"{name}={value}" for name, value in sorted(others.items()))
         yield (

@@ -14,7 +14,7 @@ from sparse_index.errors import (
     UnavailableError,
 )
 from sparse_index.preflight.connection import parse_version
-from sparse_index.preflight.report import Findings, PreflightReport, Problem
+from sparse_index.preflight.findings import Findings, Problem, Readiness
 
 GIB = 2**30
 
@@ -35,7 +35,7 @@ def test_the_error_is_of_the_problems_own_class_where_they_agree(
 ) -> None:
     problems = tuple(Problem(f"reason {number}", kind) for number, kind in enumerate(kinds))
     with pytest.raises(SparseIndexError) as caught:
-        PreflightReport("a", problems=problems).require_ready()
+        Readiness("a", problems=problems).require_ready()
     assert type(caught.value) is raised
     assert caught.value.message.splitlines()[1:] == [f"  - reason {number}" for number in range(len(kinds))]
 

@@ -18,7 +18,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class PreflightReport:
+class Readiness:
     """`cluster`: one line about it, empty when it did not answer. `swept`: what dead runs had left and is gone now; `left`:
     what former runs left and stays.
 
@@ -46,8 +46,8 @@ class PreflightReport:
         lines += [f"Set: {name} (before: {value or 'default'})" for name, value in self.former_settings.items()]
         return "\n".join([head, *(f"  - {line}" for line in lines)])
 
-    def require_ready(self) -> PreflightReport:
-        """This report when nothing is wrong; else one error with all problems.
+    def require_ready(self) -> Readiness:
+        """This when nothing is wrong; else one error with all problems.
 
         Its class is the problems' own where they agree; a terminal one wins over those that may pass by themselves.
         """

@@ -27,7 +27,7 @@ _LINES = (
 _FEEDS_ONLY = {"superseded", "tombstones"}
 
 
-def plan_report(plan: Plan) -> str:
+def plan_in_words(plan: Plan) -> str:
     """Several lines: what kind of build, why, the numbers (also as a share of the rows read), time and disk."""
     head = [
         f"Build {plan.build_id} of '{plan.alias}': {plan.kind} ({'; '.join(plan.reasons)})",
@@ -52,7 +52,7 @@ def _numbers(plan: Plan) -> Iterator[str]:
 
 
 def _outlook(plan: Plan) -> Iterator[str]:
-    if plan.builds:
+    if plan.makes_candidate:
         yield f"  parts: {len(plan.encode_parts)} to encode, {len(plan.index_parts)} to index"
     elif plan.outcome_when_idle == "plan_only":
         yield "  only a plan was asked for: nothing is built"

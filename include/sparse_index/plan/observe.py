@@ -1,0 +1,163 @@
+"""What a plan asks of cluster and store, all of it before anything is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sparse_index.addresses import public_address
+from sparse_index.builds.plan import Plan, load_plan, plan_path
+from sparse_index.builds.receipt import read_receipt
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.disks import data_disks
+from sparse_index.cluster.settings import effective_settings
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.oddities import oddities_of
+from sparse_index.corpus.schema import CorpusSchema, load_schema
+from sparse_index.corpus.shards import ShardScan
+from sparse_index.creation.room import room_problems
+from sparse_index.creation.templates import observe_templates
+from sparse_index.errors import BuildError, TerminalError
+from sparse_index.live.alias import observe_alias
+from sparse_index.live.attached import SEARCH_PIPELINE, Attached, observe_attached, usable_settings
+from sparse_index.live.meta import read_meta
+from sparse_index.live.states import index_states
+from sparse_index.ml.life import encoder_fingerprint
+from sparse_index.names import candidate_name
+from sparse_index.plan.disk import usable_bytes
+from sparse_index.plan.observed import Live, Observed, Scanned
+from sparse_index.store.files import Store
+from sparse_index.store.layout import builds_folder, vectors_folder
+
+RECEIPTS_READ = 10
+_DISK = "cluster.routing.allocation.disk"
+
+
+def observe_room(cluster: Cluster, config: CorpusConfig) -> list[str]:
+    """Why the cluster would refuse a candidate, or not let go of the live index, in words. The first look: an index with
+    some of these blocks cannot even be asked."""
+    return [*index_states(cluster, config.alias).problems, *room_problems(cluster, config)]
+
+
+def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
+    """What is live now, and what the store knows of the build that made it."""
+    state = observe_alias(cluster, config.alias).require_sound()
+    if state.index is None:
+        return Live(state)
+    meta, attached = read_meta(cluster, state.index), observe_attached(cluster, state.index)
+    if meta is None:
+        return Live(state, None, attached)
+    kept = meta.store == public_address(config.store) and store.exists(meta.manifest)
+    plan, unreadable = _plan_at(store, plan_path(config.alias, meta.build_id))
+    schema = None if plan is None else _schema_at(store, plan.schema_path)
+    return Live(state, meta, attached, meta.manifest if kept else None, plan, unreadable, schema)
+
+
+def observe(
+    cluster: Cluster,
+    store: Store,
+    config: CorpusConfig,
+    request: RunRequest,
+    scans: Sequence[ShardScan],
+    *,
+    build_id: str,
+    now: datetime,
+) -> Observed:
+    """Everything that the plan depends on, but for the rows themselves."""
+    live, candidate = observe_live(cluster, config, store), candidate_name(config.alias, build_id)
+    fingerprints = {name: encoder_fingerprint(cluster, field) for name, field in config.vector_fields.items()}
+    seen = Observed(
+        config=config,
+        request=request,
+        build_id=build_id,
+        now=now,
+        scanned=_scanned(store, scans),
+        live=live,
+        fingerprints=fingerprints,
+        vectors={name: store.files(vectors_folder(one), ".parquet") for name, one in fingerprints.items()},
+        receipts=tuple(_newest_receipts(store, config.alias)),
+        refusal=_refusal(cluster, config, candidate),
+    )
+    return seen if live.attached is None else _beside(cluster, seen, live.attached)
+
+
+def _beside(cluster: Cluster, seen: Observed, live: Attached) -> Observed:
+    """What matters beside a live index."""
+    return replace(
+        seen,
+        version=str(cluster.get("/")["version"]["number"]),
+        templates=observe_templates(cluster, seen.candidate),
+        pipeline_gone=SEARCH_PIPELINE in live.settings.keys() - usable_settings(cluster, live).keys(),
+        live_bytes=_index_bytes(cluster, str(seen.live.index)),
+        usable_bytes=_usable_bytes(cluster),
+        largest=dict(_largest(cluster, seen)),
+    )
+
+
+def _scanned(store: Store, scans: Sequence[ShardScan]) -> Scanned:
+    shard, manifests = scans[0].shard, tuple(scan.manifest for scan in scans)
+    schema, oddities = load_schema(store, shard.schema_path), oddities_of(store, manifests)
+    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities)
+
+
+def _plan_at(store: Store, path: str) -> tuple[Plan | None, str]:
+    if not store.exists(path):
+        return None, ""
+    try:
+        return load_plan(store, path), ""
+    except BuildError as error:
+        return None, error.message
+
+
+def _schema_at(store: Store, path: str | None) -> CorpusSchema | None:
+    return load_schema(store, path) if path is not None and store.exists(path) else None
+
+
+def _newest_receipts(store: Store, alias: str) -> Iterator[dict[str, Any]]:
+    paths = store.files(builds_folder(alias), "/receipt.json")
+    for path in reversed(paths[-RECEIPTS_READ:]):
+        yield read_receipt(store, path)
+
+
+def _refusal(cluster: Cluster, config: CorpusConfig, candidate: str) -> str | None:
+    """The server reads what the corpus file owns, in an index that is never made."""
+    query = config.index.alias.filter
+    # A nested query is refused where no index has the field yet.
+    filters = {"filter": query} if query and "nested" not in str(query) else {}
+    if not config.index.settings and not filters:
+        return None
+    template = {"settings": config.index.settings, "aliases": {f"{candidate}-w": filters}}
+    body = {"index_patterns": [candidate], "priority": 2_000_000_000, "template": template}
+    try:
+        cluster.post(f"/_index_template/_simulate_index/{candidate}", body)
+    except TerminalError as error:
+        if error.status != 400:
+            raise
+        return error.reason
+    return None
+
+
+def _index_bytes(cluster: Cluster, index: str) -> int:
+    """Size of the index's primaries."""
+    answer: Json = cluster.get(f"/{index}/_stats/store", filter_path="_all.primaries.store.size_in_bytes")
+    return int(answer.get("_all", {}).get("primaries", {}).get("store", {}).get("size_in_bytes", 0))
+
+
+def _usable_bytes(cluster: Cluster) -> int | None:
+    settings = effective_settings(cluster, _DISK)
+    if settings.get(f"{_DISK}.threshold_enabled") == "false":
+        return None
+    return usable_bytes(data_disks(cluster), settings.get(f"{_DISK}.watermark.high", ""))
+
+
+def _largest(cluster: Cluster, seen: Observed) -> Iterator[tuple[str, float]]:
+    if seen.config.kind == "snapshot":
+        return
+    for name in (name for name, types in seen.wider.items() if types.is_whole):
+        if name not in seen.config.source.text_columns:
+            ends = {end: {end: {"field": name}} for end in ("min", "max")}
+            answer: Json = cluster.post(f"/{seen.live.index}/_search", {"size": 0, "aggs": ends})
+            yield name, max(abs(each["value"] or 0) for each in answer["aggregations"].values())
