@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
 from sparse_index.values import Frozen
@@ -84,7 +85,7 @@ def _try_to_write(store: Store, folder: str, *, ended: bool = False) -> None:
     """A store that does not answer for a moment stops no run, and hides no other error."""
     try:
         _write(store, folder, ended=ended)
-    except OSError as error:
+    except SparseIndexError as error:
         log.warning("The sign of life in %s could not be written: %s", folder, error)
 
 

@@ -6,6 +6,8 @@ Addresses come in with their secrets (a signed query, a login), and none of them
 from __future__ import annotations
 
 import hashlib
+import socket
+import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import SEEK_END
@@ -20,13 +22,14 @@ from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
 from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
-from sparse_index.store.files import filesystem_at
+from sparse_index.store.files import PASSING, filesystem_at
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
 _MAGIC = b"PAR1"
 _LENGTH_BYTES = 4
 _SIGNATURE_BYTES = 28
+_UNTRUSTED = (ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError)
 Int96Unit = Literal["us", "ns"]
 NO_RANGES = (
     "its web server gives whole files only, and Parquet is read in pieces. Let the server answer range requests (nginx, "
@@ -158,22 +161,30 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
 
 def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
     """None for what is no failure of reading."""
-    said = str(error) or repr(error)
-    status = web_status(error)
-    if status in (401, 403) or isinstance(error, PermissionError):
-        return AccessError(
-            f"{place} cannot be read: no permission ({said}). Give this account read access; a signed address may have "
-            "expired."
-        )
+    said, status = str(error) or repr(error), web_status(error)
+    if status in (401, 403) or isinstance(error, (PermissionError, *_UNTRUSTED)):
+        return AccessError(f"{place} cannot be read: {_refusal(error, said)}")
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return CorpusError(f"{place} is gone ({said}). If the corpus was replaced meanwhile, trigger a new run.")
-    if isinstance(error, (ConnectionError, TimeoutError, aiohttp.ClientError)):
+    if _passes(error):
         return UnavailableError(f"{place} cannot be reached for now ({error!r}).")
     if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
         return CorpusError(f"{place} cannot be read: {NO_RANGES}") if place.startswith("http") else None
     if "crypt" in said:
         return CorpusError(f"{place} is encrypted ({said}), and there is no key here. Write it without encryption.")
     return CorpusError(f"{place} cannot be read: {said}. The file is torn or no Parquet; replace it.")
+
+
+def _refusal(error: Exception, said: str) -> str:
+    if isinstance(error, _UNTRUSTED):
+        return f"the certificate of its server is not trusted ({said}). Let this machine trust who signed it."
+    return f"no permission ({said}). Give this account read access; a signed address may have expired."
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it says nothing about the file: a network, a server or a worker that is short of something for now."""
+    passing = (ConnectionError, TimeoutError, aiohttp.ClientError, socket.gaierror, ssl.SSLError, MemoryError)
+    return isinstance(error, (*passing, pa.ArrowCancelled)) or getattr(error, "errno", None) in PASSING
 
 
 def web_status(error: BaseException | None) -> int | None:

@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import duckdb
-
 from sparse_index.builds.state import BuildState
+from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import OwnIndex
 from sparse_index.operations.sightings import CorpusView, PlanFile, StoreView
 from sparse_index.store.files import Store
@@ -41,8 +40,8 @@ def view_vector_use(store: Store, files: StoreView, views: Sequence[CorpusView],
         old = [file.path for file in files.vectors_of(fingerprint) if file.modified < youngest]
         try:
             unneeded |= _unneeded(store, old, needed_by)
-        except duckdb.Error as error:
-            doubts[fingerprint] = str(error)
+        except SparseIndexError as error:
+            doubts[fingerprint] = error.message
     return VectorUse(manifests, unneeded, doubts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import SparseIndexError
 from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store, temporary_name
 
@@ -18,7 +19,7 @@ def check_store(findings: Findings, config: CorpusConfig, store: Store, *, worke
     try:
         store.write_bytes(probe, b"-")
         store.delete(probe)
-    except (OSError, ValueError) as error:
+    except (SparseIndexError, OSError, ValueError) as error:
         findings.problem(
             hide_secrets(
                 f"The store {config.store} cannot be written ({type(error).__name__}: {error}). "

@@ -13,11 +13,12 @@ request. Nothing is ever changed in place, but when documents are to be forgotte
 
 from __future__ import annotations
 
+import errno
 import posixpath
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +33,17 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
-from sparse_index.errors import ConfigError, UnavailableError
+from sparse_index.errors import AccessError, BuildError, ConfigError, UnavailableError
 
 _OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
+# What a system or an object store (EIO, EBUSY: its server's fault, slow down) says of itself, not of a file.
+PASSING = frozenset(
+    {
+        *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+        *(errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+    }
+)
 # Under which of these a file system tells when a file was written.
 _MODIFIED = ("mtime", "LastModified", "last_modified", "created")
 
@@ -81,17 +90,20 @@ class Store:
         return address if self.is_local else str(self.filesystem.unstrip_protocol(address))
 
     def exists(self, path: str) -> bool:
-        return bool(self.filesystem.exists(self._address(path)))
+        with self._reached(path):
+            return bool(self.filesystem.exists(self._address(path)))
 
     def files(self, folder: str, suffix: str = "") -> list[str]:
         """Paths of the files below `folder` that end in `suffix`, sorted; empty when there is no such folder."""
-        found = self.filesystem.find(self._address(folder))
+        with self._reached(folder):
+            found = self.filesystem.find(self._address(folder))
         paths = (posixpath.relpath(str(name), self._root) for name in found)
         return sorted(path for path in paths if path.endswith(suffix) and not is_temporary(path))
 
     def listing(self) -> list[StoredFile]:
         """Every file of the store, temporary ones too, by path: one listing, so nothing changes between two questions."""
-        found = self.filesystem.find(self._root, detail=True)
+        with self._reached(""):
+            found = self.filesystem.find(self._root, detail=True)
         return [
             StoredFile(posixpath.relpath(str(name), self._root), int(info["size"]), _modified(info))
             for name, info in sorted(found.items())
@@ -99,17 +111,17 @@ class Store:
 
     def delete(self, path: str) -> None:
         """Delete one file; already gone is success."""
-        try:
+        with suppress(FileNotFoundError), self._reached(path):
             self.filesystem.rm_file(self._address(path))
-        except FileNotFoundError:
-            return
 
     def read_bytes(self, path: str) -> bytes:
-        return bytes(self.filesystem.cat_file(self._address(path)))
+        with self._reached(path):
+            return bytes(self.filesystem.cat_file(self._address(path)))
 
     def write_bytes(self, path: str, data: bytes) -> None:
         if not self.is_local:
-            self.filesystem.pipe_file(self._address(path), data)
+            with self._reached(path):
+                self.filesystem.pipe_file(self._address(path), data)
             return
         with self.writing(path) as local:
             local.write_bytes(data)
@@ -146,29 +158,51 @@ class Store:
     def _parquet(self, path: str) -> Iterator[pq.ParquetFile]:
         """Read it without Arrow's threads: one that still holds a Python file ends a process that is about to end with
         `terminate called`, after its work was done."""
-        with self.filesystem.open(self._address(path), "rb") as file:
-            yield pq.ParquetFile(file)
+        try:
+            with self._reached(path), self.filesystem.open(self._address(path), "rb") as file:
+                yield pq.ParquetFile(file)
+        except pa.ArrowException as error:
+            raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
         """A local path to write to; the file appears under `path` in one step when the block ends well."""
-        if self.is_local:
-            final = Path(self._address(path))
-            final.parent.mkdir(parents=True, exist_ok=True)
-            temporary = final.with_name(temporary_name(final.name))
-            try:
-                yield temporary
-                temporary.replace(final)
-            finally:
-                temporary.unlink(missing_ok=True)
-            return
-        with TemporaryDirectory() as folder:
-            local = Path(folder, posixpath.basename(path))
-            yield local
-            self.filesystem.put_file(str(local), self._address(path))
+        with self._reached(path):
+            if self.is_local:
+                with _replacing(Path(self._address(path))) as temporary:
+                    yield temporary
+                return
+            with TemporaryDirectory() as folder:
+                local = Path(folder, posixpath.basename(path))
+                yield local
+                self.filesystem.put_file(str(local), self._address(path))
+
+    @contextmanager
+    def _reached(self, path: str) -> Iterator[None]:
+        """Errors of the block in our words, but a missing file: to many callers that is an answer."""
+        place = public_address(self.full(path))
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except PermissionError as error:
+            raise AccessError(f"{place} in the store: no permission ({error}).") from showable(error)
+        except (OSError, MemoryError) as error:
+            raise UnavailableError(f"{place} in the store cannot be used for now ({error!r}).") from showable(error)
 
     def _address(self, path: str) -> str:
         return posixpath.join(self._root, path)
+
+
+@contextmanager
+def _replacing(final: Path) -> Iterator[Path]:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(temporary_name(final.name))
+    try:
+        yield temporary
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSystem, str]:

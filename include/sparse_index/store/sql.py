@@ -11,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 
+from sparse_index.addresses import showable
+from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
 
 MEMORY_LIMIT = "200MB"
@@ -20,7 +22,8 @@ _GLOB = re.compile(r"[*?\[]")
 
 @contextmanager
 def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads `store.full(path)` addresses and spills to disk beyond 200 MB."""
+    """A connection that reads `store.full(path)` addresses and spills to disk beyond 200 MB. What DuckDB raises within the
+    block becomes UnavailableError (memory, disk, a store that does not answer) or BuildError (all else)."""
     with spill_folder(store) as spill:
         con = duckdb.connect(":memory:")
         try:
@@ -29,8 +32,22 @@ def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
             if not store.is_local:
                 con.register_filesystem(store.filesystem)
             yield con
+        except duckdb.Error as error:
+            raise _in_our_words(error) from showable(error)
         finally:
             con.close()
+
+
+def _in_our_words(error: duckdb.Error) -> SparseIndexError:
+    if isinstance(error, duckdb.OperationalError):
+        return UnavailableError(
+            f"The store's files cannot be queried for now: {error}. Look at the store, and at the worker's disk and memory; then "
+            "run this again."
+        )
+    return BuildError(
+        f"The store's files cannot be queried: {error}. A file that this names is torn: trigger a new run. Else report this as a "
+        "defect."
+    )
 
 
 @contextmanager

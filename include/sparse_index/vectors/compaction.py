@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-import duckdb
-import pyarrow as pa
-
 from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, literal, parquet
@@ -165,7 +162,7 @@ def drop_sources(store: Store, merge: Merge, is_quiet: Callable[[], bool] = lamb
 def _readable(target: str) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, duckdb.Error) as error:
+    except BuildError as error:
         raise BuildError(
             f"A file that is, or is to be, merged into {target} cannot be read: {error}. Nothing was deleted. Delete the torn "
             "file; its texts are encoded again."

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparse_index.builds.sign_of_life import SIGN, Sign, is_living, process_start, sign_of_life, this_host
+from sparse_index.errors import UnavailableError
 from sparse_index.store.files import Store
 
 NOW = datetime.now(UTC)
@@ -85,7 +86,7 @@ def test_what_is_no_sign_says_nothing(store: Store, content: bytes) -> None:
 
 def test_a_store_that_refuses_a_beat_stops_no_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str, data: bytes) -> None:
-        raise OSError("the store is away")
+        raise UnavailableError("the store is away")
 
     with sign_of_life(store, FOLDER, beat_s=0.001):
         monkeypatch.setattr(store, "write_bytes", refuse)

@@ -17,7 +17,7 @@ import pytest
 
 from plan_help import add_vectors, config_at, part_rows, plan_shards, planned, row, write, writes
 from sparse_index.builds.plan import load_plan, plan_path
-from sparse_index.errors import ConfigError
+from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, copy_to, parquet
 
@@ -86,7 +86,7 @@ def fail_in_the_middle(store: Store, path: str) -> None:
 
 def test_a_failed_write_leaves_the_former_file_and_nothing_else(store: Store) -> None:
     store.write_bytes("a/b", b"former")
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UnavailableError, match="No space left"):
         fail_in_the_middle(store, "a/b")
     assert store.read_bytes("a/b") == b"former"
     assert [name.rsplit("/", 1)[-1] for name in store.filesystem.find(store.full("a"))] == ["b"]
