@@ -16,7 +16,7 @@ from real_builds import MakeConfig, closed, planned, rows, undisturbed, write_co
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster
 from sparse_index.index.candidate import prepare_candidate
-from sparse_index.plan import decide
+from sparse_index.plan import parts
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 
@@ -62,7 +62,7 @@ def test_killed_tasks_lose_nothing(
     chaos_table: ChaosTable,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(decide, "PART_ITEMS", PART)
+    monkeypatch.setattr(parts, "PART_ITEMS", PART)
     twin, config = (make_config(name, encoder=ENCODER, index={"bulk_bytes": 10_000}) for name in ("twin", "killed"))
     for each in (twin, config):
         write_corpus(each, rows(COUNT))

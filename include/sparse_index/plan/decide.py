@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from sparse_index.builds.plan import BuildKind, Part, Plan
-from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError
+from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.plan.difference import Changes, Inputs
 from sparse_index.plan.disk import candidate_bytes, large_shard_note
 from sparse_index.plan.estimate import expected_seconds
 from sparse_index.plan.guards import skipped_days_note
 from sparse_index.plan.observed import Observed
+from sparse_index.plan.parts import encode_parts, index_parts
 from sparse_index.plan.reasons import reasons_for_full
 from sparse_index.plan.takeover import Takeover, plan_takeover
 from sparse_index.store.layout import build_folder
-
-PART_ITEMS = 2_000
-# What one task can do within its time and memory, and (a little below) how many tasks Airflow maps by default.
-LARGEST_PART_ITEMS = 100_000
-MOST_PARTS = 1_000
 
 
 def inputs_of(seen: Observed) -> Inputs:
@@ -65,7 +57,10 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         disk_bytes=candidate_bytes(config, changes, seen.live_bytes) if live.index else None,
         seconds=expected_seconds(seen, changes),
     )
-    return _with_parts(plan, changes) if plan.makes_candidate else plan
+    if not plan.makes_candidate:
+        return plan
+    parts = {"encode_parts": encode_parts(plan), "index_parts": index_parts(plan, changes.writes)}
+    return plan.model_copy(update=parts)
 
 
 def _kind(reasons: list[str], takeover: Takeover, changes: Changes) -> BuildKind:
@@ -88,47 +83,3 @@ def _notes(seen: Observed, takeover: Takeover) -> list[str]:
         *large_shard_note(seen.config, seen.live_bytes),
         *skipped_days_note(seen),
     ]
-
-
-def _with_parts(plan: Plan, changes: Changes) -> Plan:
-    # A feed's day may change nothing but dates; the candidate is made and counted all the same.
-    count = max(1, part_count(plan.config, changes.writes))
-    index = [
-        Part(number=number, path=_part_path(plan, "index", number), items=items)
-        for number, items in enumerate(_shares(changes.writes, count))
-    ]
-    return plan.model_copy(update={"encode_parts": _encode_parts(plan), "index_parts": index})
-
-
-def _encode_parts(plan: Plan) -> list[Part]:
-    """Of each vector field in turn; the numbers go on from field to field."""
-    fields = plan.config.vector_fields
-    # Of a single field the plan's own line tells.
-    texts = {name: plan.counts.fields.get(name, plan.counts).texts_to_encode for name in fields}
-    shares = (
-        (field, items) for field in fields for items in _shares(texts[field], part_count(plan.config, texts[field]))
-    )
-    return [
-        Part(number=number, path=_part_path(plan, "encode", number), items=items, field=field)
-        for number, (field, items) in enumerate(shares)
-    ]
-
-
-def _part_path(plan: Plan, stage: str, number: int) -> str:
-    return f"{plan.folder}/parts/{stage}-{number:05d}.parquet"
-
-
-def _shares(items: int, count: int) -> Iterator[int]:
-    """So many even parts of `items`."""
-    return ((number + 1) * items // count - number * items // count for number in range(count))
-
-
-def part_count(config: CorpusConfig, items: int) -> int:
-    """Parts of 2,000 items, as many as `source.max_shards` at most, unless they would be too large; BuildError beyond 1,000."""
-    count = max(min(-(-items // PART_ITEMS), config.source.max_shards), -(-items // LARGEST_PART_ITEMS))
-    if count > MOST_PARTS:
-        raise BuildError(
-            f"'{config.alias}': {items} items are {count} parts of {LARGEST_PART_ITEMS}, and a run maps {MOST_PARTS} tasks at "
-            "most. Nothing was changed; divide the corpus among several aliases, or begin with a part of it."
-        )
-    return count

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+import shutil
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from plan_help import GIB, add_vectors, config_at, live_cluster, part_rows, planned, row, write, writes
+from plan_help import GIB, add_vectors, config_at, live_cluster, part_rows, plan_shards, planned, row, write, writes
 from sparse_index.builds.dead_letters import read_letters
 from sparse_index.builds.plan import BuildKind, load_plan, plan_path
+from sparse_index.builds.request import RunRequest
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import BuildError
+from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
@@ -122,14 +126,6 @@ def test_a_mass_delete_stops_the_plan_and_names_examples(config: CorpusConfig, c
     assert planned(config, live=first, accept_mass_change=True).counts.deleted == 5
 
 
-def test_an_older_date_is_refused_at_plan_time(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(1)])
-    first = planned(config)
-    with pytest.raises(BuildError, match="older"):
-        planned(config, live=first, data_date=date(2025, 12, 31))
-    assert planned(config, live=first, data_date=date(2025, 12, 31), force_older_date=True).kind is BuildKind.NOTHING
-
-
 def test_a_row_limit_takes_the_first_rows_and_never_promotes(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(number) for number in range(9)])
     plan = planned(config, row_limit=4)
@@ -139,7 +135,7 @@ def test_a_row_limit_takes_the_first_rows_and_never_promotes(config: CorpusConfi
 def test_parts_are_even_and_hold_every_item_once(
     config: CorpusConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparse_index.plan.decide.PART_ITEMS", 3)
+    monkeypatch.setattr("sparse_index.plan.parts.PART_ITEMS", 3)
     write(corpus, [row(number) for number in range(10)])
     plan = planned(config)
     assert [part.items for part in plan.encode_parts] == [2, 3, 2, 3]
@@ -153,14 +149,6 @@ def test_a_mass_change_stops_the_plan_and_names_examples(config: CorpusConfig, c
     with pytest.raises(BuildError, match=r"6 of 10 documents .* would change \(d0, d1"):
         planned(config, live=first)
     assert planned(config, live=first, accept_mass_change=True).counts.fields_changed == 6
-
-
-def test_an_empty_new_state_is_refused(tmp_path: Path) -> None:
-    config = config_at(tmp_path, limits={"min_documents": 3})
-    write(tmp_path / "corpus", [row(1), row(2)])
-    with pytest.raises(BuildError, match=r"has 2 documents, fewer than limits\.min_documents \(3\)"):
-        planned(config)
-    assert planned(config, row_limit=1).counts.documents == 1
 
 
 def test_vectors_in_the_store_are_used_again(config: CorpusConfig, corpus: Path) -> None:
@@ -189,12 +177,8 @@ def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> 
 @pytest.mark.parametrize(
     ("meta", "made_by", "reason"),
     [
-        ({"fingerprint": "other", "fingerprints": {}}, "3.6.0", "the encoder changed"),
-        ({"document_hash": "other"}, "3.6.0", "mapping, text template or shard count changed"),
         ({"manifest": "gone.parquet"}, "3.6.0", "the live build's manifest is gone"),
         ({"store": "elsewhere"}, "3.6.0", "the live build's manifest is gone"),
-        ({"state": "building"}, "3.6.0", "the live index was never completed"),
-        ({"delta_builds": 60}, "3.6.0", "60 delta builds since the last full one"),
         ({}, "2.19.1", "the live index was made by OpenSearch 2.19.1, the cluster is 3.6.0"),
     ],
 )
@@ -213,22 +197,6 @@ def test_an_index_that_is_not_ours_is_replaced_by_a_full_build(config: CorpusCon
     cluster = live_cluster(config, planned(config))
     cluster.meta.clear()
     assert planned(config, cluster=cluster).reasons == [f"{cluster.live} does not say what it was built from"]
-
-
-def test_a_new_column_needs_a_new_mapping(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(1)])
-    first = planned(config)
-    cluster = live_cluster(config, first)
-    write(corpus, [{**row(1), "colour": "red"}])
-    plan = planned(config, cluster=cluster, accept_mass_change=True)
-    assert (plan.kind, plan.reasons) == (BuildKind.FULL, ["the live index has no such field: colour"])
-
-
-def test_plan_only_says_all_and_builds_nothing(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(1)])
-    plan = planned(config, mode="plan_only")
-    assert (plan.makes_candidate, plan.index_parts, plan.counts.texts_to_encode) == (False, [], 1)
-    assert "only a plan was asked for" in plan_in_words(plan)
 
 
 def test_too_little_disk_stops_the_plan(config: CorpusConfig, corpus: Path) -> None:
@@ -257,15 +225,6 @@ def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Pa
     # 10 texts (no vector is in the store) at 2 s by 2 tasks; 6 documents at 0.5 s.
     assert (plan.counts.texts_to_encode, plan.seconds) == (6, 6 * 2.0 / 2 + 6 * 0.5)
     assert "0 min 09 s" in plan_in_words(plan)
-    other = planned(config_at(corpus.parent, encoder={"max_tokens": 9}), live=first)
-    assert other.seconds is None
-
-
-def test_large_shards_are_noted(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(1)])
-    cluster = live_cluster(config, planned(config), index_bytes=60 * GIB)
-    plan = planned(config, cluster=cluster)
-    assert "note: shards hold 64 GB each" in plan_in_words(plan)
 
 
 def test_a_first_day_and_an_idle_day_read_well(config: CorpusConfig, corpus: Path) -> None:
@@ -294,3 +253,21 @@ def test_a_part_file_holds_what_its_stage_needs(config: CorpusConfig, corpus: Pa
 
 def pa_op(table: Any, op: str) -> Any:
     return [value == op for value in table["op"].to_pylist()]
+
+
+def test_the_types_are_those_that_were_decided_and_no_file_is_asked_again(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    store, request = Store(config.store), RunRequest(run_id="test", data_date=date(2026, 1, 2))
+    scans = [scan_shard(config, store, shard) for shard in plan_shards(config)]
+    shutil.rmtree(corpus)
+    cluster: Any = live_cluster(config, None)
+    plan = plan_changes(cluster, config, store, scans, request, now=datetime(2026, 1, 2, tzinfo=UTC), token="abcdef00")
+    assert plan.schema_path == scans[0].shard.schema_path
+    assert plan.mapping is not None
+    assert {name: field["type"] for name, field in plan.mapping["properties"].items()} == {
+        "id": "keyword",
+        "title": "text",
+        "body": "text",
+        "price": "long",
+        "text_sparse": "rank_features",
+    }

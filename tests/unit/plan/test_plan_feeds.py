@@ -160,12 +160,6 @@ def test_a_full_build_without_the_earlier_files_is_refused_before_it_starts(feed
     assert writes(feed.config, feed.run(TUESDAY)) == [("index", "d3")]
 
 
-def test_many_deltas_alone_do_not_rebuild_a_feed(feed: Feed) -> None:
-    feed.run(MONDAY, row(1))
-    feed.write(TUESDAY, row(2))
-    assert feed.plan(TUESDAY, cluster={"meta": {"delta_builds": 10_000}}).kind is BuildKind.DELTA
-
-
 def test_deletions_are_remembered_for_the_horizon_only(feed: Feed) -> None:
     feed.run(MONDAY, row(1), row(2))
     feed.run(TUESDAY, deleted(1))
@@ -224,33 +218,6 @@ def test_a_partition_that_has_not_arrived_is_named_and_run_again_when_it_has(fee
     ):
         feed.plan(TUESDAY)
     assert writes(feed.config, feed.run(TUESDAY, row(2))) == [("index", "d2")]
-
-
-def test_days_that_were_passed_over_are_named(feed: Feed) -> None:
-    assert feed.run(MONDAY, row(1)).notes == []
-    assert feed.run(TUESDAY, row(2)).notes == []
-    note = "the index has nothing of 2026-01-07 to 2026-01-10: if partitions of those days were not read, backfill them"
-    plan = feed.run(TUESDAY + timedelta(days=5), row(3))
-    assert plan.notes == [note]
-    assert note in plan_in_words(plan)
-    assert feed.run(WEDNESDAY, row(4)).notes == []
-
-
-def test_without_the_live_manifest_a_partition_is_refused(feed: Feed) -> None:
-    feed.run(MONDAY, row(1))
-    feed.write(TUESDAY, row(2))
-    with pytest.raises(BuildError, match=r"manifest of things--b.* is not in the store.*Restore it from a backup"):
-        feed.plan(TUESDAY, cluster={"meta": {"manifest": "gone.parquet"}})
-
-
-@pytest.mark.parametrize("section", [{"text_template": "{body}"}, {"columns": ["id", "title"]}, {"max_text_chars": 3}])
-def test_documents_made_in_another_way_are_refused(feed: Feed, section: dict[str, Any]) -> None:
-    feed.run(MONDAY, row(1))
-    feed.write(TUESDAY, row(2))
-    source = feed.config.source.model_copy(update=section)
-    changed = feed.config.model_copy(update={"source": source})
-    with pytest.raises(BuildError, match="now makes documents in another way"):
-        planned(changed, cluster=live_cluster(feed.config, feed.live), data_date=TUESDAY)
 
 
 def test_a_row_limit_plans_its_rows_alone(feed: Feed) -> None:

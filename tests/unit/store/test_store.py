@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from plan_help import add_vectors, config_at, operations, part_rows, plan_shards, planned, row, write
+from plan_help import add_vectors, config_at, part_rows, plan_shards, planned, row, write, writes
 from sparse_index.builds.plan import load_plan, plan_path
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.store.files import Store
@@ -155,7 +155,7 @@ def test_a_plan_is_the_same_wherever_the_store_is(tmp_path: Path) -> None:
         plan = planned(config, live=first)
         assert load_plan(Store(config.store), plan_path("things", plan.build_id)) == plan
         texts = [item["text_hash"] for item in part_rows(config, plan, "encode")]
-        found.append((plan.counts, operations(config, plan), texts))
+        found.append((plan.counts, writes(config, plan), texts))
     assert found[0] == found[1]
 
 

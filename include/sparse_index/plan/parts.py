@@ -1,0 +1,53 @@
+"""How a plan's work is shared out among mapped tasks: few for little work, none too large, no more than Airflow maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sparse_index.builds.plan import Part, Plan
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import BuildError
+
+PART_ITEMS = 2_000
+# What one task can do within its time and memory, and (a little below) how many tasks Airflow maps by default.
+LARGEST_PART_ITEMS = 100_000
+MOST_PARTS = 1_000
+
+
+def encode_parts(plan: Plan) -> list[Part]:
+    """Of each vector field in turn; the numbers go on from field to field."""
+    fields = plan.config.vector_fields
+    # Of a single field the plan's own line tells.
+    texts = {field: plan.counts.fields.get(field, plan.counts).texts_to_encode for field in fields}
+    shares = ((field, share) for field in fields for share in _shares(plan.config, texts[field]))
+    return [
+        Part(number=number, path=_path(plan, "encode", number), items=share, field=field)
+        for number, (field, share) in enumerate(shares)
+    ]
+
+
+def index_parts(plan: Plan, writes: int) -> list[Part]:
+    """At least one: a feed's day may change nothing but dates, and the candidate is made and counted all the same."""
+    shares = enumerate(_shares(plan.config, writes, least=1))
+    return [Part(number=number, path=_path(plan, "index", number), items=share) for number, share in shares]
+
+
+def part_count(config: CorpusConfig, items: int) -> int:
+    """Parts of 2,000 items, as many as `source.max_shards` at most, unless they would be too large; BuildError beyond 1,000."""
+    count = max(min(-(-items // PART_ITEMS), config.source.max_shards), -(-items // LARGEST_PART_ITEMS))
+    if count > MOST_PARTS:
+        raise BuildError(
+            f"'{config.alias}': {items} items are {count} parts of {LARGEST_PART_ITEMS}, and a run maps {MOST_PARTS} tasks at "
+            "most. Nothing was changed; divide the corpus among several aliases, or begin with a part of it."
+        )
+    return count
+
+
+def _shares(config: CorpusConfig, items: int, least: int = 0) -> Iterator[int]:
+    """Even ones, that together are `items`."""
+    count = max(least, part_count(config, items))
+    return ((number + 1) * items // count - number * items // count for number in range(count))
+
+
+def _path(plan: Plan, stage: str, number: int) -> str:
+    return f"{plan.folder}/parts/{stage}-{number:05d}.parquet"
