@@ -56,7 +56,7 @@ def write_corpus(path: Path, rows: int) -> None:
         writer = None
         for first in range(0, rows, ROW_GROUP_ROWS):
             last = min(first + ROW_GROUP_ROWS, rows)
-            table = duckdb.sql(_ROWS, params={"first": first, "last": last}).to_arrow_table()
+            table = duckdb.sql(_ROWS, params={"first": first, "last": last}).to_arrow_table()  # type: ignore[union-attr]
             writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
