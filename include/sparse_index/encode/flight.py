@@ -16,10 +16,11 @@ from typing import Any
 
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.encode.governor import Governor
-from sparse_index.encode.predict import Predictor, Timing, Trouble, trouble_of
+from sparse_index.encode.predict import Predictor, Trouble, trouble_of
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
 from sparse_index.errors import ModelError, SparseIndexError, TerminalError, UnavailableError
+from sparse_index.timing import Timing
 from sparse_index.vectors.kind import Refused
 
 log = logging.getLogger(__name__)

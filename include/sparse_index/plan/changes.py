@@ -59,5 +59,5 @@ def _tried_out(cluster: Cluster, seen: Observed, plan: Plan) -> Plan:
     rules = {} if cloned is None else allocation_rules(cloned.settings)
     if plan.kind is not BuildKind.FULL and not rules:
         return plan
-    notes = try_candidate(cluster, plan.config, seen.mapping, rules)
+    notes = try_candidate(cluster, plan.config, seen.mapping, rules, seen.now)
     return plan.model_copy(update={"notes": plan.notes + notes})

@@ -13,10 +13,11 @@ from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.corpus.place import Place
 from sparse_index.encode.flight import BREAKER_PAUSE_S, Encoding
 from sparse_index.encode.governor import Governor
-from sparse_index.encode.predict import Predictor, Timing
+from sparse_index.encode.predict import Predictor
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
 from sparse_index.errors import AccessError, ModelError, OverloadedError, UnavailableError
+from sparse_index.timing import Timing
 
 MODEL = "m1"
 Fault = Callable[[list[str]], None]
