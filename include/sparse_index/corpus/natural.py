@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from sparse_index.corpus import values as to
-from sparse_index.corpus.kinds import is_bytes, is_instant, is_list, is_text, is_uuid
+from sparse_index.corpus.arrow_types import is_bytes, is_instant, is_list, is_text, is_uuid
 from sparse_index.corpus.nested import lists, maps, objects
 from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
