@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
-from sparse_index.ml.messages import explain
+from sparse_index.ml.causes import explain
 from sparse_index.ml.sources import Source
 from sparse_index.ml.states import MODEL_DEPLOYED, TASK_PENDING, ModelState
 from sparse_index.ml.usage import used_by

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sparse_index.cluster.client import AsyncCluster, Cluster, Json
 from sparse_index.errors import ModelError, OverloadedError, TransientError
-from sparse_index.ml.messages import explain, is_refused_for_now
+from sparse_index.ml.causes import explain, is_refused_for_now
 from sparse_index.ml.states import (
     MODEL_DEPLOY_FAILED,
     MODEL_REGISTERED,
