@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparse_index.builds.state import GoesOn
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.creation.room import room_problems
+from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.trial import try_unread
 from sparse_index.errors import AccessError, SparseIndexError
 from sparse_index.live.states import index_states
@@ -96,11 +96,11 @@ def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig, n
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
-    _check_room(findings, cluster, config, plugins, now)
+    _check_new_index(findings, cluster, config, plugins, now)
     return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
 
 
-def _check_room(
+def _check_new_index(
     findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]], now: Now
 ) -> None:
     """The trial comes last: what is known to refuse it is not said twice."""
@@ -113,7 +113,7 @@ def _check_room(
     with findings.checking():
         check_disk(findings, cluster)
     with findings.checking():
-        for problem in room_problems(cluster, config):
+        for problem in hindrances(cluster, config):
             findings.problem(problem)
     if len(findings.problems) == before:
         with findings.checking():
