@@ -33,6 +33,7 @@ from sparse_index.operations.sightings import CorpusView, view_store
 from sparse_index.operations.vector_use import view_vector_use
 from sparse_index.store.files import Store
 from sparse_index.store.layout import VECTORS, build_folder, vectors_folder
+from sparse_index.timing import REAL_TIME
 from sparse_index.vectors.sparse import SparseVector, sparse_kind
 
 FIRST_DAY = datetime(2026, 1, 1, 3, tzinfo=UTC)
@@ -104,7 +105,7 @@ def clean(store: Store, view: CorpusView, now: datetime, *, drops: bool) -> int:
     use = view_vector_use(store, files, [view], now) if drops else None
     before = {file.path for file in files.files}
     for action in plan_cleanup([view], files, now, use=use).actions:
-        carry_out(None, store, action, lambda: True)
+        carry_out(None, store, action, lambda: True, REAL_TIME)
     made = [file for file in store.listing() if file.path not in before]
     for file in made:
         _date(store, file.path, now)

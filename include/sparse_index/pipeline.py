@@ -34,7 +34,7 @@ from sparse_index.preflight.examine import preflight
 from sparse_index.progress import OnProgress, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
-from sparse_index.timing import REAL_TIME, Timing
+from sparse_index.timing import REAL_TIME, Clock, Timing
 
 
 @dataclass
@@ -75,7 +75,7 @@ def make_plan(
     timing: Timing = REAL_TIME,
 ) -> Plan:
     """Scan the corpus and plan; nothing is written to the cluster."""
-    scans = _scan(cluster, config, store, request, on_progress)
+    scans = _scan(cluster, config, store, request, on_progress, timing.clock)
     now, token = timing.now(), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)
 
@@ -104,24 +104,24 @@ def run(
     of life that ends, by which the next run's preflight knows what to remove."""
     stages = Stages(timing)
     with stages.timed("preflight"):
-        checked = preflight(cluster, config, store, now=timing.now)
+        checked = preflight(cluster, config, store, timing=timing)
     stages.untidy += checked.left
     stages.former_settings = checked.former_settings
     return _build(cluster, config, store, request, stages, on_progress)
 
 
 def _scan(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress
+    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress, clock: Clock
 ) -> list[ShardScan]:
     shards = plan_shards(cluster, config, store, request)
-    return [scan_shard(config, store, shard, on_progress) for shard in shards]
+    return [scan_shard(config, store, shard, on_progress, clock) for shard in shards]
 
 
 def _build(
     cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, stages: Stages, on_progress: OnProgress
 ) -> Run:
     with stages.timed("scan"):
-        scans = _scan(cluster, config, store, request, on_progress)
+        scans = _scan(cluster, config, store, request, on_progress, stages.timing.clock)
     now, token = stages.timing.now(), uuid.uuid4().hex
     with sign_of_life(store, build_folder(config.alias, new_build_id(now, token)), stages.timing.now):
         with stages.timed("plan"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,7 +40,7 @@ class ProgressMeter:
         on_progress: OnProgress,
         *,
         every_s: float = 5.0,
-        clock: Clock = time.monotonic,
+        clock: Clock,
     ) -> None:
         self._stage, self._total, self._on_progress = stage, total, on_progress
         self._every_s, self._clock = every_s, clock

@@ -26,6 +26,7 @@ from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.store.files import Store
+from sparse_index.timing import Timing
 
 pytestmark = pytest.mark.integration
 
@@ -152,7 +153,7 @@ def test_what_a_snapshot_copies_is_left_to_the_next_time(
         ]
         assert sum("left for the next time" in note for note in nightly(hasty, config).notes) >= 2
         findings = Findings()
-        assert sweep(findings, hasty, Store(config.store), config.alias, lambda _: False, now=NOW) == []
+        assert sweep(findings, hasty, Store(config.store), config.alias, lambda _: False, Timing(now=lambda: NOW)) == []
         assert (findings.problems, len(findings.warnings)) == ([], 1)
     finally:
         plain_cluster.delete(snapshot)

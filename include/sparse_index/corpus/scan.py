@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 
 import orjson
@@ -21,6 +22,7 @@ from sparse_index.corpus.shards import Shard, ShardScan
 from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import manifests_folder
+from sparse_index.timing import Clock
 
 MAX_ID_BYTES = 512
 WRITE_ROWS = 50_000
@@ -44,7 +46,13 @@ MANIFEST_SCHEMA = pa.schema(
 )
 
 
-def scan_shard(config: CorpusConfig, store: Store, shard: Shard, on_progress: OnProgress = silent) -> ShardScan:
+def scan_shard(
+    config: CorpusConfig,
+    store: Store,
+    shard: Shard,
+    on_progress: OnProgress = silent,
+    clock: Clock = time.monotonic,
+) -> ShardScan:
     """Write the shard's manifest, unless the same content was scanned before under the same configuration.
 
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
@@ -52,7 +60,7 @@ def scan_shard(config: CorpusConfig, store: Store, shard: Shard, on_progress: On
     files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
     if not store.exists(path):
-        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress)
+        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress, clock=clock)
         oddities = Oddities()
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
             for table in _tables(_manifest(config, schema.schema, shard, files, oddities)):

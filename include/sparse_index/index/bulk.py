@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -123,7 +122,7 @@ class BulkWriter:
         *,
         max_bytes: int,
         in_flight: int,
-        sleep: Sleep = time.sleep,
+        sleep: Sleep,
     ) -> None:
         self._cluster, self._write_alias = cluster, write_alias
         self._max_bytes, self._in_flight, self._sleep = max_bytes, in_flight, sleep

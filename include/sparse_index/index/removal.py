@@ -17,7 +17,7 @@ from sparse_index.errors import AccessError, BuildError, TransientError
 from sparse_index.index.bulk import BulkWriter, Write
 from sparse_index.live.generations import OwnIndex
 from sparse_index.names import write_alias
-from sparse_index.timing import Timing
+from sparse_index.timing import Sleep, Timing
 
 PAGE = 1_000
 EXPUNGE_DEADLINE_S = 3_600.0
@@ -42,11 +42,13 @@ def _pages(ids: pa.Array) -> Iterator[list[str]]:
     return (ids.slice(first, PAGE).to_pylist() for first in range(0, len(ids), PAGE))
 
 
-def remove_documents(cluster: Cluster, index: OwnIndex, config: IndexConfig, ids: pa.Array) -> None:
+def remove_documents(cluster: Cluster, index: OwnIndex, config: IndexConfig, ids: pa.Array, sleep: Sleep) -> None:
     """Delete them and refresh. Idempotent; a generation is closed for writing again in any case, `BuildError` when the
     cluster keeps one."""
     with _writable(cluster, index) as alias:
-        writer = BulkWriter(cluster, alias, max_bytes=config.bulk_bytes, in_flight=config.bulk_requests_in_flight)
+        writer = BulkWriter(
+            cluster, alias, max_bytes=config.bulk_bytes, in_flight=config.bulk_requests_in_flight, sleep=sleep
+        )
         pages = (page for page in _pages(ids) if _there(cluster, index.name, page))
         rejected = [item for outcome in writer.write(_deletes(pages)) for item in outcome.rejected]
         cluster.post(f"/{index.name}/_refresh")

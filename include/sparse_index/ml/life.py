@@ -56,9 +56,9 @@ class PerRun:
         """The id of the model that encodes; `deployed`: of the one that the run deployed."""
         return deployed
 
-    def undeploy(self, cluster: Cluster, group: str) -> list[str]:
+    def undeploy(self, cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> list[str]:
         """Free the memory that the build's models hold; gives their ids."""
-        return verbs.undeploy_group(cluster, group)
+        return verbs.undeploy_group(cluster, group, timing)
 
     def delete_models(self, cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
         return verbs.delete_models(cluster, group, timing)
@@ -111,7 +111,7 @@ class Given:
     def used(self, deployed: str) -> str:
         return self.model_id
 
-    def undeploy(self, _: Cluster, group: str) -> list[str]:
+    def undeploy(self, _: Cluster, group: str, timing: Timing = REAL_TIME) -> list[str]:
         return []
 
     def delete_models(self, _: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:

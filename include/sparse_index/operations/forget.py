@@ -184,7 +184,7 @@ def _forget_documents(site: Site, survey: _Survey, traces: Traces, ids: pa.Array
         manifests = survey.manifests_of(index)
         if not traces.rows.keys().isdisjoint(manifests) or documents_there(site.cluster, index.name, ids):
             log.info("%s: documents are deleted.", index.name)
-            remove_documents(site.cluster, index, site.config.index, ids)
+            remove_documents(site.cluster, index, site.config.index, ids, timing.sleep)
             _correct_meta(site.cluster, index.name, sum(map(traces.remaining, manifests)) if manifests else None)
             held.append(index.name)
     notes = (expunge(site.cluster, name, timing) for name in held)

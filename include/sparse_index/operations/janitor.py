@@ -20,6 +20,7 @@ from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup,
 from sparse_index.operations.sightings import REPORTS, Clusters, Runs, view_corpora, view_store
 from sparse_index.operations.vector_use import view_vector_use
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.vectors.compaction import compact, drop_sources
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def clean(
     *,
     now: datetime,
     runs: Runs | None,
+    timing: Timing = REAL_TIME,
 ) -> Cleanup:
     """Do what `decided` says and a look of now still says; gives that. One failure does not stop the others: in the end
     `BuildError` names what failed or is unproven."""
@@ -79,7 +81,7 @@ def clean(
     for action in cleanup.actions:
         log.info("%s", action)
         try:
-            problems += carry_out(cluster_of.get(action.alias), store, action, is_quiet)
+            problems += carry_out(cluster_of.get(action.alias), store, action, is_quiet, timing)
         except (SparseIndexError, OSError) as error:
             waits = isinstance(error, SparseIndexError) and is_being_copied(error)
             (passing if waits else problems).append(f"{action}: {error}")
@@ -93,7 +95,9 @@ def clean(
     )
 
 
-def carry_out(cluster: Cluster | None, store: Store, action: Action, is_quiet: Callable[[], bool]) -> list[str]:
+def carry_out(
+    cluster: Cluster | None, store: Store, action: Action, is_quiet: Callable[[], bool], timing: Timing
+) -> list[str]:
     """What stays after all, in words. `is_quiet`: whether still no run may count on a vector."""
     if action.kind is Kind.FILES or (action.kind is Kind.VECTORS and is_quiet()):
         for path in action.paths:
@@ -103,7 +107,7 @@ def carry_out(cluster: Cluster | None, store: Store, action: Action, is_quiet: C
     elif action.kind is Kind.MERGED:
         drop_sources(store, action.merge, is_quiet)
     elif cluster is not None and action.kind is Kind.MODELS:
-        return list(remove_build_models(cluster, action.name).kept)
+        return list(remove_build_models(cluster, action.name, timing).kept)
     elif cluster is not None:
         remove_candidate(cluster, action.alias, action.name)
     return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sparse_index.builds.state import GoesOn
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -26,7 +28,7 @@ from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.storage import check_store
 from sparse_index.store.files import Store
-from sparse_index.timing import Now, utc_now
+from sparse_index.timing import REAL_TIME, Timing
 
 __all__ = ["GoesOn", "Problem", "Readiness", "examine", "preflight"]
 
@@ -39,11 +41,11 @@ def preflight(
     goes_on: GoesOn | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
-    now: Now = utc_now,
+    timing: Timing = REAL_TIME,
 ) -> Readiness:
     """`examine`, and one error that names every problem when there is any."""
     return examine(
-        cluster, config, store, goes_on=goes_on, sweeps=sweeps, workers_share_files=workers_share_files, now=now
+        cluster, config, store, goes_on=goes_on, sweeps=sweeps, workers_share_files=workers_share_files, timing=timing
     ).require_ready()
 
 
@@ -55,7 +57,7 @@ def examine(
     goes_on: GoesOn | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
-    now: Now = utc_now,
+    timing: Timing = REAL_TIME,
 ) -> Readiness:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
@@ -77,9 +79,9 @@ def examine(
         if silent:
             findings.problem(error.message, type(error))
     if not silent:
-        former = _check_cluster(findings, cluster, config, now)
+        former = _check_cluster(findings, cluster, config, timing.now())
         with findings.checking():
-            swept = sweep(findings, cluster, store, config.alias, goes_on, now=now(), removes=sweeps)
+            swept = sweep(findings, cluster, store, config.alias, goes_on, timing, removes=sweeps)
     return Readiness(
         alias=config.alias,
         cluster=about,
@@ -91,7 +93,7 @@ def examine(
     )
 
 
-def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig, now: Now) -> Former:
+def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig, now: datetime) -> Former:
     plugins = _plugins(findings, cluster, config)
     if not plugins or SECURITY in plugins:
         with findings.checking():
@@ -101,7 +103,7 @@ def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig, n
 
 
 def _check_new_index(
-    findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]], now: Now
+    findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]], now: datetime
 ) -> None:
     """The trial comes last: what is known to refuse it is not said twice."""
     before = len(findings.problems)
@@ -117,7 +119,7 @@ def _check_new_index(
             findings.problem(problem)
     if len(findings.problems) == before:
         with findings.checking():
-            findings.warnings += try_unread(cluster, config, now())
+            findings.warnings += try_unread(cluster, config, now)
     if POLICIES_PLUGIN in plugins:
         with findings.checking():
             findings.warnings += policy_warnings(cluster, config.alias)

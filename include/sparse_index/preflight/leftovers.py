@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sparse_index.builds.state import BuildState, GoesOn, state_in_store
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
@@ -12,6 +10,7 @@ from sparse_index.ml.verbs import marked_groups, remove_build_models
 from sparse_index.names import parse_group
 from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
+from sparse_index.timing import Timing
 
 
 def sweep(
@@ -20,8 +19,8 @@ def sweep(
     store: Store,
     alias: str,
     goes_on: GoesOn | None,
+    timing: Timing,
     *,
-    now: datetime,
     removes: bool = True,
 ) -> list[str]:
     """Remove the models and candidates of dead builds; gives what was removed. What stays although no living run needs it,
@@ -35,7 +34,7 @@ def sweep(
     candidates = {index.name: index.meta.build_id for index in never_live[1:]}
 
     def is_dead(name: str, build: str) -> bool:
-        state = state_in_store(store, alias, build, goes_on, now)
+        state = state_in_store(store, alias, build, goes_on, timing.now())
         if state is BuildState.UNKNOWN:
             findings.leave(name, f"nobody knows the run of build {build}, so it may be alive, and stays")
         elif state is BuildState.ENDED and not removes:
@@ -43,7 +42,9 @@ def sweep(
         return state is BuildState.ENDED and removes
 
     swept = [
-        group for group, build in groups.items() if is_dead(group, build) and _remove_models(findings, cluster, group)
+        group
+        for group, build in groups.items()
+        if is_dead(group, build) and _remove_models(findings, cluster, group, timing)
     ]
     dead = [index for index, build in candidates.items() if is_dead(index, build)]
     return swept + [index for index in dead if _remove_candidate(findings, cluster, alias, index)]
@@ -58,8 +59,8 @@ def _remove_candidate(findings: Findings, cluster: Cluster, alias: str, index: s
         return False
 
 
-def _remove_models(findings: Findings, cluster: Cluster, group: str) -> bool:
-    removal = remove_build_models(cluster, group)
+def _remove_models(findings: Findings, cluster: Cluster, group: str, timing: Timing) -> bool:
+    removal = remove_build_models(cluster, group, timing)
     for reason in removal.kept:
         findings.leave(group, reason)
     return not removal.kept

@@ -22,6 +22,7 @@ from sparse_index.operations.sightings import CorpusView, view_store
 from sparse_index.operations.vector_use import VectorUse, view_vector_use
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder, vectors_folder
+from sparse_index.timing import REAL_TIME
 from sparse_index.vectors.compaction import SMALL_FILES, marker_path
 from sparse_index.vectors.sparse import SparseVector
 
@@ -99,7 +100,7 @@ def actions(store: Store, *views: CorpusView, now: datetime = NOW) -> list[Actio
 
 def done(store: Store, found: Sequence[Action], *, quiet: bool = True) -> None:
     for action in found:
-        assert carry_out(None, store, action, lambda: quiet) == []
+        assert carry_out(None, store, action, lambda: quiet, REAL_TIME) == []
 
 
 def hashes(store: Store) -> set[str]:

@@ -16,6 +16,7 @@ from sparse_index.operations.sightings import view_corpus, view_store
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME
 
 CONFIG = corpus_config("things")
 OLD, NEW = "20250301T060000-00000a", "20250302T060000-00000b"
@@ -60,7 +61,7 @@ def test_the_others_are_read_all_the_same(store: Store) -> None:
 
 def test_preflight_leaves_what_it_cannot_prove_dead(store: Store) -> None:
     cluster, findings = OneGroup(), Findings()
-    assert sweep(findings, cluster, store, "things", lambda _: None, now=datetime.now(UTC)) == []  # type: ignore[arg-type]
+    assert sweep(findings, cluster, store, "things", lambda _: None, REAL_TIME) == []  # type: ignore[arg-type]
     assert findings.problems == []
     (warning,) = findings.warnings
     assert f"nobody knows the run of build {OLD}" in warning
