@@ -21,6 +21,14 @@ ML_SETTINGS = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`-n 2 --dist loadgroup`) the tests of a file stay together, and those of one Airflow."""
+    for item in items:
+        folder = item.path.parent
+        group = folder if folder.name == "live" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(ROOT))))
+
+
 @pytest.fixture(scope="session")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """OpenSearch 3.6.0 without security, on a free port of the loopback address."""
