@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from sparse_index.books.reconcile import reconcile
 from sparse_index.builds.ending import GATE, PROMOTE, RETIRE, Ending, Stage, is_done, outcome_of
@@ -36,29 +34,28 @@ from sparse_index.preflight.examine import preflight
 from sparse_index.progress import OnProgress, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
-
-Clock = Callable[[], float]
+from sparse_index.timing import REAL_TIME, Timing
 
 
 @dataclass
 class Stages:
     """The stages that ended, in order; what could not be tidied up; cluster settings before this run changed them."""
 
-    clock: Clock = time.monotonic
+    timing: Timing
     ended: list[Stage] = field(default_factory=list)
     untidy: list[str] = field(default_factory=list)
     former_settings: Mapping[str, str | None] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        started = self.clock()
+        started = self.timing.clock()
         try:
             yield
         except (SparseIndexError, KeyboardInterrupt) as error:
             said = str(error) or "interrupted"
-            self.ended.append(Stage(name, self.clock() - started, done=False, failure=said))
+            self.ended.append(Stage(name, self.timing.clock() - started, done=False, failure=said))
             raise
-        self.ended.append(Stage(name, self.clock() - started))
+        self.ended.append(Stage(name, self.timing.clock() - started))
 
 
 @dataclass(frozen=True)
@@ -70,29 +67,44 @@ class Run:
 
 
 def make_plan(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
+    cluster: Cluster,
+    config: CorpusConfig,
+    store: Store,
+    request: RunRequest,
+    on_progress: OnProgress = silent,
+    timing: Timing = REAL_TIME,
 ) -> Plan:
     """Scan the corpus and plan; nothing is written to the cluster."""
     scans = _scan(cluster, config, store, request, on_progress)
-    now, token = datetime.now(UTC), uuid.uuid4().hex
+    now, token = timing.now(), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)
 
 
 def plan_only(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
+    cluster: Cluster,
+    config: CorpusConfig,
+    store: Store,
+    request: RunRequest,
+    on_progress: OnProgress = silent,
+    timing: Timing = REAL_TIME,
 ) -> Plan:
     """`make_plan` for a person who reads it: a build that ends with its plan, and leaves a receipt like any other."""
-    return _build(cluster, config, store, request, Stages(), on_progress).plan
+    return _build(cluster, config, store, request, Stages(timing), on_progress).plan
 
 
 def run(
-    cluster: Cluster, config: CorpusConfig, store: Store, request: RunRequest, on_progress: OnProgress = silent
+    cluster: Cluster,
+    config: CorpusConfig,
+    store: Store,
+    request: RunRequest,
+    on_progress: OnProgress = silent,
+    timing: Timing = REAL_TIME,
 ) -> Run:
     """From corpus to promoted index. Whatever happens, the model is removed and a receipt is written; a kill leaves a sign
     of life that ends, by which the next run's preflight knows what to remove."""
-    stages = Stages()
+    stages = Stages(timing)
     with stages.timed("preflight"):
-        checked = preflight(cluster, config, store)
+        checked = preflight(cluster, config, store, now=timing.now)
     stages.untidy += checked.left
     stages.former_settings = checked.former_settings
     return _build(cluster, config, store, request, stages, on_progress)
@@ -110,8 +122,8 @@ def _build(
 ) -> Run:
     with stages.timed("scan"):
         scans = _scan(cluster, config, store, request, on_progress)
-    now, token = datetime.now(UTC), uuid.uuid4().hex
-    with sign_of_life(store, build_folder(config.alias, new_build_id(now, token))):
+    now, token = stages.timing.now(), uuid.uuid4().hex
+    with sign_of_life(store, build_folder(config.alias, new_build_id(now, token)), stages.timing.now):
         with stages.timed("plan"):
             plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
         try:
@@ -133,7 +145,7 @@ def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
     return Ending(
         outcome=outcome_of(plan, stages.ended, promoted=plan.candidate == live or is_done(PROMOTE, stages.ended)),
         live=live,
-        at=datetime.now(UTC),
+        at=stages.timing.now(),
         untidy=stages.untidy,
         stages=stages.ended,
         former_settings=stages.former_settings,
@@ -146,36 +158,38 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progr
     life = life_of(plan.config.first_field)
     try:
         with stages.timed("deploy"):
-            model_id = deployed(cluster, life, plan.group)
+            model_id = deployed(cluster, life, plan.group, stages.timing)
         with stages.timed("encode"):
             cores = ml_cores(cluster)
             for part in plan.encode_parts:
-                encode_part(cluster, store, plan, part, model_id, cores=cores, on_progress=on_progress)
+                encode_part(
+                    cluster, store, plan, part, model_id, cores=cores, on_progress=on_progress, timing=stages.timing
+                )
     finally:
-        stages.untidy += _removed(cluster, life, plan.group)
+        stages.untidy += _removed(cluster, life, plan.group, stages.timing)
 
 
-def _removed(cluster: Cluster, life: Life, group: str) -> Sequence[str]:
+def _removed(cluster: Cluster, life: Life, group: str, timing: Timing) -> Sequence[str]:
     """What is left of the build's models against our will, in words."""
     try:
-        return remove(cluster, life, group).kept
+        return remove(cluster, life, group, timing).kept
     except SparseIndexError as error:
         return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
 
 
 def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:
     with stages.timed("prepare_candidate"):
-        prepare_candidate(cluster, store, plan)
+        prepare_candidate(cluster, store, plan, stages.timing.now)
     with stages.timed("index"):
         for part in plan.index_parts:
-            index_part(cluster, store, plan, part, on_progress=on_progress)
+            index_part(cluster, store, plan, part, on_progress=on_progress, timing=stages.timing)
     with stages.timed("reconcile"):
-        reconcile(cluster, store, plan)
+        reconcile(cluster, store, plan, timing=stages.timing)
     with stages.timed(GATE):
         gate(cluster, store, plan)
     if not plan.promotes:
         return
     with stages.timed(PROMOTE):
-        promote(cluster, plan, now=datetime.now(UTC))
+        promote(cluster, plan, now=stages.timing.now())
     with stages.timed(RETIRE):
         stages.untidy += retire(cluster, plan.config).left

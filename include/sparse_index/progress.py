@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sparse_index.timing import Clock
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -39,7 +41,7 @@ class ProgressMeter:
         on_progress: OnProgress,
         *,
         every_s: float = 5.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._stage, self._total, self._on_progress = stage, total, on_progress
         self._every_s, self._clock = every_s, clock

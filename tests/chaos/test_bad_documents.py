@@ -17,6 +17,7 @@ from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
 from sparse_index.live.alias import observe_alias
 from sparse_index.store.files import Store
+from sparse_index.timing import Timing
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 COUNT = 120
@@ -40,7 +41,13 @@ def test_one_poisoned_document_is_one_dead_letter(
     with chaos_table.line("One text that the model answers with 500, in a part of 120") as line:
         proxy.decide = poisoned
         result = encode_part(
-            Cluster.connect(proxy.settings), store, plan, plan.encode_parts[0], model_id, cores=2, sleep=lambda _: None
+            Cluster.connect(proxy.settings),
+            store,
+            plan,
+            plan.encode_parts[0],
+            model_id,
+            cores=2,
+            timing=Timing(sleep=lambda _: None),
         )
         assert (result.encoded, result.dead_letters) == (COUNT - 1, 1)
         prepare_candidate(plain_cluster, store, plan)

@@ -31,6 +31,7 @@ from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
 from sparse_index.live.alias import observe_alias
 from sparse_index.store.files import Store
+from sparse_index.timing import utc_now
 
 pytestmark = pytest.mark.integration
 
@@ -144,7 +145,7 @@ def test_of_many_documents_a_sample_is_read_from_few_places(plain_cluster: Clust
     assert len(sample) == WRITTEN.documents
     assert len({row["row_group"] for row in sample}) <= WRITTEN.row_groups
     assert chosen(store, first, "unchanged") == []
-    require_same_content(plain_cluster, store, first)
+    require_same_content(plain_cluster, store, first, utc_now)
     assert chosen(store, first, "written") == sample
 
     write_corpus(config, rows(count + 3))

@@ -152,7 +152,7 @@ def test_what_a_snapshot_copies_is_left_to_the_next_time(
         ]
         assert sum("left for the next time" in note for note in nightly(hasty, config).notes) >= 2
         findings = Findings()
-        assert sweep(findings, hasty, Store(config.store), config.alias, lambda _: False) == []
+        assert sweep(findings, hasty, Store(config.store), config.alias, lambda _: False, now=NOW) == []
         assert (findings.problems, len(findings.warnings)) == ([], 1)
     finally:
         plain_cluster.delete(snapshot)
@@ -184,7 +184,7 @@ def test_a_trial_that_a_snapshot_copies_is_left_to_the_next_build(
 ) -> None:
     hourly = Hourly(plain_settings, snapshot, f"{config.alias}*")
     try:
-        (note,) = try_unread(hourly, config)
+        (note,) = try_unread(hourly, config, NOW)
     finally:
         plain_cluster.delete(snapshot)
         hourly.close()

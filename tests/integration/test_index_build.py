@@ -36,6 +36,7 @@ from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import own_indices
 from sparse_index.live.meta import read_meta
 from sparse_index.store.files import Store
+from sparse_index.timing import Timing
 
 pytestmark = pytest.mark.integration
 COUNT = 120
@@ -194,7 +195,7 @@ def test_a_full_disks_block_stops_the_task_at_once_without_dead_letters(
     prepare_candidate(plain_cluster, store, plan)
     plain_cluster.put(f"/{plan.candidate}/_settings", {f"index.blocks.{block}": True})
     with pytest.raises(TerminalError, match="cluster_block_exception"):
-        index_part(plain_cluster, store, plan, plan.index_parts[0], sleep=no_sleep)
+        index_part(plain_cluster, store, plan, plan.index_parts[0], timing=Timing(sleep=no_sleep))
     assert not store.exists(letters_path(plan, "index", 0))
 
 

@@ -25,8 +25,8 @@ from sparse_index.ml import verbs
 from sparse_index.ml.settings import restore_settings
 from sparse_index.ml.sources import FROM_FILE
 from sparse_index.names import group_name
-from sparse_index.plan.guards import require_room
-from sparse_index.plan.observe import observe_room
+from sparse_index.plan.guards import require_unhindered
+from sparse_index.plan.observe import observe_hindrances
 from sparse_index.preflight.examine import examine, preflight
 from sparse_index.preflight.policies import policy_warnings
 from sparse_index.store.files import Store
@@ -189,7 +189,7 @@ def require_refused(cluster: Cluster, config: CorpusConfig, words: str) -> None:
     problems = [problem.message for problem in examine(cluster, config, Store(config.store)).problems]
     assert sum(re.search(words, problem) is not None for problem in problems) == 1, problems
     with pytest.raises(BuildError, match=f"No build of '{config.alias}' can begin: .*{words}"):
-        require_room(config, observe_room(cluster, config))
+        require_unhindered(config, observe_hindrances(cluster, config))
 
 
 @pytest.mark.parametrize(

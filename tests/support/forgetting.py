@@ -14,6 +14,7 @@ from sparse_index.operations.forget import Forgotten, Site, forget, look
 from sparse_index.operations.given_ids import given_ids
 from sparse_index.operations.sightings import Runs
 from sparse_index.store.files import Store
+from sparse_index.timing import Timing
 
 
 def now() -> datetime:
@@ -29,9 +30,9 @@ def forgotten(place: Site, *ids: str, patient: bool = False) -> Forgotten:
     given = given_ids(place.config, ids)
     begun = look(place, given, now=now(), run_id="privacy")
     if patient:
-        return forget(place, given, begun, now=now)
+        return forget(place, given, begun)
     hours = count(step=1_800)
-    return forget(place, given, begun, now=now, clock=lambda: float(next(hours)), sleep=lambda _: None)
+    return forget(place, given, begun, Timing(lambda: float(next(hours)), lambda _: None))
 
 
 def holding(store: Store, word: str) -> list[str]:

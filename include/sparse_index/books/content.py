@@ -26,6 +26,7 @@ from sparse_index.index.documents import PartWrites, without_vectors
 from sparse_index.live.attached import observe_attached
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, copy_to, literal, parquet
+from sparse_index.timing import Now
 
 _EXAMPLES = 3
 _SHOWN_CHARS = 60
@@ -63,12 +64,12 @@ class Mismatch:
         return f"{self.id} has {self.field} {_shown(self.index)}, the corpus says {_shown(self.corpus)}"
 
 
-def require_same_content(cluster: Cluster, store: Store, plan: Plan) -> None:
+def require_same_content(cluster: Cluster, store: Store, plan: Plan, now: Now) -> None:
     """BuildError that names documents, fields and both values; the candidate is refreshed, its final manifest written."""
     with connect(store) as con:
         written = _chosen(con, store, plan, WRITTEN, _written_query(store, plan))
         unchanged = _chosen(con, store, plan, UNCHANGED, _unchanged_query(store, plan))
-    problems = list(islice(_mismatches(cluster, plan, PartWrites(store, plan, written)), _EXAMPLES))
+    problems = list(islice(_mismatches(cluster, plan, PartWrites(store, plan, written, now)), _EXAMPLES))
     if problems:
         raise BuildError(_message(plan, problems, "Something changes documents on their way into the index."))
     fields_only = without_vectors(store, plan, unchanged)

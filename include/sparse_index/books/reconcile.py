@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from sparse_index.books.content import require_same_content
@@ -17,18 +15,12 @@ from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import serve_like_live
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME, Timing
 
 REPLICAS_DEADLINE_S = 3_600.0
 
 
-def reconcile(
-    cluster: Cluster,
-    store: Store,
-    plan: Plan,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Books:
+def reconcile(cluster: Cluster, store: Store, plan: Plan, *, timing: Timing = REAL_TIME) -> Books:
     """Prove the candidate complete, write the final manifest, mark it complete and give it its replicas.
 
     `BuildError` naming the difference when a part is missing, the counts or the contents differ or too many rows were
@@ -42,10 +34,10 @@ def reconcile(
     _require_few_dead_letters(plan, books)
     _require_count(cluster, plan, books)
     write_final_manifest(store, plan, letters_files(store, plan, ["index"]))
-    require_same_content(cluster, store, plan)
+    require_same_content(cluster, store, plan, timing.now)
     serve_like_live(cluster, plan)
     index, wanted = plan.candidate, plan.config.index
-    health = replicate(cluster, index, wanted, deadline_s=REPLICAS_DEADLINE_S, clock=clock, sleep=sleep)
+    health = replicate(cluster, index, wanted, deadline_s=REPLICAS_DEADLINE_S, timing=timing)
     _mark_complete(cluster, plan, books.documents)
     books = replace(books, health=health)
     BOOKS.save(store, books_path(plan), books)

@@ -13,12 +13,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
+from sparse_index.timing import Now, utc_now
 from sparse_index.values import Frozen
 
 log = logging.getLogger(__name__)
@@ -62,36 +63,38 @@ def living_builds(store: Store, alias: str, now: datetime) -> list[str]:
 
 
 @contextmanager
-def sign_of_life(store: Store, folder: str, beat_s: float = BEAT_S) -> Iterator[None]:
+def sign_of_life(store: Store, folder: str, now: Now = utc_now, beat_s: float = BEAT_S) -> Iterator[None]:
     """Beat every `beat_s` seconds while the block runs, from before its first line; say that it has ended after its last."""
     stopped = threading.Event()
-    thread = threading.Thread(target=_beat, args=(store, folder, beat_s, stopped), name="sign of life", daemon=True)
-    _write(store, folder)
+    thread = threading.Thread(
+        target=_beat, args=(store, folder, now, beat_s, stopped), name="sign of life", daemon=True
+    )
+    _write(store, folder, now())
     thread.start()
     try:
         yield
     finally:
         stopped.set()
         thread.join()
-        _try_to_write(store, folder, ended=True)
+        _try_to_write(store, folder, now(), ended=True)
 
 
-def _beat(store: Store, folder: str, beat_s: float, stopped: threading.Event) -> None:
+def _beat(store: Store, folder: str, now: Now, beat_s: float, stopped: threading.Event) -> None:
     while not stopped.wait(beat_s):
-        _try_to_write(store, folder)
+        _try_to_write(store, folder, now())
 
 
-def _try_to_write(store: Store, folder: str, *, ended: bool = False) -> None:
+def _try_to_write(store: Store, folder: str, beat: datetime, *, ended: bool = False) -> None:
     """A store that does not answer for a moment stops no run, and hides no other error."""
     try:
-        _write(store, folder, ended=ended)
+        _write(store, folder, beat, ended=ended)
     except SparseIndexError as error:
         log.warning("The sign of life in %s could not be written: %s", folder, error)
 
 
-def _write(store: Store, folder: str, *, ended: bool = False) -> None:
+def _write(store: Store, folder: str, beat: datetime, *, ended: bool = False) -> None:
     pid = os.getpid()
-    sign = Sign(host=this_host(), pid=pid, started=process_start(pid), beat=datetime.now(UTC), ended=ended)
+    sign = Sign(host=this_host(), pid=pid, started=process_start(pid), beat=beat, ended=ended)
     store.write_bytes(f"{folder}/{SIGN}", sign.model_dump_json().encode())
 
 

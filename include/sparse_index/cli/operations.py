@@ -83,7 +83,7 @@ def forget(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) 
     now = datetime.now(UTC)
     begun = look_for(site, ids, now=now, run_id=f"cli__{now.isoformat(timespec='seconds')}")
     print(begun)
-    done = forget_documents(site, ids, begun, now=lambda: datetime.now(UTC))
+    done = forget_documents(site, ids, begun)
     print(f"{done} Record: {site.store.full(done.record)}")
     for note in done.notes:
         print(f"Note: {note}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ from tenacity import (
 
 from sparse_index.cluster.errors import translate
 from sparse_index.errors import ConfigError, TerminalError, TransientError
+from sparse_index.timing import Sleep
 
 log = logging.getLogger(__name__)
 
@@ -118,9 +119,7 @@ class Cluster:
     Register, deploy and predict pass `retry=False`: their callers look for what may have happened first.
     """
 
-    def __init__(
-        self, client: OpenSearch, *, attempts: int = ATTEMPTS, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, client: OpenSearch, *, attempts: int = ATTEMPTS, sleep: Sleep = time.sleep) -> None:
         self._client = client
         self._attempts = attempts
         self._sleep = sleep

@@ -10,10 +10,10 @@ from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.field_names import name_problem
 from sparse_index.config.fields import without_column
+from sparse_index.corpus.arrow_types import is_list, is_text, is_uuid
+from sparse_index.corpus.as_json import Convert
 from sparse_index.corpus.fields import converter_of, mapping_of
-from sparse_index.corpus.kinds import is_list, is_text, is_uuid
 from sparse_index.corpus.natural import natural
-from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
 
 _ID: Json = {"type": "keyword", "ignore_above": 512}

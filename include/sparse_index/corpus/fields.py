@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from sparse_index.cluster.client import Json
 from sparse_index.config.field_names import name_problem
-from sparse_index.corpus import values as to
+from sparse_index.corpus import as_json as to
+from sparse_index.corpus.arrow_types import is_instant, is_text, is_uuid, plain_type
+from sparse_index.corpus.as_json import Convert
 from sparse_index.corpus.declared import declared_converter
-from sparse_index.corpus.kinds import is_instant, is_text, is_uuid, plain_type
 from sparse_index.corpus.natural import natural
 from sparse_index.corpus.nested import maps, objects, through_lists
-from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
 
 _IsType = Callable[[pa.DataType], bool]

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sparse_index.corpus.kinds import time_leaves
+from sparse_index.corpus.arrow_types import time_leaves
 from sparse_index.errors import CorpusError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from sparse_index.corpus.kinds import is_bytes, is_list, is_text, is_uuid, plain_type
+from sparse_index.corpus.arrow_types import is_bytes, is_list, is_text, is_uuid, plain_type
 
 _DECIMAL128_DIGITS, _MOST_DIGITS = 38, 76
 _INSTANT = pa.timestamp("us", tz="UTC")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from sparse_index.corpus import values as to
-from sparse_index.corpus.kinds import is_bytes, is_instant, is_list, is_text, is_uuid
+from sparse_index.corpus import as_json as to
+from sparse_index.corpus.arrow_types import is_bytes, is_instant, is_list, is_text, is_uuid
+from sparse_index.corpus.as_json import Convert
 from sparse_index.corpus.nested import lists, maps, objects
-from sparse_index.corpus.values import Convert
 from sparse_index.errors import ConfigError
 
 _NATURAL: tuple[tuple[Callable[[pa.DataType], bool], Convert], ...] = (

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from sparse_index.corpus.kinds import is_list, is_text
-from sparse_index.corpus.values import Column, Convert, texts
+from sparse_index.corpus.arrow_types import is_list, is_text
+from sparse_index.corpus.as_json import Column, Convert, texts
 from sparse_index.errors import ConfigError
 
 TWICE = "a key that is there twice"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sparse_index.corpus.kinds import time_leaves
+from sparse_index.corpus.arrow_types import time_leaves
 from sparse_index.errors import CorpusError
 
 # From each day on (counted from 1970) so many days lie between a date of the Julian calendar and its namesake.

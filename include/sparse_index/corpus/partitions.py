@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparse_index.corpus.kinds import is_text
+from sparse_index.corpus.arrow_types import is_text
 from sparse_index.errors import CorpusError
 
 # Of a file: column -> value as text, None for null.

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig, SourceConfig
+from sparse_index.corpus.as_json import Column, Convert
 from sparse_index.corpus.columns import column_converters, indexed_columns
 from sparse_index.corpus.dataset import partitions_of
 from sparse_index.corpus.int96 import exact_batches, int96_columns
@@ -23,7 +24,6 @@ from sparse_index.corpus.partitions import Partitions, with_partition
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
 from sparse_index.corpus.typed import decoded, typed
-from sparse_index.corpus.values import Column, Convert
 from sparse_index.errors import CorpusError
 
 # A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text

@@ -14,9 +14,9 @@ import orjson
 import pyarrow as pa
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.arrow_types import is_text
 from sparse_index.corpus.columns import column_problems, read_columns, refuse
 from sparse_index.corpus.declared import takes_any_text
-from sparse_index.corpus.kinds import is_text
 from sparse_index.corpus.logical import common_type, decoded_type, is_untyped, logical_type
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.forms import Form

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from sparse_index.corpus.kinds import is_list
+from sparse_index.corpus.arrow_types import is_list
 from sparse_index.corpus.logical import common_type, decoded_type, logical_type
 from sparse_index.errors import CorpusError
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sparse_index.addresses import public_address
@@ -21,7 +21,7 @@ from sparse_index.live.meta import Meta
 from sparse_index.names import candidate_name, new_build_id, write_alias
 
 
-def try_unread(cluster: Cluster, config: CorpusConfig) -> list[str]:
+def try_unread(cluster: Cluster, config: CorpusConfig, now: datetime) -> list[str]:
     """`try_candidate` before the corpus is read: beside the vectors the index has the fields that the owner declared.
 
     It may only be where the live index may be: most candidates are clones of that.
@@ -29,13 +29,14 @@ def try_unread(cluster: Cluster, config: CorpusConfig) -> list[str]:
     live = observe_alias(cluster, config.alias).index
     rules = {} if live is None else allocation_rules(observe_attached(cluster, live).settings)
     mapping = {"dynamic": "strict", "properties": config.index.fields | vector_properties(config)}
-    return try_candidate(cluster, config, mapping, rules)
+    return try_candidate(cluster, config, mapping, rules, now)
 
 
-def try_candidate(cluster: Cluster, config: CorpusConfig, mapping: Json, rules: Mapping[str, Any]) -> list[str]:
+def try_candidate(
+    cluster: Cluster, config: CorpusConfig, mapping: Json, rules: Mapping[str, Any], now: datetime
+) -> list[str]:
     """Notes about what the candidate will not take from templates; BuildError when it cannot be made. `rules`: on which
     nodes it may be, as settings."""
-    now = datetime.now(UTC)
     build_id = new_build_id(now, uuid.uuid4().hex)
     index = candidate_name(config.alias, build_id)
     nothing = {"fingerprint": "", "document_hash": "", "manifest": "", "receipt": ""}

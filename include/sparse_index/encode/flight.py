@@ -16,10 +16,11 @@ from typing import Any
 
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.encode.governor import Governor
-from sparse_index.encode.predict import Predictor, Timing, Trouble, trouble_of
+from sparse_index.encode.predict import Predictor, Trouble, trouble_of
 from sparse_index.encode.search_watch import SearchWatch
-from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
+from sparse_index.encode.texts import Encoded, Rejected, Text, TextOutcome
 from sparse_index.errors import ModelError, SparseIndexError, TerminalError, UnavailableError
+from sparse_index.timing import Timing
 from sparse_index.vectors.kind import Refused
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Encoding:
         flying = sum(len(batch.texts) for batch in self._flying.values())
         return max(flying, full) + sum(len(batch.texts) for batch in self._again)
 
-    def run(self, texts: Iterable[Text]) -> Iterator[Outcome]:
+    def run(self, texts: Iterable[Text]) -> Iterator[TextOutcome]:
         source = iter(texts)
         with ThreadPoolExecutor(self._governor.ceiling, thread_name_prefix="predict") as pool:
             while self._fill(pool, source):
@@ -98,7 +99,7 @@ class Encoding:
         answer = self._predictor([text.text for text in batch.texts])
         return answer, self._timing.clock() - started
 
-    def _outcomes(self, done: Iterable[Future[_Answer]]) -> Iterator[Outcome]:
+    def _outcomes(self, done: Iterable[Future[_Answer]]) -> Iterator[TextOutcome]:
         for future in done:
             batch = self._flying.pop(future)
             error = future.exception()
@@ -107,7 +108,7 @@ class Encoding:
             else:
                 yield from self._fail(batch, error)
 
-    def _succeed(self, batch: _Batch, outputs: Sequence[Any], seconds: float) -> Iterator[Outcome]:
+    def _succeed(self, batch: _Batch, outputs: Sequence[Any], seconds: float) -> Iterator[TextOutcome]:
         self._governor.observe(len(batch.texts), seconds)
         if self._searches.suffer():
             self._governor.refused()
@@ -122,7 +123,7 @@ class Encoding:
             else:
                 yield self._encoded(text, output)
 
-    def _encoded(self, text: Text, output: Any) -> Outcome:
+    def _encoded(self, text: Text, output: Any) -> TextOutcome:
         vector = self._predictor.kind.vector(output)
         # A text with letters and no vector is a defect of the model or of the text (a script its vocabulary lacks):
         # indexed without one it would be silently invisible to vector search, so a person gets to see it.
@@ -130,7 +131,7 @@ class Encoding:
             return self._reject(text, "empty_vector", self._predictor.kind.nothing, 1)
         return Encoded(text, vector)
 
-    def _fail(self, batch: _Batch, error: BaseException) -> Iterator[Outcome]:
+    def _fail(self, batch: _Batch, error: BaseException) -> Iterator[TextOutcome]:
         kind = trouble_of(error)
         if kind is Trouble.FATAL or not isinstance(error, SparseIndexError):
             raise error
@@ -142,7 +143,7 @@ class Encoding:
         self._again.append(batch)
         self._trouble = (kind, batch, error)
 
-    def _suspect(self, batch: _Batch, error: SparseIndexError) -> Iterator[Outcome]:
+    def _suspect(self, batch: _Batch, error: SparseIndexError) -> Iterator[TextOutcome]:
         """Halve the failing request; a single text that fails twice, while others are answered, is the bad one."""
         if len(batch.texts) > 1:
             self._again.extendleft(reversed(batch.halves()))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from types import TracebackType
 
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, require_few, with_sources, write_letters
@@ -13,13 +12,14 @@ from sparse_index.builds.reports import ENCODED, EncodeResult, encode_report, en
 from sparse_index.cluster.client import Cluster
 from sparse_index.encode.flight import Encoding
 from sparse_index.encode.governor import Governor, starting_limit
-from sparse_index.encode.predict import Predictor, Timing
+from sparse_index.encode.predict import Predictor
 from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Encoded, Rejected, Text
 from sparse_index.ml.life import life_of
 from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.vectors.files import PartFiles
 from sparse_index.vectors.kind import Vector, VectorKind
 from sparse_index.vectors.kinds import vector_kind
@@ -60,8 +60,7 @@ def encode_part(
     *,
     cores: int,
     on_progress: OnProgress = silent,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    timing: Timing = REAL_TIME,
 ) -> EncodeResult:
     """Encode what the part's files do not hold yet, merge them to one file and write the report, last of all.
 
@@ -78,28 +77,28 @@ def encode_part(
     ours = life.source is not None
     predictor = Predictor(cluster, life.used(model_id), kind, encoder.request_timeout_s, ours=ours)
     predictor.require_model()
-    started = clock()
-    files = PartFiles(store, plan.fingerprint_of(name), plan.build_id, part.number, sleep)
+    started = timing.clock()
+    files = PartFiles(store, plan.fingerprint_of(name), plan.build_id, part.number, timing.sleep)
     kept = files.hashes()
-    meter = ProgressMeter(f"encode part {part.number}", part.items, on_progress, clock=clock)
+    meter = ProgressMeter(f"encode part {part.number}", part.items, on_progress, clock=timing.clock)
     meter.resume_at(len(kept))
     encoding = Encoding(
         predictor,
         Governor(starting_limit(cores, encoder.parallel_tasks)),
         encoder,
-        Timing(clock, sleep),
-        SearchWatch(cluster, plan.live_index, clock),
+        timing,
+        SearchWatch(cluster, plan.live_index, timing.clock),
     )
     with _Chunks(files, kind, encoder.chunk_docs) as chunks:
         rejected = _encode(encoding, iter_texts(store, plan, part, kept), chunks, plan, meter)
-    _close(store, plan, part, files, rejected)
+    _close(store, plan, part, files, [_letter(plan, item, timing.now()) for item in rejected])
     result = EncodeResult(
         part=part.number,
         encoded=part.items - len(kept) - len(rejected),
         reused=len(kept),
         dead_letters=len(rejected),
         predict_calls=predictor.calls,
-        seconds=clock() - started,
+        seconds=timing.clock() - started,
     )
     ENCODED.save(store, encode_report_path(plan, part), result)
     return result
@@ -120,14 +119,13 @@ def _encode(
     return rejected
 
 
-def _close(store: Store, plan: Plan, part: Part, files: PartFiles, rejected: list[Rejected]) -> None:
+def _close(store: Store, plan: Plan, part: Part, files: PartFiles, letters: list[DeadLetter]) -> None:
     """Every text of the part has a vector or a dead letter, in one file each, before the part counts as done."""
-    files.merge(part.items - len(rejected))
-    letters = [_letter(plan, item) for item in rejected]
+    files.merge(part.items - len(letters))
     write_letters(store, letters_path(plan, "encode", part.number), with_sources(plan, letters))
 
 
-def _letter(plan: Plan, item: Rejected) -> DeadLetter:
+def _letter(plan: Plan, item: Rejected, at: datetime) -> DeadLetter:
     return DeadLetter(
         id=item.text.id,
         stage="encode",
@@ -135,6 +133,6 @@ def _letter(plan: Plan, item: Rejected) -> DeadLetter:
         reason=item.reason,
         attempt=item.attempt,
         build_id=plan.build_id,
-        at=datetime.now(UTC),
+        at=at,
         place=item.text.place,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -19,6 +18,7 @@ from sparse_index.errors import (
     SparseIndexError,
     TransientError,
 )
+from sparse_index.timing import Timing
 from sparse_index.vectors.kind import VectorKind
 
 log = logging.getLogger(__name__)
@@ -53,14 +53,6 @@ def trouble_of(error: BaseException) -> Trouble:
     if NOT_READY in f"{error.message} {error.reason}":
         return Trouble.NOT_READY
     return Trouble.FATAL if error.status == 404 else Trouble.DOCUMENT
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Clocks and sleeps come in as arguments: `clock` monotonic seconds, `sleep` seconds."""
-
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
 
 
 class Predictor:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
+from sparse_index.timing import Clock
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class SearchWatch:
     What is usual comes from the index's whole life before this task, later from the fastest interval seen.
     """
 
-    def __init__(self, cluster: Cluster, index: str | None, clock: Callable[[], float]) -> None:
+    def __init__(self, cluster: Cluster, index: str | None, clock: Clock) -> None:
         self._cluster, self._index, self._clock = cluster, index, clock
         self._next_look = clock()
         self._counted = (0, 0)

@@ -36,4 +36,4 @@ class Rejected:
     attempt: int
 
 
-Outcome = Encoded | Rejected
+TextOutcome = Encoded | Rejected

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -25,6 +25,7 @@ from sparse_index.errors import (
     OverloadedError,
     TerminalError,
 )
+from sparse_index.timing import Sleep
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class BulkWriter:
         *,
         max_bytes: int,
         in_flight: int,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._cluster, self._write_alias = cluster, write_alias
         self._max_bytes, self._in_flight, self._sleep = max_bytes, in_flight, sleep

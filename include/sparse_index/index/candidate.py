@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.sign_of_life import is_living
@@ -17,18 +17,21 @@ from sparse_index.live.generations import remove_failed_candidates
 from sparse_index.live.meta import meta_of, read_meta
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
+from sparse_index.timing import Now, utc_now
 
 log = logging.getLogger(__name__)
 
 
-def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
+def prepare_candidate(cluster: Cluster, store: Store, plan: Plan, now: Now = utc_now) -> str:
     """Make the candidate ready for writes through `plan.write_alias`; gives its name. Idempotent.
 
     `BuildError` when the alias is no longer as the plan saw it, or a template would make the empty candidate live.
     """
     state = observe_alias(cluster, plan.alias).require_sound()
     _require_as_planned(state, plan)
-    tidied = remove_failed_candidates(cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build))
+    tidied = remove_failed_candidates(
+        cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build, now())
+    )
     if tidied.removed:
         log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(tidied.removed))
     for reason in tidied.left:
@@ -42,9 +45,9 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan) -> str:
     return plan.candidate
 
 
-def _is_at_work(store: Store, plan: Plan, build_id: str) -> bool:
+def _is_at_work(store: Store, plan: Plan, build_id: str, now: datetime) -> bool:
     """Whether a run outside Airflow, which takes no turns, writes that build now."""
-    return bool(is_living(store, build_folder(plan.alias, build_id), datetime.now(UTC)))
+    return bool(is_living(store, build_folder(plan.alias, build_id), now))
 
 
 def _require_as_planned(state: AliasState, plan: Plan) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -18,6 +17,7 @@ from sparse_index.index.bulk import Write
 from sparse_index.index.join import part_rows, vectors_of
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
+from sparse_index.timing import Now
 from sparse_index.vectors.kind import Stored
 from sparse_index.vectors.kinds import vector_kinds
 
@@ -28,9 +28,9 @@ class PartWrites:
     """Iterate once. Afterwards `rejected` holds the documents whose text was refused at encode or that have a value which
     cannot be kept, and `removals` how many of them were deleted from a clone for that."""
 
-    def __init__(self, store: Store, plan: Plan, part: Part) -> None:
-        self._store, self._plan, self._part = store, plan, part
-        self._refusals = _Refusals(store, plan)
+    def __init__(self, store: Store, plan: Plan, part: Part, now: Now) -> None:
+        self._store, self._plan, self._part, self._now = store, plan, part, now
+        self._refusals = _Refusals(store, plan, now)
         self._kinds = vector_kinds(plan.config)
         self.rejected: list[DeadLetter] = []
         self.removals = 0
@@ -59,8 +59,8 @@ class PartWrites:
         return _json(row.fields | found)
 
     def _unkept(self, row: Document, place: Place) -> DeadLetter:
-        now, reason = datetime.now(UTC), row.problem or ""
-        return DeadLetter(row.id, "index", "value_not_kept", reason, 1, self._plan.build_id, now, place)
+        reason, build_id = row.problem or "", self._plan.build_id
+        return DeadLetter(row.id, "index", "value_not_kept", reason, 1, build_id, self._now(), place)
 
     def _reject(self, letter: DeadLetter) -> Iterator[Write]:
         """A clone still holds yesterday's version: out with it."""
@@ -89,8 +89,8 @@ class _Refusals:
     """Why a text has no vector, from the dead letters of the encode stage; read when first asked. BuildError when it was
     not refused: such a document is lost, not rejected."""
 
-    def __init__(self, store: Store, plan: Plan) -> None:
-        self._store, self._plan = store, plan
+    def __init__(self, store: Store, plan: Plan, now: Now) -> None:
+        self._store, self._plan, self._now = store, plan, now
         self._known: dict[str, tuple[str, str, int]] | None = None
 
     def letter(self, document_id: str, place: Place, field: str) -> DeadLetter:
@@ -105,8 +105,7 @@ class _Refusals:
                 "was deleted since the plan was made. Trigger a new run: it encodes what is missing."
             )
         error_class, reason, attempt = known
-        now = datetime.now(UTC)
-        return DeadLetter(document_id, "encode", error_class, reason, attempt, self._plan.build_id, now, place)
+        return DeadLetter(document_id, "encode", error_class, reason, attempt, self._plan.build_id, self._now(), place)
 
     def _read(self) -> dict[str, tuple[str, str, int]]:
         columns = ["text_hash", "error_class", "reason", "attempt"]

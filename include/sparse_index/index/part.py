@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, require_few, with_sources, write_letters
 from sparse_index.builds.plan import BuildKind, Part, Plan
@@ -15,6 +13,7 @@ from sparse_index.index.bulk import BulkOutcome, BulkWriter, RejectedItem, Write
 from sparse_index.index.documents import PartWrites
 from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME, Timing
 
 
 def index_part(
@@ -24,25 +23,24 @@ def index_part(
     part: Part,
     *,
     on_progress: OnProgress = silent,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    timing: Timing = REAL_TIME,
 ) -> IndexResult:
     """Write the part into the candidate; dead letters and the report go into the store, the report last.
 
     Idempotent: the same ids are written again, and what an earlier attempt reported is replaced.
     """
-    started = clock()
-    writes = PartWrites(store, plan, part)
+    started = timing.clock()
+    writes = PartWrites(store, plan, part, timing.now)
     writer = BulkWriter(
         cluster,
         plan.write_alias,
         max_bytes=plan.config.index.bulk_bytes,
         in_flight=plan.config.index.bulk_requests_in_flight,
-        sleep=sleep,
+        sleep=timing.sleep,
     )
-    meter = ProgressMeter(f"index part {part.number}", part.items, on_progress, clock=clock)
+    meter = ProgressMeter(f"index part {part.number}", part.items, on_progress, clock=timing.clock)
     written = _write(writer, plan, writes, meter)
-    letters = [*writes.rejected, *(_letter(plan, item) for item in written.rejected)]
+    letters = [*writes.rejected, *(_letter(plan, item, timing.now()) for item in written.rejected)]
     write_letters(store, letters_path(plan, "index", part.number), with_sources(plan, letters))
     result = IndexResult(
         part=part.number,
@@ -50,7 +48,7 @@ def index_part(
         deleted=written.deleted - writes.removals,
         dead_letters=len(letters),
         bytes=written.bytes_sent,
-        seconds=clock() - started,
+        seconds=timing.clock() - started,
     )
     INDEXED.save(store, index_report_path(plan, part), result)
     return result
@@ -78,7 +76,7 @@ def _remove_former(writer: BulkWriter, plan: Plan, written: BulkOutcome) -> None
                 raise BuildError(f"Document {item.write.id} could not be deleted from the candidate: {item.reason}")
 
 
-def _letter(plan: Plan, item: RejectedItem) -> DeadLetter:
+def _letter(plan: Plan, item: RejectedItem, at: datetime) -> DeadLetter:
     return DeadLetter(
         id=item.write.id,
         stage="index",
@@ -86,6 +84,6 @@ def _letter(plan: Plan, item: RejectedItem) -> DeadLetter:
         reason=item.reason,
         attempt=item.attempt,
         build_id=plan.build_id,
-        at=datetime.now(UTC),
+        at=at,
         place=item.write.place,
     )

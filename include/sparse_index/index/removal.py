@@ -6,8 +6,7 @@ segment worth it, and only when the shard's own retention lease, renewed every 3
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from sparse_index.errors import AccessError, BuildError, TransientError
 from sparse_index.index.bulk import BulkWriter, Write
 from sparse_index.live.generations import OwnIndex
 from sparse_index.names import write_alias
+from sparse_index.timing import Timing
 
 PAGE = 1_000
 EXPUNGE_DEADLINE_S = 3_600.0
@@ -74,23 +74,17 @@ def _writable(cluster: Cluster, index: OwnIndex) -> Iterator[str]:
             )
 
 
-def expunge(
-    cluster: Cluster,
-    index: str,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> str | None:
+def expunge(cluster: Cluster, index: str, timing: Timing) -> str | None:
     """Have Lucene drop what was deleted, in every copy; None when it has, else why not, in words."""
-    deadline = clock() + EXPUNGE_DEADLINE_S
+    deadline = timing.clock() + EXPUNGE_DEADLINE_S
     try:
         cluster.put(f"/{index}/_settings", {_EXPUNGE_ALL: 0})
         while deleted := _deleted(cluster, index):
-            if clock() >= deadline:
+            if timing.clock() >= deadline:
                 return f"{index} still holds {deleted} deleted documents in its files: they go with its next merges"
             _merge(cluster, index)
             if _deleted(cluster, index):
-                sleep(EXPUNGE_PAUSE_S)
+                timing.sleep(EXPUNGE_PAUSE_S)
     except AccessError as error:
         return f"the files of {index} may hold deleted documents until its next merges: {error.message}"
     finally:

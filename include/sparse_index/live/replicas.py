@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.errors import BuildError
+from sparse_index.timing import Timing
 
 log = logging.getLogger(__name__)
 
 HEALTH_POLL_S = 5.0
 
 
-def replicate(
-    cluster: Cluster,
-    index: str,
-    wanted: IndexConfig,
-    *,
-    deadline_s: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> str:
+def replicate(cluster: Cluster, index: str, wanted: IndexConfig, *, deadline_s: float, timing: Timing) -> str:
     """Set replicas and rebalancing and wait for the shards; gives the health reached: "green", or "yellow" where the
     cluster has too few data nodes for the configured replicas (it can never get green)."""
     settings = {"index.number_of_replicas": wanted.replicas, "index.routing.rebalance.enable": None}
     cluster.put(f"/{index}/_settings", settings)
-    started = clock()
+    started = timing.clock()
     while True:
         health: Json = cluster.get(f"/_cluster/health/{index}")
         if _is_replicated(health, index, wanted):
             return str(health["status"])
-        if clock() - started > deadline_s:
+        if timing.clock() - started > deadline_s:
             raise BuildError(_not_replicated(health, index, deadline_s))
-        sleep(HEALTH_POLL_S)
+        timing.sleep(HEALTH_POLL_S)
 
 
 def _is_replicated(health: Json, index: str, wanted: IndexConfig) -> bool:

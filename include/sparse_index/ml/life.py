@@ -6,7 +6,6 @@ Given    it was there before us, remote connectors too: it is used, and otherwis
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 
 from sparse_index.cluster.client import Cluster
@@ -19,6 +18,7 @@ from sparse_index.ml.states import MODEL_DEPLOYED
 from sparse_index.ml.verbs import Removal
 from sparse_index.ml.waits import Started, Wait, WaitKind, wait_for, wait_until
 from sparse_index.names import parse_group
+from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.vectors.kinds import vector_kind
 
 
@@ -60,11 +60,11 @@ class PerRun:
         """Free the memory that the build's models hold; gives their ids."""
         return verbs.undeploy_group(cluster, group)
 
-    def delete_models(self, cluster: Cluster, group: str) -> Removal:
-        return verbs.delete_models(cluster, group)
+    def delete_models(self, cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
+        return verbs.delete_models(cluster, group, timing)
 
-    def delete_group(self, cluster: Cluster, group: str) -> None:
-        verbs.delete_group(cluster, group)
+    def delete_group(self, cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> None:
+        verbs.delete_group(cluster, group, timing)
 
     def remains(self, cluster: Cluster, group: str) -> list[str]:
         """What of the build is in the cluster now, in words."""
@@ -114,10 +114,10 @@ class Given:
     def undeploy(self, _: Cluster, group: str) -> list[str]:
         return []
 
-    def delete_models(self, _: Cluster, group: str) -> Removal:
+    def delete_models(self, _: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
         return Removal((), ())
 
-    def delete_group(self, _: Cluster, group: str) -> None:
+    def delete_group(self, _: Cluster, group: str, timing: Timing = REAL_TIME) -> None:
         pass
 
     def remains(self, _: Cluster, group: str) -> list[str]:
@@ -139,20 +139,20 @@ def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:
     return fingerprint(field.encoder, life_of(field).content_sha256(cluster))
 
 
-def deployed(cluster: Cluster, life: Life, group: str) -> str:
+def deployed(cluster: Cluster, life: Life, group: str, timing: Timing = REAL_TIME) -> str:
     """Register and deploy the model and wait for both; gives its id."""
     started = life.register(cluster, life.create_group(cluster, group))
-    registered = _awaited(cluster, life, "register", started)
-    return _awaited(cluster, life, "deploy", life.deploy(cluster, registered))
+    registered = _awaited(cluster, life, "register", started, timing)
+    return _awaited(cluster, life, "deploy", life.deploy(cluster, registered), timing)
 
 
-def _awaited(cluster: Cluster, life: Life, kind: WaitKind, started: Started) -> str:
-    wait = life.wait(kind, started, now=time.time())
-    return wait_until(cluster, wait) if wait else str(started.model_id)
+def _awaited(cluster: Cluster, life: Life, kind: WaitKind, started: Started, timing: Timing) -> str:
+    wait = life.wait(kind, started, now=timing.now().timestamp())
+    return wait_until(cluster, wait, timing=timing) if wait else str(started.model_id)
 
 
-def remove(cluster: Cluster, life: Life, group: str) -> Removal:
+def remove(cluster: Cluster, life: Life, group: str, timing: Timing = REAL_TIME) -> Removal:
     """All that the build made of the model."""
-    removal = life.delete_models(cluster, group)
-    life.delete_group(cluster, group)
+    removal = life.delete_models(cluster, group, timing)
+    life.delete_group(cluster, group, timing)
     return removal

@@ -7,19 +7,19 @@ group, never by an id from an earlier task.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
-from sparse_index.ml.messages import explain
+from sparse_index.ml.causes import explain
 from sparse_index.ml.sources import Source
 from sparse_index.ml.states import MODEL_DEPLOYED, TASK_PENDING, ModelState
 from sparse_index.ml.usage import used_by
 from sparse_index.ml.waits import Started, holding_nodes
 from sparse_index.names import group_prefix, parse_group
+from sparse_index.timing import REAL_TIME, Timing
 
 log = logging.getLogger(__name__)
 
@@ -117,43 +117,35 @@ def _explained(what: str) -> Iterator[None]:
         raise ModelError(f"{what}: {explain(error.message)}", error.status, error.reason) from error
 
 
-def undeploy(
-    cluster: Cluster,
-    model_id: str,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> None:
+def undeploy(cluster: Cluster, model_id: str, timing: Timing = REAL_TIME) -> None:
     """Free the model's memory on every node and wait until the nodes say so; ModelError when they do not.
 
     A deployment under way cannot be cancelled, and an undeploy that meets it makes the cluster forget a model which the
     node keeps for ever (seen on 3.6.0: from then on `_undeploy` answers `{}`). So its end comes first, and what is deployed
     nowhere is left alone: the deployment of a stopped run may be on its way.
     """
-    _await_deployments(cluster, model_id, sleep, clock)
+    _await_deployments(cluster, model_id, timing)
     if not _is_deployed(cluster, model_id):
         return
-    deadline = clock() + GONE_DEADLINE_S
+    deadline = timing.clock() + GONE_DEADLINE_S
     while True:
         cluster.remove(f"{ML}/models/{model_id}/_undeploy", "POST")
         holders = _holders(cluster, model_id)
         if not holders:
             return
-        if clock() >= deadline:
+        if timing.clock() >= deadline:
             raise ModelError(
                 f"Model {model_id} is still held by {', '.join(holders)} after {GONE_DEADLINE_S:.0f} s. Undeploy it by "
                 f"hand (POST {ML}/models/{model_id}/_undeploy) or restart the node; the next preflight deletes it."
             )
-        sleep(POLL_S)
+        timing.sleep(POLL_S)
 
 
-def _await_deployments(
-    cluster: Cluster, model_id: str, sleep: Callable[[float], None], clock: Callable[[], float]
-) -> None:
+def _await_deployments(cluster: Cluster, model_id: str, timing: Timing) -> None:
     """Until no deployment of the model moves; a task document of a node that died says RUNNING for ever."""
-    deadline = clock() + DEPLOYMENT_DEADLINE_S
-    while _is_being_deployed(cluster, model_id) and clock() < deadline:
-        sleep(POLL_S)
+    deadline = timing.clock() + DEPLOYMENT_DEADLINE_S
+    while _is_being_deployed(cluster, model_id) and timing.clock() < deadline:
+        timing.sleep(POLL_S)
 
 
 def _is_being_deployed(cluster: Cluster, model_id: str) -> bool:
@@ -184,15 +176,15 @@ def delete_model(cluster: Cluster, model_id: str) -> None:
         cluster.remove(f"{ML}/tasks/{hit['_id']}")
 
 
-def undeploy_group(cluster: Cluster, group: str) -> list[str]:
+def undeploy_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> list[str]:
     """Undeploy every model of the group called `group` that nothing refers to; gives their ids."""
     models = [model_id for model_id in _models_of(cluster, group) if not _users(cluster, model_id, group)]
     for model_id in models:
-        undeploy(cluster, model_id)
+        undeploy(cluster, model_id, timing)
     return models
 
 
-def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None] = time.sleep) -> Removal:
+def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
     """Delete every model of the group, looking twice: what is in flight while a run is stopped may arrive after the first
     look, a registration as a further model, a deployment between `_undeploy` and the deletion (which is then refused)."""
     deleted: list[str] = []
@@ -203,41 +195,35 @@ def delete_models(cluster: Cluster, group: str, *, sleep: Callable[[float], None
             if users:
                 kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
                 continue
-            undeploy(cluster, model_id)
+            undeploy(cluster, model_id, timing)
             with suppress(*([TerminalError] if look == 0 else [])):
                 delete_model(cluster, model_id)
                 deleted.append(model_id)
         if look == 0:
-            sleep(SECOND_LOOK_S)
+            timing.sleep(SECOND_LOOK_S)
     return Removal(tuple(deleted), tuple(dict.fromkeys(kept)))
 
 
-def delete_group(
-    cluster: Cluster,
-    group: str,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> None:
+def delete_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> None:
     """Delete the group called `group`; a group that still holds a kept model stays.
 
     The server counts what a deleted model leaves for a second or two (409), so this asks again until the deadline.
     """
-    deadline = clock() + GONE_DEADLINE_S
+    deadline = timing.clock() + GONE_DEADLINE_S
     while (group_id := find_group(cluster, group)) is not None and not models_in_group(cluster, group_id):
         try:
             cluster.remove(f"{ML}/model_groups/{group_id}")
             return
         except TerminalError as error:
-            if error.status != 409 or clock() >= deadline:
+            if error.status != 409 or timing.clock() >= deadline:
                 raise
-        sleep(POLL_S)
+        timing.sleep(POLL_S)
 
 
-def remove_build_models(cluster: Cluster, group: str) -> Removal:
+def remove_build_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
     """Everything a build made in ML Commons, by its mark alone; what sweep and janitor call."""
-    removal = delete_models(cluster, group)
-    delete_group(cluster, group)
+    removal = delete_models(cluster, group, timing)
+    delete_group(cluster, group, timing)
     return removal
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sparse_index.cluster.client import AsyncCluster, Cluster, Json
 from sparse_index.errors import ModelError, OverloadedError, TransientError
-from sparse_index.ml.messages import explain, is_refused_for_now
+from sparse_index.ml.causes import explain, is_refused_for_now
 from sparse_index.ml.states import (
     MODEL_DEPLOY_FAILED,
     MODEL_REGISTERED,
@@ -20,6 +19,7 @@ from sparse_index.ml.states import (
     model_state,
     task_state,
 )
+from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
 
 POLL_S = 1.0
@@ -166,16 +166,9 @@ def _node_states(profile: Json, model_id: str) -> dict[str, object]:
     return {node: body.get("models", {}).get(model_id, {}).get("model_state") for node, body in nodes.items()}
 
 
-def wait_until(
-    cluster: Cluster,
-    wait: Wait,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.time,
-    poll_s: float = POLL_S,
-) -> str:
+def wait_until(cluster: Cluster, wait: Wait, *, timing: Timing = REAL_TIME, poll_s: float = POLL_S) -> str:
     """Ask until done; gives the model id, or raises ModelError with the last state seen."""
-    return require_done(wait, watch(cluster, wait, sleep=sleep, clock=clock, poll_s=poll_s))
+    return require_done(wait, watch(cluster, wait, timing=timing, poll_s=poll_s))
 
 
 def watch(
@@ -183,17 +176,20 @@ def watch(
     wait: Wait,
     *,
     patience_s: float = math.inf,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.time,
+    timing: Timing = REAL_TIME,
     poll_s: float = POLL_S,
 ) -> Verdict:
     """Ask until done or failed; still waiting after `patience_s` seconds, that is the verdict."""
-    patience_ends = clock() + patience_s
-    verdict = look(cluster, wait, None, clock())
-    while verdict.state == "waiting" and clock() < patience_ends:
-        sleep(poll_s)
-        verdict = look(cluster, wait, verdict.memory, clock())
+    patience_ends = _epoch_s(timing) + patience_s
+    verdict = look(cluster, wait, None, _epoch_s(timing))
+    while verdict.state == "waiting" and _epoch_s(timing) < patience_ends:
+        timing.sleep(poll_s)
+        verdict = look(cluster, wait, verdict.memory, _epoch_s(timing))
     return verdict
+
+
+def _epoch_s(timing: Timing) -> float:
+    return timing.now().timestamp()
 
 
 def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:

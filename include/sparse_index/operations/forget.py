@@ -12,8 +12,7 @@ something to begin with: run it again and it ends where it would have ended.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +31,7 @@ from sparse_index.operations.sightings import Clusters, CorpusView, Runs, StoreV
 from sparse_index.operations.traces import Traces, is_letters, traces_of
 from sparse_index.operations.vector_use import kept_manifests, manifest_of
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
 
 log = logging.getLogger(__name__)
@@ -129,30 +129,22 @@ def look(site: Site, ids: pa.Array, *, now: datetime, run_id: str) -> Forgotten:
     return _saved(site.store, found)
 
 
-def forget(
-    site: Site,
-    ids: pa.Array,
-    begun: Forgotten,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-    now: Callable[[], datetime],
-) -> Forgotten:
+def forget(site: Site, ids: pa.Array, begun: Forgotten, timing: Timing = REAL_TIME) -> Forgotten:
     """Do it, and end the record. Idempotent; `BuildError` when something is in the way, or a run began meanwhile."""
-    survey = _survey(site, now())
+    survey = _survey(site, timing.now())
     with traces_of(site.store, survey.files, site.config.alias, ids) as traces:
         for path, hashes in _vectors(traces, survey):
             traces.remove_vectors(path, hashes)
         forget_messages(site.store, survey.files, traces)
-        notes = _forget_documents(site, survey, traces, ids, clock, sleep)
+        notes = _forget_documents(site, survey, traces, ids, timing)
         for path in traces.rows:
             traces.remove_rows(path)
         _remove_leftovers(site, survey)
-    if _survey(site, now()).identity != survey.identity:
+    if _survey(site, timing.now()).identity != survey.identity:
         raise BuildError(
             f"A run of '{begun.alias}' has begun and ended meanwhile, and may have taken the documents along. Forget them again."
         )
-    return _saved(site.store, begun.model_copy(update={"ended_at": now(), "notes": [*notes, *REMAINS]}))
+    return _saved(site.store, begun.model_copy(update={"ended_at": timing.now(), "notes": [*notes, *REMAINS]}))
 
 
 def _survey(site: Site, now: datetime) -> _Survey:
@@ -185,14 +177,7 @@ def _vectors(traces: Traces, survey: _Survey) -> Iterator[tuple[str, set[str]]]:
         yield from traces.vectors(fingerprint, survey.manifests[fingerprint]).items()
 
 
-def _forget_documents(
-    site: Site,
-    survey: _Survey,
-    traces: Traces,
-    ids: pa.Array,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> list[str]:
+def _forget_documents(site: Site, survey: _Survey, traces: Traces, ids: pa.Array, timing: Timing) -> list[str]:
     """From every index that has any, or whose manifest does; gives what Lucene still holds, in words."""
     held = []
     for index in survey.view.indices:
@@ -202,7 +187,7 @@ def _forget_documents(
             remove_documents(site.cluster, index, site.config.index, ids)
             _correct_meta(site.cluster, index.name, sum(map(traces.remaining, manifests)) if manifests else None)
             held.append(index.name)
-    notes = (expunge(site.cluster, name, clock=clock, sleep=sleep) for name in held)
+    notes = (expunge(site.cluster, name, timing) for name in held)
     return [note for note in notes if note]
 
 

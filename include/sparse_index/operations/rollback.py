@@ -12,8 +12,7 @@ rollback names them.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sparse_index.addresses import public_address
@@ -30,6 +29,7 @@ from sparse_index.live.meta import Meta, read_meta, write_meta
 from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import sealed_count, serve_like, switch_alias
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
 
 log = logging.getLogger(__name__)
@@ -114,8 +114,7 @@ def roll_back(
     target: Target,
     *,
     now: datetime,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    timing: Timing = REAL_TIME,
 ) -> Rollback:
     """Check the target, give it its replicas, switch, record. Idempotent; `BuildError` when the target is unfit or the
     alias is no longer where `target.live` saw it."""
@@ -129,7 +128,7 @@ def roll_back(
         _require_open(cluster, target)
     meta = _checked(cluster, target)
     notes = _notes(cluster, store, config, target, meta)
-    health = _replicated(cluster, config, target.index, clock, sleep)
+    health = _replicated(cluster, config, target.index, timing)
     if state.index != target.index:
         serve_like(cluster, target.index, target.live, config.index, alike=target.live is not None)
         switch_alias(cluster, config.alias, former=target.live, to=target.index, owned=config.index)
@@ -217,17 +216,11 @@ def _fields(cluster: Cluster, index: str) -> Json:
     return fields
 
 
-def _replicated(
-    cluster: Cluster,
-    config: CorpusConfig,
-    index: str,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> str:
+def _replicated(cluster: Cluster, config: CorpusConfig, index: str, timing: Timing) -> str:
     """Generations are kept without replicas; one that goes live gets them first."""
     shards = int(_setting(cluster, index, "index.number_of_shards") or config.index.shards)
     wanted = config.index.model_copy(update={"shards": shards})
-    return replicate(cluster, index, wanted, deadline_s=DEADLINE_S, clock=clock, sleep=sleep)
+    return replicate(cluster, index, wanted, deadline_s=DEADLINE_S, timing=timing)
 
 
 def _mark(cluster: Cluster, target: Target, now: datetime) -> None:

@@ -17,7 +17,7 @@ from sparse_index.plan import guards
 from sparse_index.plan.decide import decide, inputs_of
 from sparse_index.plan.difference import Difference
 from sparse_index.plan.files import write_dead_letters, write_files
-from sparse_index.plan.observe import observe, observe_room
+from sparse_index.plan.observe import observe, observe_hindrances
 from sparse_index.plan.observed import Observed
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect
@@ -35,7 +35,7 @@ def plan_changes(
 ) -> Plan:
     """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster: before a full build an empty
     index like its candidate is made and deleted again."""
-    guards.require_room(config, observe_room(cluster, config))
+    guards.require_unhindered(config, observe_hindrances(cluster, config))
     seen = observe(cluster, store, config, request, scans, build_id=new_build_id(now, token), now=now)
     guards.require_comparable(seen)
     with connect(store) as con:
@@ -59,5 +59,5 @@ def _tried_out(cluster: Cluster, seen: Observed, plan: Plan) -> Plan:
     rules = {} if cloned is None else allocation_rules(cloned.settings)
     if plan.kind is not BuildKind.FULL and not rules:
         return plan
-    notes = try_candidate(cluster, plan.config, seen.mapping, rules)
+    notes = try_candidate(cluster, plan.config, seen.mapping, rules, seen.now)
     return plan.model_copy(update={"notes": plan.notes + notes})

@@ -29,7 +29,7 @@ _ROW_SHAPE = {"id_column", "text_template", "columns", "max_text_chars", "delete
 _EXACT = 2**53
 
 
-def require_room(config: CorpusConfig, problems: Sequence[str]) -> None:
+def require_unhindered(config: CorpusConfig, problems: Sequence[str]) -> None:
     """Nothing is encoded for a candidate that the cluster would refuse; preflight looked hours ago, perhaps."""
     if problems:
         raise BuildError(f"No build of '{config.alias}' can begin: {' '.join(problems)}")

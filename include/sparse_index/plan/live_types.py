@@ -11,8 +11,8 @@ import pyarrow as pa
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.arrow_types import is_list, plain_type
 from sparse_index.corpus.fields import mapping_of
-from sparse_index.corpus.kinds import is_list, plain_type
 from sparse_index.corpus.logical import common_type, logical_type
 from sparse_index.corpus.schema import Typed
 from sparse_index.errors import ConfigError

@@ -18,7 +18,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.oddities import oddities_of
 from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.corpus.shards import ShardScan
-from sparse_index.creation.room import room_problems
+from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.templates import observe_templates
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.live.alias import observe_alias
@@ -36,10 +36,10 @@ RECEIPTS_READ = 10
 _DISK = "cluster.routing.allocation.disk"
 
 
-def observe_room(cluster: Cluster, config: CorpusConfig) -> list[str]:
+def observe_hindrances(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """Why the cluster would refuse a candidate, or not let go of the live index, in words. The first look: an index with
     some of these blocks cannot even be asked."""
-    return [*index_states(cluster, config.alias).problems, *room_problems(cluster, config)]
+    return [*index_states(cluster, config.alias).problems, *hindrances(cluster, config)]
 
 
 def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparse_index.builds.state import GoesOn
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.creation.room import room_problems
+from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.trial import try_unread
 from sparse_index.errors import AccessError, SparseIndexError
 from sparse_index.live.states import index_states
@@ -26,6 +26,7 @@ from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.storage import check_store
 from sparse_index.store.files import Store
+from sparse_index.timing import Now, utc_now
 
 __all__ = ["GoesOn", "Problem", "Readiness", "examine", "preflight"]
 
@@ -38,10 +39,11 @@ def preflight(
     goes_on: GoesOn | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
+    now: Now = utc_now,
 ) -> Readiness:
     """`examine`, and one error that names every problem when there is any."""
     return examine(
-        cluster, config, store, goes_on=goes_on, sweeps=sweeps, workers_share_files=workers_share_files
+        cluster, config, store, goes_on=goes_on, sweeps=sweeps, workers_share_files=workers_share_files, now=now
     ).require_ready()
 
 
@@ -53,6 +55,7 @@ def examine(
     goes_on: GoesOn | None = None,
     sweeps: bool = True,
     workers_share_files: bool = True,
+    now: Now = utc_now,
 ) -> Readiness:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
@@ -74,9 +77,9 @@ def examine(
         if silent:
             findings.problem(error.message, type(error))
     if not silent:
-        former = _check_cluster(findings, cluster, config)
+        former = _check_cluster(findings, cluster, config, now)
         with findings.checking():
-            swept = sweep(findings, cluster, store, config.alias, goes_on, removes=sweeps)
+            swept = sweep(findings, cluster, store, config.alias, goes_on, now=now(), removes=sweeps)
     return Readiness(
         alias=config.alias,
         cluster=about,
@@ -88,16 +91,18 @@ def examine(
     )
 
 
-def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
+def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig, now: Now) -> Former:
     plugins = _plugins(findings, cluster, config)
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
-    _check_room(findings, cluster, config, plugins)
+    _check_new_index(findings, cluster, config, plugins, now)
     return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
 
 
-def _check_room(findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]]) -> None:
+def _check_new_index(
+    findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]], now: Now
+) -> None:
     """The trial comes last: what is known to refuse it is not said twice."""
     before = len(findings.problems)
     with findings.checking():
@@ -108,11 +113,11 @@ def _check_room(findings: Findings, cluster: Cluster, config: CorpusConfig, plug
     with findings.checking():
         check_disk(findings, cluster)
     with findings.checking():
-        for problem in room_problems(cluster, config):
+        for problem in hindrances(cluster, config):
             findings.problem(problem)
     if len(findings.problems) == before:
         with findings.checking():
-            findings.warnings += try_unread(cluster, config)
+            findings.warnings += try_unread(cluster, config, now())
     if POLICIES_PLUGIN in plugins:
         with findings.checking():
             findings.warnings += policy_warnings(cluster, config.alias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sparse_index.builds.state import BuildState, GoesOn, state_in_store
 from sparse_index.cluster.client import Cluster
@@ -15,7 +15,14 @@ from sparse_index.store.files import Store
 
 
 def sweep(
-    findings: Findings, cluster: Cluster, store: Store, alias: str, goes_on: GoesOn | None, *, removes: bool = True
+    findings: Findings,
+    cluster: Cluster,
+    store: Store,
+    alias: str,
+    goes_on: GoesOn | None,
+    *,
+    now: datetime,
+    removes: bool = True,
 ) -> list[str]:
     """Remove the models and candidates of dead builds; gives what was removed. What stays although no living run needs it,
     as far as anybody knows, is named in `findings.left`.
@@ -26,7 +33,6 @@ def sweep(
     groups = {group: owner.build_id for group in marked_groups(cluster, alias) if (owner := parse_group(group))}
     never_live = [index for index in own_indices(cluster, alias) if index.is_failed_candidate]
     candidates = {index.name: index.meta.build_id for index in never_live[1:]}
-    now = datetime.now(UTC)
 
     def is_dead(name: str, build: str) -> bool:
         state = state_in_store(store, alias, build, goes_on, now)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from itertools import compress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from sparse_index.errors import UnavailableError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
+from sparse_index.timing import Sleep
 
 ROW_GROUP_ROWS = 1_000
 LISTINGS = 3
@@ -32,9 +33,7 @@ LISTING_PAUSE_S = 2.0
 class PartFiles:
     """The vector files of part `part` of build `build_id`."""
 
-    def __init__(
-        self, store: Store, fingerprint: str, build_id: str, part: int, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, store: Store, fingerprint: str, build_id: str, part: int, sleep: Sleep = time.sleep) -> None:
         self._store = store
         self._folder = vectors_folder(fingerprint)
         self._stem = f"{build_id}-p{part:05d}"

@@ -69,7 +69,7 @@ class ForgetOperator(ForgettingOperator):
 
         site = self.site(household, context)
         begun = load_forgotten(site.store, self.record)
-        done = forget(site, self.given(site), begun, now=lambda: datetime.now(UTC))
+        done = forget(site, self.given(site), begun)
         self.log.info("%s Record: %s", done, site.store.full(done.record))
         for note in done.notes:
             self.log.warning("Note: %s.", note)

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from plan_help import config_at
+from sparse_index.corpus.as_json import instants
 from sparse_index.corpus.int96 import exact_batches
 from sparse_index.corpus.parquet import file_version, parquet_file
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import Typed, decide
-from sparse_index.corpus.values import instants
 from sparse_index.errors import ConfigError, CorpusError
 
 SPARK = Path(__file__).parents[2] / "support" / "corpora" / "spark"

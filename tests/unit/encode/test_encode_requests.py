@@ -13,10 +13,11 @@ from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.corpus.place import Place
 from sparse_index.encode.flight import BREAKER_PAUSE_S, Encoding
 from sparse_index.encode.governor import Governor
-from sparse_index.encode.predict import Predictor, Timing
+from sparse_index.encode.predict import Predictor
 from sparse_index.encode.search_watch import SearchWatch
-from sparse_index.encode.texts import Encoded, Outcome, Rejected, Text
+from sparse_index.encode.texts import Encoded, Rejected, Text, TextOutcome
 from sparse_index.errors import AccessError, ModelError, OverloadedError, UnavailableError
+from sparse_index.timing import Timing
 
 MODEL = "m1"
 Fault = Callable[[list[str]], None]
@@ -73,7 +74,7 @@ def texts(count: int) -> list[Text]:
     return [Text(f"h{n}", f"word{n}", f"id{n}", Place("c.parquet", "v1", 0, n)) for n in range(count)]
 
 
-def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None, start: int = 2) -> list[Outcome]:
+def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None, start: int = 2) -> list[TextOutcome]:
     time = time or FakeTime()
     config = EncoderConfig(model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8)
     cluster = fake_cluster(server)
@@ -82,7 +83,7 @@ def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None,
     return list(Encoding(predictor, Governor(start), config, Timing(time.clock, time.sleep), searches).run(items))
 
 
-def hashes(outcomes: list[Outcome], kind: type[Encoded] | type[Rejected]) -> list[str]:
+def hashes(outcomes: list[TextOutcome], kind: type[Encoded] | type[Rejected]) -> list[str]:
     return sorted(outcome.text.text_hash for outcome in outcomes if isinstance(outcome, kind))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sparse_index.corpus.place import Place
 from sparse_index.errors import BuildError
 from sparse_index.index.documents import PartWrites
 from sparse_index.store.files import Store
+from sparse_index.timing import utc_now
 
 
 def test_a_vector_that_was_lost_stops_the_build(tmp_path: Path) -> None:
@@ -24,7 +26,7 @@ def test_a_vector_that_was_lost_stops_the_build(tmp_path: Path) -> None:
     assert (plan.counts.reused, plan.encode_parts) == (1, [])
     store.delete(f"vectors/{first.fingerprint}/{first.build_id}-p00000.parquet")
     with pytest.raises(BuildError, match=r"Document d1 of build .* no vector for its text .* Trigger a new run"):
-        list(PartWrites(store, plan, plan.index_parts[0]))
+        list(PartWrites(store, plan, plan.index_parts[0], utc_now))
 
 
 def test_a_text_the_model_refused_is_a_dead_letter_with_its_reason(tmp_path: Path) -> None:
@@ -35,6 +37,8 @@ def test_a_text_the_model_refused_is_a_dead_letter_with_its_reason(tmp_path: Pat
     place = Place("corpus.parquet", "v1", 0, 0, text_hash)
     refusal = DeadLetter("d1", "encode", "predict_failed", "too odd", 3, plan.build_id, plan.created_at, place)
     write_letters(store, letters_path(plan, "encode", 0), [refusal])
-    writes = PartWrites(store, plan, plan.index_parts[0])
+    later = plan.created_at + timedelta(hours=1)
+    writes = PartWrites(store, plan, plan.index_parts[0], lambda: later)
     assert list(writes) == []
-    assert [(letter.id, letter.reason, letter.attempt) for letter in writes.rejected] == [("d1", "too odd", 3)]
+    (letter,) = writes.rejected
+    assert (letter.id, letter.reason, letter.attempt, letter.at) == ("d1", "too odd", 3, later)

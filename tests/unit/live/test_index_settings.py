@@ -18,6 +18,7 @@ from sparse_index.live.attached import moved_aliases
 from sparse_index.live.meta import meta_of
 from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import switch_actions
+from sparse_index.timing import Timing
 
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("body", pa.large_string()), ("sold", pa.date32())])
 
@@ -80,7 +81,7 @@ def replicated(answers: list[dict[str, Any]], replicas: int = 1, deadline_s: flo
 
     wanted = corpus_config("tickets", index={"replicas": replicas}).index
     clock, cluster = (lambda: float(next(ticks))), fake_cluster(handler)
-    return replicate(cluster, "index", wanted, deadline_s=deadline_s, clock=clock, sleep=lambda _: None)
+    return replicate(cluster, "index", wanted, deadline_s=deadline_s, timing=Timing(clock, lambda _: None))
 
 
 def test_waits_for_green() -> None:

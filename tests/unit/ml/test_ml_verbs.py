@@ -13,6 +13,7 @@ from sparse_index.errors import AccessError, ModelError, TerminalError, Unavaila
 from sparse_index.ml import verbs
 from sparse_index.ml.waits import Started
 from sparse_index.names import group_name
+from sparse_index.timing import Timing
 
 GROUP = group_name("tickets", "20260101T000000-abcdef")
 MODEL = "m1"
@@ -125,7 +126,7 @@ def ml() -> FakeMl:
 
 def test_a_deployment_under_way_is_waited_for_before_its_model_is_deleted(ml: FakeMl) -> None:
     verbs.deploy(ml.cluster, MODEL)
-    verbs.undeploy(ml.cluster, MODEL, sleep=ml.sleep, clock=ml.clock)
+    verbs.undeploy(ml.cluster, MODEL, Timing(ml.clock, ml.sleep))
     verbs.delete_model(ml.cluster, MODEL)
     assert (ml.models, ml.in_memory, ml.deploying) == ({}, set(), {})
     assert sum(asked.endswith("/_undeploy") for asked in ml.asked) == 1, "none before the deployment's end"
@@ -135,21 +136,21 @@ def test_a_node_that_does_not_let_go_is_named_with_what_to_do(ml: FakeMl) -> Non
     ml.in_memory = {MODEL}
     ml.on_models = lambda *_: {}  # type: ignore[method-assign]
     with pytest.raises(ModelError, match=r"still held by node n1 after 120 s.*restart the node"):
-        verbs.undeploy(ml.cluster, MODEL, sleep=ml.sleep, clock=ml.clock)
+        verbs.undeploy(ml.cluster, MODEL, Timing(ml.clock, ml.sleep))
     assert ml.now >= verbs.GONE_DEADLINE_S
 
 
 def test_a_registration_that_ends_after_the_first_look_is_deleted_too(ml: FakeMl) -> None:
     ml.models.clear()
     ml.late_model = "late"
-    assert verbs.delete_models(ml.cluster, GROUP, sleep=ml.sleep).deleted == ("late",)
+    assert verbs.delete_models(ml.cluster, GROUP, Timing(ml.clock, ml.sleep)).deleted == ("late",)
     assert ml.models == {}
 
 
 def test_a_group_whose_models_the_server_still_counts_is_asked_for_again(ml: FakeMl) -> None:
     ml.models.clear()
     ml.stale_group_answers = 3
-    verbs.delete_group(ml.cluster, GROUP, sleep=ml.sleep, clock=ml.clock)
+    verbs.delete_group(ml.cluster, GROUP, Timing(ml.clock, ml.sleep))
     assert ml.groups == {}
 
 
@@ -157,7 +158,7 @@ def test_a_group_that_is_never_free_is_an_error_in_the_end(ml: FakeMl) -> None:
     ml.models.clear()
     ml.stale_group_answers = 10_000
     with pytest.raises(TerminalError, match="409"):
-        verbs.delete_group(ml.cluster, GROUP, sleep=ml.sleep, clock=ml.clock)
+        verbs.delete_group(ml.cluster, GROUP, Timing(ml.clock, ml.sleep))
 
 
 def test_removing_what_is_gone_already_is_a_success(ml: FakeMl) -> None:
@@ -170,7 +171,7 @@ def test_a_model_that_a_pipeline_names_stays_deployed_too(ml: FakeMl) -> None:
     ml.in_memory = {MODEL}
     ml.pipelines = {"p": {"request_processors": [{"neural_query_enricher": {"default_model_id": MODEL}}]}}
     assert verbs.undeploy_group(ml.cluster, GROUP) == []
-    removal = verbs.delete_models(ml.cluster, GROUP, sleep=ml.sleep)
+    removal = verbs.delete_models(ml.cluster, GROUP, Timing(ml.clock, ml.sleep))
     assert removal == verbs.Removal((), (f"model {MODEL} is kept: search pipeline 'p' refers to it",))
     verbs.delete_group(ml.cluster, GROUP)
     assert (ml.in_memory, list(ml.models), list(ml.groups)) == ({MODEL}, [MODEL], [GROUP])
@@ -187,7 +188,7 @@ def test_who_may_not_read_the_pipelines_deletes_nothing(ml: FakeMl) -> None:
         return inner(method, path, body)
 
     with pytest.raises(AccessError, match="search/pipeline/get"):
-        verbs.delete_models(fake_cluster(answer), GROUP, sleep=ml.sleep)
+        verbs.delete_models(fake_cluster(answer), GROUP, Timing(ml.clock, ml.sleep))
     assert list(ml.models) == [MODEL]
 
 

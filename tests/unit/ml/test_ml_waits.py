@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fake_opensearch import fake_cluster, http_error, unreachable
 from sparse_index.errors import AccessError, ModelError, UnavailableError
 from sparse_index.ml.states import ModelState, TaskState
 from sparse_index.ml.waits import Memory, Verdict, Wait, check, look_async, require_done, wait_for, wait_until
+from sparse_index.timing import Timing
 
 TASK, MODEL, NODE = "t1", "m1", "nodenodenodenodenode1"
 REGISTER = Wait(kind="register", task_id=TASK, deadline_at=1000, standstill_s=60)
@@ -167,8 +169,9 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def __call__(self) -> float:
-        return self.now
+    @property
+    def timing(self) -> Timing:
+        return Timing(sleep=self.sleep, now=lambda: datetime.fromtimestamp(self.now, UTC))
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -184,7 +187,7 @@ def test_an_outage_while_waiting_is_waited_through() -> None:
         return given
 
     clock = Clock()
-    assert wait_until(fake_cluster(answer), REGISTER, sleep=clock.sleep, clock=clock, poll_s=5) == MODEL
+    assert wait_until(fake_cluster(answer), REGISTER, timing=clock.timing, poll_s=5) == MODEL
     assert clock.now == 15
 
 
@@ -194,7 +197,7 @@ def test_an_outage_that_lasts_ends_with_the_wait() -> None:
 
     clock = Clock()
     with pytest.raises(ModelError, match=r"nothing has moved.*no answer from the cluster"):
-        wait_until(fake_cluster(answer), REGISTER, sleep=clock.sleep, clock=clock, poll_s=5)
+        wait_until(fake_cluster(answer), REGISTER, timing=clock.timing, poll_s=5)
     assert clock.now == 60
 
 
@@ -204,7 +207,7 @@ def test_a_missing_permission_is_not_waited_for() -> None:
 
     clock = Clock()
     with pytest.raises(AccessError):
-        wait_until(fake_cluster(answer), REGISTER, sleep=clock.sleep, clock=clock)
+        wait_until(fake_cluster(answer), REGISTER, timing=clock.timing)
     assert clock.now == 0
 
 

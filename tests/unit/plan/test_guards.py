@@ -14,7 +14,7 @@ from observations import SCHEMA, TODAY, found, live_index, observed, planned_fro
 from sparse_index.builds.plan import BuildKind
 from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
-from sparse_index.plan.guards import require_comparable, require_room
+from sparse_index.plan.guards import require_comparable, require_unhindered
 
 CONFIG = corpus_config("things")
 FEED_SOURCE = {"uri": "days/{data_date}", "columns": SCHEMA.names, "backfill_horizon_days": 5}
@@ -25,10 +25,10 @@ def with_price(kind: pa.DataType) -> pa.Schema:
     return SCHEMA.set(3, pa.field("price", kind))
 
 
-def test_nothing_begins_where_a_candidate_has_no_room() -> None:
-    require_room(CONFIG, [])
+def test_nothing_begins_where_a_candidate_is_hindered() -> None:
+    require_unhindered(CONFIG, [])
     with pytest.raises(BuildError, match=r"No build of 'things' can begin: It is full\. It is closed\."):
-        require_room(CONFIG, ["It is full.", "It is closed."])
+        require_unhindered(CONFIG, ["It is full.", "It is closed."])
 
 
 def test_an_older_snapshot_is_refused_unless_forced() -> None:

@@ -17,6 +17,7 @@ from sparse_index.index.documents import PartWrites
 from sparse_index.live.meta import Meta, meta_of
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.timing import utc_now
 from sparse_index.vectors import kinds
 
 MODELS = {"one": "1" * 64, "two": "2" * 64}
@@ -81,7 +82,7 @@ def test_each_field_reuses_the_vectors_of_its_own_encoder(config: CorpusConfig) 
         "a document is encoded when one of its vectors is made"
     )
     encode(config, again, "second", "s")
-    documents = list(PartWrites(Store(config.store), again, again.index_parts[0]))
+    documents = list(PartWrites(Store(config.store), again, again.index_parts[0], utc_now))
     assert documents[0].document.endswith(b'"first":{"f":1.0},"second":{"s":1.0}}')
 
 

@@ -17,8 +17,8 @@ CORE = Path(__file__).parents[3] / "include" / "sparse_index"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "addresses names progress roles values",
-        "errors",
+        "addresses names roles timing values",
+        "errors progress",
         "cluster store",
         "forms",
         "config",

@@ -27,6 +27,7 @@ from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 from sparse_index.store.sql import connect, copy_to, parquet
+from sparse_index.timing import utc_now
 from sparse_index.vectors import kinds
 from sparse_index.vectors.compaction import compact, compactions, drop_sources
 from sparse_index.vectors.files import PartFiles
@@ -80,7 +81,7 @@ def compacted(store: Store, plan: Plan) -> None:
 
 
 def documents(store: Store, plan: Plan) -> dict[str, Any]:
-    found = PartWrites(store, plan, plan.index_parts[0])
+    found = PartWrites(store, plan, plan.index_parts[0], utc_now)
     return {write.id: orjson.loads(write.document) for write in found}
 
 

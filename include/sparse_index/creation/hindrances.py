@@ -1,4 +1,4 @@
-"""Whether the cluster takes new indices at all: its blocks, its limit of shards, its allocation."""
+"""What hinders the cluster from taking a new index: its blocks, its limit of shards, its allocation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ALLOCATION = "cluster.routing.allocation.enable"
 _SHARDS = "cluster.max_shards_per_node"
 
 
-def room_problems(cluster: Cluster, config: CorpusConfig) -> list[str]:
+def hindrances(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """Why no candidate of this corpus can be made now, or none can get its replicas; in words."""
     settings = effective_settings(cluster, "cluster")
     health: Json = cluster.get("/_cluster/health/*", expand_wildcards="open,hidden", level="cluster")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparse_index.ml.messages import explain, is_refused_for_now
+from sparse_index.ml.causes import explain, is_refused_for_now
 
 NODE = "qyI9c4X5Ruak4DpRL93Fdw"
 
