@@ -85,7 +85,7 @@ def _try_to_write(store: Store, folder: str, *, ended: bool = False) -> None:
     """A store that does not answer for a moment stops no run, and hides no other error."""
     try:
         _write(store, folder, ended=ended)
-    except SparseIndexError as error:
+    except (SparseIndexError, OSError) as error:
         log.warning("The sign of life in %s could not be written: %s", folder, error)
 
 
