@@ -158,7 +158,7 @@ class Store:
     def _parquet(self, path: str) -> Iterator[pq.ParquetFile]:
         """Read it without Arrow's threads: one that still holds a Python file ends a process that is about to end with
         `terminate called`, after its work was done."""
-        with self._reached(path), _whole(path), self.filesystem.open(self._address(path), "rb") as file:
+        with self._reached(path), self.filesystem.open(self._address(path), "rb") as file, _whole(path):
             yield pq.ParquetFile(file)
 
     @contextmanager

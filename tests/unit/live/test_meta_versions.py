@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from build_plans import NOW, corpus_config, make_plan
+from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster
 from plan_help import FakeCluster, config_at, live_cluster, planned, row, write
 from sparse_index.builds.plan import BuildKind, Plan
