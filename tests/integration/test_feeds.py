@@ -130,7 +130,8 @@ def oldest_first(make_feed: Any) -> Feed:
 
 
 def rows_of(folder: Path, day: date) -> list[dict[str, Any]]:
-    return pq.read_table(folder / f"day={day}", partitioning=None).to_pylist()
+    found: list[dict[str, Any]] = pq.read_table(folder / f"day={day}", partitioning=None).to_pylist()
+    return found
 
 
 def expected_fields(folder: Path) -> dict[str, dict[str, Any]]:

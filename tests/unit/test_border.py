@@ -177,7 +177,8 @@ def test_reading_from_a_web_server(theirs: Theirs) -> None:
 def test_the_store(theirs: Theirs, tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.filesystem = Mock(cat_file=Mock(side_effect=theirs("said")))
-    expected = {FileNotFoundError: FileNotFoundError, PermissionError: AccessError}.get(theirs, UnavailableError)
+    passing: dict[Theirs, Theirs] = {FileNotFoundError: FileNotFoundError, PermissionError: AccessError}
+    expected = passing.get(theirs, UnavailableError)
     with pytest.raises(expected) as told:
         store.read_bytes("a")
     assert type(told.value) is expected

@@ -46,7 +46,9 @@ def sign(**changes: object) -> Sign:
         ({"started": None, "beat": NOW - timedelta(minutes=16)}, False),
     ],
 )
-def test_a_run_is_dead_when_its_process_is_gone_or_its_beats_stay_away(changes, living) -> None:
+def test_a_run_is_dead_when_its_process_is_gone_or_its_beats_stay_away(
+    changes: dict[str, object], living: bool
+) -> None:
     assert sign(**changes).is_living(NOW) is living
 
 

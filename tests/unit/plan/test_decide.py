@@ -180,8 +180,8 @@ def test_a_row_limit_never_promotes() -> None:
 
 
 def test_days_that_were_passed_over_are_named() -> None:
-    days = {"data_date": date(2026, 1, 1)}, {"data_date": date(2025, 12, 28)}
-    notes = [planned_from(observed(FEED, live_index(FEED, **meta)), found(9)).notes for meta in days]
+    days = date(2026, 1, 1), date(2025, 12, 28)
+    notes = [planned_from(observed(FEED, live_index(FEED, data_date=day)), found(9)).notes for day in days]
     words = (
         "the index has nothing of 2025-12-29 to 2026-01-01: if partitions of those days were not read, backfill them"
     )
