@@ -42,7 +42,7 @@ lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/installed ## Check types
-	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo plugins dags bench
+	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo plugins dags bench tests
 
 check: lint types test ## What CI runs
 

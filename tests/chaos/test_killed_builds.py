@@ -132,7 +132,7 @@ def test_a_delta_build_killed_after_each_request(
 ) -> None:
     vectors = {name: document["text_sparse"] for name, document in documents(plain_cluster, config.alias).items()}
     verbs = requests_of_a_run(proxy, config)
-    moments = range(1, len(verbs))
+    moments = [*range(1, len(verbs))]
     if not WHOLE:
         chosen = {verbs.index("_clone") + 1, verbs.index("_aliases") + 1}
         moments = sorted(chosen | set(dice("builds").sample(moments, SHORT_MOMENTS)))

@@ -87,7 +87,7 @@ def test_killed_before_any_change_it_is_ended_by_a_repeat(
     indexed(plain_cluster, config, plans[-1], vector=vector)
     hashes = {row["id"]: text_hash_of(store, plans[0], row["id"]) for row in content}
     runs = FakeRuns({plan.build_id: False for plan in plans})
-    place, life, gone = site(plain_cluster, config, runs), Life(monkeypatch), set()
+    place, life, gone = site(plain_cluster, config, runs), Life(monkeypatch), set[str]()
 
     for changes in range(COUNT - 10):
         document = f"d{changes}"

@@ -40,7 +40,7 @@ STAGES = {
     "_aliases": "promote",
 }
 # The short form kills twice in one run.
-RUNS = times([("_predict", "_bulk")], [(verb,) for verb in STAGES])  # type: ignore[arg-type]
+RUNS: list[tuple[str, ...]] = times([("_predict", "_bulk")], [(verb,) for verb in STAGES])
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
+
+    from local_cluster import LocalCluster
     from real_day import RealDay
+    from sparse_index.cluster.client import Cluster
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="airflow-test-"))
@@ -51,7 +56,7 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def dag_bag():
+def dag_bag() -> DagBag:
     from dag_help import load_bag
 
     return load_bag()
@@ -63,12 +68,18 @@ def corpus_names() -> list[str]:
 
 
 @pytest.fixture
-def dag(dag_bag):
+def dag(dag_bag: DagBag) -> DAG:
     return dag_bag.dags["sparse_index__tickets"]
 
 
 @pytest.fixture
-def day(tmp_path, plain_server, plain_cluster, metadata_database, monkeypatch) -> Iterator[RealDay]:
+def day(
+    tmp_path: Path,
+    plain_server: LocalCluster,
+    plain_cluster: Cluster,
+    metadata_database: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[RealDay]:
     """A corpus, store and alias of its own on the real OpenSearch; a run's leftovers go with it."""
     from real_day import RealDay, delete_everything
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -67,10 +68,10 @@ CRON = [
 
 
 def most_characters(kind: object) -> int:
-    return get_args(kind)[1].metadata[0].max_length
+    return int(get_args(kind)[1].metadata[0].max_length)
 
 
-def airflow_takes(validate, *arguments, **options) -> bool:
+def airflow_takes(validate: Callable[..., object], *arguments: object, **options: object) -> bool:
     try:
         return validate(*arguments, **options) is not False
     except Exception:  # noqa: BLE001 - Airflow has many words for no
@@ -92,10 +93,11 @@ def test_every_schedule_that_passes_is_airflow_s_too(schedule: str) -> None:
 
     for timetable in (CronTriggerTimetable, CronPartitionTimetable):
         valid = airflow_takes(lambda kind=timetable: kind(schedule, timezone="UTC").validate())
-        if schedule_problem(schedule) is None:
+        problem = schedule_problem(schedule)
+        if problem is None:
             assert valid
         elif valid:  # stricter than Airflow only for what never runs, or not when one thinks
-            assert "more than the five fields" in schedule_problem(schedule) or "no month" in schedule_problem(schedule)
+            assert "more than the five fields" in problem or "no month" in problem
 
 
 def test_a_schedule_s_words_fit_into_airflow_s_table() -> None:

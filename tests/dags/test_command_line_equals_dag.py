@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from local_cluster import LocalCluster
 from real_day import ROWS, RealDay, delete_everything
 from sparse_index.cli.main import main
 from sparse_index.cluster.client import Cluster
@@ -20,7 +21,9 @@ def documents(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
     return {hit["_id"]: hit["_source"] for hit in hits}
 
 
-def test_dag_and_command_line_build_the_same_documents(day: RealDay, plain_server, tmp_path: Path) -> None:
+def test_dag_and_command_line_build_the_same_documents(
+    day: RealDay, plain_server: LocalCluster, tmp_path: Path
+) -> None:
     assert day.run().state == "success"
     alone = day.config | {"alias": f"{day.alias}-cli", "store": str(tmp_path / "another-store")}
     file = tmp_path / "alone.yaml"
@@ -31,4 +34,4 @@ def test_dag_and_command_line_build_the_same_documents(day: RealDay, plain_serve
         assert len(by_dag) == ROWS
         assert by_dag == by_hand
     finally:
-        delete_everything(day.cluster, alone["alias"], tmp_path / "another")
+        delete_everything(day.cluster, alone["alias"], tmp_path / "another-store")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 from airflow.sdk import DAG, TriggerRule
 
+from opensearch_ml.sensors import TurnSensor
 from sparse_index.builds.ending import GATE, PROMOTE, RETIRE
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
 
 SETUPS = {"reserve", "create_model_group", "register_model", "wait_registered", "deploy_model", "wait_deployed"}
 TEARDOWNS = {"undeploy_model", "delete_model", "delete_model_group"}
 
 
-def test_the_folder_imports_without_errors(dag_bag) -> None:
+def test_the_folder_imports_without_errors(dag_bag: DagBag) -> None:
     assert dag_bag.import_errors == {}
 
 
-def test_every_corpus_file_has_its_dag_and_none_is_broken(dag_bag, corpus_names) -> None:
+def test_every_corpus_file_has_its_dag_and_none_is_broken(dag_bag: DagBag, corpus_names: list[str]) -> None:
     assert corpus_names
     corpora = {dag_id for dag_id, dag in dag_bag.dags.items() if "operations" not in dag.tags}
     assert corpora == {f"sparse_index__{name}" for name in corpus_names}
@@ -92,7 +99,9 @@ def test_setups_and_teardowns(dag: DAG) -> None:
         ("receipt", set()),
     ],
 )
-def test_each_teardown_runs_when_reserve_or_one_of_its_verbs_succeeded(dag: DAG, teardown: str, setups: set) -> None:
+def test_each_teardown_runs_when_reserve_or_one_of_its_verbs_succeeded(
+    dag: DAG, teardown: str, setups: set[str]
+) -> None:
     task = dag.get_task(teardown)
     assert {up.task_id for up in task.upstream_list if up.is_setup} == setups
     assert task.trigger_rule is TriggerRule.ALL_DONE_SETUP_SUCCESS
@@ -119,6 +128,7 @@ def test_the_pool_is_on_encode_alone(dag: DAG) -> None:
 
 def test_one_look_at_the_turn_at_a_time(dag: DAG) -> None:
     turn = dag.get_task("turn")
+    assert isinstance(turn, TurnSensor)
     assert turn.mode == "reschedule"
     assert turn.poke_interval == 10
     assert turn.max_active_tis_per_dag == 1
@@ -129,6 +139,6 @@ def test_promotion_is_announced_as_an_asset(dag: DAG) -> None:
     assert [asset.name for asset in dag.get_task("promote").outlets] == ["tickets"]
 
 
-def test_the_daily_wiring_fits_on_two_screens(root) -> None:
+def test_the_daily_wiring_fits_on_two_screens(root: Path) -> None:
     for path in (root / "dags").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 80, path.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -49,7 +50,7 @@ def context(answer: str | Exception, **running: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
+def store(tmp_path: Path) -> Store:
     store = Store(str(tmp_path))
     store.write_json(PLAN, {"request": {"run_id": "r1"}})
     return store
@@ -58,23 +59,23 @@ def store(tmp_path) -> Store:
 @pytest.mark.parametrize(
     ("state", "live"), [("running", True), ("queued", True), ("success", False), ("failed", False)]
 )
-def test_a_build_lives_as_long_as_its_run(store, state, live) -> None:
+def test_a_build_lives_as_long_as_its_run(store: Store, state: str, live: bool) -> None:
     assert goes_on(context(state), store, DAG_ID, "tickets", "b1") is live
 
 
 @pytest.mark.parametrize("error", [from_worker(404), from_dag_test(404)])
-def test_a_run_that_airflow_does_not_know_may_be_somebody_else_s(store, error) -> None:
+def test_a_run_that_airflow_does_not_know_may_be_somebody_else_s(store: Store, error: Exception) -> None:
     assert goes_on(context(error), store, DAG_ID, "tickets", "b1") is None
 
 
 @pytest.mark.parametrize("error", [from_worker(500), from_worker(None), from_dag_test(503)])
-def test_an_airflow_that_does_not_answer_has_not_said_that_a_run_ended(store, error) -> None:
+def test_an_airflow_that_does_not_answer_has_not_said_that_a_run_ended(store: Store, error: Exception) -> None:
     with pytest.raises(type(error)):
         goes_on(context(error), store, DAG_ID, "tickets", "b1")
 
 
 @pytest.mark.parametrize("plan", [None, {}, {"request": None}, ["odd"]])
-def test_a_build_whose_plan_names_no_run_is_nobody_s(store, plan) -> None:
+def test_a_build_whose_plan_names_no_run_is_nobody_s(store: Store, plan: object) -> None:
     store.write_json(PLAN, plan)
     assert goes_on(context("failed"), store, DAG_ID, "tickets", "b1") is None
     assert goes_on(context("failed"), store, DAG_ID, "tickets", "without-a-plan") is None
@@ -85,7 +86,9 @@ def test_a_build_whose_plan_names_no_run_is_nobody_s(store, plan) -> None:
 @pytest.mark.parametrize(
     ("running", "busy"), [({}, False), ({DAG_ID: 2}, True), ({"rollback": 1}, True), ({"sparse_index__news": 1}, False)]
 )
-def test_a_corpus_is_busy_with_its_own_runs_and_with_a_rollback(store, running, busy) -> None:
+def test_a_corpus_is_busy_with_its_own_runs_and_with_a_rollback(
+    store: Store, running: dict[str, int], busy: bool
+) -> None:
     runs = AirflowRuns(context("failed", **running), store, {"tickets": DAG_ID}, ("rollback",))
     assert runs.is_running("tickets") is busy
     assert runs.goes_on("tickets", "b1") is False
@@ -101,5 +104,5 @@ def test_a_corpus_is_busy_with_its_own_runs_and_with_a_rollback(store, running, 
         ("big:my.company.RemoteExecutor", False),
     ],
 )
-def test_only_local_executors_share_a_folder(executors, shared) -> None:
+def test_only_local_executors_share_a_folder(executors: str, shared: bool) -> None:
     assert workers_share_files(executors) is shared

@@ -41,12 +41,13 @@ def test_there_is_something_to_check() -> None:
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
-def test_a_constructor_only_assigns(operator) -> None:
+def test_a_constructor_only_assigns(operator: type[BaseOperator]) -> None:
     """Template fields are not rendered yet when it runs."""
     if "__init__" not in vars(operator):
         return
     source = inspect.cleandoc("\n" + inspect.getsource(vars(operator)["__init__"]))
-    function = ast.parse(source).body[0]
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
     for statement in function.body:
         is_super = isinstance(statement, ast.Expr) and "super().__init__" in ast.unparse(statement)
         is_assignment = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
@@ -54,7 +55,7 @@ def test_a_constructor_only_assigns(operator) -> None:
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
-def test_template_fields_exist_and_arguments_are_few(operator) -> None:
+def test_template_fields_exist_and_arguments_are_few(operator: type[BaseOperator]) -> None:
     parameters = set()
     for cls in operator.__mro__:
         if cls.__module__ in MODULES and "__init__" in vars(cls):
@@ -69,15 +70,14 @@ def test_every_trigger_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("trigger", classes_of(BaseTrigger), ids=lambda trigger: trigger.__name__)
-def test_a_trigger_survives_the_way_through_the_database(trigger) -> None:
+def test_a_trigger_survives_the_way_through_the_database(trigger: type[BaseTrigger]) -> None:
     from airflow.models.trigger import Trigger
-    from airflow.sdk.module_loading import import_string
     from airflow.sdk.serde import serialize
 
     first = trigger(**TRIGGERS[trigger.__name__])
     classpath, arguments = first.serialize()
     stored = json.dumps(serialize(arguments))
-    again = import_string(classpath)(**Trigger._decrypt_kwargs(stored))
+    again = pkgutil.resolve_name(classpath)(**Trigger._decrypt_kwargs(stored))
     assert type(again) is trigger
     assert again.serialize() == first.serialize()
 

@@ -8,8 +8,11 @@ import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pendulum
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.base import TimeRestriction
 
@@ -18,6 +21,7 @@ from opensearch_ml import factory
 from opensearch_ml.corpora import corpus_config
 from opensearch_ml.dag_names import PREFIX
 from opensearch_ml.factory import BrokenCorpusOperator
+from sparse_index.config.corpus import CorpusConfig
 
 BROKEN = """
 alias: My--Alias
@@ -28,13 +32,19 @@ source: {uri: x.parquet, id_column: id, text_template: "no column"}
 
 
 @pytest.fixture
-def corpora(tmp_path, root, monkeypatch):
+def corpora(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(root / "include" / "corpora" / "tickets.yaml", tmp_path / "good.yaml")
     monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
     return tmp_path
 
 
-def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora) -> None:
+def broken_task(dag: DAG) -> BrokenCorpusOperator:
+    task = dag.tasks[0]
+    assert isinstance(task, BrokenCorpusOperator)
+    return task
+
+
+def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora: Path) -> None:
     (corpora / "bad.yaml").write_text(BROKEN)
     dags = load_dags()
     assert {dag_id for dag_id in dags if dag_id.startswith(PREFIX)} == {"sparse_index__good", "sparse_index__bad"}
@@ -43,26 +53,26 @@ def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora) -> No
     assert "broken" in bad.tags
     assert bad.timetable.can_be_scheduled is False
     with pytest.raises(AirflowFailException) as caught:
-        bad.tasks[0].execute({})
+        broken_task(bad).execute({})
     for problem in ("bad.yaml", "sauce", "alias", "encoder", "text_template"):
         assert problem in str(caught.value)
 
 
-def test_text_that_is_no_yaml_breaks_only_its_own_dag(corpora) -> None:
+def test_text_that_is_no_yaml_breaks_only_its_own_dag(corpora: Path) -> None:
     (corpora / "bad.yaml").write_text("alias: [tickets")
     dags = load_dags()
     assert "broken" in dags["sparse_index__bad"].tags
-    assert "not YAML" in dags["sparse_index__bad"].tasks[0].problems
+    assert "not YAML" in broken_task(dags["sparse_index__bad"]).problems
 
 
-def test_two_files_with_one_alias_are_both_broken_and_name_each_other(corpora) -> None:
+def test_two_files_with_one_alias_are_both_broken_and_name_each_other(corpora: Path) -> None:
     shutil.copy(corpora / "good.yaml", corpora / "twin.yaml")
     dags = load_dags()
-    assert "twin.yaml" in dags["sparse_index__good"].tasks[0].problems
-    assert "good.yaml" in dags["sparse_index__twin"].tasks[0].problems
+    assert "twin.yaml" in broken_task(dags["sparse_index__good"]).problems
+    assert "good.yaml" in broken_task(dags["sparse_index__twin"]).problems
 
 
-def test_only_the_dag_that_a_task_needs_is_built(corpora, monkeypatch) -> None:
+def test_only_the_dag_that_a_task_needs_is_built(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (corpora / "bad.yaml").write_text(BROKEN)
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "sparse_index__good")
     assert {dag_id for dag_id in load_dags() if dag_id.startswith(PREFIX)} == {"sparse_index__good"}
@@ -89,14 +99,16 @@ def test_only_the_dag_that_a_task_needs_is_built(corpora, monkeypatch) -> None:
         ("schedule", "0,30 " * 50, "schedule: String should have at most 150 characters"),
     ],
 )
-def test_a_value_that_airflow_refuses_breaks_only_its_own_dag(corpora, key, value, words) -> None:
+def test_a_value_that_airflow_refuses_breaks_only_its_own_dag(
+    corpora: Path, key: str, value: object, words: str
+) -> None:
     good = (corpora / "good.yaml").read_text().replace("alias: tickets", "alias: other")
     (corpora / "bad.yaml").write_text("\n".join(line for line in good.splitlines() if not line.startswith(f"{key}:")))
     with (corpora / "bad.yaml").open("a") as file:
         file.write(f"\n{key}: {json.dumps(value)}\n")
     dags = load_dags()
     assert "broken" not in dags["sparse_index__good"].tags
-    assert words in dags["sparse_index__bad"].tasks[0].problems
+    assert words in broken_task(dags["sparse_index__bad"]).problems
     serialized(dags)
 
 
@@ -121,7 +133,7 @@ NAMES = {
 }
 
 
-def test_names_that_airflow_refuses_break_only_their_own_dags_under_safe_ids(corpora) -> None:
+def test_names_that_airflow_refuses_break_only_their_own_dags_under_safe_ids(corpora: Path) -> None:
     good = (corpora / "good.yaml").read_text()
     for number, name in enumerate(NAMES):
         (corpora / f"{name}.yaml").write_text(good.replace("alias: tickets", f"alias: other-{number}"))
@@ -134,18 +146,18 @@ def test_names_that_airflow_refuses_break_only_their_own_dags_under_safe_ids(cor
     assert len(broken) == list(NAMES.values()).count(False)
     for dag_id in broken:
         assert re.fullmatch(r"sparse_index_broken__[0-9A-Za-z._-]{1,120}", dag_id)
-        assert "rename the file" in dags[dag_id].tasks[0].problems
+        assert "rename the file" in broken_task(dags[dag_id]).problems
     serialized(dags)
 
 
-def test_a_broken_dag_is_found_again_by_its_safe_id(corpora, monkeypatch) -> None:
+def test_a_broken_dag_is_found_again_by_its_safe_id(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (corpora / "my corpus.yaml").write_text((corpora / "good.yaml").read_text())
     (safe,) = (dag_id for dag_id in load_dags() if dag_id.startswith("sparse_index_broken__"))
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", safe)
     assert safe in load_dags()
 
 
-def test_the_forms_offer_only_corpora_that_have_a_dag(corpora) -> None:
+def test_the_forms_offer_only_corpora_that_have_a_dag(corpora: Path) -> None:
     for name in ("my corpus", os.fsdecode(b"latin-\xfc")):
         (corpora / f"{name}.yaml").write_text("alias: other")
     (corpora / "other.yml").write_text("alias: other")
@@ -153,12 +165,14 @@ def test_the_forms_offer_only_corpora_that_have_a_dag(corpora) -> None:
         assert load_dags()[f"sparse_index_{name}"].params.get_param("corpus").schema["enum"] == ["good", "other"]
 
 
-def test_whatever_breaks_while_a_dag_is_made_breaks_that_dag_alone(corpora, monkeypatch) -> None:
+def test_whatever_breaks_while_a_dag_is_made_breaks_that_dag_alone(
+    corpora: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copy(corpora / "good.yaml", corpora / "odd.yaml")
     (corpora / "odd.yaml").write_text((corpora / "good.yaml").read_text().replace("alias: tickets", "alias: odd"))
     made = factory._dag
 
-    def half_made(corpus, config, doc):
+    def half_made(corpus: str, config: CorpusConfig, doc: str) -> DAG:
         dag = made(corpus, config, doc)
         if corpus == "odd":
             dag.add_task(BrokenCorpusOperator(task_id="preflight", problems=""))  # a second one of that id is refused
@@ -167,10 +181,12 @@ def test_whatever_breaks_while_a_dag_is_made_breaks_that_dag_alone(corpora, monk
     monkeypatch.setattr(factory, "_dag", half_made)
     dags = load_dags()
     assert "broken" not in dags["sparse_index__good"].tags
-    assert "DuplicateTaskIdFound" in dags["sparse_index__odd"].tasks[0].problems
+    assert "DuplicateTaskIdFound" in broken_task(dags["sparse_index__odd"]).problems
 
 
-def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(corpora, monkeypatch) -> None:
+def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(
+    corpora: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = [f"c{number}" for number in range(12)]
     good = (corpora / "good.yaml").read_text()
     for name in names:
@@ -178,7 +194,7 @@ def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(corpora, mo
     opened: list[str] = []
     open_ = Path.open
 
-    def opening(path: Path, *arguments, **options) -> object:
+    def opening(path: Path, *arguments: Any, **options: Any) -> object:
         opened.extend([path.stem] if path.parent == corpora else [])
         return open_(path, *arguments, **options)
 
@@ -194,7 +210,7 @@ def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(corpora, mo
     assert opened == ["c8"]
 
 
-def serialized(dags) -> None:
+def serialized(dags: dict[str, DAG]) -> None:
     """As the dag processor does: one DAG that cannot be written marks all DAGs of the file as gone."""
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -202,7 +218,7 @@ def serialized(dags) -> None:
         assert json.dumps(DagSerialization.to_dict(dag), ensure_ascii=False).encode()
 
 
-def feed(corpora, schedule: str):
+def feed(corpora: Path, schedule: str) -> DAG:
     text = (corpora / "good.yaml").read_text()
     text = text.replace("tickets.parquet", "{data_date}").replace("id_column: id", "id_column: id\n  columns: [id]")
     (corpora / "good.yaml").write_text(f"{text}\nkind: feed\nschedule: {schedule}\n")
@@ -210,23 +226,26 @@ def feed(corpora, schedule: str):
 
 
 @pytest.mark.parametrize(("schedule", "time"), [("'@daily'", "00:00"), ("30 6 * * *", "06:30")], ids=["preset", "cron"])
-def test_a_feed_s_run_reads_the_day_before_and_a_backfill_each_of_its_days(corpora, schedule, time) -> None:
+def test_a_feed_s_run_reads_the_day_before_and_a_backfill_each_of_its_days(
+    corpora: Path, schedule: str, time: str
+) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 
     dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(feed(corpora, schedule)))
     after, first = datetime.fromisoformat(f"2026-03-04T{time}Z"), datetime(2026, 3, 1, tzinfo=UTC)
     next_run = dag.timetable.next_dagrun_info_v2(
-        last_dagrun_info=None, restriction=TimeRestriction(earliest=after, latest=None, catchup=True)
+        last_dagrun_info=None, restriction=TimeRestriction(earliest=pendulum.instance(after), latest=None, catchup=True)
     )
+    assert next_run is not None
     assert (next_run.run_after, next_run.partition_key) == (after, "2026-03-03")
     days = [info.partition_key for info in dag.iter_dagrun_infos_between(first, first + timedelta(days=3))]
     assert days == [f"2026-03-0{day}" for day in ((1, 2, 3, 4) if time == "00:00" else (1, 2, 3))]
 
 
-def test_a_feed_without_a_schedule_runs_by_hand(corpora) -> None:
+def test_a_feed_without_a_schedule_runs_by_hand(corpora: Path) -> None:
     assert feed(corpora, "null").timetable.can_be_scheduled is False
 
 
-def test_the_demo_starts_unpaused(corpora, monkeypatch) -> None:
+def test_the_demo_starts_unpaused(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARSE_INDEX_DEMO", "1")
     assert load_dags()["sparse_index__good"].is_paused_upon_creation is False

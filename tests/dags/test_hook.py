@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from airflow.sdk import Connection
@@ -12,7 +13,7 @@ from sparse_index.cluster.client import basic_authorization
 from sparse_index.errors import ConfigError
 
 
-def connection(extra: dict | None = None, **fields) -> Connection:
+def connection(extra: dict[str, Any] | None = None, **fields: Any) -> Connection:
     given = {"host": "search.example", "login": "build", "password": "s3cret"} | fields
     return Connection(conn_id="search", conn_type="opensearch", extra=json.dumps(extra or {}), **given)
 
@@ -27,12 +28,12 @@ def test_a_bare_connection_is_encrypted_and_verified() -> None:
 @pytest.mark.parametrize(
     ("value", "meaning"), [("false", False), (False, False), ("0", False), ("True", True), (1, True)]
 )
-def test_flags_are_understood_as_json_and_as_text(value, meaning) -> None:
+def test_flags_are_understood_as_json_and_as_text(value: object, meaning: bool) -> None:
     assert connection_settings(connection({"use_ssl": value})).use_ssl is meaning
 
 
 @pytest.mark.parametrize("extra", [{"verify_certs": "maybe"}, {"use_ssl": []}, {"timeout_s": "soon"}])
-def test_an_extra_that_is_no_answer_is_refused_by_name(extra) -> None:
+def test_an_extra_that_is_no_answer_is_refused_by_name(extra: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(extra))):
         connection_settings(connection(extra))
 
@@ -55,7 +56,7 @@ def test_no_other_extra_reaches_the_client() -> None:
 
 
 @pytest.mark.parametrize("host", [None, "", "https://search.example", "search.example/path"])
-def test_a_host_that_is_no_host_name_is_refused(host) -> None:
+def test_a_host_that_is_no_host_name_is_refused(host: str | None) -> None:
     with pytest.raises(ConfigError, match="bare host name"):
         connection_settings(connection(host=host))
 
@@ -68,7 +69,7 @@ def test_nothing_is_looked_up_before_it_is_asked_for() -> None:
     assert OpenSearchMLHook("there_is_no_such_connection").opensearch_conn_id == "there_is_no_such_connection"
 
 
-def test_a_refused_connection_is_said_in_words(monkeypatch) -> None:
+def test_a_refused_connection_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_NOBODY", json.dumps({"conn_type": "opensearch", "host": "127.0.0.1", "port": 9}))
     monkeypatch.setattr("time.sleep", pytest.fail)
     hook = OpenSearchMLHook("nobody")

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.triggers.base import TriggerEvent
 
 from ml_verbs import life_with
 from opensearch_ml import sensors
 from opensearch_ml.hooks import OpenSearchMLHook
-from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor
+from opensearch_ml.sensors import DeploymentSensor, ModelWaitSensor, RegistrationSensor
 from opensearch_ml.triggers import ModelWaitTrigger
+from sparse_index.cluster.client import Json
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import AccessError, TerminalError, UnavailableError
 
 ENDED_WAIT = {"kind": "register", "task_id": "t1", "deadline_at": 1.0, "standstill_s": 1.0}
+MakeSensor = Callable[..., ModelWaitSensor]
+EventOf = Callable[..., Json]
 CONTEXT = {"ti": SimpleNamespace(xcom_push=lambda key, value: None)}
 
 
-class FakeCluster:
+class Answers:
     """Answers each path with the next of its answers; the last one stays. An exception is raised."""
 
-    def __init__(self, **answers) -> None:
+    def __init__(self, **answers: Sequence[Json | Exception]) -> None:
         self.answers = {"task": list(answers.get("task", [])), "model": list(answers.get("model", []))}
         self.asked = 0
-        self.closed = False
 
-    def find(self, path: str):
+    def answer(self, path: str) -> Json | None:
         self.asked += 1
         kind = "task" if "/tasks/" in path else "model"
         left = self.answers[kind]
@@ -42,9 +46,16 @@ class FakeCluster:
         return answer
 
 
-class FakeAsyncCluster(FakeCluster):
-    async def find(self, path: str):
-        return super().find(path)
+class FakeCluster(Answers):
+    def find(self, path: str) -> Json | None:
+        return self.answer(path)
+
+
+class FakeAsyncCluster(Answers):
+    closed = False
+
+    async def find(self, path: str) -> Json | None:
+        return self.answer(path)
 
     async def close(self) -> None:
         self.closed = True
@@ -56,17 +67,23 @@ FAILED = {"state": "FAILED", "error": "model content changed"}
 
 
 @pytest.fixture
-def sensor(monkeypatch):
+def sensor(monkeypatch: pytest.MonkeyPatch) -> MakeSensor:
     """Makes a registration sensor that sees `cluster`; its waiting costs no time."""
     model = {"source": "pretrained", "name": "a", "version": "1"}
     encoder = EncoderConfig(model=model, register_deadline_s=100.0, deploy_deadline_s=100.0)
 
-    def make(cluster, kind=RegistrationSensor, started=None, patience_s=0.05, encoder=encoder):
+    def make(
+        cluster: FakeCluster,
+        kind: type[ModelWaitSensor] = RegistrationSensor,
+        started: Json | None = None,
+        patience_s: float = 0.05,
+        encoder: EncoderConfig = encoder,
+    ) -> ModelWaitSensor:
         config = SimpleNamespace(encoder=encoder, connection="search")
         build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), life=life_with(encoder))
 
         @contextmanager
-        def open_build(context, plan_task_id):
+        def open_build(context: object, plan_task_id: str) -> Iterator[SimpleNamespace]:
             yield build
 
         monkeypatch.setattr(sensors, "open_build", open_build)
@@ -76,18 +93,18 @@ def sensor(monkeypatch):
     return make
 
 
-def test_a_model_that_is_ready_soon_costs_no_deferral(sensor) -> None:
+def test_a_model_that_is_ready_soon_costs_no_deferral(sensor: MakeSensor) -> None:
     assert sensor(FakeCluster(task=[CREATED, RUNNING, COMPLETED]), patience_s=10).execute(CONTEXT) == "m1"
 
 
 @pytest.mark.parametrize("kind", [RegistrationSensor, DeploymentSensor])
-def test_a_model_that_was_given_is_not_waited_for(sensor, kind) -> None:
+def test_a_model_that_was_given_is_not_waited_for(sensor: MakeSensor, kind: type[ModelWaitSensor]) -> None:
     given = EncoderConfig(model={"source": "model_id", "model_id": "m9"})
     waiting = sensor(FakeCluster(), kind, {"task_id": None, "model_id": "m9"}, encoder=given)
     assert waiting.execute(CONTEXT) == "m9"
 
 
-def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor) -> None:
+def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor: MakeSensor) -> None:
     before = time.time()
     with pytest.raises(TaskDeferred) as deferred:
         sensor(FakeCluster(task=[RUNNING])).execute(CONTEXT)
@@ -95,23 +112,24 @@ def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor) -> N
     assert isinstance(trigger, ModelWaitTrigger)
     assert deferred.value.timeout is None, "the deadline is in the wait, so that its end is told with the last state"
     assert before + 100 <= trigger.wait["deadline_at"] <= time.time() + 100
+    assert trigger.memory is not None
     assert trigger.memory["state"] == "task t1 RUNNING (at None)"
     assert deferred.value.method_name == "resume"
 
 
-def test_a_failed_registration_fails_at_once_and_says_why(sensor) -> None:
+def test_a_failed_registration_fails_at_once_and_says_why(sensor: MakeSensor) -> None:
     with pytest.raises(AirflowFailException, match=r"model content changed -> .*sha256"):
         sensor(FakeCluster(task=[FAILED])).execute(CONTEXT)
 
 
-def test_a_state_nobody_knows_fails_at_once(sensor) -> None:
+def test_a_state_nobody_knows_fails_at_once(sensor: MakeSensor) -> None:
     with pytest.raises(AirflowFailException, match="unknown state 'DREAMING'"):
         sensor(FakeCluster(task=[{"state": "DREAMING"}])).execute(CONTEXT)
 
 
-def test_a_deployment_needs_the_node_s_own_word(sensor) -> None:
+def test_a_deployment_needs_the_node_s_own_word(sensor: MakeSensor) -> None:
     class Node(FakeCluster):
-        def find(self, path):
+        def find(self, path: str) -> Json | None:
             profile = {"nodes": {"n1": {"models": {"m1": {"model_state": "DEPLOYED"}}}}}
             return profile if "/profile/" in path else super().find(path)
 
@@ -120,7 +138,7 @@ def test_a_deployment_needs_the_node_s_own_word(sensor) -> None:
     assert sensor(cluster, DeploymentSensor, started, patience_s=10).execute(CONTEXT) == "m1"
 
 
-def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor) -> None:
+def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor: MakeSensor) -> None:
     wait = ENDED_WAIT
     event = {"state": "done", "detail": "task t1 COMPLETED", "model_id": "m1"}
     assert sensor(FakeCluster()).resume(CONTEXT, event, wait) == "m1"
@@ -129,34 +147,38 @@ def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor) -> None:
 @pytest.mark.parametrize(
     "event", [None, {}, "done", {"state": "perhaps", "detail": ""}, {"state": "done", "detail": ""}]
 )
-def test_resume_refuses_an_event_that_is_no_verdict(sensor, event) -> None:
+def test_resume_refuses_an_event_that_is_no_verdict(sensor: MakeSensor, event: object) -> None:
     with pytest.raises(AirflowFailException):
         sensor(FakeCluster()).resume(CONTEXT, event, ENDED_WAIT)
 
 
 @pytest.fixture
-def event_of(monkeypatch):
+def event_of(monkeypatch: pytest.MonkeyPatch) -> EventOf:
     """Runs the trigger against `cluster` and gives its one event."""
 
-    def run(cluster, deadline_in_s=100.0, memory=None):
-        async def async_cluster(self):
+    def run(cluster: FakeAsyncCluster, deadline_in_s: float = 100.0, memory: Json | None = None) -> Json:
+        async def async_cluster(hook: OpenSearchMLHook) -> FakeAsyncCluster:
             return cluster
+
+        async def event() -> TriggerEvent:
+            return await anext(trigger.run())
 
         monkeypatch.setattr(OpenSearchMLHook, "async_cluster", async_cluster)
         wait = {"kind": "register", "task_id": "t1", "deadline_at": time.time() + deadline_in_s, "standstill_s": 50.0}
         trigger = ModelWaitTrigger("search", wait, memory, poll_interval_s=0.01)
-        return asyncio.run(anext(trigger.run())).payload
+        payload: Json = asyncio.run(event()).payload
+        return payload
 
     return run
 
 
-def test_the_trigger_waits_until_the_model_is_there(event_of) -> None:
+def test_the_trigger_waits_until_the_model_is_there(event_of: EventOf) -> None:
     cluster = FakeAsyncCluster(task=[CREATED, RUNNING, COMPLETED])
     event = event_of(cluster)
     assert (event["state"], event["model_id"], cluster.asked, cluster.closed) == ("done", "m1", 3, True)
 
 
-def test_the_trigger_outlives_a_cluster_that_is_away_for_a_moment(event_of) -> None:
+def test_the_trigger_outlives_a_cluster_that_is_away_for_a_moment(event_of: EventOf) -> None:
     cluster = FakeAsyncCluster(task=[RUNNING, UnavailableError("no answer"), COMPLETED])
     assert event_of(cluster)["state"] == "done"
 
@@ -165,22 +187,22 @@ def test_the_trigger_outlives_a_cluster_that_is_away_for_a_moment(event_of) -> N
     ("answer", "said"),
     [(FAILED, "model content changed"), (AccessError("permission missing"), "permission missing")],
 )
-def test_the_trigger_tells_a_failure_in_words(event_of, answer, said) -> None:
+def test_the_trigger_tells_a_failure_in_words(event_of: EventOf, answer: Json | Exception, said: str) -> None:
     event = event_of(FakeAsyncCluster(task=[answer]))
     assert event["state"] == "failed"
     assert said in event["detail"]
 
 
-def test_a_task_that_is_gone_is_a_failure(event_of) -> None:
+def test_a_task_that_is_gone_is_a_failure(event_of: EventOf) -> None:
     assert "does not exist any more" in event_of(FakeAsyncCluster(task=[TerminalError("gone", 404)]))["detail"]
 
 
-def test_the_deadline_names_the_last_state(event_of) -> None:
+def test_the_deadline_names_the_last_state(event_of: EventOf) -> None:
     event = event_of(FakeAsyncCluster(task=[RUNNING]), deadline_in_s=0.05)
     assert "deadline is over; last state: task t1 RUNNING" in event["detail"]
 
 
-def test_a_standstill_is_counted_from_what_the_sensor_saw(event_of) -> None:
+def test_a_standstill_is_counted_from_what_the_sensor_saw(event_of: EventOf) -> None:
     memory = {"state": "task t1 RUNNING (at None)", "since": time.time() - 51}
     event = event_of(FakeAsyncCluster(task=[RUNNING]), memory=memory)
     assert "nothing has moved for 51 s" in event["detail"]

@@ -26,7 +26,7 @@ LESS = ROWS - 10
 
 
 def documents(day: RealDay) -> int:
-    return day.cluster.get(f"/{day.alias}/_count")["count"]
+    return int(day.cluster.get(f"/{day.alias}/_count")["count"])
 
 
 def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay) -> None:
@@ -35,6 +35,7 @@ def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay
     day.write_rows(LESS)
     day.run()
     bad = day.live()
+    assert bad is not None
     assert documents(day) == LESS
 
     unknown = day.operate("rollback", generation="nothing-like-it")
@@ -107,7 +108,7 @@ def run_now_running(dag_id: str) -> Callable[[str], None]:
 
     def become(state: str) -> None:
         with create_session() as session:
-            newest = session.query(DagRun).filter_by(dag_id=dag_id).order_by(DagRun.id.desc()).first()
+            newest = session.query(DagRun).filter_by(dag_id=dag_id).order_by(DagRun.id.desc()).limit(1).one()
             session.query(DagRun).filter_by(id=newest.id).update({"_state": state})
 
     become("running")
@@ -163,11 +164,13 @@ def triggered_runs_run(monkeypatch: pytest.MonkeyPatch) -> None:
             return str(load_dags()[dag_id].test().state)
 
     async def wait(self: DagStateTrigger) -> AsyncIterator[TriggerEvent]:
-        (run_id,) = self.run_ids or ()
+        assert self.run_ids is not None
+        (run_id,) = self.run_ids
         with create_session() as session:
             assert session.query(dagrun.DagRun).filter_by(run_id=run_id).one().state == "queued"
         state = run(self.dag_id, run_id)
-        yield TriggerEvent((self.serialize()[0], {"dag_id": self.dag_id, "run_ids": [run_id], run_id: state}))
+        said = {"dag_id": self.dag_id, "run_ids": [run_id], run_id: state}
+        yield TriggerEvent((self.serialize()[0], said))  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(DagStateTrigger, "run", wait)
 

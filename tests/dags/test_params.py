@@ -23,7 +23,7 @@ LOGICAL = datetime(2026, 3, 4, 5, tzinfo=UTC)
         (None, None, date(2026, 3, 4)),
     ],
 )
-def test_the_data_date_is_resolved_once(asked, partition_key, expected) -> None:
+def test_the_data_date_is_resolved_once(asked: str | None, partition_key: str | None, expected: date) -> None:
     assert data_date(asked, partition_key, LOGICAL) == expected
 
 

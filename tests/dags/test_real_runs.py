@@ -21,11 +21,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_databas
 
 ENCODER = ("create_model_group", "register_model", "wait_registered", "deploy_model", "wait_deployed", "encode")
 TEARDOWNS = ("undeploy_model", "delete_model", "delete_model_group")
-NOTHING = {"models": [], "groups": [], "candidates": []}
+NOTHING: dict[str, list[str]] = {"models": [], "groups": [], "candidates": []}
 
 
 def documents(day: RealDay) -> int:
-    return day.cluster.get(f"/{day.alias}/_count")["count"]
+    return int(day.cluster.get(f"/{day.alias}/_count")["count"])
 
 
 def test_a_good_day_then_an_idle_one_then_a_limited_trial(day: RealDay) -> None:
@@ -127,7 +127,7 @@ def test_a_wrong_configuration_fails_in_words_and_leaves_nothing(
 
 
 def candidate_of(day: RealDay) -> str:
-    return next(iter(day.cluster.get(f"/{day.alias}--b*/_alias")))
+    return str(next(iter(day.cluster.get(f"/{day.alias}--b*/_alias"))))
 
 
 def somebody_deletes_the_model(day: RealDay) -> None:
@@ -202,7 +202,7 @@ def the_breaker_opens(day: RealDay) -> None:
 
 def refused_deployments(day: RealDay) -> int:
     query = {"bool": {"filter": [{"term": {"state": "FAILED"}}, {"term": {"task_type": "DEPLOY_MODEL"}}]}}
-    return day.cluster.post("/_plugins/_ml/tasks/_search", {"query": query})["hits"]["total"]["value"]
+    return int(day.cluster.post("/_plugins/_ml/tasks/_search", {"query": query})["hits"]["total"]["value"])
 
 
 def test_a_deployment_that_an_open_breaker_refused_is_asked_for_again(day: RealDay) -> None:
@@ -256,7 +256,7 @@ def test_a_model_that_was_given_is_used_and_left_alone(day: RealDay) -> None:
     assert after == before, "neither deployed again nor undeployed"
 
 
-def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monkeypatch) -> None:
+def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"conn_type": "opensearch", "host": "127.0.0.1", "port": 9, "extra": {"use_ssl": False}}
     monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(gone))
     monkeypatch.setattr("opensearch_ml.factory.TASK_DEFAULTS", {"retries": 0, "owner": "test"})

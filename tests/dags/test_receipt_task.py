@@ -10,7 +10,7 @@ from sparse_index.builds.ending import Stage
 SAID = {("encode", 1): "the model is gone"}
 
 
-def task(task_id: str, state: str, map_index: int = -1, duration: float | None = 2.0) -> dict:
+def task(task_id: str, state: str, map_index: int = -1, duration: float | None = 2.0) -> dict[str, object]:
     return {"task_id": task_id, "map_index": map_index, "state": state, "duration": duration}
 
 

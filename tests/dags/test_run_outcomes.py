@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from dag_help import load_bag
+from dag_help import store_dags
 
 DAG_ID = "sparse_index__tickets"
 LISTS = {"plan_shards": 1, "reserve": 2, "prepare_candidate": 1}
@@ -24,6 +24,7 @@ TEARDOWNS = ("undeploy_model", "delete_model", "delete_model_group")
 INDEX = ("index", "reconcile", "gate", "promote", "retire")
 MOST_ROUNDS = 100  # three rounds a task
 _RUN = count()
+Run = Callable[..., tuple[str, dict[str, str]]]
 
 
 @dataclass
@@ -50,17 +51,14 @@ class Scenario:
 @pytest.fixture(scope="module")
 def scheduled(metadata_database: None) -> Any:
     """The tickets DAG as the scheduler reads it from the metadata database."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import sync_bag_to_db
     from airflow.models.serialized_dag import SerializedDagModel
 
-    DagBundlesManager().sync_bundles_to_db()
-    sync_bag_to_db(load_bag(), "dags-folder", None)
+    store_dags()
     return SerializedDagModel.get_dag(DAG_ID)
 
 
 @pytest.fixture
-def run(scheduled: Any) -> Callable[..., tuple[str, dict[str, str]]]:
+def run(scheduled: Any) -> Run:
     """Plays a scenario; gives the run's state and every task's."""
 
     def play(**scenario: Any) -> tuple[str, dict[str, str]]:
@@ -108,20 +106,20 @@ def play_to_the_end(dag_run: Any, scenario: Scenario, session: Any) -> None:
     pytest.fail(f"the run still goes on after {MOST_ROUNDS} rounds of scheduling")
 
 
-def test_all_well(run) -> None:
+def test_all_well(run: Run) -> None:
     state, tasks = run()
     assert state == "success"
     assert set(tasks.values()) == {"success"}
 
 
-def test_nothing_to_encode_skips_the_encoder_with_its_teardowns_and_promotes(run) -> None:
+def test_nothing_to_encode_skips_the_encoder_with_its_teardowns_and_promotes(run: Run) -> None:
     state, tasks = run(skip=("reserve",))
     assert state == "success"
     assert {tasks[task_id] for task_id in (*ENCODER, *TEARDOWNS)} == {"skipped"}
     assert {tasks[task_id] for task_id in INDEX} == {"success"}
 
 
-def test_nothing_changed_is_a_success_that_promotes_nothing(run) -> None:
+def test_nothing_changed_is_a_success_that_promotes_nothing(run: Run) -> None:
     state, tasks = run(skip=("reserve", "prepare_candidate"))
     assert state == "success"
     assert {tasks[task_id] for task_id in (*ENCODER, *TEARDOWNS, *INDEX)} == {"skipped"}
@@ -129,7 +127,7 @@ def test_nothing_changed_is_a_success_that_promotes_nothing(run) -> None:
 
 
 @pytest.mark.parametrize("failing", ENCODER)
-def test_whatever_fails_in_the_encoder_the_teardowns_run_and_the_run_fails(run, failing) -> None:
+def test_whatever_fails_in_the_encoder_the_teardowns_run_and_the_run_fails(run: Run, failing: str) -> None:
     state, tasks = run(fail=(failing,))
     assert state == "failed"
     assert {tasks[task_id] for task_id in TEARDOWNS} == {"success"}
@@ -138,14 +136,14 @@ def test_whatever_fails_in_the_encoder_the_teardowns_run_and_the_run_fails(run, 
 
 
 @pytest.mark.parametrize("failing", ["prepare_candidate", *INDEX])
-def test_whatever_fails_in_the_index_the_teardowns_have_run_and_the_run_fails(run, failing) -> None:
+def test_whatever_fails_in_the_index_the_teardowns_have_run_and_the_run_fails(run: Run, failing: str) -> None:
     state, tasks = run(fail=(failing,))
     assert state == "failed"
     assert {tasks[task_id] for task_id in TEARDOWNS} == {"success"}
 
 
 @pytest.mark.parametrize("failing", ["preflight", "plan_shards", "scan", "plan_changes"])
-def test_a_failure_before_anything_exists_needs_no_teardown_and_fails_the_run(run, failing) -> None:
+def test_a_failure_before_anything_exists_needs_no_teardown_and_fails_the_run(run: Run, failing: str) -> None:
     state, tasks = run(fail=(failing,))
     assert state == "failed"
     assert not {"success", "failed"} & {tasks[task_id] for task_id in (*ENCODER, *TEARDOWNS)}
@@ -153,7 +151,7 @@ def test_a_failure_before_anything_exists_needs_no_teardown_and_fails_the_run(ru
 
 
 @pytest.mark.parametrize("failing", TEARDOWNS)
-def test_a_failed_teardown_is_seen_and_stops_neither_the_others_nor_the_promotion(run, failing) -> None:
+def test_a_failed_teardown_is_seen_and_stops_neither_the_others_nor_the_promotion(run: Run, failing: str) -> None:
     state, tasks = run(fail=(failing,))
     assert state == "failed"
     assert {tasks[task_id] for task_id in TEARDOWNS if task_id != failing} == {"success"}
@@ -161,13 +159,13 @@ def test_a_failed_teardown_is_seen_and_stops_neither_the_others_nor_the_promotio
     assert tasks["receipt"] == "success"
 
 
-def test_an_empty_index_list_cannot_pass_for_a_promotion(run) -> None:
+def test_an_empty_index_list_cannot_pass_for_a_promotion(run: Run) -> None:
     state, tasks = run(lists=LISTS | {"prepare_candidate": 0})
     assert tasks["promote"] == "skipped"
     assert state == "failed"
 
 
-def test_a_failed_receipt_fails_the_run(run) -> None:
+def test_a_failed_receipt_fails_the_run(run: Run) -> None:
     state, tasks = run(fail=("receipt",))
     assert state == "failed"
     assert tasks["promote"] == "success"

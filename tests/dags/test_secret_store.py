@@ -10,7 +10,7 @@ import pytest
 
 from build_plans import corpus_config, make_plan
 from opensearch_ml.opened import planned
-from opensearch_ml.operators.janitor import Household
+from opensearch_ml.operators.household import Household
 from secret_store import Vault
 from sparse_index.builds.plan import save_plan
 from sparse_index.corpus.listing import list_parquet
@@ -34,10 +34,10 @@ def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 class TaskInstance:
-    def __init__(self, returned: dict[str, object]) -> None:
+    def __init__(self, returned: dict[str, str]) -> None:
         self.returned = returned
 
-    def xcom_pull(self, task_ids: str) -> dict[str, object]:
+    def xcom_pull(self, task_ids: str) -> dict[str, str]:
         return self.returned
 
 

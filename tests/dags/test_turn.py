@@ -12,17 +12,17 @@ def holders(**others: dict[str, str | None]) -> list[str]:
 
 
 @pytest.mark.parametrize("promote", ["success", "failed", "skipped", "upstream_failed", "removed"])
-def test_a_run_whose_promote_ended_holds_nothing(promote) -> None:
+def test_a_run_whose_promote_ended_holds_nothing(promote: str | None) -> None:
     assert holders(other={"turn": "success", "promote": promote}) == []
 
 
 @pytest.mark.parametrize("promote", [None, "scheduled", "queued", "running", "up_for_retry", "deferred", "restarting"])
-def test_a_run_that_passed_and_has_not_promoted_yet_holds_the_turn(promote) -> None:
+def test_a_run_that_passed_and_has_not_promoted_yet_holds_the_turn(promote: str | None) -> None:
     assert holders(other={"turn": "success", "promote": promote}) == ["other"]
 
 
 @pytest.mark.parametrize("turn", [None, "running", "up_for_reschedule", "failed", "upstream_failed"])
-def test_a_run_that_has_not_passed_holds_nothing(turn) -> None:
+def test_a_run_that_has_not_passed_holds_nothing(turn: str | None) -> None:
     assert holders(other={"turn": turn, "promote": None}) == []
 
 

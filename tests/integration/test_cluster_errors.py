@@ -19,34 +19,34 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def connect(port: int, waits: list[float] | None = None, **settings: object) -> Cluster:
+def connect(port: int, waits: list[float]) -> Cluster:
     from opensearchpy import OpenSearch
 
-    where = ConnectionSettings(host="127.0.0.1", port=port, **settings)
-    return Cluster(OpenSearch(**where.client_arguments()), sleep=(waits if waits is not None else []).append)
+    where = ConnectionSettings(host="127.0.0.1", port=port, use_ssl=False)
+    return Cluster(OpenSearch(**where.client_arguments()), sleep=waits.append)
 
 
 def test_a_closed_port_is_waited_for_about_a_minute_and_then_said() -> None:
     waits: list[float] = []
     with pytest.raises(UnavailableError, match="no answer from the cluster"):
-        connect(free_port(), waits, use_ssl=False).get("/")
+        connect(free_port(), waits).get("/")
     assert len(waits) == ATTEMPTS - 1
     assert 45 < sum(waits) < 91
     assert MAX_WAIT_S / 2 < max(waits) < MAX_WAIT_S
 
 
 def test_two_that_wait_do_not_come_back_together() -> None:
-    one, other = [], []
+    one, other = list[float](), list[float]()
     for waits in (one, other):
         with pytest.raises(UnavailableError):
-            connect(free_port(), waits, use_ssl=False).get("/")
+            connect(free_port(), waits).get("/")
     assert all(mine != theirs for mine, theirs in zip(one, other, strict=True))
 
 
 def test_a_call_that_must_not_be_repeated_is_not() -> None:
     waits: list[float] = []
     with pytest.raises(UnavailableError):
-        connect(free_port(), waits, use_ssl=False).post("/_plugins/_ml/models/_register", {}, retry=False)
+        connect(free_port(), waits).post("/_plugins/_ml/models/_register", {}, retry=False)
     assert waits == []
 
 
@@ -58,8 +58,11 @@ def test_a_missing_index_is_terminal_and_keeps_its_status(plain_cluster: Cluster
 
 def test_there_is_told_from_gone(plain_cluster: Cluster) -> None:
     plain_cluster.put("/here")
-    assert plain_cluster.find("/here")["here"]["mappings"] == {}
-    assert plain_cluster.find("/here/_search", {"query": {"match_all": {}}})["hits"]["hits"] == []
+    index, found = plain_cluster.find("/here"), plain_cluster.find("/here/_search", {"query": {"match_all": {}}})
+    assert index is not None
+    assert index["here"]["mappings"] == {}
+    assert found is not None
+    assert found["hits"]["hits"] == []
     assert plain_cluster.remove("/here")
     assert not plain_cluster.remove("/here")
     assert plain_cluster.find("/here") is None

@@ -82,8 +82,9 @@ def found(cluster: Cluster, config: CorpusConfig, query: Json) -> list[str]:
 
 
 def fields(cluster: Cluster, config: CorpusConfig) -> Json:
-    mappings: Json = cluster.get(f"/{config.alias}/_mapping")
-    return next(iter(mappings.values()))["mappings"]["properties"]
+    (index,) = cluster.get(f"/{config.alias}/_mapping").values()
+    properties: Json = index["mappings"]["properties"]
+    return properties
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from local_cluster import LocalCluster
 from sparse_index.cluster.client import Cluster
 
 pytestmark = pytest.mark.integration
@@ -46,7 +47,7 @@ def corpus_file(tmp_path: Path, demo_models: Path, plain_cluster: Cluster) -> It
 
 
 @pytest.fixture
-def call(plain_server) -> Call:
+def call(plain_server: LocalCluster) -> Call:
     def run(command: str, file: Path, *more: str, url: str = plain_server.url) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-m", "sparse_index", command, str(file), *more, "--url", url]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "include")}

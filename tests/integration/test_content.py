@@ -131,8 +131,9 @@ def test_refused_documents_are_not_looked_for(plain_cluster: Cluster, config: Co
 
 
 def chosen(store: Store, plan: Plan, name: str) -> list[Row]:
-    table = store.read_table(f"{plan.folder}/parts/content-{name}.parquet", ["id", "file", "row_group", "row"])
-    return table.to_pylist()
+    path = f"{plan.folder}/parts/content-{name}.parquet"
+    found: list[Row] = store.read_table(path, ["id", "file", "row_group", "row"]).to_pylist()
+    return found
 
 
 def test_of_many_documents_a_sample_is_read_from_few_places(plain_cluster: Cluster, config: CorpusConfig) -> None:

@@ -130,7 +130,8 @@ def oldest_first(make_feed: Any) -> Feed:
 
 
 def rows_of(folder: Path, day: date) -> list[dict[str, Any]]:
-    return pq.read_table(folder / f"day={day}", partitioning=None).to_pylist()
+    found: list[dict[str, Any]] = pq.read_table(folder / f"day={day}", partitioning=None).to_pylist()
+    return found
 
 
 def expected_fields(folder: Path) -> dict[str, dict[str, Any]]:
@@ -250,7 +251,7 @@ def test_a_rollback_names_the_partitions_to_run_again(small: Feed, tmp_path: Pat
     assert small.documents() == gone_forward
 
     plan = small.store.read_json(plan_path(small.config.alias, again.build_id))
-    small.store.write_json(plan_path(small.config.alias, again.build_id), plan | {"of_another_version": True})
+    small.store.write_json(plan_path(small.config.alias, again.build_id), plan | {"form": 2})
     target = choose_target(small.cluster, small.config, PREVIOUS, now=datetime.now(UTC), run_id="test")
     (note,) = roll_back(small.cluster, small.store, small.config, target, now=datetime.now(UTC)).notes
     assert f"that of build {again.build_id}, whose plan another version wrote" in note

@@ -23,6 +23,7 @@ from sparse_index.errors import BuildError
 from sparse_index.live.meta import read_meta
 from sparse_index.operations.forget import load_forgotten, look
 from sparse_index.operations.given_ids import given_ids
+from sparse_index.operations.messages import forget_messages
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
@@ -177,16 +178,13 @@ def test_what_is_in_the_way_is_named_before_anything_is_changed(
 def test_a_run_that_begins_meanwhile_is_noticed(
     plain_cluster: Cluster, config: CorpusConfig, store: Store, plans: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sparse_index.operations import forget as module
-
     place = site(plain_cluster, config, ended(*plans))
-    real = module.forget_messages
 
     def with_a_run(*arguments: Any) -> None:
-        real(*arguments)
+        forget_messages(*arguments)
         store.write_json(f"{config.alias}/builds/{now() + timedelta(seconds=5):%Y%m%dT%H%M%S}-abcdef/receipt.json", {})
 
-    monkeypatch.setattr(module, "forget_messages", with_a_run)
+    monkeypatch.setattr("sparse_index.operations.forget.forget_messages", with_a_run)
     with pytest.raises(BuildError, match="has begun and ended meanwhile, and may have taken the documents along"):
         forgotten(place, "forget-me")
     monkeypatch.undo()

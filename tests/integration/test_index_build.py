@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -181,6 +182,10 @@ def test_a_corpus_that_changed_under_the_build_is_noticed(
         indexed(plain_cluster, config, plan)
 
 
+def no_sleep(seconds: float) -> None:
+    pytest.fail(f"it waits {seconds} s")
+
+
 @pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])
 def test_a_full_disks_block_stops_the_task_at_once_without_dead_letters(
     plain_cluster: Cluster, config: CorpusConfig, store: Store, block: str
@@ -190,7 +195,7 @@ def test_a_full_disks_block_stops_the_task_at_once_without_dead_letters(
     prepare_candidate(plain_cluster, store, plan)
     plain_cluster.put(f"/{plan.candidate}/_settings", {f"index.blocks.{block}": True})
     with pytest.raises(TerminalError, match="cluster_block_exception"):
-        index_part(plain_cluster, store, plan, plan.index_parts[0], timing=Timing(sleep=pytest.fail))
+        index_part(plain_cluster, store, plan, plan.index_parts[0], timing=Timing(sleep=no_sleep))
     assert not store.exists(letters_path(plan, "index", 0))
 
 
@@ -209,7 +214,7 @@ def test_a_late_bulk_does_not_bring_a_deleted_candidate_back(
 def test_a_template_that_would_make_the_empty_candidate_live_is_refused(
     plain_cluster: Cluster, config: CorpusConfig, store: Store, kind: str
 ) -> None:
-    aliases = {"aliases": {config.alias: {}}}
+    aliases: dict[str, Any] = {"aliases": {config.alias: {}}}
     body = {"index_patterns": [f"{config.alias}-*"]} | ({"template": aliases} if kind == "_index_template" else aliases)
     plain_cluster.put(f"/{kind}/{config.alias}-trap", body)
     try:

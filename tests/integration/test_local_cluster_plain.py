@@ -7,6 +7,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -19,7 +20,7 @@ from local_cluster.home import Home, Launch
 pytestmark = pytest.mark.integration
 
 
-def get(server: LocalCluster, path: str) -> dict[str, object]:
+def get(server: LocalCluster, path: str) -> dict[str, Any]:
     return dict(requests.get(f"{server.url}/{path}", timeout=30).json())
 
 

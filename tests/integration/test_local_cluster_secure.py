@@ -12,13 +12,17 @@ from local_cluster import LocalCluster, start
 pytestmark = [pytest.mark.integration, pytest.mark.secure]
 
 
-@pytest.fixture
-def admin(secure_server: LocalCluster) -> requests.Session:
+def session(server: LocalCluster, user: str, password: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # the environment's bundle of authorities would replace the session's
-    session.auth = (str(secure_server.username), str(secure_server.password))
-    session.verify = str(secure_server.ca_certs)
+    session.auth = (user, password)
+    session.verify = str(server.ca_certs)
     return session
+
+
+@pytest.fixture
+def admin(secure_server: LocalCluster) -> requests.Session:
+    return session(secure_server, str(secure_server.username), str(secure_server.password))
 
 
 def test_it_is_a_complete_server(secure_server: LocalCluster, admin: requests.Session) -> None:
@@ -52,9 +56,9 @@ def test_the_administrator_makes_users_that_may_do_only_their_part(
     admin.put(f"{api}/roles/looker", json=role, timeout=30).raise_for_status()
     admin.put(f"{api}/internalusers/lookers", json={"password": password}, timeout=30).raise_for_status()
     admin.put(f"{api}/rolesmapping/looker", json={"users": ["lookers"]}, timeout=30).raise_for_status()
-    user = {"auth": ("lookers", password), "verify": str(secure_server.ca_certs), "timeout": 30}
-    assert requests.get(secure_server.url, **user).status_code == requests.codes.ok
-    assert requests.get(f"{secure_server.url}/_cat/indices", **user).status_code == requests.codes.forbidden
+    user = session(secure_server, "lookers", password)
+    assert user.get(secure_server.url, timeout=30).status_code == requests.codes.ok
+    assert user.get(f"{secure_server.url}/_cat/indices", timeout=30).status_code == requests.codes.forbidden
 
 
 def test_the_password_is_in_private_files_only(secure_server: LocalCluster) -> None:

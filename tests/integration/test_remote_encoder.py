@@ -18,7 +18,7 @@ from sparse_index.encode.predict import Predictor
 from sparse_index.errors import ModelError
 from sparse_index.pipeline import run
 from sparse_index.store.files import Store
-from sparse_index.vectors.sparse import Refused
+from sparse_index.vectors.kind import Refused
 
 pytestmark = pytest.mark.integration
 

@@ -71,5 +71,6 @@ def test_a_name_and_a_password_of_any_letters_get_in(secure_server: LocalCluster
     assert asyncio.run(asked()) == user
 
 
-def whoami(answer: dict[str, Any]) -> str:
+def whoami(answer: dict[str, Any] | None) -> str:
+    assert answer is not None
     return str(answer["user_name"])

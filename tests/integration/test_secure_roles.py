@@ -36,6 +36,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.secure]
 
 ALIAS = "roles-test"
 ROLES = role_bodies(ALIAS)
+EVERYTHING: dict[str, Any] = {"query": {"match_all": {}}}
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +91,7 @@ def test_the_build_role_builds_clones_promotes_and_cleans_up(hardened: Cluster, 
     assert observe_alias(hardened, ALIAS).members == (second.candidate,)
     assert hardened.get(f"/{ALIAS}/_count")["count"] == 19
     assert verbs.marked_groups(hardened, ALIAS) == []
-    everything = {"query": {"match_all": {}}}
-    assert hardened.post("/_plugins/_ml/models/_search", everything)["hits"]["hits"] == []
+    assert hardened.post("/_plugins/_ml/models/_search", EVERYTHING)["hits"]["hits"] == []
 
 
 def test_the_build_role_goes_back_and_forward(
@@ -137,8 +137,7 @@ def test_the_build_role_tidies_up(hardened: Cluster, builder: Cluster, config: C
     assert {action.kind for action in done.actions} == {Kind.MODELS, Kind.CANDIDATE, Kind.GENERATION}
     assert set(hardened.get(f"/{ALIAS}--b*/_alias")) == {plans[1].candidate}
     assert verbs.marked_groups(hardened, ALIAS) == []
-    everything = {"query": {"match_all": {}}}
-    assert hardened.post("/_plugins/_ml/models/_search", everything)["hits"]["hits"] == []
+    assert hardened.post("/_plugins/_ml/models/_search", EVERYTHING)["hits"]["hits"] == []
 
 
 def test_the_build_role_forgets_and_says_what_lucene_still_holds(

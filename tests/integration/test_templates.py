@@ -190,7 +190,7 @@ def test_nodes_that_the_live_index_asks_for_and_that_are_gone(plain_cluster: Clu
     require_content(plain_cluster, config, second, 7)
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Json, Json, str]] = {
     "data stream": ({"data_stream": {}}, {}, "creates data streams only.*Narrow the index patterns"),
     "alias": ({}, {"aliases": {"<alias>": {}}}, "would put every new index of .* behind that alias"),
     "vector of another type": (
@@ -216,7 +216,7 @@ def test_what_cannot_be_undone_is_refused_before_anything_is_encoded(
     plain_cluster: Cluster, config: CorpusConfig, name: str
 ) -> None:
     head, template, words = REFUSED[name]
-    aliases = {config.alias if alias == "<alias>" else alias: {} for alias in template.get("aliases", {})}
+    aliases: Json = {config.alias if alias == "<alias>" else alias: {} for alias in template.get("aliases", {})}
     body = head | {"template": template | ({"aliases": aliases} if aliases else {}), "priority": 1}
     plain_cluster.put(f"/_index_template/{config.alias}", body | {"index_patterns": [f"{config.alias}-*"]})
     try:

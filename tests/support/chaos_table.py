@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -15,11 +16,12 @@ WHOLE = os.environ.get("SPARSE_INDEX_CHAOS") == "whole"
 SEED = os.environ.get("SPARSE_INDEX_CHAOS_SEED") or str(random.randrange(10**6))
 whole_form = pytest.mark.skipif(not WHOLE, reason="part of the whole form: make chaos")
 REPORT = Path(__file__).parents[2] / ".local" / "chaos.md"
+Some = TypeVar("Some")
 HEAD = ("What was done", "Times", "Result", "Texts encoded again")
 
 
-def times(short: int, whole: int) -> int:
-    """How often this form of the run does something."""
+def times(short: Some, whole: Some) -> Some:
+    """How often this form of the run does something, or the list of what it does."""
     return whole if WHOLE else short
 
 

@@ -109,4 +109,4 @@ def remote_model(cluster: Cluster, service: EncoderService, path: str, parameter
     }
     connector_id = cluster.post("/_plugins/_ml/connectors/_create", connector, retry=False)["connector_id"]
     body = {"name": f"remote {path}", "function_name": "remote", "connector_id": connector_id}
-    return cluster.post("/_plugins/_ml/models/_register", body, retry=False, deploy="true")["model_id"]
+    return str(cluster.post("/_plugins/_ml/models/_register", body, retry=False, deploy="true")["model_id"])

@@ -63,7 +63,7 @@ def _one_encoder(store: Store, plan: Plan, meta: Meta, live: Documents) -> None:
     for row in store.read_table(meta.manifest, ["id", "text_hash", "deleted"]).to_pylist():
         if row["text_hash"] is not None and not row["deleted"]:
             vector = stored[row["text_hash"]]
-            wanted = dict(zip(vector["tokens"], np.float32(vector["weights"]), strict=True))
+            wanted = dict(zip(vector["tokens"], np.asarray(vector["weights"], np.float32), strict=True))
             # The index answers with the text it was given; both sides are compared as the float32 they mean.
             found = {token: np.float32(weight) for token, weight in live[row["id"]]["text_sparse"].items()}
             assert found == wanted, f"P5: document {row['id']} has a vector of another encoder"

@@ -160,4 +160,5 @@ def documents(cluster: Cluster, index: str) -> dict[str, Row]:
 
 def text_hash_of(store: Store, plan: Plan, document_id: str) -> str:
     manifest = store.read_table(plan.manifest, ["id", "text_hash"]).to_pylist()
-    return next(row["text_hash"] for row in manifest if row["id"] == document_id)
+    found: str = next(row["text_hash"] for row in manifest if row["id"] == document_id)
+    return found

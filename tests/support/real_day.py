@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 import yaml
 
 from dag_help import load_dags
@@ -43,7 +44,7 @@ class RealDay:
     folder: Path
     cluster: Cluster
     alias: str
-    monkeypatch: Any
+    monkeypatch: pytest.MonkeyPatch
     config: dict[str, Any] = field(default_factory=dict)
     actions: dict[str, Callable[[RealDay], None]] = field(default_factory=dict)
 
@@ -111,7 +112,8 @@ class RealDay:
 
     def _interrupted(self, work: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def execute(task: Any, context: Any) -> Any:
-            self.actions.pop(task.task_id, lambda _: None)(self)
+            if action := self.actions.pop(task.task_id, None):
+                action(self)
             return work(task, context)
 
         return execute

@@ -8,7 +8,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.utils import infer_storage_options
 
 
-class Vault(MemoryFileSystem):
+class Vault(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
     """`vault://me:hush@host/folder`."""
 
     protocol = "vault"

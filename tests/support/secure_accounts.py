@@ -56,7 +56,7 @@ def _add(admin: Cluster, kind: str, things: Mapping[str, object]) -> None:
 
 
 def login(server: LocalCluster, username: str | None, password: str | None, **changes: Any) -> ConnectionSettings:
-    settings = {"host": server.host, "port": server.port, "ca_certs": str(server.ca_certs)} | changes
+    settings: dict[str, Any] = {"host": server.host, "port": server.port, "ca_certs": str(server.ca_certs)} | changes
     return ConnectionSettings(username=username, password=password, **settings)
 
 

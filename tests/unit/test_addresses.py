@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_file_system_that_connects_at_once_and_cannot_is_told_without_secrets(
     assert "hush" not in "".join(traceback.format_exception(told.value)).replace(address, "")
 
 
-def test_a_configuration_is_dumped_and_shown_without_its_secrets(tmp_path) -> None:
+def test_a_configuration_is_dumped_and_shown_without_its_secrets(tmp_path: Path) -> None:
     model = {"source": "url", "name": "m", "version": "1", "url": "https://host/m.zip?sig=hush", "sha256": "0" * 64}
     config = config_at(
         tmp_path, store="sftp://me:hush@host/s", source={"uri": "https://host/a?sig=hush"}, encoder={"model": model}

@@ -177,7 +177,8 @@ def test_reading_from_a_web_server(theirs: Theirs) -> None:
 def test_the_store(theirs: Theirs, tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.filesystem = Mock(cat_file=Mock(side_effect=theirs("said")))
-    expected = {FileNotFoundError: FileNotFoundError, PermissionError: AccessError}.get(theirs, UnavailableError)
+    passing: dict[Theirs, Theirs] = {FileNotFoundError: FileNotFoundError, PermissionError: AccessError}
+    expected = passing.get(theirs, UnavailableError)
     with pytest.raises(expected) as told:
         store.read_bytes("a")
     assert type(told.value) is expected
@@ -189,6 +190,27 @@ def test_queries_of_the_store(theirs: Theirs, tmp_path: Path) -> None:
     with pytest.raises(SparseIndexError, match="said") as told, connect(Store(str(tmp_path))):
         raise theirs("said")
     assert type(told.value) is expected
+
+
+@pytest.mark.parametrize("theirs", [*ARROW, *SYSTEM], ids=lambda each: each.__name__)
+def test_a_table_of_the_store(theirs: Theirs, tmp_path: Path) -> None:
+    """A bare OSError is Arrow's word for a torn page; nobody cancels a reading."""
+    store = Store(str(tmp_path))
+    store.write_table("a.parquet", pa.table({"n": [1]}))
+    torn = theirs in {OSError, *ARROW} - {pa.ArrowMemoryError}
+    others: dict[Theirs, Theirs] = {FileNotFoundError: FileNotFoundError, PermissionError: AccessError}
+    expected = BuildError if torn else others.get(theirs, UnavailableError)
+    with pytest.raises(expected, match="said"), store._parquet("a.parquet"):
+        raise theirs("said")
+
+
+def test_a_torn_page_of_the_store_is_named(tmp_path: Path) -> None:
+    store, path = Store(str(tmp_path)), tmp_path / "a.parquet"
+    store.write_table("a.parquet", pa.table({"n": [[number] * 9 for number in range(1_000)]}))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:9] + bytes(len(whole) // 2) + whole[9 + len(whole) // 2 :])
+    with pytest.raises(BuildError, match=r"a\.parquet in the store is torn"):
+        store.read_table("a.parquet")
 
 
 def test_a_torn_file_of_the_store_is_named(tmp_path: Path) -> None:

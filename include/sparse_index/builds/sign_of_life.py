@@ -88,7 +88,7 @@ def _try_to_write(store: Store, folder: str, beat: datetime, *, ended: bool = Fa
     """A store that does not answer for a moment stops no run, and hides no other error."""
     try:
         _write(store, folder, beat, ended=ended)
-    except SparseIndexError as error:
+    except (SparseIndexError, OSError) as error:
         log.warning("The sign of life in %s could not be written: %s", folder, error)
 
 

@@ -120,6 +120,7 @@ def _content(mappings: Json) -> Any:
 
 
 def write_meta(cluster: Cluster, index: str, meta: Meta) -> None:
-    """Replace `_meta` of `index` as a whole; works on a write-blocked index too."""
-    body = {"_meta": {"sparse_index": meta.model_dump(mode="json")}}
+    """Replace `_meta` of `index` as a whole; works on a write-blocked index too. What was read is written with no key more than
+    it had: the version that made the index can read it still."""
+    body = {"_meta": {"sparse_index": meta.model_dump(mode="json", exclude_unset=True)}}
     cluster.put(f"/{index}/_mapping", body)

@@ -14,6 +14,7 @@ from sparse_index.builds.plan import BuildKind, Counts, Plan
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import converter_of
 from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
@@ -41,6 +42,8 @@ def require_comparable(seen: Observed) -> None:
     _require_forward_date(seen)
     _require_within_horizon(seen)
     _require_continuable(seen)
+    # The configuration may have changed since the types were decided.
+    require_usable(seen.config, seen.scanned.schema.schema)
     _require_types_kept(seen)
     if seen.refusal is not None:
         raise ConfigError(f"The cluster refuses index.settings or index.alias of the corpus file: {seen.refusal}")

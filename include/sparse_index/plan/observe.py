@@ -51,8 +51,7 @@ def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
     if meta is None:
         return Live(state, None, attached)
     kept = meta.store == public_address(config.store) and store.exists(meta.manifest)
-    plan, unreadable = _plan_at(store, plan_path(config.alias, meta.build_id))
-    schema = None if plan is None else _schema_at(store, plan.schema_path)
+    plan, schema, unreadable = _left_by(store, plan_path(config.alias, meta.build_id))
     return Live(state, meta, attached, meta.manifest if kept else None, plan, unreadable, schema)
 
 
@@ -103,17 +102,19 @@ def _scanned(store: Store, scans: Sequence[ShardScan]) -> Scanned:
     return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities)
 
 
-def _plan_at(store: Store, path: str) -> tuple[Plan | None, str]:
-    if not store.exists(path):
-        return None, ""
+def _left_by(store: Store, path: str) -> tuple[Plan | None, CorpusSchema | None, str]:
+    """The plan at `path` and the types that its build decided, where they are; why one that is there cannot be read."""
+    plan = None
     try:
-        return load_plan(store, path), ""
+        plan = load_plan(store, path) if store.exists(path) else None
+        return plan, _schema_of(store, plan), ""
     except BuildError as error:
-        return None, error.message
+        return plan, None, error.message
 
 
-def _schema_at(store: Store, path: str | None) -> CorpusSchema | None:
-    return load_schema(store, path) if path is not None and store.exists(path) else None
+def _schema_of(store: Store, plan: Plan | None) -> CorpusSchema | None:
+    where = None if plan is None else plan.schema_path
+    return load_schema(store, where) if where is not None and store.exists(where) else None
 
 
 def _newest_receipts(store: Store, alias: str) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ class Live:
     that is still there.
 
     `plan`: of the build that made it, `schema`: the types that this decided; both None when the store does not have them.
-    `unreadable`: why the plan, which is there, cannot be read.
+    `unreadable`: why the plan or the types, which are there, cannot be read.
     """
 
     state: AliasState

@@ -158,11 +158,8 @@ class Store:
     def _parquet(self, path: str) -> Iterator[pq.ParquetFile]:
         """Read it without Arrow's threads: one that still holds a Python file ends a process that is about to end with
         `terminate called`, after its work was done."""
-        try:
-            with self._reached(path), self.filesystem.open(self._address(path), "rb") as file:
-                yield pq.ParquetFile(file)
-        except pa.ArrowException as error:
-            raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
+        with self._reached(path), self.filesystem.open(self._address(path), "rb") as file, _whole(path):
+            yield pq.ParquetFile(file)
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
@@ -192,6 +189,20 @@ class Store:
 
     def _address(self, path: str) -> str:
         return posixpath.join(self._root, path)
+
+
+@contextmanager
+def _whole(path: str) -> Iterator[None]:
+    """`BuildError` when Arrow finds the file torn. Of a torn page it raises a bare OSError; those of a system and of an object
+    store have a number, or a class of their own."""
+    try:
+        yield
+    except MemoryError:  # Arrow's, too
+        raise
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+            raise
+        raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
 
 
 @contextmanager

@@ -83,7 +83,8 @@ def _instants(unit: str, per_second: int, zone: str | None = None, **options: An
         }
     fractions = {"ms": {-1: "1969-12-31T23:59:59.999Z"}, "us": {1: "1970-01-01T00:00:00.000001Z"}}
     kept |= fractions.get(unit, {})
-    values, expected = [*kept, None], [*kept.values(), None]
+    values: list[int | None] = [*kept, None]
+    expected: list[str | Letter | None] = [*kept.values(), None]
     if unit in ("ms", "us"):
         # What DuckDB and Postgres write for 'infinity'.
         values.append(LARGEST_LONG)

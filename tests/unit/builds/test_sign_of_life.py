@@ -47,7 +47,9 @@ def sign(**changes: object) -> Sign:
         ({"started": None, "beat": NOW - timedelta(minutes=16)}, False),
     ],
 )
-def test_a_run_is_dead_when_its_process_is_gone_or_its_beats_stay_away(changes, living) -> None:
+def test_a_run_is_dead_when_its_process_is_gone_or_its_beats_stay_away(
+    changes: dict[str, object], living: bool
+) -> None:
     assert sign(**changes).is_living(NOW) is living
 
 
@@ -89,9 +91,12 @@ def test_what_is_no_sign_says_nothing(store: Store, content: bytes) -> None:
     assert is_living(store, FOLDER, NOW) is None
 
 
-def test_a_store_that_refuses_a_beat_stops_no_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [UnavailableError("the store is away"), FileNotFoundError("the bucket is gone")])
+def test_a_store_that_refuses_a_beat_stops_no_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def refuse(path: str, data: bytes) -> None:
-        raise UnavailableError("the store is away")
+        raise error
 
     with sign_of_life(store, FOLDER, beat_s=0.001):
         monkeypatch.setattr(store, "write_bytes", refuse)

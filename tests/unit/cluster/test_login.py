@@ -6,6 +6,7 @@ import asyncio
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import orjson
@@ -71,8 +72,8 @@ def test_both_clients_send_utf_8(server: Server, user: str, password: str) -> No
 
 
 def test_both_clients_put_a_prefix_before_every_path(server: Server) -> None:
-    where = {"host": "127.0.0.1", "port": server.server_port, "use_ssl": False, "path_prefix": "search/eu"}
-    ask_both(ConnectionSettings(**where, username="build", password=""))
+    settings = ConnectionSettings("127.0.0.1", server.server_port, use_ssl=False, username="build", password="")
+    ask_both(replace(settings, path_prefix="search/eu"))
     assert server.seen == [("/search/eu/_cluster/health", b"build:")] * 2
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import ExistingModel
 from sparse_index.config.load import load_corpus
 from sparse_index.errors import ConfigError
 
@@ -38,7 +39,10 @@ def test_several_fields_are_read_back_in_their_order_with_their_secrets() -> Non
     back = CorpusConfig.model_validate_json(several.model_dump_json())
     assert back == several
     assert list(back.vector_fields) == ["title", "body", "all"]
-    assert (back.index.vector_field, back.encoder.model.model_id) == ("title", "title")
+    assert (back.index.vector_field, back.encoder.model) == (
+        "title",
+        ExistingModel(source="model_id", model_id="title"),
+    )
     one = config(vectors={"vector": {"kind": "sparse", "encoder": {"model": URL}}})
     stored = CorpusConfig.model_validate_json(one.model_dump_json())
     assert "secret" not in one.model_dump_json()

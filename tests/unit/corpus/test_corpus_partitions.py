@@ -76,7 +76,9 @@ def test_partitions_are_columns_like_any_other(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [found[f"d{n}"].text for n in (1, 2, 3)] == ["title 1 in New York", "title 2 in ", "title 3 in Köln"]
     assert found["d2"].fields["city"] is None
-    properties = planned(config).mapping["properties"]
+    mapping = planned(config).mapping
+    assert mapping is not None
+    properties = mapping["properties"]
     assert [properties[name]["type"] for name in ("day", "city", "level")] == ["date", "text", "double"]
 
 

@@ -167,7 +167,7 @@ def test_the_unit_of_an_instant_does_not_change_the_hash(config: CorpusConfig) -
 
 
 def test_the_row_hash_covers_id_text_names_and_values(config: CorpusConfig) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"price": [1]},
         {"price": [2]},
         {"cost": [1]},

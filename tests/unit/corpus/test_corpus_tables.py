@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -246,7 +247,7 @@ def test_what_is_no_version_is_refused_by_the_configuration(tmp_path: Path, vers
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqlCatalog:
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlCatalog]:
     """The catalog `prod` of pyiceberg's configuration, with the table db.t: snapshot 1 has d1 and d2, the last one d2 new."""
     (tmp_path / "warehouse").mkdir()
     address = {"uri": f"sqlite:///{tmp_path}/catalog.db", "warehouse": f"file://{tmp_path}/warehouse"}

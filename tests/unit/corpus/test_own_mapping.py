@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from build_plans import make_plan
 from plan_help import SCHEMA, config_at
 from sparse_index.config.fields import value_shape
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import converter_of, mapping_of
 from sparse_index.creation.mapping import index_body, index_mapping
 from sparse_index.errors import ConfigError
-from sparse_index.live.meta import Meta
+from sparse_index.live.meta import meta_of
 
 STRUCT = pa.struct([("size", pa.int64()), ("colour", pa.string())])
 ENGLISH = {"type": "text", "analyzer": "english"}
@@ -82,7 +83,7 @@ def test_analysis_becomes_a_setting_and_every_field_counts(tmp_path: Path) -> No
     many = pa.struct([(f"f{number}", pa.string()) for number in range(600)])
     config = config_at(tmp_path, index={"fields": {"wide": {"type": "object"}}, "analysis": analysis})
     mapping = index_mapping(config, SCHEMA.append(pa.field("wide", many)))
-    settings = index_body(config, mapping, Meta.model_construct(), "w")["settings"]
+    settings = index_body(config, mapping, meta_of(make_plan(config)), "w")["settings"]
     assert settings["index.analysis"] == analysis
     assert settings["index.mapping.total_fields.limit"] > 2 * 1_200
 
@@ -153,9 +154,9 @@ def test_a_type_of_the_cluster_s_own_takes_values_as_they_are() -> None:
 
 
 def test_only_types_decide_how_values_are_written() -> None:
-    price = {"type": "scaled_float", "scaling_factor": 100}
+    price: dict[str, Any] = {"type": "scaled_float", "scaling_factor": 100}
     assert value_shape({"price": price | {"index": False}}) == {"price": price}
-    one = {"a": ENGLISH, "o": {"type": "object", "properties": {"x": {"type": "long", "index": False}}}}
+    one: dict[str, Any] = {"a": ENGLISH, "o": {"type": "object", "properties": {"x": {"type": "long", "index": False}}}}
     assert value_shape(one) == {"a": {"type": "text"}, "o": {"type": "object", "properties": {"x": {"type": "long"}}}}
 
 

@@ -20,7 +20,7 @@ SECRET = {"bool": {"must_not": {"term": {"secret": True}}}}
 
 def test_settings_are_written_nested_or_flat_and_known_by_their_full_names() -> None:
     given = {"max_result_window": 50_000, "index.priority": 3, "search": {"idle": {"after": "1m"}}, "hidden": True}
-    assert IndexConfig(settings=given).settings == {  # type: ignore[arg-type]
+    assert IndexConfig(settings=given).settings == {
         "index.max_result_window": "50000",
         "index.priority": "3",
         "index.search.idle.after": "1m",
@@ -31,7 +31,7 @@ def test_settings_are_written_nested_or_flat_and_known_by_their_full_names() -> 
 @pytest.mark.parametrize("pattern", sorted(REFUSED))
 def test_settings_of_builds_and_server_are_refused_with_the_reason(pattern: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        IndexConfig(settings={pattern.replace("*", "x"): 1})  # type: ignore[dict-item]
+        IndexConfig(settings={pattern.replace("*", "x"): 1})
     assert REFUSED[pattern] in str(caught.value)
 
 
@@ -58,7 +58,11 @@ def test_dates_of_yaml_become_texts() -> None:
 
 
 def test_the_file_wins_over_the_alias_and_its_write_alias_stays() -> None:
-    aliases = {"a": {"filter": SECRET, "search_routing": "x"}, "a--b1-w": {}, "reports": {"is_write_index": False}}
+    aliases: dict[str, dict[str, Any]] = {
+        "a": {"filter": SECRET, "search_routing": "x"},
+        "a--b1-w": {},
+        "reports": {"is_write_index": False},
+    }
     state = AliasState("a", ("a--b1",), aliases=aliases)
     assert moved_aliases(state, {}) == {
         "reports": {"is_write_index": False},

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from build_plans import NOW, corpus_config, make_plan
+from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster
 from plan_help import FakeCluster, config_at, live_cluster, planned, row, write
-from sparse_index.builds.plan import BuildKind
+from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.live.meta import meta_of, read_meta, write_meta
+from sparse_index.store.files import Store
 
 INDEX = "things--b20260102t030405-000abc"
 FIXTURES = sorted((Path(__file__).parents[2] / "support" / "fixtures" / "forms").glob("*/meta.json"))
@@ -49,8 +50,8 @@ def test_that_of_any_version_is_read_and_written_again_whole(path: Path) -> None
     meta = read_meta(cluster, INDEX)
     assert meta is not None
     assert (meta.build_id, meta.documents, meta.form, meta.is_later) == ("20260102T030405-000abc", 7, 1, False)
-    write_meta(cluster, INDEX, meta.model_copy(update={"withdrawn_at": NOW}))
-    assert written.items() <= (now() | {"withdrawn_at": written.get("withdrawn_at")}).items()
+    write_meta(cluster, INDEX, meta.model_copy(update={"documents": 8}))
+    assert now() == written | {"documents": 8}, "no key more: that version would take it for a stranger's"
 
 
 def test_what_a_later_version_says_stays_as_it_said_it() -> None:
@@ -89,8 +90,8 @@ def config(tmp_path: Path) -> CorpusConfig:
     return config
 
 
-def cluster_of_later(config: CorpusConfig) -> FakeCluster:
-    return live_cluster(config, planned(config), meta={"form": 2, "written_by": "7.8.9"})
+def cluster_of_later(config: CorpusConfig, live: Plan | None = None) -> FakeCluster:
+    return live_cluster(config, live or planned(config), meta={"form": 2, "written_by": "7.8.9"})
 
 
 def test_a_plan_stops_before_an_index_of_a_later_version(config: CorpusConfig) -> None:
@@ -103,6 +104,19 @@ def test_a_plan_stops_before_an_index_of_a_later_version(config: CorpusConfig) -
 def test_a_snapshot_is_built_anew_when_that_is_asked_for(config: CorpusConfig) -> None:
     plan = planned(config, cluster=cluster_of_later(config), token="abcdef01", mode="full")
     assert (plan.kind, plan.reasons) == (BuildKind.FULL, ["full mode was asked for"])
+
+
+def test_types_that_a_later_version_decided_hinder_no_full_build(config: CorpusConfig, tmp_path: Path) -> None:
+    live, store = planned(config), Store(config.store)
+    assert live.schema_path is not None
+    store.write_json(live.schema_path, store.read_json(live.schema_path) | {"form": 2, "written_by": "7.8.9"})
+    write(tmp_path / "corpus", [row(1) | {"author": "a"}, row(2) | {"author": "b"}])
+    plan = planned(
+        config, cluster=cluster_of_later(config, live), token="abcdef01", mode="full", accept_mass_change=True
+    )
+    assert plan.kind is BuildKind.FULL
+    with pytest.raises(BuildError, match=r"^things--b.* is an index of form 2, .* version 7\.8\.9 wrote it"):
+        planned(config, cluster=cluster_of_later(config, live), token="abcdef02")
 
 
 def test_further_keys_alone_stop_nobody(config: CorpusConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,7 @@ def test_a_machine_without_natives_is_told_so() -> None:
 
 
 def test_start_asks_for_the_machine_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(UnsupportedMachineError, match="linux-riscv64"):
         start(tmp_path / "home")
 

@@ -22,7 +22,7 @@ def certificate(path: Path) -> x509.Certificate:
 
 
 @pytest.mark.parametrize("name", [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-def test_clients_that_trust_the_authority_accept_the_node(tmp_path: Path, name: x509.GeneralName) -> None:
+def test_clients_that_trust_the_authority_accept_the_node(tmp_path: Path, name: x509.DNSName | x509.IPAddress) -> None:
     make_certificates(tmp_path)
     verifier = PolicyBuilder().store(Store([certificate(tmp_path / CA_FILE)])).build_server_verifier(name)
     assert verifier.verify(certificate(tmp_path / NODE_FILE), [])

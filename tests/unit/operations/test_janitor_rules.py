@@ -100,7 +100,11 @@ def vectors(fingerprint: str, build_id: str, days: float, part: int = 0, size: i
 
 def plan_file(build_id: str, fingerprint: str | None, alias: str = THINGS.alias) -> PlanFile:
     return PlanFile(
-        f"{build_folder(alias, build_id)}/plan.json", alias, build_id, frozenset({fingerprint} - {None}), ()
+        f"{build_folder(alias, build_id)}/plan.json",
+        alias,
+        build_id,
+        frozenset([fingerprint] if fingerprint else []),
+        (),
     )
 
 
@@ -143,7 +147,9 @@ def files_of(build_id: str, among: set[str] | None = None) -> set[str]:
         (None, (), UNKNOWN),
     ],
 )
-def test_only_a_run_s_end_a_receipt_or_a_refusal_proves_a_build_dead(live, files, state) -> None:
+def test_only_a_run_s_end_a_receipt_or_a_refusal_proves_a_build_dead(
+    live: bool | None, files: tuple[str, ...], state: BuildState
+) -> None:
     assert build_state("b", files, lambda build_id: live) is state
 
 
@@ -160,13 +166,15 @@ def test_only_a_run_s_end_a_receipt_or_a_refusal_proves_a_build_dead(live, files
         (None, ("alive.json", "plan.json", "receipt.json"), True, ENDED),
     ],
 )
-def test_a_run_outside_the_scheduler_is_judged_by_its_sign_of_life(live, files, living, state) -> None:
+def test_a_run_outside_the_scheduler_is_judged_by_its_sign_of_life(
+    live: bool | None, files: tuple[str, ...], living: bool, state: BuildState
+) -> None:
     assert build_state("b", files, lambda build_id: live, living) is state
     assert build_state("b", files, None, living) is state or live is not None
 
 
 @pytest.mark.parametrize("files", [("plan.json", "receipt.json"), ("dead_letters/scan.parquet",), ()])
-def test_a_build_of_a_scheduler_that_nobody_can_ask_stays_unknown(files) -> None:
+def test_a_build_of_a_scheduler_that_nobody_can_ask_stays_unknown(files: tuple[str, ...]) -> None:
     assert build_state("b", files, None) is UNKNOWN
 
 
@@ -184,7 +192,7 @@ def test_the_newest_candidate_stays_three_days_and_older_ones_do_not() -> None:
 
 
 @pytest.mark.parametrize("state", [AT_WORK, UNKNOWN])
-def test_a_candidate_of_a_build_that_may_be_alive_stays_however_old(state) -> None:
+def test_a_candidate_of_a_build_that_may_be_alive_stays_however_old(state: BuildState) -> None:
     old, older = build(20, 1), build(21, 1)
     cleanup = decided(view(index(old), index(older), builds={old: state, older: state}))
     assert names(cleanup, Kind.CANDIDATE) == []
@@ -212,12 +220,12 @@ def test_an_ended_build_loses_parts_and_manifests_after_two_days_and_the_rest_af
 
 
 @pytest.mark.parametrize("state", [AT_WORK, UNKNOWN])
-def test_a_build_that_may_be_alive_keeps_its_files(state) -> None:
+def test_a_build_that_may_be_alive_keeps_its_files(state: BuildState) -> None:
     assert paths(decided(view(builds={build(100): state}))) == set()
 
 
 @pytest.mark.parametrize("what", [{"live": True}, {"promoted": True}, {}])
-def test_a_build_that_an_index_refers_to_keeps_its_files(what) -> None:
+def test_a_build_that_an_index_refers_to_keeps_its_files(what: dict[str, bool]) -> None:
     old, other = build(100), build(101)
     holder = index(old, **what, manifest=f"{build_folder('things', other)}/manifest-final.parquet")
     kept = decided(view(holder, builds={old: UNKNOWN if not what else ENDED, other: ENDED}))
@@ -229,7 +237,7 @@ def test_scans_go_when_they_are_old_and_no_plan_needs_them() -> None:
     used, young, old = (
         stored(f"things/manifests/{name}.parquet", days) for name, days in zip("abc", (90, 29, 31), strict=True)
     )
-    known = {"scans": (used, young, old), "scans_in_use": frozenset({used.path})}
+    known: dict[str, Any] = {"scans": (used, young, old), "scans_in_use": frozenset({used.path})}
     assert paths(decided(view(**known))) == {old.path}
     assert paths(decided(view(**known, is_busy=True))) == set(), "a run that scans now may count on any of them"
     assert paths(decided(view(scans=(old,)))) == set(), "no plan says which are needed"
@@ -374,6 +382,7 @@ def test_a_cleanup_is_narrowed_to_what_a_later_look_says_too() -> None:
     assert cleanup(files).still_in(gone).actions == []
 
 
+Built = tuple[float, BuildState, dict[str, bool] | None, bool, str]  # days, state, kind, has models, fingerprint
 KINDS = st.sampled_from([{"live": True}, {"promoted": True}, {"promoted": True, "withdrawn": True}, {}, None])
 
 
@@ -388,10 +397,13 @@ KINDS = st.sampled_from([{"live": True}, {"promoted": True}, {"promoted": True, 
     generations=st.integers(0, 3),
     failures=st.sampled_from([(), ("'news' did not answer",)]),
 )
-def test_nothing_of_a_live_run_or_a_kept_index_ever_goes(world, generations, failures) -> None:
+def test_nothing_of_a_live_run_or_a_kept_index_ever_goes(
+    world: list[Built], generations: int, failures: tuple[str, ...]
+) -> None:
     """Whatever there is: builds of any age, state and outcome, with and without models and vectors."""
     config = corpus_config("things", retention={"generations": generations, "builds_days": 30})
-    indices, builds, groups, stored_vectors, plans = [], {}, [], [], []
+    indices, builds = list[OwnIndex](), dict[str, BuildState]()
+    groups, stored_vectors, plans = list[str](), list[VectorFile](), list[PlanFile]()
     for number, (days, state, kind, has_group, fingerprint) in enumerate(world):
         name = build(days, number)
         builds[name] = state

@@ -58,7 +58,8 @@ def remove(traces: Traces) -> None:
 
 
 def column(store: Store, path: str, name: str) -> list[Any]:
-    return store.read_table(path).column(name).to_pylist()
+    values: list[Any] = store.read_table(path).column(name).to_pylist()
+    return values
 
 
 def test_rows_go_by_id_or_by_text_and_those_without_an_id_first(store: Store) -> None:

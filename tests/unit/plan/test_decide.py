@@ -149,6 +149,20 @@ def test_more_parts_than_airflow_maps_are_refused() -> None:
         part_count(CONFIG, 100_000_001)
 
 
+def test_the_parts_of_all_vector_fields_together_are_as_many_as_airflow_maps() -> None:
+    field = VectorField(kind="sparse", encoder=CONFIG.encoder)
+    source = CONFIG.source.model_copy(update={"max_shards": 256})
+    fields, index = dict.fromkeys("abcd", field), CONFIG.index.model_copy(update={"vector_field": "a"})
+    config = CONFIG.model_copy(update={"vectors": fields, "index": index, "source": source})
+    each = FieldCounts(encoded=1, reused=0, texts_to_encode=512_000)
+    changes = found(512_000, new=512_000)
+    counts = changes.counts.model_copy(update={"fields": dict.fromkeys(fields, each)})
+    with pytest.raises(
+        BuildError, match=r"'things': the texts of 4 vector fields are 1024 parts.*lower source\.max_shards"
+    ):
+        planned_from(observed(config), replace(changes, counts=counts))
+
+
 def test_a_day_of_a_feed_that_changes_only_dates_is_counted_all_the_same() -> None:
     changes = Changes(Counts(rows_read=1, tombstones=1, documents=9), writes=0, differs=True)
     plan = planned_from(observed(FEED, live_index(FEED)), changes)
@@ -166,8 +180,8 @@ def test_a_row_limit_never_promotes() -> None:
 
 
 def test_days_that_were_passed_over_are_named() -> None:
-    days = {"data_date": date(2026, 1, 1)}, {"data_date": date(2025, 12, 28)}
-    notes = [planned_from(observed(FEED, live_index(FEED, **meta)), found(9)).notes for meta in days]
+    days = date(2026, 1, 1), date(2025, 12, 28)
+    notes = [planned_from(observed(FEED, live_index(FEED, data_date=day)), found(9)).notes for day in days]
     words = (
         "the index has nothing of 2025-12-29 to 2026-01-01: if partitions of those days were not read, backfill them"
     )

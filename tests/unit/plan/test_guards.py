@@ -39,6 +39,12 @@ def test_an_older_snapshot_is_refused_unless_forced() -> None:
     require_comparable(observed(CONFIG, live_index(CONFIG, data_date=TODAY)))
 
 
+def test_columns_that_a_changed_configuration_misses_are_named_before_rows_are_compared() -> None:
+    changed = corpus_config("things", source={"columns": [*SCHEMA.names, "author"]})
+    with pytest.raises(ConfigError, match=r"does not fit its configuration:\n  - missing columns author"):
+        require_comparable(observed(changed))
+
+
 def test_a_partition_beyond_the_horizon_is_refused_unless_forced() -> None:
     live = live_index(FEED, data_date=TODAY + timedelta(days=6))
     with pytest.raises(BuildError, match=r"2026-01-02 of 'things' is older than 2026-01-03.*force_older_date"):

@@ -83,6 +83,7 @@ def test_a_dead_letter_has_the_row_and_the_reason(tmp_path: Path) -> None:
     write(tmp_path / "corpus", [row(1), {**row(8), "id": "é" * 300}])
     plan = planned(config)
     (letter,) = read_letters(Store(config.store), f"{plan.folder}/dead_letters/scan.parquet")
+    assert letter.place is not None
     assert (letter.error_class, letter.place.row_group, letter.place.row) == ("id_too_long", 0, 1)
     assert '"title":"title 8"' in letter.source
     assert "512 bytes" in letter.reason

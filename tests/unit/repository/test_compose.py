@@ -10,6 +10,8 @@ import threading
 from fnmatch import fnmatch
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -41,47 +43,53 @@ SERVICE_KEYS = {
 }
 CONDITIONS = {"service_healthy", "service_completed_successfully"}
 
+Yaml = dict[str, Any]
 
-def script(name):
+
+def script(name: str) -> ModuleType:
     spec = spec_from_file_location(f"compose_{name}", ROOT / "docker" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def example_values():
+def example_values() -> dict[str, str]:
     lines = (ROOT / ".env.example").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 @pytest.fixture(scope="module")
-def compose():
-    return yaml.safe_load(COMPOSE.read_text())
+def compose() -> Yaml:
+    found: Yaml = yaml.safe_load(COMPOSE.read_text())
+    return found
 
 
 @pytest.fixture(scope="module")
-def services(compose):
-    return compose["services"]
+def services(compose: Yaml) -> dict[str, Yaml]:
+    found: dict[str, Yaml] = compose["services"]
+    return found
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificates")
     assert script("certificates").main([str(folder), *NODES]) == 0
     return folder
 
 
-def test_the_parts_that_were_asked_for_are_there(services):
+def test_the_parts_that_were_asked_for_are_there(services: dict[str, Yaml]) -> None:
     airflow = {f"airflow-{part}" for part in ("apiserver", "scheduler", "dag-processor", "triggerer", "worker", "init")}
     assert airflow | {"postgres", "redis", "dashboards", *NODES} <= services.keys()
 
 
-def test_services_use_known_keys_only(services):
+def test_services_use_known_keys_only(services: dict[str, Yaml]) -> None:
     unknown = {name: body.keys() - SERVICE_KEYS for name, body in services.items()}
     assert not {name: keys for name, keys in unknown.items() if keys}
 
 
-def test_a_dependency_exists_and_can_reach_the_state_waited_for(services):
+def test_a_dependency_exists_and_can_reach_the_state_waited_for(services: dict[str, Yaml]) -> None:
     for name, body in services.items():
         for other, wait in body.get("depends_on", {}).items():
             assert wait["condition"] in CONDITIONS, (name, other)
@@ -91,13 +99,13 @@ def test_a_dependency_exists_and_can_reach_the_state_waited_for(services):
                 assert services[other].get("restart", "no") == "no", f"{name} waits for the end of {other}"
 
 
-def test_services_that_stay_have_a_health_check(services):
+def test_services_that_stay_have_a_health_check(services: dict[str, Yaml]) -> None:
     assert [name for name, body in services.items() if "restart" in body and "healthcheck" not in body] == [
         "airflow-init"
     ]
 
 
-def test_volumes_are_declared_used_and_bound_files_exist(compose, services):
+def test_volumes_are_declared_used_and_bound_files_exist(compose: Yaml, services: dict[str, Yaml]) -> None:
     used = set()
     for body in services.values():
         for volume in body.get("volumes", []):
@@ -110,20 +118,20 @@ def test_volumes_are_declared_used_and_bound_files_exist(compose, services):
     assert used == set(compose["volumes"])
 
 
-def test_ports_are_bound_to_loopback(services):
+def test_ports_are_bound_to_loopback(services: dict[str, Yaml]) -> None:
     ports = [port for body in services.values() for port in body.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_images_are_pinned_and_ours_is_built_wherever_it_is_used(services):
+def test_images_are_pinned_and_ours_is_built_wherever_it_is_used(services: dict[str, Yaml]) -> None:
     for name, body in services.items():
         assert re.search(r":\d", body["image"]), name
         assert body["image"].startswith("sparse-index-airflow:") == ("build" in body), name
 
 
-def test_every_variable_is_in_the_example_and_every_secret_is_demanded():
-    found = {}
+def test_every_variable_is_in_the_example_and_every_secret_is_demanded() -> None:
+    found: dict[str, set[str | None]] = {}
     for match in VARIABLE.finditer(COMPOSE.read_text()):
         found.setdefault(match["name"], set()).add(match["kind"])
     example = example_values()
@@ -135,14 +143,14 @@ def test_every_variable_is_in_the_example_and_every_secret_is_demanded():
         assert "-" not in found[name], f"{name} must have no default"
 
 
-def test_defaults_in_the_file_are_those_of_the_example():
+def test_defaults_in_the_file_are_those_of_the_example() -> None:
     example = example_values()
     for match in VARIABLE.finditer(COMPOSE.read_text()):
         if match["kind"] == "-":
             assert match["rest"] == example[match["name"]], match["name"]
 
 
-def test_every_airflow_variable_is_an_option_of_the_installed_airflow(services):
+def test_every_airflow_variable_is_an_option_of_the_installed_airflow(services: dict[str, Yaml]) -> None:
     from airflow.configuration import conf
 
     known = {
@@ -154,29 +162,29 @@ def test_every_airflow_variable_is_an_option_of_the_installed_airflow(services):
     assert asked - known == PROVIDER_OPTIONS
 
 
-def test_the_image_has_the_airflow_that_is_tested():
+def test_the_image_has_the_airflow_that_is_tested() -> None:
     requirements = (ROOT / "requirements.txt").read_text()
-    version = re.search(r"^apache-airflow==(\S+)", requirements, re.MULTILINE)[1]
+    (version,) = re.findall(r"^apache-airflow==(\S+)", requirements, re.MULTILINE)
     assert f"FROM apache/airflow:slim-{version}-python3.11" in (ROOT / "docker" / "Dockerfile").read_text()
     assert f"]=={version}" in (ROOT / "docker" / "requirements.txt").read_text()
     assert f"image: sparse-index-airflow:{version}" in COMPOSE.read_text()
 
 
-def test_the_image_is_built_from_files_that_exist():
+def test_the_image_is_built_from_files_that_exist() -> None:
     lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
     sources = [source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]]
     assert sources
     assert [source for source in sources if not (ROOT / source).is_file()] == []
 
 
-def test_the_pool_and_the_connection_are_those_of_the_dags():
+def test_the_pool_and_the_connection_are_those_of_the_dags() -> None:
     init = (ROOT / "docker" / "airflow-init.sh").read_text()
     (pool,) = re.findall(r"airflow pools set (\S+)", init)
     assert f'"{pool}"' in (ROOT / "dags" / "daily_build.py").read_text()
     assert f'"{CorpusConfig.model_fields["connection"].default}"' in init
 
 
-def test_certificates_match_the_names_in_opensearch_yml(certificates):
+def test_certificates_match_the_names_in_opensearch_yml(certificates: Path) -> None:
     settings = yaml.safe_load((ROOT / "docker" / "opensearch" / "opensearch.yml").read_text())
     (admin_dn,) = settings["plugins.security.authcz.admin_dn"]
     (node_pattern,) = settings["plugins.security.nodes_dn"]
@@ -187,20 +195,20 @@ def test_certificates_match_the_names_in_opensearch_yml(certificates):
     assert settings["discovery.seed_hosts"] == NODES == settings["cluster.initial_cluster_manager_nodes"]
 
 
-def subject(path):
+def subject(path: Path) -> str:
     return x509.load_pem_x509_certificate(path.read_bytes()).subject.rfc4514_string()
 
 
 @pytest.mark.parametrize("host", ["opensearch-1", "localhost", "127.0.0.1"])
-def test_a_client_with_the_authority_trusts_a_node(certificates, host):
+def test_a_client_with_the_authority_trusts_a_node(certificates: Path, host: str) -> None:
     assert handshake(certificates, host) == "trusted"
 
 
-def test_a_client_does_not_trust_a_node_under_another_name(certificates):
+def test_a_client_does_not_trust_a_node_under_another_name(certificates: Path) -> None:
     assert "Hostname mismatch" in handshake(certificates, "opensearch-2")
 
 
-def handshake(certificates, host):
+def handshake(certificates: Path, host: str) -> str:
     """What a client that verifies `host` says of a server with the certificate of opensearch-1."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificates / "nodes" / "opensearch-1.pem", certificates / "nodes" / "opensearch-1.key")
@@ -217,7 +225,7 @@ def handshake(certificates, host):
         answering.join(timeout=10)
 
 
-def answer(context, connection):
+def answer(context: ssl.SSLContext, connection: socket.socket) -> None:
     try:
         with connection, context.wrap_socket(connection, server_side=True):
             pass
@@ -225,25 +233,25 @@ def answer(context, connection):
         return
 
 
-def test_keys_are_for_their_owner_alone_and_the_authority_keeps_none(certificates):
+def test_keys_are_for_their_owner_alone_and_the_authority_keeps_none(certificates: Path) -> None:
     keys = sorted(certificates.rglob("*.key"))
     assert [key.stem for key in keys] == ["admin", *NODES]
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
 
 
-def test_certificates_are_made_once(certificates, capsys):
+def test_certificates_are_made_once(certificates: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in certificates.rglob("*.*")}
     assert script("certificates").main([str(certificates), *NODES]) == 0
     assert {path: path.read_bytes() for path in certificates.rglob("*.*")} == before
     assert "are there, valid until" in capsys.readouterr().out
 
 
-def test_a_node_without_certificate_is_named(certificates, capsys):
+def test_a_node_without_certificate_is_named(certificates: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert script("certificates").main([str(certificates), *NODES, "opensearch-3"]) == 1
     assert "opensearch-3" in capsys.readouterr().err
 
 
-def test_a_new_env_has_a_secret_for_every_open_value(tmp_path, capsys):
+def test_a_new_env_has_a_secret_for_every_open_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
     assert script("new_env").main(tmp_path) == 0
     values = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines() if line[:1].isupper())
@@ -254,7 +262,7 @@ def test_a_new_env_has_a_secret_for_every_open_value(tmp_path, capsys):
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
 
 
-def test_an_existing_env_is_never_overwritten(tmp_path, capsys):
+def test_an_existing_env_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / ".env.example").write_text("A_PASSWORD=\n")
     (tmp_path / ".env").write_text("A_PASSWORD=mine\n")
     assert script("new_env").main(tmp_path) == 1
@@ -262,12 +270,12 @@ def test_an_existing_env_is_never_overwritten(tmp_path, capsys):
     assert "left as it is" in capsys.readouterr().err
 
 
-def test_no_account_is_built_in():
+def test_no_account_is_built_in() -> None:
     users = yaml.safe_load((ROOT / "docker" / "opensearch" / "internal_users.yml").read_text())
     assert users.keys() == {"_meta"}
 
 
-def test_the_build_account_gets_the_shipped_role_on_its_aliases_only(services):
+def test_the_build_account_gets_the_shipped_role_on_its_aliases_only(services: dict[str, Yaml]) -> None:
     environment = dict.fromkeys(services["opensearch-users"]["environment"], "x") | {
         "OPENSEARCH_BUILD_ALIASES": "tickets, legal"
     }

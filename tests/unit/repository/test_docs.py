@@ -62,14 +62,14 @@ def sections_in(annotation: object) -> list[type[BaseModel]]:
     return [found for part in get_args(annotation) for found in sections_in(part)]
 
 
-def test_a_reader_finds_the_pages_that_were_promised():
+def test_a_reader_finds_the_pages_that_were_promised() -> None:
     promised = ["README.md", "CHANGELOG.md", "docs/operate.md", "docs/add-a-corpus.md", "docs/security.md"]
     promised += ["docs/architecture.md", "CONTRIBUTING.md", "SECURITY.md"]
     assert [name for name in promised if name not in NAMES] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_links_lead_somewhere(name):
+def test_links_lead_somewhere(name: str) -> None:
     page, broken = ROOT / name, []
     for target in (match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8"))):
         if "://" in target or target.startswith("mailto:"):
@@ -82,7 +82,7 @@ def test_links_lead_somewhere(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_files_that_are_named_exist(name):
+def test_files_that_are_named_exist(name: str) -> None:
     named = {
         path for span in CODE.findall((ROOT / name).read_text(encoding="utf-8")) for path in OWN_PATH.findall(span)
     }
@@ -129,13 +129,13 @@ def test_no_promise_is_cited_that_is_not_defined() -> None:
     assert cited - defined == set()
 
 
-def test_every_key_of_the_configuration_is_explained():
+def test_every_key_of_the_configuration_is_explained() -> None:
     text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
     missing = {f"{model.__name__}.{name}" for model, name in model_fields(CorpusConfig) if f"`{name}`" not in text}
     assert missing == set()
 
 
-def test_the_table_shows_the_real_defaults():
+def test_the_table_shows_the_real_defaults() -> None:
     text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
     wrong = []
     for model, name in model_fields(CorpusConfig):
@@ -154,7 +154,7 @@ def as_yaml(value: float | str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def test_the_examples_are_valid_configurations():
+def test_the_examples_are_valid_configurations() -> None:
     text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
     examples = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "include/corpora" in block]
     configs = [CorpusConfig.model_validate(yaml.safe_load(example)) for example in examples]
@@ -162,7 +162,7 @@ def test_the_examples_are_valid_configurations():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_make_targets_exist(name):
+def test_make_targets_exist(name: str) -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", code_of(ROOT / name), re.MULTILINE))
     assert named <= targets
@@ -176,13 +176,13 @@ def commands() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("module", "verb"), commands())
-def test_commands_exist(module, verb):
+def test_commands_exist(module: str, verb: str) -> None:
     arguments = [sys.executable, "-m", module, *([verb] if verb else []), "--help"]
     ended = subprocess.run(arguments, cwd=ROOT / "include", capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
 
 
-def test_quoted_messages_are_those_of_the_code():
+def test_quoted_messages_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     quoted = [line for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     known = list(messages_in_the_code())

@@ -15,6 +15,6 @@ NEEDED = {
 }
 
 
-def test_the_build_role_stands_alone():
+def test_the_build_role_stands_alone() -> None:
     role = yaml.safe_load(ROLE.read_text(encoding="utf-8"))["sparse_index_build"]
     assert NEEDED - set(role["cluster_permissions"]) == set()

@@ -17,7 +17,7 @@ def answer(*outputs: object) -> dict[str, object]:
 
 
 def kept(weights: dict[str, float], kind: str, value: float | None) -> set[str]:
-    return set(sparse_vector(weights, Pruning(type=kind, value=value)).tokens)  # type: ignore[arg-type]
+    return set(sparse_vector(weights, Pruning(type=kind, value=value)).tokens)
 
 
 @pytest.mark.parametrize(
