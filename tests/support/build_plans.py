@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from sparse_index.builds.plan import BuildKind, Counts, Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
@@ -14,6 +16,11 @@ from sparse_index.live.meta import meta_of
 from sparse_index.names import candidate_name, new_build_id
 
 NOW = datetime(2025, 3, 1, 6, 0, tzinfo=UTC)
+
+
+def no_sleep(seconds: float) -> None:
+    """The sleep of what must not wait."""
+    pytest.fail(f"it waits {seconds} s")
 
 
 def corpus_config(alias: str, store: str = "memory://store", **sections: Any) -> CorpusConfig:
