@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 export PYTHONPATH := include:plugins
 CORPUS ?= tickets
 ROWS ?= 100000
+# Two cores: tests wait for a server half of their time.
+WORKERS ?= -n 2 --dist loadgroup
 Q ?= money back for a cracked screen
 
 PIP_HINT = The packages could not be installed: what pip said stands above. Behind a company's own certificate authority name the \
 file with its certificate in PIP_CERT; PIP_INDEX_URL names a mirror, PIP_PROXY a proxy. Then run the same command again.
 
-.PHONY: help demo search corpus test chaos lint types check stop clean
+.PHONY: help demo search corpus test coverage chaos lint types check stop clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -33,6 +35,13 @@ corpus: $(VENV)/installed ## Write a demo corpus of any size: make corpus CORPUS
 
 test: $(VENV)/installed ## Run every test, against a real OpenSearch that is started and stopped
 	$(BIN)/python -m pytest
+
+coverage: $(VENV)/installed ## Run every test and measure which branches of the core they reach; fails below the floor in pyproject.toml
+	@mkdir -p .local/coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(WORKERS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 chaos: $(VENV)/installed ## Kill, stall and break everything on purpose; the table goes to .local/chaos.md
 	SPARSE_INDEX_CHAOS=whole $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live)
