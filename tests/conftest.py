@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent
         group = folder if folder.name == "live" else item.path
         item.add_marker(pytest.mark.xdist_group(str(group.relative_to(ROOT))))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each layer of the tests costs, set-up included; of several workers the sum."""
+    seconds: dict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                folders = Path(report.nodeid.partition("::")[0]).parts
+                seconds["/".join(folders[: 3 if "live" in folders else 2])] += report.duration
+    terminalreporter.section("minutes per layer")
+    for layer, spent in sorted(seconds.items()):
+        terminalreporter.write_line(f"{layer:20} {spent / 60:5.1f}")
 
 
 @pytest.fixture(scope="session")
