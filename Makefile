@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := include:plugins
 CORPUS ?= tickets
 ROWS ?= 100000
-# Two cores: tests wait for a server half of their time.
+# Two workers, each with servers of its own; WORKERS= runs one test after another.
 WORKERS ?= -n 2 --dist loadgroup
 Q ?= money back for a cracked screen
 
@@ -34,7 +34,7 @@ corpus: $(VENV)/installed ## Write a demo corpus of any size: make corpus CORPUS
 	$(BIN)/python -m demo generate --corpus $(CORPUS) --rows $(ROWS) --out .local/corpora/$(CORPUS)
 
 test: $(VENV)/installed ## Run every test, against a real OpenSearch that is started and stopped
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 coverage: $(VENV)/installed ## Run every test and measure which branches of the core they reach; fails below the floor in pyproject.toml
 	@mkdir -p .local/coverage
