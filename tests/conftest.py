@@ -37,7 +37,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports:
             if isinstance(report, pytest.TestReport):
                 folders = Path(report.nodeid.partition("::")[0]).parts
-                seconds["/".join(folders[: 3 if "live" in folders else 2])] += report.duration
+                seconds["/".join(folders[: 3 if folders[1:3] == ("dags", "live") else 2])] += report.duration
     terminalreporter.section("minutes per layer")
     for layer, spent in sorted(seconds.items()):
         terminalreporter.write_line(f"{layer:20} {spent / 60:5.1f}")
