@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from sparse_index.config.encoder import Pruning
-from sparse_index.vectors.kind import Stored, Vector, VectorKind
+from sparse_index.vectors.kind import Asked, Stored, Vector, VectorKind
 from sparse_index.vectors.sparse import sparse_kind
 
 SPARSE = sparse_kind(Pruning())
@@ -28,7 +28,7 @@ def _in_document(stored: Stored) -> Any:
     return stored["numbers"].values.to_numpy()
 
 
-def _clause(field: str, numbers: list[float]) -> dict[str, Any]:
+def _clause(field: str, numbers: list[float], _: Asked) -> dict[str, Any]:
     return {"knn": {field: {"vector": numbers, "k": 10}}}
 
 

@@ -18,6 +18,7 @@ from sparse_index.errors import (
     SparseIndexError,
     TransientError,
 )
+from sparse_index.ml.predict import outputs
 from sparse_index.timing import Timing
 from sparse_index.vectors.kind import VectorKind
 
@@ -74,14 +75,7 @@ class Predictor:
         """The model's output for each text, in order, or `Refused`: why it has none; raises what the cluster answered."""
         with self._lock:
             self.calls += 1
-        answer = self._cluster.request(
-            "POST",
-            self.kind.predict_path(self.model_id),
-            self.kind.predict_body(texts),
-            retry=False,
-            timeout_s=self._request_timeout_s,
-        )
-        return self.kind.read(answer, len(texts))
+        return outputs(self._cluster, self.model_id, self.kind, texts, self._request_timeout_s)
 
     def require_model(self) -> None:
         """`ModelError` when the model is gone, as after clearing a single task of an ended run."""

@@ -21,7 +21,8 @@ from typing import Any
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError, ModelError
-from sparse_index.vectors.kind import Refused, VectorKind
+from sparse_index.ml.predict import outputs
+from sparse_index.vectors.kind import Asked, Refused, VectorKind
 from sparse_index.vectors.kinds import vector_kinds
 
 _MARKED = re.compile(r"<em>(.*?)</em>")
@@ -109,7 +110,7 @@ def _first_field(config: CorpusConfig) -> tuple[str, VectorKind]:
 def model_tokens(cluster: Cluster, config: CorpusConfig, model_id: str, query: str) -> dict[str, float]:
     """Weights > 0 that the deployed model `model_id` gives the query's tokens."""
     _, kind = _first_field(config)
-    (weights,) = kind.read(cluster.post(kind.predict_path(model_id), kind.predict_body([query]), retry=False), 1)
+    (weights,) = outputs(cluster, model_id, kind, [query])
     if isinstance(weights, Refused):
         raise ModelError(f"Model {model_id} does not encode the query: {weights.reason}.")
     return {token: weight for token, weight in weights.items() if weight > 0}
@@ -164,7 +165,7 @@ def sparse_hits(cluster: Cluster, config: CorpusConfig, index: str, tokens: Quer
     if not tokens.weights:
         return []
     vector_field, kind = _first_field(config)
-    body = {"size": size, "query": kind.clause(vector_field, tokens.weights)}
+    body = {"size": size, "query": kind.clause(vector_field, tokens.weights, Asked(size))}
     hits = cluster.get(f"/{index}/_search", body)["hits"]["hits"]
     return [_sparse_hit(config, hit, vector_field, tokens.weights) for hit in hits]
 

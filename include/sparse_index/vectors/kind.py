@@ -27,6 +27,15 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a search wants of one vector field beside the query's output: how many documents at most, and of those that
+    `filters` (queries) let through; a kind knows where a filter has to stand to be right."""
+
+    candidates: int
+    filters: Sequence[Json] = ()
+
+
+@dataclass(frozen=True)
 class VectorKind:
     """`function`: ML Commons' name for models of this kind. `predict_options`: what a predict request says beside its texts.
     `read`: the answer to so many texts -> an output each, in their order; `ModelError` for any other shape.
@@ -35,8 +44,8 @@ class VectorKind:
     text's hash. `in_document`: the field's JSON; None leaves the field out. `size`: of that JSON, 0 for a vector that
     matches nothing.
 
-    `mapping`: of the field, in an index that has `index_settings`. `clause`: (field, output for the query) -> a query, for
-    which the cluster needs `query_plugin`; `query_word` is its name.
+    `mapping`: of the field, in an index that has `index_settings`. `clause`: (field, output for the query, what is
+    asked) -> a query, for which the cluster needs `query_plugin`; `query_word` is its name.
     """
 
     function: str
@@ -49,7 +58,7 @@ class VectorKind:
     size: Callable[[Any], int]
     mapping: Json
     index_settings: Json
-    clause: Callable[[str, Any], Json]
+    clause: Callable[[str, Any, Asked], Json]
     query_plugin: str
     query_word: str
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from sparse_index.cluster.client import Json
 from sparse_index.config.encoder import PruneType, Pruning
 from sparse_index.errors import ModelError
-from sparse_index.vectors.kind import Refused, Stored, VectorKind
+from sparse_index.vectors.kind import Asked, Refused, Stored, VectorKind
 
 LONGEST_REFUSAL = 300
 
@@ -55,8 +55,9 @@ def _in_document(stored: Stored) -> Json | None:
     return dict(zip(tokens, weights, strict=True)) if tokens else None
 
 
-def _clause(field: str, weights: Mapping[str, float]) -> Json:
-    return {"neural_sparse": {field: {"query_tokens": dict(weights)}}}
+def _clause(field: str, weights: Mapping[str, float], asked: Asked) -> Json:
+    tokens: Json = {"neural_sparse": {field: {"query_tokens": dict(weights)}}}
+    return {"bool": {"must": [tokens], "filter": list(asked.filters)}} if asked.filters else tokens
 
 
 def parse_answer(answer: Any, expected: int) -> list[dict[str, float] | Refused]:
