@@ -50,7 +50,8 @@ def pad(tokenizer: Tokenizer, texts: Sequence[str]) -> Padded:
 
 def weightless_ids(tokenizer: Tokenizer) -> list[int]:
     """Ids of [PAD], [UNK], ... and of word endings, which never carry weight."""
-    return [tokenizer.token_to_id(token) for token in (*SPECIAL_TOKENS, *WORD_ENDINGS)]
+    ids = (tokenizer.token_to_id(token) for token in (*SPECIAL_TOKENS, *WORD_ENDINGS))
+    return [number for number in ids if number is not None]
 
 
 def _excluded(queries: Sequence[Text], documents: Sequence[Text]) -> Tensor:
