@@ -22,14 +22,6 @@ ML_SETTINGS = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`-n 2 --dist loadgroup`) the tests of a file stay together, and those of one Airflow."""
-    for item in items:
-        folder = item.path.parent
-        group = folder if folder.name == "live" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(ROOT))))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What each layer of the tests costs, set-up included; of several workers the sum."""
     seconds: dict[str, float] = defaultdict(float)

@@ -1,4 +1,5 @@
-"""Forgetting is killed before each thing it changes, in turn: run again it ends where it would have ended."""
+"""Forgetting is killed before each thing it changes, in turn (in the short form before every third): run again it ends
+where it would have ended."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chaos_table import dice, times
 from fake_runs import FakeRuns
 from forgetting import forgotten, holding, now, site
 from real_builds import MakeConfig, built, documents, indexed, planned, rows, text_hash_of, write_corpus
@@ -89,7 +91,8 @@ def test_killed_before_any_change_it_is_ended_by_a_repeat(
     runs = FakeRuns({plan.build_id: False for plan in plans})
     place, life, gone = site(plain_cluster, config, runs), Life(monkeypatch), set[str]()
 
-    for changes in range(COUNT - 10):
+    every = times(3, 1)
+    for changes in range(dice("forget").randrange(every), COUNT - 10, every):
         document = f"d{changes}"
         life.left, gone = changes, gone | {document}
         try:

@@ -125,7 +125,7 @@ def test_what_a_person_protects_or_uses_stays_and_is_named(
 def snapshot(plain_cluster: Cluster, config: CorpusConfig) -> Iterator[str]:
     """The path of a snapshot of all indices of the corpus that takes longer than any test, once it is begun."""
     repository = f"/_snapshot/{config.alias}"
-    slow = {"location": config.alias, "max_snapshot_bytes_per_sec": "10b"}
+    slow = {"location": config.alias, "max_snapshot_bytes_per_sec": "200b"}
     plain_cluster.put(repository, {"type": "fs", "settings": slow})
     yield f"{repository}/hourly"
     plain_cluster.delete(repository)

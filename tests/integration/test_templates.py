@@ -168,6 +168,13 @@ def test_what_a_template_brings_does_not_reach_the_documents(
         assert set(plain_cluster.get(f"/{second.candidate}/_alias")[second.candidate]["aliases"]) == {config.alias}
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that are not there do not come while a trial waits for them."""
+    monkeypatch.setattr("sparse_index.creation.create._TRIAL_TIMEOUT_S", 2)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_nodes_that_the_live_index_asks_for_and_that_are_gone(plain_cluster: Cluster, config: CorpusConfig) -> None:
     """A clone has the rules of its source, which itself stays where it is."""
     first = planned(plain_cluster, config)
@@ -175,7 +182,7 @@ def test_nodes_that_the_live_index_asks_for_and_that_are_gone(plain_cluster: Clu
     write_corpus(config, rows(7))
     rule = {"index.routing.allocation.require.box": "gone"}
     plain_cluster.put(f"/{first.candidate}/_settings", rule)
-    words = r"found no node within 10 s.*box:\\?\"gone.*or the live index"
+    words = r"found no node within 2 s.*box:\\?\"gone.*or the live index"
     with pytest.raises(BuildError, match=words):
         planned(plain_cluster, config)
     (problem,) = examine(plain_cluster, config, Store(config.store)).problems
@@ -206,11 +213,12 @@ REFUSED: dict[str, tuple[Json, Json, str]] = {
     "nodes that are not there": (
         {},
         {"settings": {"index.routing.allocation.require.box": "hot"}},
-        r"found no node within 10 s.*box:\\?\"hot",
+        r"found no node within 2 s.*box:\\?\"hot",
     ),
 }
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_undone_is_refused_before_anything_is_encoded(
     plain_cluster: Cluster, config: CorpusConfig, name: str
