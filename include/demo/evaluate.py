@@ -25,7 +25,7 @@ from demo.model_server import ML_SETTINGS, MODELS_DIR, deployed, encode_dense, e
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import QueryConfig
 from sparse_index.errors import BuildError
-from sparse_index.relevance.ndcg import mean, ndcg_at_k
+from sparse_index.relevance.measures import NDCG, Judgements, Rankings, measure
 
 Clause = Mapping[str, Any]
 Ranker = Callable[[Query, Sequence[str]], list[str]]
@@ -172,14 +172,21 @@ def _score(
     queries: Iterable[Query],
     judgements: Mapping[str, Sequence[Judgement]],
 ) -> Score:
-    everything, held_out = [], []
+    everything: dict[str, dict[str, int]] = {}
+    held_out: dict[str, dict[str, int]] = {}
+    rankings: dict[str, list[str]] = {}
+    unspoilt: dict[str, list[str]] = {}
     for query in queries:
         judged = judgements[query.id]
         unseen = [judgement for judgement in judged if judgement.wording is WordingPair.HELD_OUT]
         hidden = [judgement.document_id for judgement in judged if judgement.wording is not WordingPair.HELD_OUT]
-        everything.append(ndcg_at_k(ranker(query, []), grades_of(judged), _DEPTH))
-        held_out.append(ndcg_at_k(ranker(query, hidden), grades_of(unseen), _DEPTH))
-    return Score(corpus, system, mean(everything), mean(held_out))
+        everything[query.id], held_out[query.id] = grades_of(judged), grades_of(unseen)
+        rankings[query.id], unspoilt[query.id] = ranker(query, []), ranker(query, hidden)
+    return Score(corpus, system, _mean_ndcg(rankings, everything), _mean_ndcg(unspoilt, held_out))
+
+
+def _mean_ndcg(rankings: Rankings, judgements: Judgements) -> float:
+    return measure(rankings, judgements).mean(NDCG)
 
 
 def table(scores: Sequence[Score]) -> str:

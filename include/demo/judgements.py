@@ -83,7 +83,7 @@ def load_judgements(path: Path) -> dict[str, list[Judgement]]:
 
 
 def grades_of(judgements: Sequence[Judgement]) -> dict[str, int]:
-    """Document id -> grade, the shape `ndcg_at_k` takes."""
+    """Document id -> grade, the shape `relevance.measures` takes."""
     return {judgement.document_id: judgement.grade for judgement in judgements}
 
 

@@ -151,3 +151,34 @@ def test_a_broken_file_and_a_broken_address_are_said_in_one_line(corpus_file: Pa
     for result in (call("plan", broken), call("plan", corpus_file, url="not an address")):
         assert result.returncode == 1
         assert result.stderr.startswith("ConfigError: ")
+
+
+def test_a_first_golden_set_is_written_edited_and_measured(corpus_file: Path, call: Call) -> None:
+    folder, values = corpus_file.parent / "golden", corpus_file.parent / "values.parquet"
+    assert call("run", corpus_file).returncode == 0
+    written = call("golden", corpus_file, "--sample", "9", "--golden", str(folder))
+    assert written.returncode == 0, written.stderr
+    assert "3 canaries" in written.stdout  # of nine documents with three titles
+
+    parcel = {"id": "parcel", "text": "parcel"}
+    lost = {"id": "lost", "text": "log in", "must": ["t0"]}
+    with (folder / "queries.jsonl").open("a") as file:
+        file.writelines(json.dumps(query) + "\n" for query in (parcel, lost))
+    (folder / "qrels.txt").write_text("parcel 0 t2 1\nparcel 0 t5 1\nparcel 0 t8 1\nparcel 0 t0 0\n")
+    measured = call("evaluate", corpus_file, "--golden", str(folder), "--per-query", str(values))
+    assert measured.returncode == 0, measured.stderr
+    head, names, bm25, sparse, *missing = measured.stdout.splitlines()
+    assert head == "5 queries, 1 of them judged"
+    assert names.split() == ["mode", "nDCG@10", "R@50", "RR@10", "Judged@10", "canaries"]
+    assert bm25.split() == ["bm25", "1.000", "1.000", "1.000", "1.000", "3", "of", "4"]
+    assert sparse.split()[1:4] == ["1.000", "1.000", "1.000"]
+    assert "bm25: canary 'lost' did not find t0" in missing
+    rows = pq.read_table(values).to_pylist()
+    assert {"mode": "sparse", "query": "parcel", "measure": "R@50", "value": 1.0} in rows
+
+    again = call("golden", corpus_file, "--golden", str(folder))
+    assert again.returncode == 1
+    assert "is there already" in again.stderr
+    elsewhere = call("evaluate", corpus_file, "--golden", str(folder), "--index", "nowhere", "--mode", "bm25")
+    assert elsewhere.returncode == 1
+    assert "nowhere" in elsewhere.stderr

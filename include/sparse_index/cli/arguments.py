@@ -14,6 +14,7 @@ from sparse_index.cluster.client import ConnectionSettings
 from sparse_index.errors import ConfigError
 from sparse_index.operations.redrive import LATEST
 from sparse_index.operations.rollback import PREVIOUS
+from sparse_index.relevance.evaluate import SearchMode
 
 PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
@@ -39,8 +40,20 @@ def parser() -> argparse.ArgumentParser:
     encoder = search.add_mutually_exclusive_group()
     encoder.add_argument("--model-id", help="a deployed model that encodes the query")
     encoder.add_argument("--analyzer", help="what splits the query into tokens (default: the corpus's query.analyzer)")
+    _golden_sets(commands)
     _operations(commands)
     return root
+
+
+def _golden_sets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = _command(commands, "evaluate", "say how good the answers to a golden set are, one row a mode")
+    evaluate.add_argument("--golden", type=Path, metavar="DIR", required=True, help="folder of the golden set")
+    evaluate.add_argument("--index", help="ask this index (default: what is live)")
+    evaluate.add_argument("--mode", choices=[mode.value for mode in SearchMode], help="only this one (default: all)")
+    evaluate.add_argument("--per-query", type=Path, metavar="FILE", help="write each query's values to a Parquet file")
+    golden = _command(commands, "golden", "write a first golden set: live documents that their titles should find")
+    golden.add_argument("--sample", type=_count, default=50, metavar="N", help="of so many documents (default 50)")
+    golden.add_argument("--golden", type=Path, metavar="DIR", help="folder to write to (default: golden/<alias>)")
 
 
 def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from sparse_index.cli import operations
+from sparse_index.cli import golden, operations
 from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cli.bars import Bars
 from sparse_index.cli.ending import ending
@@ -27,7 +27,7 @@ from sparse_index.store.files import Store
 
 Command = Callable[[argparse.Namespace, Cluster, CorpusConfig], None]
 # Somebody waits for their answer, and "not there" is one.
-_ASK_ONCE = {"doctor", "search"}
+_ASK_ONCE = {"doctor", "search", "evaluate", "golden"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,6 +87,8 @@ _COMMANDS: dict[str, Command] = {
     "plan": _plan,
     "run": _run,
     "search": _search,
+    "evaluate": golden.evaluate_modes,
+    "golden": golden.write_sample,
     "janitor": operations.janitor,
     "rollback": operations.rollback,
     "redrive": operations.redrive,

@@ -1,1 +1,1 @@
-"""How good a ranking is."""
+"""Golden sets, and how good the answers to them are."""

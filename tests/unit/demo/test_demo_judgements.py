@@ -140,5 +140,5 @@ def test_only_pairs_with_the_hub_are_trained() -> None:
     assert not is_trained_pair(second, third)
 
 
-def test_grades_of_is_what_ndcg_takes() -> None:
+def test_grades_of_is_what_the_measures_take() -> None:
     assert grades_of([Judgement("q", "d", 2, WordingPair.SAME)]) == {"d": 2}

@@ -1,0 +1,48 @@
+"""A first golden set that nobody has to judge: whoever types a document's title should find the document."""
+
+from __future__ import annotations
+
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import ConfigError
+from sparse_index.relevance.golden import GoldenQuery
+
+_SEED = 10
+
+
+def sample_canaries(cluster: Cluster, config: CorpusConfig, count: int) -> list[GoldenQuery]:
+    """One canary a document, of up to `count` documents that the live index draws; the same ones as long as it is the same
+    index. The title is the first indexed column of the text template; a title that was drawn already is left out, since
+    nobody could say which of its documents is meant."""
+    title = _title_column(config)
+    found: dict[str, str] = {}
+    for hit in _drawn(cluster, config.alias, title, count):
+        found.setdefault(str(hit["_source"][title]).strip(), hit["_id"])
+    found.pop("", None)
+    if not found:
+        raise ConfigError(f"'{config.alias}' has no document with a '{title}' to draw. Build its index first.")
+    return [
+        GoldenQuery(id=f"canary-{number:03d}", text=text, must=(id_,))
+        for number, (text, id_) in enumerate(found.items(), start=1)
+    ]
+
+
+def _title_column(config: CorpusConfig) -> str:
+    indexed = config.source.columns
+    for name in config.source.text_columns:
+        if indexed is None or name in indexed:
+            return name
+    raise ConfigError(
+        "None of the text template's columns is indexed, so there is no title to draw. Add one to source.columns."
+    )
+
+
+def _drawn(cluster: Cluster, index: str, title: str, count: int) -> list[Json]:
+    random = {"random_score": {"seed": _SEED, "field": "_seq_no"}, "boost_mode": "replace"}
+    body = {
+        "size": count,
+        "_source": [title],
+        "query": {"function_score": {"query": {"exists": {"field": title}}, **random}},
+    }
+    hits: list[Json] = cluster.get(f"/{index}/_search", body)["hits"]["hits"]
+    return hits
