@@ -14,8 +14,7 @@ from local_cluster.lock import Artifact, artifacts_of
 from local_cluster.profiles import Module, Profile
 
 LAYOUT_REVISION = 1
-# The GPU build of the ONNX runtime is three quarters of the ML plugin. Only ONNX models on a GPU use it; TorchScript
-# models on the CPU register, deploy and predict without it.
+# The GPU build of the ONNX runtime is three quarters of the ML plugin. The CPU build, a third of its size, takes its place.
 LEFT_OUT_PREFIXES = ("onnxruntime_gpu-",)
 NATIVES = "natives"
 UNPACKED_TO_PACKED_RATIO = 2

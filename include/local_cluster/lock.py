@@ -11,7 +11,7 @@ LOCK_FILE = Path(__file__).with_name("artifacts.lock.json")
 class Use:
     """Where one profile needs a package.
 
-    target: `lib`, `boot`, `modules/<name>`, `plugins`, `natives` or `jni`.
+    target: `lib`, `boot`, `modules/<name>`, `plugins`, `plugins/<name>`, `natives` or `jni`.
     """
 
     profile: str

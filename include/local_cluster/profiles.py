@@ -29,6 +29,14 @@ class Module:
 
 
 @dataclass(frozen=True)
+class PluginLibrary:
+    """A jar that goes into a plugin's folder, beside those that the plugin is published with."""
+
+    plugin: str
+    coordinate: str
+
+
+@dataclass(frozen=True)
 class Natives:
     """PyTorch libraries that ML Commons would otherwise download by itself at the first deploy.
 
@@ -66,6 +74,7 @@ class Profile:
     boot_libraries: tuple[str, ...]
     modules: tuple[Module, ...]
     plugins: tuple[str, ...]
+    plugin_libraries: tuple[PluginLibrary, ...]
     natives: Natives
     jvm_options: tuple[str, ...]
     secured: bool = False
@@ -87,6 +96,9 @@ _NETTY = (
 # so that no index could be created. ICU's locale provider has them. On the boot path Java's security manager trusts it.
 _THAI_LIBRARIES = ("com.ibm.icu:icu4j:77.1", "com.ibm.icu:icu4j-localespi:77.1")
 _THAI_OPTION = "-Djava.locale.providers=CLDR,SPI"
+
+# Runs ONNX models on the CPU, in place of the GPU build that ML Commons is published with and that is left out.
+_ONNX_RUNTIME = PluginLibrary("opensearch-ml", "com.microsoft.onnxruntime:onnxruntime:1.20.0")
 
 _PLAIN = Profile(
     name="plain",
@@ -114,6 +126,11 @@ _PLAIN = Profile(
         ),
         Module("reindex", "reindex-client", "org.opensearch.index.reindex.ReindexModulePlugin"),
         Module("transport-grpc", "transport-grpc", "org.opensearch.transport.grpc.GrpcPlugin"),
+        Module(
+            "search-pipeline-common",
+            "search-pipeline-common",
+            "org.opensearch.search.pipeline.common.SearchPipelineCommonModulePlugin",
+        ),
     ),
     plugins=(
         "org.opensearch.plugin:opensearch-job-scheduler:3.6.0.0",
@@ -121,6 +138,7 @@ _PLAIN = Profile(
         "org.opensearch.plugin:opensearch-knn:3.6.0.0",
         "org.opensearch.plugin:neural-search:3.6.0.0",
     ),
+    plugin_libraries=(_ONNX_RUNTIME,),
     natives=Natives(
         native="ai.djl.pytorch:pytorch-native-cpu:2.5.1",
         jni="ai.djl.pytorch:pytorch-jni:2.5.1-0.32.0",
@@ -186,6 +204,7 @@ _SECURE = Profile(
         "org.opensearch.plugin:neural-search:2.19.1.0",
         "org.opensearch.plugin:opensearch-security:2.19.1.0",
     ),
+    plugin_libraries=(_ONNX_RUNTIME,),
     natives=replace(_PLAIN.natives, cache_folder="1.13.1-cpu-precxx11-linux-x86_64"),
     jvm_options=("-Djava.security.manager=allow", _THAI_OPTION),
     secured=True,

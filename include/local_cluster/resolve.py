@@ -66,6 +66,9 @@ def _resolve_profile(profile: Profile, resolution: Resolution) -> None:
         resolution.add(_dependency(resolution, boot_library), Use(profile.name, "boot"))
     for plugin in profile.plugins:
         resolution.add(_dependency(resolution, plugin, packaging="zip"), Use(profile.name, "plugins"))
+    for library_of_plugin in profile.plugin_libraries:
+        jar = _dependency(resolution, library_of_plugin.coordinate)
+        resolution.add(jar, Use(profile.name, f"plugins/{library_of_plugin.plugin}"))
     natives = profile.natives
     native = _dependency(resolution, natives.native, classifier=natives.machine)
     resolution.add(native, Use(profile.name, "natives"))

@@ -31,6 +31,14 @@ def test_it_is_a_complete_server(plain_server: LocalCluster) -> None:
     assert plugins == {"opensearch-job-scheduler", "opensearch-knn", "opensearch-ml", "opensearch-neural-search"}
 
 
+def test_a_search_may_ask_for_more_hits_than_it_shows(plain_server: LocalCluster) -> None:
+    (node,) = get(plain_server, "_nodes/search_pipelines")["nodes"].values()
+    requests_and_responses = (
+        node["search_pipelines"]["request_processors"] + node["search_pipelines"]["response_processors"]
+    )
+    assert {"oversample", "truncate_hits"} <= {processor["type"] for processor in requests_and_responses}
+
+
 def test_every_analyzer_can_be_built(plain_server: LocalCluster) -> None:
     body = {"analyzer": "thai", "text": "การที่ได้ต้องแสดงว่างานดี"}
     answer = requests.post(f"{plain_server.url}/_analyze", json=body, timeout=30).json()

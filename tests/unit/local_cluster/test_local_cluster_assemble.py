@@ -41,6 +41,7 @@ def locked(packages: PackageServer) -> list[Artifact]:
         added("core", b"core", "lib"),
         added("script", b"script", "modules/lang-painless", "modules/reindex"),
         added("ml", zip_of(PLUGIN), "plugins", packaging="zip"),
+        added("onnxruntime", b"O", "plugins/opensearch-ml"),
         added("native", zip_of(NATIVE), "natives"),
         added("jni", zip_of(JNI), "jni"),
     ]
@@ -61,8 +62,11 @@ def test_a_tree_holds_every_part_in_its_place(assembly: Assembly, locked: list[A
     assert (tree / "natives" / PLAIN.natives.jni_name).read_bytes() == b"right"
 
 
-def test_the_gpu_runtime_is_left_out(assembly: Assembly, locked: list[Artifact]) -> None:
-    assert not list(assembly.server_tree(PLAIN, locked).rglob("onnxruntime_gpu*"))
+def test_the_cpu_runtime_of_onnx_is_in_the_plugin_in_place_of_the_gpu_runtime(
+    assembly: Assembly, locked: list[Artifact]
+) -> None:
+    tree = assembly.server_tree(PLAIN, locked)
+    assert list(tree.rglob("onnxruntime*")) == [tree / "plugins/opensearch-ml/onnxruntime-1.0.jar"]
 
 
 def test_modules_get_a_descriptor_that_the_server_reads(assembly: Assembly, locked: list[Artifact]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local_cluster.lock import LOCK_FILE, artifacts_of, read_lock, write_lock
-from local_cluster.profiles import PROFILE_NAMES, JavaRuntime, Module, Natives, Profile, profile_named
+from local_cluster.profiles import PROFILE_NAMES, JavaRuntime, Module, Natives, PluginLibrary, Profile, profile_named
 from local_cluster.resolve import lock_profiles
 from package_server import PackageServer, package_server
 
@@ -38,6 +38,7 @@ def test_a_profile_is_complete(name: str) -> None:
     assert targets["lib"] > 30
     assert targets["boot"] == len(profile.boot_libraries)
     assert all(targets[f"modules/{module.name}"] for module in profile.modules)
+    assert all(targets[f"plugins/{library.plugin}"] for library in profile.plugin_libraries)
 
 
 @pytest.mark.parametrize("name", PROFILE_NAMES)
@@ -82,6 +83,7 @@ def small_profile() -> Profile:
         boot_libraries=("g:boot:1",),
         modules=(Module("a", "module-a", "A"), module_b),
         plugins=("g:plugin:1",),
+        plugin_libraries=(PluginLibrary("plugin", "g:runtime:1"),),
         natives=Natives("g:native:1", "g:jni:1", "machine", "folder", "name"),
         jvm_options=(),
     )
@@ -91,7 +93,7 @@ def test_dependencies_are_found_and_placed_without_jar_hell(packages: PackageSer
     publish(packages, "core", "common")
     publish(packages, "module-a", "common", "parser", group="org.opensearch.plugin")
     publish(packages, "module-b", "parser", "mapper", group="org.opensearch.plugin")
-    for name in ("common", "parser", "mapper", "boot", "plugin", "native", "jni"):
+    for name in ("common", "parser", "mapper", "boot", "plugin", "runtime", "native", "jni"):
         publish(packages, name, "junit", scope="test")
     places = {each.filename: each.targets("plain") for each in lock_profiles([small_profile()])}
     assert places == {
@@ -103,6 +105,7 @@ def test_dependencies_are_found_and_placed_without_jar_hell(packages: PackageSer
         "module-b-1.jar": ("modules/b",),
         "mapper-1.jar": ("modules/b",),
         "plugin-1.zip": ("plugins",),
+        "runtime-1.jar": ("plugins/plugin",),
         "native-1-machine.jar": ("natives",),
         "jni-1.jar": ("jni",),
     }
