@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig
-from sparse_index.config.vectors import VectorField
+from sparse_index.config.vectors import SparseField
 from sparse_index.ml import verbs
 from sparse_index.ml.life import Life, life_of
 from sparse_index.ml.waits import wait_for, wait_until
@@ -32,8 +32,8 @@ def life_with(encoder: EncoderConfig) -> Life:
     return life_of(sparse_field(encoder))
 
 
-def sparse_field(encoder: EncoderConfig) -> VectorField:
-    return VectorField(kind="sparse", encoder=encoder)
+def sparse_field(encoder: EncoderConfig) -> SparseField:
+    return SparseField(kind="sparse", encoder=encoder)
 
 
 def registered(cluster: Cluster, encoder: EncoderConfig, group: str) -> str:

@@ -18,7 +18,7 @@ from sparse_index.config.field_names import FieldName
 from sparse_index.config.fields import DeclaredField
 from sparse_index.config.live_index import AliasConfig, is_dynamic, settings_by_full_name
 from sparse_index.config.template import pieces
-from sparse_index.config.vectors import VectorField, with_first_field
+from sparse_index.config.vectors import SparseField, VectorField, with_first_field
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
@@ -156,7 +156,7 @@ class CorpusConfig(Section):
     cluster_settings: Literal["check", "ensure"] = "check"
     source: SourceConfig
     encoder: EncoderConfig
-    vectors: dict[FieldName, VectorField] = Field(default_factory=dict)
+    vectors: dict[FieldName, Annotated[VectorField, Field(discriminator="kind")]] = Field(default_factory=dict)
     index: IndexConfig = IndexConfig()
     query: QueryConfig = QueryConfig()
     limits: LimitsConfig = LimitsConfig()
@@ -187,7 +187,7 @@ class CorpusConfig(Section):
     @property
     def vector_fields(self) -> dict[str, VectorField]:
         """Those of `vectors`; where there are none, the one that `encoder` and `index.vector_field` are short for."""
-        return self.vectors or {self.index.vector_field: VectorField(kind="sparse", encoder=self.encoder)}
+        return self.vectors or {self.index.vector_field: SparseField(kind="sparse", encoder=self.encoder)}
 
     @property
     def first_field(self) -> VectorField:
@@ -205,8 +205,9 @@ class CorpusConfig(Section):
             "source": self.source.model_dump(include={"id_column", "text_template", "columns", "max_text_chars"}),
             "index": self.index.model_dump(include={"shards", "vector_field", "codec", *self._own_mapping()}),
         }
-        if len(self.vectors) > 1:
-            shape["index"]["vector_field"] = {name: field.kind for name, field in self.vectors.items()}
+        shapes = {name: field.shape for name, field in self.vector_fields.items()}
+        if shapes != {self.index.vector_field: "sparse"}:
+            shape["index"]["vector_field"] = shapes
         if self.index.static_settings:
             shape["index"]["settings"] = self.index.static_settings
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

@@ -1,12 +1,10 @@
-"""Which model turns texts into token weights, where it comes from and how its vectors are pruned."""
+"""Which model turns texts into vectors, where it comes from and how sparse ones are pruned."""
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sparse_index.addresses import Address, with_secret
@@ -117,20 +115,3 @@ class EncoderConfig(Section):
     request_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     register_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
     deploy_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
-
-
-def fingerprint(encoder: EncoderConfig, content_sha256: str | None) -> str:
-    """16 hex digits that name the vectors of this encoder.
-
-    Everything that changes a vector is in it: the model's content hash (None: the catalogue's name and version
-    stand for it), name, version, max tokens, pruning and token format.
-    """
-    named = {"name", "version", "model_format", "model_id"}
-    identity = {
-        "content": content_sha256,
-        "model": encoder.model.model_dump(include=named),
-        "max_tokens": encoder.max_tokens,
-        "pruning": encoder.pruning.model_dump(mode="json"),
-        "token_format": "WORD",
-    }
-    return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

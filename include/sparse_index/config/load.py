@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from sparse_index.config.airflow_rules import corpus_name_problem
 from sparse_index.config.combinations import clashes
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.vectors import FIELD_KINDS
 from sparse_index.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
@@ -197,7 +198,13 @@ def _single_problems(error: ValidationError, raw: Mapping[str, Any]) -> Iterator
     for item in error.errors(include_url=False, include_input=False):
         # Beside `vectors` the first field's encoder is looked at twice.
         if item["loc"] and (item["loc"][0] in raw or "vectors" not in raw or item["loc"][0] != "encoder"):
-            yield f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            yield f"{'.'.join(_key(item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _key(place: Sequence[int | str]) -> list[str]:
+    """As the file has it: pydantic names the kind of a vector field like a key."""
+    is_tag = place[:1] == ("vectors",) and place[2:3] and place[2] in FIELD_KINDS
+    return [str(part) for part in (*place[:2], *place[3:])] if is_tag else [str(part) for part in place]
 
 
 def _twins(file: _File) -> Iterator[str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from sparse_index.cluster.client import Cluster
-from sparse_index.config.encoder import EncoderConfig, ExistingModel, fingerprint
-from sparse_index.config.vectors import VectorField
+from sparse_index.config.encoder import EncoderConfig, ExistingModel
+from sparse_index.config.vectors import VectorField, fingerprint
 from sparse_index.errors import ConfigError
 from sparse_index.ml import verbs
 from sparse_index.ml.sources import Source, source_of
@@ -20,6 +20,9 @@ from sparse_index.ml.waits import Started, Wait, WaitKind, wait_for, wait_until
 from sparse_index.names import parse_group
 from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.vectors.kinds import vector_kind
+
+# What ML Commons calls any model behind a connector.
+_REMOTE = "REMOTE"
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,11 @@ class PerRun:
 
 @dataclass(frozen=True)
 class Given:
-    """There is nothing to begin, to wait for or to remove. `source` None: we take it from nowhere, it is not ours."""
+    """There is nothing to begin, to wait for or to remove. `source` None: we take it from nowhere, it is not ours.
+    `function`: what ML Commons has to know it as."""
 
     model_id: str
+    function: str
     source: None = None
 
     def content_sha256(self, cluster: Cluster) -> str | None:
@@ -89,8 +94,14 @@ class Given:
         document = verbs.get_model(cluster, self.model_id)
         if document is None:
             raise ConfigError(f"Model {self.model_id} does not exist. Correct `encoder.model.model_id`.")
+        algorithm = document.get("algorithm")
+        if algorithm not in (self.function, _REMOTE):
+            raise ConfigError(
+                f"Model {self.model_id} is {algorithm}, its vector field needs {self.function}. Correct the field's `kind` or "
+                "`encoder.model.model_id`."
+            )
         # A remote model is deployed by its first request.
-        if document.get("algorithm") != "REMOTE" and document.get("model_state") not in MODEL_DEPLOYED:
+        if algorithm != _REMOTE and document.get("model_state") not in MODEL_DEPLOYED:
             raise ConfigError(
                 f"Model {self.model_id} is {document.get('model_state')}, and a model that is not ours is not deployed by "
                 f"us. Deploy it: POST {verbs.ML}/models/{self.model_id}/_deploy"
@@ -128,15 +139,15 @@ Life = PerRun | Given
 
 
 def life_of(field: VectorField) -> Life:
-    model = field.encoder.model
+    model, function = field.encoder.model, vector_kind(field).function
     if isinstance(model, ExistingModel):
-        return Given(model.model_id)
-    return PerRun(field.encoder, source_of(model, vector_kind(field).function))
+        return Given(model.model_id, function)
+    return PerRun(field.encoder, source_of(model, function))
 
 
 def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:
     """Reads the model file or the registered model where the content's hash comes from there."""
-    return fingerprint(field.encoder, life_of(field).content_sha256(cluster))
+    return fingerprint(field, life_of(field).content_sha256(cluster))
 
 
 def deployed(cluster: Cluster, life: Life, group: str, timing: Timing = REAL_TIME) -> str:

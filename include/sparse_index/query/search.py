@@ -20,6 +20,7 @@ from typing import Any
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.vectors import SparseField
 from sparse_index.errors import ConfigError, ModelError
 from sparse_index.ml.predict import outputs
 from sparse_index.vectors.kind import Asked, Refused, VectorKind
@@ -104,7 +105,14 @@ def _tokens(
 
 
 def _first_field(config: CorpusConfig) -> tuple[str, VectorKind]:
-    return next(iter(vector_kinds(config).items()))
+    """ConfigError where it has no tokens."""
+    name, kind = next(iter(vector_kinds(config).items()))
+    if not isinstance(config.vector_fields[name], SparseField):
+        raise ConfigError(
+            f"The first vector field of '{config.alias}', '{name}', holds no tokens, and `search` asks for tokens only so far. "
+            f"Ask the index for it with a `{kind.query_word}` query, or put a sparse field first."
+        )
+    return name, kind
 
 
 def model_tokens(cluster: Cluster, config: CorpusConfig, model_id: str, query: str) -> dict[str, float]:

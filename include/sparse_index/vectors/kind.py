@@ -44,8 +44,9 @@ class VectorKind:
     text's hash. `in_document`: the field's JSON; None leaves the field out. `size`: of that JSON, 0 for a vector that
     matches nothing.
 
-    `mapping`: of the field, in an index that has `index_settings`. `clause`: (field, output for the query, what is
-    asked) -> a query, for which the cluster needs `query_plugin`; `query_word` is its name.
+    `mapping`: of the field, in an index that has `index_settings`, whose values are texts as the cluster tells them.
+    `clause`: (field, output for the query, what is asked) -> a query, for which the cluster needs `query_plugin`;
+    `query_word` is its name.
     """
 
     function: str

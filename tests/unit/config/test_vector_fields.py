@@ -10,6 +10,7 @@ import pytest
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.config.load import load_corpus
+from sparse_index.config.vectors import fingerprint
 from sparse_index.errors import ConfigError
 
 MODEL = {"source": "model_id", "model_id": "m"}
@@ -62,7 +63,33 @@ def test_another_field_is_another_document_and_another_order_is_not() -> None:
     ("vectors", "message"),
     [
         ("{a: {kind: sparse, encoder: {model: {source: nowhere}}}}", "vectors.a.encoder.model"),
-        ("{a: {kind: dense, encoder: {model: {source: model_id, model_id: m}}}}", "vectors.a.kind: "),
+        ("{a: {kind: late, encoder: {model: {source: model_id, model_id: m}}}}", "vectors.a: Input tag 'late'"),
+        (
+            "{a: {kind: sparse, dimension: 3, encoder: {model: {source: model_id, model_id: m}}}}",
+            "vectors.a.dimension: Extra inputs are not permitted",
+        ),
+        (
+            "{a: {kind: dense, encoder: {model: {source: model_id, model_id: m}}}}",
+            "vectors.a.dimension: Field required",
+        ),
+        (
+            "{a: {kind: dense, dimension: 3, space: hamming, encoder: {model: {source: model_id, model_id: m}}}}",
+            "vectors.a.space: Input should be 'cosinesimil', 'l2' or 'innerproduct'",
+        ),
+        (
+            "{a: {kind: dense, dimension: 3, encoder: {model: {source: model_id, model_id: m}, "
+            "pruning: {type: top_k, value: 2}}}}",
+            "vectors.a: only sparse vectors are pruned",
+        ),
+        (
+            '{a: {kind: dense, dimension: 768, encoder: {model: {source: file, name: n, version: "1", path: m.zip, '
+            "model_config_body: {embedding_dimension: 384}}}}}",
+            "vectors.a: the model answers 384 numbers (model_config_body.embedding_dimension), dimension is 768",
+        ),
+        (
+            '{a: {kind: dense, dimension: 768, encoder: {model: {source: file, name: n, version: "1", path: m.zip}}}}',
+            "vectors.a: a dense model is registered with what ML Commons has to know of it",
+        ),
         (
             "{_id: {kind: sparse, encoder: {model: {source: model_id, model_id: m}}}}",
             "'_id' is a field of OpenSearch's own",
@@ -79,6 +106,31 @@ def test_what_is_wrong_with_a_field_is_said_once_at_its_place(tmp_path: Path, ve
     problems = str(caught.value).splitlines()[1:]
     assert message in problems[0]
     assert not any(problem.startswith("  - encoder") for problem in problems)
+
+
+def dense(**settings: Any) -> dict[str, Any]:
+    return {"v": {"kind": "dense", "dimension": 3, "encoder": {"model": MODEL}} | settings}
+
+
+@pytest.mark.parametrize(("settings", "same_vectors"), [({"space": "l2"}, True), ({"dimension": 4}, False), ({}, True)])
+def test_the_space_of_a_dense_field_is_the_indexs_and_the_dimension_the_vectors_too(
+    settings: dict[str, Any], same_vectors: bool
+) -> None:
+    before, after = config(vectors=dense()), config(vectors=dense(**settings))
+    assert (fingerprint(before.first_field, "1") == fingerprint(after.first_field, "1")) is same_vectors
+    assert (before.document_hash() == after.document_hash()) is (before == after)
+
+
+def test_a_dense_field_and_a_sparse_one_of_the_same_model_never_share_vectors() -> None:
+    one, other = config(vectors=dense()), config(vectors={"v": {"kind": "sparse", "encoder": {"model": MODEL}}})
+    assert fingerprint(one.first_field, "1") != fingerprint(other.first_field, "1")
+    assert one.document_hash() != other.document_hash()
+
+
+def test_what_a_dense_model_was_registered_with_is_part_of_its_identity() -> None:
+    models = [URL | {"model_config_body": {"embedding_dimension": 3, "pooling_mode": mode}} for mode in ("MEAN", "CLS")]
+    fields = [config(vectors=dense(encoder={"model": model})).first_field for model in models]
+    assert fingerprint(fields[0], "1") != fingerprint(fields[1], "1")
 
 
 def test_a_model_file_is_relative_to_the_file_that_names_it(tmp_path: Path) -> None:

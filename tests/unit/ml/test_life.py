@@ -8,7 +8,7 @@ import pytest
 
 from build_plans import corpus_config
 from fake_opensearch import fake_cluster
-from sparse_index.config.vectors import VectorField
+from sparse_index.config.vectors import DenseField, SparseField
 from sparse_index.errors import ConfigError
 from sparse_index.ml.life import deployed, encoder_fingerprint, life_of, remove
 from sparse_index.ml.settings import ML_NODES_ONLY, required_settings
@@ -27,8 +27,8 @@ MODELS: dict[str, dict[str, str]] = {
 }
 
 
-def field(model: dict[str, str]) -> VectorField:
-    return VectorField.model_validate({"kind": "sparse", "encoder": {"model": model}})
+def field(model: dict[str, str]) -> SparseField:
+    return SparseField.model_validate({"kind": "sparse", "encoder": {"model": model}})
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,26 @@ def test_a_given_model_that_answers_or_soon_will_is_enough(state: str, is_usable
         return
     with pytest.raises(ConfigError, match=rf"{state}.*POST .*/_deploy"):
         life_of(field(GIVEN)).require_usable(fake_cluster(answer))
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm", "message"),
+    [
+        ("sparse", "TEXT_EMBEDDING", "m1 is TEXT_EMBEDDING, its vector field needs SPARSE_ENCODING. Correct .*`kind`"),
+        ("dense", "SPARSE_ENCODING", "m1 is SPARSE_ENCODING, its vector field needs TEXT_EMBEDDING"),
+        ("dense", "TEXT_EMBEDDING", None),
+        ("dense", "REMOTE", None),
+    ],
+)
+def test_a_given_model_is_of_its_fields_kind(kind: str, algorithm: str, message: str | None) -> None:
+    cluster = fake_cluster(lambda *_: {"algorithm": algorithm, "model_state": "DEPLOYED"})
+    dense = DenseField.model_validate({"kind": "dense", "dimension": 3, "encoder": {"model": GIVEN}})
+    life = life_of(dense if kind == "dense" else field(GIVEN))
+    if message is None:
+        life.require_usable(cluster)
+        return
+    with pytest.raises(ConfigError, match=message):
+        life.require_usable(cluster)
 
 
 def test_the_fingerprint_of_a_given_model_follows_its_content() -> None:

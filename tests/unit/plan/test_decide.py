@@ -12,7 +12,7 @@ import pytest
 from build_plans import corpus_config
 from observations import INDEX, SCHEMA, found, live_index, observed, planned_from
 from sparse_index.builds.plan import BuildKind, Counts, FieldCounts
-from sparse_index.config.vectors import VectorField
+from sparse_index.config.vectors import SparseField
 from sparse_index.creation.templates import FromTemplates
 from sparse_index.errors import BuildError
 from sparse_index.plan import parts
@@ -126,7 +126,7 @@ def test_parts_are_even_and_follow_from_the_numbers_alone(monkeypatch: pytest.Mo
 
 
 def test_each_vector_field_has_parts_of_its_own() -> None:
-    field = VectorField(kind="sparse", encoder=CONFIG.encoder)
+    field = SparseField(kind="sparse", encoder=CONFIG.encoder)
     index = CONFIG.index.model_copy(update={"vector_field": "a"})
     config = CONFIG.model_copy(update={"vectors": {"a": field, "b": field}, "index": index})
     changes = found(10, new=10)
@@ -150,7 +150,7 @@ def test_more_parts_than_airflow_maps_are_refused() -> None:
 
 
 def test_the_parts_of_all_vector_fields_together_are_as_many_as_airflow_maps() -> None:
-    field = VectorField(kind="sparse", encoder=CONFIG.encoder)
+    field = SparseField(kind="sparse", encoder=CONFIG.encoder)
     source = CONFIG.source.model_copy(update={"max_shards": 256})
     fields, index = dict.fromkeys("abcd", field), CONFIG.index.model_copy(update={"vector_field": "a"})
     config = CONFIG.model_copy(update={"vectors": fields, "index": index, "source": source})

@@ -30,6 +30,7 @@ from sparse_index.store.sql import connect, copy_to, parquet
 from sparse_index.timing import utc_now
 from sparse_index.vectors import kinds
 from sparse_index.vectors.compaction import compact, compactions, drop_sources
+from sparse_index.vectors.dense import dense_kind
 from sparse_index.vectors.files import PartFiles
 
 ROWS = 40
@@ -102,7 +103,7 @@ def test_it_says_how_its_field_is_mapped(config: CorpusConfig) -> None:
     assert plan.mapping is not None
     assert plan.mapping == index_mapping(config, schema_of(config))
     assert plan.mapping["properties"]["text_sparse"] == FOUR_NUMBERS.mapping
-    assert index_body(config, plan.mapping, meta_of(plan), plan.write_alias)["settings"]["index.knn"] is True
+    assert index_body(config, plan.mapping, meta_of(plan), plan.write_alias)["settings"]["index.knn"] == "true"
 
 
 @pytest.mark.parametrize(("without", "refused"), [("", False), ("d3", True)])
@@ -141,7 +142,11 @@ def test_kinds_have_nothing_in_common_but_the_texts_hash() -> None:
 
 
 def test_what_is_said_to_a_cluster_about_a_kind_stands_in_its_module_alone() -> None:
-    words = (SPARSE.function, SPARSE.query_word, SPARSE.query_plugin, SPARSE.mapping["type"])
+    dense = dense_kind(DIMENSION, "l2")
+    words = {
+        "vectors/sparse.py": (SPARSE.function, SPARSE.query_word, SPARSE.query_plugin, SPARSE.mapping["type"]),
+        "vectors/dense.py": (dense.function, dense.query_plugin, dense.mapping["type"], *dense.index_settings),
+    }
     code = {path.relative_to(CORE): path.read_text(encoding="utf-8") for path in CORE.rglob("*.py")}
-    for word in words:
-        assert [str(path) for path, text in code.items() if word in text] == ["vectors/sparse.py"], word
+    for module, word in ((module, word) for module, several in words.items() for word in several):
+        assert [str(path) for path, text in code.items() if f'"{word}"' in text] == [module], word
