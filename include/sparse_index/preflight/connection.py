@@ -55,7 +55,7 @@ def check_plugins(findings: Findings, plugins: dict[str, set[str]], config: Corp
             continue
         if kind.index_settings:
             findings.problem(
-                f"The plugin {kind.query_plugin} is not installed, so no index with a field of type {kind.mapping['type']} can be "
+                f"The plugin {kind.query_plugin} is not installed, so no index with {kind.mapping['type']} fields can be "
                 f"made. Install it on every node (bin/opensearch-plugin install {kind.query_plugin}) and restart them."
             )
         else:

@@ -18,7 +18,7 @@ import pytest
 from demo import story
 from local_airflow.services import Services
 from local_airflow.settings import login_of
-from local_cluster import cluster, java
+from local_cluster import cluster, java, python_packages
 from local_cluster.certificates import CA_FILE, make_certificates
 from local_cluster.download import TRUST_VARIABLES, Downloader
 from local_cluster.errors import DownloadError, JavaMissingError, PortTakenError, UntrustedError

@@ -133,7 +133,7 @@ def test_the_gate_looks_at_it(config: CorpusConfig, without: str, refused: bool)
 def test_it_names_the_plugin_that_it_needs(config: CorpusConfig) -> None:
     findings = Findings()
     check_plugins(findings, {ML_PLUGIN: {"n1"}}, config)
-    assert "opensearch-knn is not installed, so no index with a field of type knn_vector can be made" in str(
+    assert "opensearch-knn is not installed, so no index with knn_vector fields can be made" in str(
         findings.problems[0]
     )
 
