@@ -26,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "builds ml",
         "live",
         "creation encode query",
-        "plan relevance serving",
+        "plan relevance",
         "preflight index",
         "books gate operations",
         "pipeline",
