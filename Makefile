@@ -8,12 +8,11 @@ ROWS ?= 100000
 # Two workers, each with servers of its own; a file's tests stay together, the dear folders come first.
 # WORKERS= runs one test after another.
 WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
-Q ?= money back for a cracked screen
 
 PIP_HINT = The packages could not be installed: what pip said stands above. Behind a company's own certificate authority name the \
 file with its certificate in PIP_CERT; PIP_INDEX_URL names a mirror, PIP_PROXY a proxy. Then run the same command again.
 
-.PHONY: help demo search corpus test coverage chaos lint types check stop clean
+.PHONY: help demo search try corpus test coverage chaos bench bench-quick lint types check stop clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -28,8 +27,13 @@ $(VENV)/installed: requirements.lock
 demo: $(VENV)/installed ## The main job: a real Airflow makes a corpus searchable in a real OpenSearch
 	$(BIN)/python -m demo.story up
 
-search: $(VENV)/installed ## Search the demo's tickets, BM25 and sparse side by side: make search Q="..."
+search: Q ?= water damage
+search: $(VENV)/installed ## Search the demo's tickets, BM25 beside sparse and dense: make search Q="..."
 	$(BIN)/python -m demo.story search "$(Q)"
+
+try: $(VENV)/installed ## Make your own Parquet file searchable: make try FILE=my.parquet [ID=column] [TEXT="{title}. {body}"] [Q="..."]
+	@test -n "$(FILE)" || { echo 'Name the Parquet file, a folder or a glob: make try FILE=my.parquet' >&2; exit 2; }
+	$(BIN)/python -m demo.try_out "$(FILE)" --id "$(ID)" --text "$(TEXT)" --query "$(Q)"
 
 corpus: $(VENV)/installed ## Write a demo corpus of any size: make corpus CORPUS=news ROWS=10000000
 	$(BIN)/python -m demo generate --corpus $(CORPUS) --rows $(ROWS) --out .local/corpora/$(CORPUS)
@@ -46,6 +50,18 @@ coverage: $(VENV)/installed ## Run every test and measure which branches of the 
 
 chaos: $(VENV)/installed ## Kill, stall and break everything on purpose; the table goes to .local/chaos.md
 	SPARSE_INDEX_CHAOS=whole $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live tests/integration/test_feeds.py)
+
+bench: $(VENV)/installed ## Measure this package beside what one would use instead, and write docs/performance.md anew (half an hour)
+	$(BIN)/python bench/bulk.py
+	$(BIN)/python bench/bulk.py --settings
+	$(BIN)/python bench/rebuild.py
+	$(BIN)/python bench/first_load.py
+	$(BIN)/python -m demo.real_models --out .local/models
+	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 1000
+	$(BIN)/python bench/report.py
+
+bench-quick: $(VENV)/installed ## Fail when a ratio of these has fallen beyond its spread (five minutes)
+	$(BIN)/python bench/quick.py
 
 lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ from sparse_index.pipeline import run
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 
-MODEL = Path(__file__).parents[1] / "include" / "demo" / "models" / "sparse" / "model.zip"
+MODEL = Path(__file__).parents[1] / "include" / "demo" / "toy_models" / "sparse" / "model.zip"
 FIRST_DAY = date(2026, 1, 1)
 STAGES = ("preflight", "plan", "deploy", "encode", "prepare_candidate", "index", "reconcile", "gate", "promote")
 SHARES = (0.0, 0.01, 0.05, 1.0)
@@ -39,7 +39,7 @@ def config_of(folder: Path, corpus: Path) -> CorpusConfig:
             "store": str(folder / "store"),
             "cluster_settings": "ensure",
             "source": {"uri": str(corpus), "id_column": "id", "text_template": "{title}. {body}"},
-            "encoder": {"model": {"source": "file", "name": "demo-sparse", "version": "1.0.0", "path": str(MODEL)}},
+            "encoder": {"model": {"source": "file", "name": "toy-sparse", "version": "1.0.0", "path": str(MODEL)}},
             "index": {"replicas": 0},
             "limits": {"max_changed_share": 1, "max_deleted_share": 1},
             "retention": {"generations": 10},

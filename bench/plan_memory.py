@@ -3,8 +3,8 @@
 For each N a child process plans three times over synthetic manifests: a first full build; a day on which 1 % of the
 texts and 1 % of the other fields changed, 1 % of the documents vanished and 1 % are new, the vectors of all others
 being in the store, and with `--dead 10` ten times as many that no document has any more; and the same day in mode full,
-which looks for the vector of every document. It prints seconds, peak resident memory of the child (Linux: VmHWM) and the
-plan's numbers.
+which looks for the vector of every document. It prints seconds, seconds
+of CPU, peak resident memory of the child (Linux: VmHWM) and the plan's numbers.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.shards import Shard, ShardScan
 from sparse_index.plan.changes import plan_changes
 from sparse_index.store.files import Store
+from sparse_index.store.manifests import PASSAGES
 
 DEAD_FILE_ROWS = 1_000_000
 _MANIFEST = """
@@ -36,7 +37,8 @@ COPY (SELECT 'doc-' || i AS id, 's3://bucket/corpus/part-' || lpad((i // 500000)
         'version' AS file_version, ((i % 500000) // 50000)::INT AS row_group, (i % 50000)::INT AS row,
         md5('t' || i || CASE WHEN i % 100 = 1 THEN '{day}' ELSE '' END) AS text_hash,
         md5('r' || i || CASE WHEN i % 100 < 3 AND i % 100 > 0 THEN '{day}' ELSE '' END) AS row_hash,
-        200::INT AS chars, NULL::DATE AS data_date, false AS deleted, NULL::VARCHAR AS problem
+        200::INT AS chars, NULL::DATE AS data_date, false AS deleted, NULL::VARCHAR AS problem,
+        NULL::MAP(VARCHAR, INT) AS tokens, NULL::MAP(VARCHAR, INT) AS truncated, NULL::{passages} AS passages
       FROM range({first}, {last}) numbers(i)) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
 """
 
@@ -46,7 +48,7 @@ def scans(store: Store, rows: int, day: int, schema_path: str) -> list[ShardScan
     first = 0 if day == 1 else rows // 100
     path = f"things/manifests/day{day}.parquet"
     with store.writing(path) as local:
-        duckdb.sql(_MANIFEST.format(day=day, first=first, last=first + rows, path=local))
+        duckdb.sql(_MANIFEST.format(day=day, passages=PASSAGES, first=first, last=first + rows, path=local))
     shard = Shard(
         number=0,
         uri="s3://bucket/corpus",
@@ -76,7 +78,7 @@ def add_vectors(store: Store, live: Plan, dead: int) -> None:
 
 
 def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[ShardScan], day: int) -> Plan:
-    started = time.monotonic()
+    started, cpu_started = time.monotonic(), time.process_time()
     plan = plan_changes(
         live_cluster(config, live),  # type: ignore[arg-type]
         config,
@@ -88,8 +90,9 @@ def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[S
     )
     counts = plan.counts
     print(
-        f"  {plan.kind:<6}{time.monotonic() - started:8.1f} s  encode {counts.texts_to_encode:,}, "
-        f"write {sum(part.items for part in plan.index_parts):,}, unchanged {counts.unchanged:,}",
+        f"  {plan.kind:<6}{time.monotonic() - started:8.1f} s, {time.process_time() - cpu_started:6.1f} s of CPU  "
+        f"encode {counts.texts_to_encode:,}, write {sum(part.items for part in plan.index_parts):,}, "
+        f"unchanged {counts.unchanged:,}",
         flush=True,
     )
     return plan

@@ -140,7 +140,7 @@ def stand_in() -> Iterator[int]:
 
 
 def config_for(folder: Path) -> CorpusConfig:
-    model = ROOT / "include" / "demo" / "models" / "sparse" / "model.zip"
+    model = ROOT / "include" / "demo" / "toy_models" / "sparse" / "model.zip"
     return CorpusConfig.model_validate(
         {
             "alias": "bench",
@@ -153,7 +153,7 @@ def config_for(folder: Path) -> CorpusConfig:
             },
             # Larger requests than a real model would get: the stand-in should not be what is waited for.
             "encoder": {
-                "model": {"source": "file", "name": "demo-sparse", "version": "1.0.0", "path": str(model)},
+                "model": {"source": "file", "name": "toy-sparse", "version": "1.0.0", "path": str(model)},
                 "docs_per_request": 64,
             },
         }
@@ -176,7 +176,10 @@ def child(step: str, folder: Path, port: int) -> None:
             result = index_part(cluster, store, plan, plan.index_parts[0])
             said = f"{result.indexed:,} documents, {result.bytes / 1e6:,.0f} MB sent"
         else:
-            parts = [encode_part(cluster, store, plan, part, "made-up", cores=2) for part in plan.encode_parts]
+            parts = [
+                encode_part(cluster, store, plan, part, {plan.fingerprint: "made-up"}, cores=2)
+                for part in plan.encode_parts
+            ]
             encoded, reused = sum(part.encoded for part in parts), sum(part.reused for part in parts)
             said = f"{encoded:,} texts encoded, {reused:,} kept from before"
     print(f"  {step:<10}{time.monotonic() - started:8.1f} s   peak {peak_mb()} MB   {said}", flush=True)

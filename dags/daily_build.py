@@ -1,14 +1,13 @@
 """# Search by meaning, kept up to date every day
 
-Registers the encoder model, encodes new and changed texts, writes a candidate index, checks it, and only then switches
-the alias that readers use.
+Encodes new and changed texts, writes a candidate index, checks it, and only then switches the alias that readers use.
 
 | chapter | what happens | when it is skipped |
 |---|---|---|
 | preflight, scan | cluster, permissions and corpus are checked; every row is hashed | never |
 | turn | one run at a time from here to `promote` | never |
 | plan_changes | what is new, changed, deleted; the plan is printed and frozen | never |
-| encoder | model registered and deployed, texts encoded in parts, model deleted again | every vector is there already |
+| encoder | models registered, deployed and proven, texts encoded in parts, models deleted again | every vector is there already |
 | index | candidate prepared, written, counted, checked, promoted | nothing changed, or plan only |
 | receipt | what was read, made and rejected, and what is live; fails unless the build ended well | never |
 
@@ -17,10 +16,12 @@ takes no setup along and finds the model gone.) A failed run leaves the live ind
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import Asset, TaskGroup, TriggerRule, chain
+from airflow.sdk import TaskGroup, TriggerRule, chain, cross_downstream
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import LONG_RUNNING, NOTIFIES_ON_FAILURE, corpus_dags
+from opensearch_ml.assets import search_index
+from opensearch_ml.factory import LONG_RUNNING, corpus_dags, of_part, where_encoded
+from opensearch_ml.notifier import told_at_its_end
 from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor, TurnSensor
 from sparse_index.config.corpus import CorpusConfig
 
@@ -43,38 +44,36 @@ def wire(corpus: str, config: CorpusConfig) -> None:
         group = op.CreateModelGroupOperator(task_id="create_model_group").as_setup()
         register = op.RegisterModelOperator(task_id="register_model", group_id=group.output).as_setup()
         registered = RegistrationSensor(task_id="wait_registered", started=register.output).as_setup()
-        deploy = op.DeployModelOperator(task_id="deploy_model", model_id=registered.output).as_setup()
+        deploy = op.DeployModelOperator(task_id="deploy_model", model_ids=registered.output).as_setup()
         deployed = DeploymentSensor(task_id="wait_deployed", started=deploy.output).as_setup()
-        encode = op.EncodeOperator.partial(
-            task_id="encode", model_id=deployed.output, pool=POOL, map_index_template=TEXTS, **LONG_RUNNING
-        )
+        prove = op.ProveEncoderOperator(model_ids=deployed.output, **where_encoded(config, "prove_encoder"))
+        encode = op.EncodeOperator.partial(model_ids=deployed.output, **of_part(config, "encode", TEXTS, pool=POOL))
         encoded = encode.expand(part=reserve.output)
-        undeploy = op.UndeployModelOperator(task_id="undeploy_model", **NOTIFIES_ON_FAILURE)
-        delete_model = op.DeleteModelOperator(task_id="delete_model", **NOTIFIES_ON_FAILURE)
-        delete_group = op.DeleteModelGroupOperator(task_id="delete_model_group", **NOTIFIES_ON_FAILURE)
+        undeploy = op.UndeployModelOperator(task_id="undeploy_model")
+        delete_model = op.DeleteModelOperator(task_id="delete_model")
+        delete_group = op.DeleteModelGroupOperator(task_id="delete_model_group")
         undeploy.as_teardown(setups=[reserve, deploy, deployed])
         delete_model.as_teardown(setups=[reserve, register, registered])
         delete_group.as_teardown(setups=[reserve, group])
     with TaskGroup("search_index", prefix_group_id=False, tooltip="Skipped as a whole when nothing changed"):
         candidate = op.PrepareCandidateOperator(task_id="prepare_candidate", trigger_rule=TriggerRule.NONE_FAILED)
-        index = op.BulkIndexOperator.partial(task_id="index", map_index_template=DOCUMENTS, **LONG_RUNNING)
+        index = op.BulkIndexOperator.partial(**of_part(config, "index", DOCUMENTS))
         indexed = index.expand(part=candidate.output)
         reconcile = op.ReconcileOperator(task_id="reconcile", **LONG_RUNNING)
         gate = op.GateOperator(task_id="gate")
-        promote = op.PromoteOperator(task_id="promote", outlets=[Asset(config.alias, f"x-opensearch://{config.alias}")])
+        approve = op.ApproveOperator(task_id="approve")
+        promote = op.PromoteOperator(task_id="promote", outlets=[search_index(corpus, config)])
         retire = op.RetireOperator(task_id="retire")
     outcome = EmptyOperator(task_id="outcome", trigger_rule=TriggerRule.NONE_FAILED)
-    receipt = op.ReceiptOperator(task_id="receipt", corpus=corpus, **NOTIFIES_ON_FAILURE).as_teardown(
-        on_failure_fail_dagrun=True
-    )
+    receipt = op.ReceiptOperator(task_id="receipt", corpus=corpus, **told_at_its_end(corpus, config))
+    receipt.as_teardown(on_failure_fail_dagrun=True)
 
     ends = [undeploy, delete_model, delete_group, retire]
     chain(preflight, shards, scans, turn, plan, reserve)
-    chain(reserve, group, register, registered, deploy, deployed, encoded, undeploy, delete_model, delete_group)
+    chain(reserve, group, register, registered, deploy, deployed, prove, encoded, undeploy, delete_model, delete_group)
     chain(plan, [encoded, candidate])
-    chain(encoded, candidate, indexed, reconcile, gate, promote, retire)
-    chain(ends, outcome)  # a failed teardown fails the run
-    chain(ends, receipt)  # a failed or stopped work path fails the run
+    chain(encoded, candidate, indexed, reconcile, gate, approve, promote, retire)
+    cross_downstream(ends, [outcome, receipt])  # a failed teardown, or a failed or stopped work path, fails the run
 
 
 globals().update({dag.dag_id: dag for dag in corpus_dags(wire, __doc__)})

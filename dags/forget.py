@@ -23,6 +23,7 @@ CORPUS, IDS = "{{ params.corpus }}", "{{ params.ids }}"
 
 with operations_dag(
     FORGET,
+    "forget documents",
     __doc__,
     max_active_runs=1,
     description="Removes documents from every index of a corpus and from its store",

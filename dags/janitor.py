@@ -20,6 +20,7 @@ from opensearch_ml.factory import LONG_RUNNING, janitor_cleans, operations_dag
 
 with operations_dag(
     JANITOR,
+    "janitor",
     __doc__,
     schedule="30 4 * * *",
     max_active_runs=1,

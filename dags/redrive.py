@@ -27,6 +27,7 @@ DAY = "{{ ti.xcom_pull(task_ids='select_letters')['data_date'] }}"
 
 with operations_dag(
     "redrive",
+    "redrive dead letters",
     __doc__,
     description="Runs a corpus again for its dead letters, and says what became of them",
     params={

@@ -24,6 +24,7 @@ CORPUS = "{{ params.corpus }}"
 
 with operations_dag(
     ROLLBACK,
+    "roll back",
     __doc__,
     description="Moves the alias of a corpus back to a former index",
     params={

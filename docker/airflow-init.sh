@@ -17,14 +17,16 @@ trap 'rm -f "${connections}"' EXIT
 python - > "${connections}" <<'PYTHON'
 import json, os
 
-connection = {
-    "conn_type": "opensearch",
-    "host": "opensearch-1",
-    "port": 9200,
-    "login": "sparse_index_build",
-    "password": os.environ["OPENSEARCH_BUILD_PASSWORD"],
-    "extra": json.dumps({"ca_certs": "/opt/airflow/certs/ca/ca.pem"}),
-}
-print(json.dumps({"opensearch_default": connection}))
+def connection(role):
+    return {
+        "conn_type": "opensearch",
+        "host": "opensearch-1",
+        "port": 9200,
+        "login": f"sparse_index_{role}",
+        "password": os.environ[f"OPENSEARCH_{role.upper()}_PASSWORD"],
+        "extra": json.dumps({"ca_certs": "/opt/airflow/certs/ca/ca.pem"}),
+    }
+
+print(json.dumps({"opensearch_default": connection("build"), "opensearch_serving": connection("serve")}))
 PYTHON
 airflow connections import --overwrite "${connections}"

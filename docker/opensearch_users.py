@@ -1,4 +1,4 @@
-"""Give the cluster its accounts: administrator, Dashboards' own, and the DAGs' one with least privilege.
+"""Give the cluster its accounts: administrator, Dashboards' own, and the DAGs' two with least privilege.
 
 Speaks to the security API with the administrator's certificate, so no password has to exist beforehand. Safe to
 repeat: it sets what `.env` says. The roles come from include/sparse_index/roles/; only their index patterns are
@@ -19,7 +19,8 @@ import sparse_index
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 
 API = "/_plugins/_security/api"
-BUILD_ROLE = "sparse_index_build"
+BUILD_ROLE, SERVE_ROLE = "sparse_index_build", "sparse_index_serve"
+ROLE_FILES = {BUILD_ROLE: "build.yaml", SERVE_ROLE: "serve.yaml"}
 ROLES = Path(sparse_index.__file__).parent / "roles"
 
 
@@ -34,9 +35,9 @@ def administrator(environment: Mapping[str, str]) -> ConnectionSettings:
     )
 
 
-def build_role(aliases: list[str], folder: Path = ROLES) -> dict[str, Any]:
-    """The shipped build role, allowed on `aliases` and on the indices behind them."""
-    role: dict[str, Any] = yaml.safe_load((folder / "build.yaml").read_text(encoding="utf-8"))[BUILD_ROLE]
+def shipped_role(name: str, aliases: list[str]) -> dict[str, Any]:
+    """One of the shipped roles, allowed on `aliases` and on the indices behind them."""
+    role: dict[str, Any] = yaml.safe_load((ROLES / ROLE_FILES[name]).read_text(encoding="utf-8"))[name]
     patterns = [pattern for alias in aliases for pattern in (alias, f"{alias}--*")]
     rules = [{**rule, "index_patterns": patterns} for rule in role["index_permissions"]]
     return {**role, "index_permissions": rules}
@@ -49,8 +50,9 @@ def accounts(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "internalusers/admin": {"password": environment["OPENSEARCH_ADMIN_PASSWORD"], "backend_roles": ["admin"]},
         "internalusers/kibanaserver": {"password": environment["OPENSEARCH_DASHBOARDS_PASSWORD"]},
         f"internalusers/{BUILD_ROLE}": {"password": environment["OPENSEARCH_BUILD_PASSWORD"]},
-        f"roles/{BUILD_ROLE}": build_role(aliases),
-        f"rolesmapping/{BUILD_ROLE}": {"users": [BUILD_ROLE]},
+        f"internalusers/{SERVE_ROLE}": {"password": environment["OPENSEARCH_SERVE_PASSWORD"]},
+        **{f"roles/{name}": shipped_role(name, aliases) for name in ROLE_FILES},
+        **{f"rolesmapping/{name}": {"users": [name]} for name in ROLE_FILES},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,26 @@ from chaos_table import chaos_table  # noqa: F401 - a fixture
 from local_cluster import LocalCluster
 from own_servers import server_of_this_run
 from sparse_index.cluster.client import Cluster, ConnectionSettings
+from sparse_index.ml import verbs
 
 ROOT = Path(__file__).parents[1]
 
-ML_SETTINGS = {
+SECOND_LOOK_S = verbs.SECOND_LOOK_S
+SETTINGS = {
+    # A node that looks at its disk takes blocks away that a test has set (auto release): not while tests run.
+    "cluster.info.update.interval": "24h",
     "plugins.ml_commons.only_run_on_ml_node": "false",
     "plugins.ml_commons.allow_registering_model_via_url": "true",
     "plugins.ml_commons.allow_registering_model_via_local_file": "true",
 }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In place of xdist's own, where a file's tests stay together."""
+    from scheduling import ByServer
+
+    return ByServer(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -33,6 +46,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("minutes per layer")
     for layer, spent in sorted(seconds.items()):
         terminalreporter.write_line(f"{layer:20} {spent / 60:5.1f}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hurried_removal() -> Iterator[None]:
+    """A removal of models looks twice, for what is still in flight when a run is stopped: only tests that stop one wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verbs, "SECOND_LOOK_S", 0.2)
+        yield
+
+
+@pytest.fixture
+def patient_removal(hurried_removal: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long between the two looks as in a run."""
+    monkeypatch.setattr(verbs, "SECOND_LOOK_S", SECOND_LOOK_S)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +77,7 @@ def plain_settings(plain_server: LocalCluster) -> ConnectionSettings:
 @pytest.fixture(scope="session")
 def plain_cluster(plain_settings: ConnectionSettings) -> Iterator[Cluster]:
     cluster = Cluster.connect(plain_settings)
-    cluster.put("/_cluster/settings", {"persistent": ML_SETTINGS})
+    cluster.put("/_cluster/settings", {"persistent": SETTINGS})
     yield cluster
     cluster.close()
 
@@ -73,12 +100,12 @@ def secure_cluster(secure_server: LocalCluster) -> Iterator[Cluster]:
         ca_certs=str(secure_server.ca_certs),
     )
     cluster = Cluster.connect(settings)
-    cluster.put("/_cluster/settings", {"persistent": ML_SETTINGS})
+    cluster.put("/_cluster/settings", {"persistent": SETTINGS})
     yield cluster
     cluster.close()
 
 
 @pytest.fixture(scope="session")
-def demo_models() -> Path:
-    """The folder of the demonstration models: `<kind>/model.zip` and `<kind>/config.json`."""
-    return ROOT / "include" / "demo" / "models"
+def toy_models() -> Path:
+    """The folder of the toy models, which tests use for speed: `<kind>/model.zip` and `<kind>/config.json`."""
+    return ROOT / "include" / "demo" / "toy_models"

@@ -1,1 +1,1 @@
-"""Sample corpora, queries with graded judgements, and the small demonstration models."""
+"""Sample corpora, queries with graded judgements, published models for them, and toy models for tests."""

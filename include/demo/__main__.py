@@ -1,20 +1,16 @@
-"""`python -m demo`: make demo corpora of any size, next-day versions of them, feeds, and measure the demo models."""
+"""`python -m demo`: make demo corpora of any size, next-day versions of them and feeds."""
 
 import argparse
 import sys
-from contextlib import closing
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from demo.edit import EditRequest, edit_corpus
-from demo.evaluate import demo_models, evaluate_corpus, table
 from demo.feed import FeedRequest, write_feed
 from demo.generate import COMMITTED_SEED, CorpusRequest, generate_corpus
 from demo.scenes import CORPUS_NAMES
 from local_cluster.told import told
-from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.errors import SparseIndexError
 
 
@@ -39,7 +35,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_generate(commands.add_parser("generate", help="write a corpus of any size"))
     _add_edit(commands.add_parser("edit", help="write the next day's version of a corpus"))
     _add_feed(commands.add_parser("feed", help="write a feed: one folder a day with what happened on it"))
-    _add_evaluate(commands.add_parser("evaluate", help="nDCG@10 of BM25 and the demo models on a running OpenSearch"))
     return parser
 
 
@@ -88,20 +83,6 @@ def _feed(arguments: argparse.Namespace) -> None:
     names = ("corpus", "first_day", "days", "rows", "documents", "seed")
     for path in write_feed(FeedRequest(**{name: getattr(arguments, name) for name in names}), arguments.out):
         print(path)
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", required=True, help="a plain OpenSearch, as `python -m local_cluster up` starts it")
-    parser.add_argument("--corpora", nargs="+", choices=CORPUS_NAMES, default=list(CORPUS_NAMES))
-    parser.set_defaults(run=_evaluate)
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    address = urlsplit(arguments.url)
-    settings = ConnectionSettings(address.hostname or "", address.port or 9200, use_ssl=address.scheme == "https")
-    with closing(Cluster.connect(settings, attempts=1)) as cluster, demo_models(cluster) as models:
-        scores = [score for corpus in arguments.corpora for score in evaluate_corpus(cluster, models, corpus)]
-    print(table(scores))
 
 
 if __name__ == "__main__":

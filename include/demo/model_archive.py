@@ -17,11 +17,18 @@ def write_model(folder: Path, members: Mapping[str, bytes], body: Mapping[str, o
     """Write both files, config.json last: it is `body` plus the hash of the zip. Returns the zip's sha256 (hex)."""
     folder.mkdir(parents=True, exist_ok=True)
     archive = zip_of(members)
-    (folder / ARCHIVE_NAME).write_bytes(archive)
+    _write(folder / ARCHIVE_NAME, archive)
     digest = hashlib.sha256(archive).hexdigest()
     config = {**body, "model_content_hash_value": digest}
-    (folder / CONFIG_NAME).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    _write(folder / CONFIG_NAME, (json.dumps(config, indent=2) + "\n").encode())
     return digest
+
+
+def _write(path: Path, content: bytes) -> None:
+    """At once: a run may be reading the file that was there."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
 
 
 def zip_of(members: Mapping[str, bytes]) -> bytes:

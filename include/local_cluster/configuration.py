@@ -49,6 +49,8 @@ def _basic_settings(home: Home, launch: Launch) -> dict[str, str]:
         "transport.port": str(launch.transport_port),
         # ML Commons refuses work over 85 % by default, where a heap of 1 GB often is just before it is collected.
         "plugins.ml_commons.jvm_heap_memory_threshold": "95",
+        # The k-NN plugin comes without its native libraries: an index of its engine faiss would end this node for good.
+        "node.attr.knn_natives": '"false"',
         "path.data": str(home.data),
         "path.logs": str(home.logs),
     }

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+import orjson
 
 MARK = "sparse-index"
 BUILD_ID = r"\d{8}T\d{6}-[0-9a-f]{6}"
 # Index names are lower case; a build id is not, so the `T` is written small there.
 _CANDIDATE = re.compile(rf"^(?P<alias>.+)--b(?P<build_id>{BUILD_ID.replace('T', 't')})$")
 _GROUP = re.compile(rf"^{MARK}--(?P<alias>.+)--b(?P<build_id>{BUILD_ID})$")
+SERVING_MARK = f"{MARK}-serving--"
+_SERVING_GROUP = re.compile(rf"^{SERVING_MARK}.+--[0-9a-f]{{12}}$")
+# ML Commons finds no group by a name of more than 256 characters.
+_MODEL_NAME_CHARS = 150
+_PIPELINE = re.compile(r"^(?P<alias>.+)--q[0-9a-f]{12}$")
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,16 @@ def new_build_id(now: datetime, token: str) -> str:
     the other three (a random uuid's, say)."""
     fraction = now.microsecond * 0x1000 // 1_000_000
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{fraction:03x}{token[:3].lower()}"
+
+
+def build_time(build_id: str) -> datetime | None:
+    """When the build was planned, to the second; None of what is no build id."""
+    if re.fullmatch(BUILD_ID, build_id, re.ASCII) is None:
+        return None
+    try:
+        return datetime.fromisoformat(build_id[:15]).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def candidate_name(alias: str, build_id: str) -> str:
@@ -61,3 +81,31 @@ def group_prefix(alias: str) -> str:
 def parse_group(name: str) -> Owner | None:
     match = _GROUP.match(name)
     return Owner(match["alias"], match["build_id"]) if match else None
+
+
+def serving_group_name(model: str, content_sha256: str) -> str:
+    """The model group of a model that queries need, called `model`, of that content: every corpus that needs the same one
+    finds it by this name, and no build's group is ever called so."""
+    return f"{SERVING_MARK}{model[:_MODEL_NAME_CHARS]}--{content_sha256[:12]}"
+
+
+def is_serving_group(name: str) -> bool:
+    return _SERVING_GROUP.match(name) is not None
+
+
+def pipeline_name(alias: str, body: Mapping[str, Any]) -> str:
+    """The search pipeline of `alias` with that body, named after its content: what does the same has the same name, on
+    an ordinary day's new index too."""
+    content = orjson.dumps(dict(body), option=orjson.OPT_SORT_KEYS)
+    return f"{alias}--q{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def pipeline_owner(name: str) -> str | None:
+    """The alias whose search pipeline that is; None for one that is not ours."""
+    match = _PIPELINE.match(name)
+    return match["alias"] if match else None
+
+
+def rerank_pipeline_name(alias: str) -> str:
+    """The search pipeline that re-ranks: for a caller to name, never an index's default."""
+    return f"{alias}--rerank"

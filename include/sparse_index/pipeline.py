@@ -20,13 +20,15 @@ from sparse_index.corpus.scan import scan_shard
 from sparse_index.corpus.shards import ShardScan
 from sparse_index.encode.part import encode_part
 from sparse_index.errors import SparseIndexError
-from sparse_index.gate.sample import gate
+from sparse_index.gate.encoder import prove_encoder
+from sparse_index.gate.gate import gate
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import retire
-from sparse_index.ml.life import Life, deployed, life_of, remove
+from sparse_index.live.size import index_bytes
+from sparse_index.ml.build_models import BuildModels, build_models, deployed, remove
 from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.shards import plan_shards
@@ -45,6 +47,13 @@ class Stages:
     ended: list[Stage] = field(default_factory=list)
     untidy: list[str] = field(default_factory=list)
     former_settings: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._began = self.timing.clock()
+
+    @property
+    def wall_seconds(self) -> float:
+        return self.timing.clock() - self._began
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -137,11 +146,12 @@ def _build(
 
 def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
     """Never fails for the cluster's sake: it would hide why the run failed."""
+    live, size = plan.live_index, None
     try:
         live = observe_alias(cluster, plan.alias).index
+        size = index_bytes(cluster, plan.candidate) if plan.makes_candidate else None
     except SparseIndexError as error:
-        live = plan.live_index
-        stages.untidy.append(f"the alias could not be asked for ({error.message})")
+        stages.untidy.append(f"the cluster could not be asked for the alias and the candidate ({error.message})")
     return Ending(
         outcome=outcome_of(plan, stages.ended, promoted=plan.candidate == live or is_done(PROMOTE, stages.ended)),
         live=live,
@@ -149,32 +159,37 @@ def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
         untidy=stages.untidy,
         stages=stages.ended,
         former_settings=stages.former_settings,
+        candidate_bytes=size,
+        wall_seconds=stages.wall_seconds,
+        waited_seconds=0.0,
     )
 
 
 def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:
     if not plan.encode_parts:
         return
-    life = life_of(plan.config.first_field)
+    models = build_models(plan.group, plan.encoders)
     try:
         with stages.timed("deploy"):
-            model_id = deployed(cluster, life, plan.group, stages.timing)
+            model_ids = deployed(cluster, models, stages.timing)
+        with stages.timed("prove_encoder"):
+            prove_encoder(cluster, store, plan, model_ids, stages.timing)
         with stages.timed("encode"):
             cores = ml_cores(cluster)
             for part in plan.encode_parts:
                 encode_part(
-                    cluster, store, plan, part, model_id, cores=cores, on_progress=on_progress, timing=stages.timing
+                    cluster, store, plan, part, model_ids, cores=cores, on_progress=on_progress, timing=stages.timing
                 )
     finally:
-        stages.untidy += _removed(cluster, life, plan.group, stages.timing)
+        stages.untidy += _removed(cluster, models, stages.timing)
 
 
-def _removed(cluster: Cluster, life: Life, group: str, timing: Timing) -> Sequence[str]:
+def _removed(cluster: Cluster, models: BuildModels, timing: Timing) -> Sequence[str]:
     """What is left of the build's models against our will, in words."""
     try:
-        return remove(cluster, life, group, timing).kept
+        return remove(cluster, models, timing).kept
     except SparseIndexError as error:
-        return [f"model group {group} may still be there ({error.message}); the next run's preflight removes it"]
+        return [f"model group {models.group} may still be there ({error.message}); the next run's preflight removes it"]
 
 
 def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:

@@ -23,6 +23,7 @@ class Progress:
         return f"{self.stage}: {self.done:,} of {self.total:,} documents, {self.per_second:.1f}/s, time left {left}"
 
 
+FIRST_AFTER_S = 1.0
 OnProgress = Callable[[Progress], None]
 
 
@@ -31,7 +32,7 @@ def silent(_: Progress) -> None:
 
 
 class ProgressMeter:
-    """Counts documents and reports at most every `every_s` seconds, and once at the end."""
+    """Counts documents and reports after the first second, then at most every `every_s` seconds, and once at the end."""
 
     def __init__(
         self,
@@ -44,7 +45,8 @@ class ProgressMeter:
     ) -> None:
         self._stage, self._total, self._on_progress = stage, total, on_progress
         self._every_s, self._clock = every_s, clock
-        self._started = self._reported = clock()
+        self._started = clock()
+        self._due = self._started + FIRST_AFTER_S
         self._done = self._before = 0
 
     def resume_at(self, done: int) -> None:
@@ -54,8 +56,8 @@ class ProgressMeter:
     def add(self, documents: int) -> None:
         self._done += documents
         now = self._clock()
-        if now - self._reported >= self._every_s or self._done >= self._total:
-            self._reported = now
+        if now >= self._due or self._done >= self._total:
+            self._due = now + self._every_s
             self._on_progress(self.now())
 
     def now(self) -> Progress:

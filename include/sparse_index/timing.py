@@ -6,7 +6,7 @@ What is called from outside has the real time as its argument's default; inwards
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,3 +29,10 @@ class Timing:
 
 
 REAL_TIME = Timing()
+
+
+def pauses(longest_s: float, first_s: float = 0.1) -> Iterator[float]:
+    """Seconds between looks at what may end in a moment or in an hour: each twice the one before, up to `longest_s`."""
+    while True:
+        yield min(first_s, longest_s)
+        first_s *= 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from sparse_index.config.airflow_rules import corpus_name_problem
+from sparse_index.config.airflow_rules import LONGEST_DAG_ID, SERVING, corpus_name_problem
 
 PREFIX = "sparse_index__"
 
@@ -17,12 +17,55 @@ def dag_id(corpus: str) -> str:
     return f"{PREFIX}{corpus}"
 
 
+def serving_dag_id(corpus: str) -> str:
+    """Beside the corpus's own: no corpus is called so. The name of one that is too long is cut."""
+    whole = f"{dag_id(corpus)}{SERVING}"
+    if len(whole) <= LONGEST_DAG_ID:
+        return whole
+    end = f"__{_digest(corpus)}{SERVING}"
+    return whole[: LONGEST_DAG_ID - len(end)] + end
+
+
+def _digest(corpus: str) -> str:
+    return hashlib.sha256(corpus.encode(errors="surrogateescape")).hexdigest()[:8]
+
+
 def broken_dag_id(corpus: str) -> str:
     """The corpus's own id where Airflow takes it; else one made safe, that no corpus and no other file can have."""
     if corpus_name_problem(corpus) is None:
         return dag_id(corpus)
-    digest = hashlib.sha256(corpus.encode(errors="surrogateescape")).hexdigest()[:8]
-    return operations_dag_id(f"broken__{re.sub(r'[^0-9A-Za-z.-]+', '_', corpus)[:100]}__{digest}")
+    return operations_dag_id(f"broken__{_safe(corpus)}__{_digest(corpus)}")
+
+
+def broken_folder_dag_id(folder: str) -> str:
+    """Of a folder without corpora."""
+    return operations_dag_id(f"broken_folder__{_safe(folder).strip('_')}__{_digest(folder)}")
+
+
+def broken_alerts_dag_id(folder: str) -> str:
+    """Of a deployment whose notifiers cannot be used; one for each folder of corpora."""
+    return operations_dag_id(f"broken_alerts__{_digest(folder)}")
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^0-9A-Za-z.-]+", "_", name)[-100:]
+
+
+def display_name(corpus: str) -> str:
+    """What the list of DAGs shows: corpora, what serves them and operations stand together."""
+    return f"Search index: {corpus}"
+
+
+def serving_display_name(corpus: str) -> str:
+    return f"Search serving: {corpus}"
+
+
+def operations_display_name(title: str) -> str:
+    return f"Search operations: {title}"
+
+
+def broken_display_name(name: str) -> str:
+    return f"BROKEN: {display_name(name)}"
 
 
 def operations_dag_id(name: str) -> str:

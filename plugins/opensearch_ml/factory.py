@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import DAG, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from opensearch_ml.corpora import corpora
-from opensearch_ml.dag_names import broken_dag_id, dag_id, operations_dag_id
-from opensearch_ml.notifier import FailureNotifier
+from opensearch_ml.alerts import alert_problems, deployment_problems
+from opensearch_ml.corpora import corpora, corpora_folder, folder_problem, macros_of
+from opensearch_ml.dag_names import (
+    broken_alerts_dag_id,
+    broken_dag_id,
+    broken_display_name,
+    broken_folder_dag_id,
+    dag_id,
+    display_name,
+    operations_dag_id,
+    operations_display_name,
+    serving_dag_id,
+    serving_display_name,
+)
+from opensearch_ml.failures import say_why
+from opensearch_ml.late import late_alert
+from opensearch_ml.notifier import FailureNotifier, told_once
 from opensearch_ml.params import trigger_form
 from opensearch_ml.schedules import schedule_of
+from opensearch_ml.task_settings import executor_problem, operator_arguments
+from sparse_index.config.airflow_rules import LONGEST_OWNER
+from sparse_index.config.alerts import ALERTS_VARIABLE
 from sparse_index.config.load import BrokenCorpus
+from sparse_index.config.served import is_served
 
 if TYPE_CHECKING:
     from sparse_index.config.corpus import CorpusConfig
 
+    Wire = Callable[[str, CorpusConfig], None]
+
 TAG = "sparse-index"
 BROKEN_TAG = "broken"
 OPERATIONS_TAG = "operations"
+SERVING_TAG = "serving"
 UNPAUSED_VARIABLE = "SPARSE_INDEX_DEMO"
 JANITOR_VARIABLE = "SPARSE_INDEX_JANITOR"
 _START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -39,35 +62,75 @@ LONG_RUNNING: dict[str, Any] = {"execution_timeout": timedelta(hours=24)}
 NOTIFIES_ON_FAILURE: dict[str, Any] = {"on_failure_callback": FailureNotifier()}
 
 
+def of_part(config: CorpusConfig, task_id: Literal["encode", "index"], title: str, **usual: Any) -> dict[str, Any]:
+    """Arguments of the tasks that work on the parts of a build; the `usual` ones where the corpus file says nothing of them."""
+    own = operator_arguments(getattr(config.airflow, task_id))
+    return {"task_id": task_id, "map_index_template": title} | LONG_RUNNING | usual | own
+
+
+def where_encoded(config: CorpusConfig, task_id: str) -> dict[str, Any]:
+    """Arguments of a task that has to run where the corpus file sends `encode`: it looks at what those workers do."""
+    return {"task_id": task_id} | operator_arguments(config.airflow.encode)
+
+
 def janitor_cleans() -> bool:
     """Whether somebody has said, in Airflow's environment, that scheduled runs of the janitor may delete."""
     return os.environ.get(JANITOR_VARIABLE) == "clean"
 
 
-def corpus_dags(wire: Callable[[str, CorpusConfig], None], doc: str) -> Iterator[DAG]:
-    """The DAG of every corpus file, or the one that Airflow is asking for; `wire` adds the tasks."""
+def corpus_dags(wire: Wire, doc: str, folder: Path | None = None) -> Iterator[DAG]:
+    """The DAG of every corpus file, or the one that Airflow is asking for; `wire` adds the tasks.
+
+    `folder`: where the corpus files are, if not where `corpora_folder` looks; tasks look there, too.
+    """
     asked = get_parsing_context().dag_id
     wanted = None if asked is None else lambda corpus: asked in (dag_id(corpus), broken_dag_id(corpus))
-    for corpus, found in corpora(wanted):
-        yield _corpus_dag(corpus, found, wire, doc)
+    found_at = corpora_folder(folder)
+    for corpus, found in corpora(found_at, wanted):
+        usable = found if asked else _able_to_tell(corpus, found, folder)
+        yield _corpus_dag(corpus, usable, wire, doc=doc, user_defined_macros=macros_of(folder))
+    yield from _broken_beside(found_at, asked)
 
 
-def _corpus_dag(
-    corpus: str, found: CorpusConfig | BrokenCorpus, wire: Callable[[str, CorpusConfig], None], doc: str
-) -> DAG:
+def _broken_beside(found_at: Path, asked: str | None) -> Iterator[DAG]:
+    """What is wrong for all corpora, in DAGs of their own: those of the corpora stay."""
+    folder = folder_problem(found_at)
+    found = {
+        broken_folder_dag_id(str(found_at)): ("The corpora folder", [folder] if folder else []),
+        broken_alerts_dag_id(str(found_at)): (ALERTS_VARIABLE, deployment_problems()),
+    }
+    for broken_id, (name, wrong) in found.items():
+        if wrong and asked in (None, broken_id):
+            yield _broken_dag(broken_id, BrokenCorpus(str(found_at), name, wrong))
+
+
+def _able_to_tell(corpus: str, found: CorpusConfig | BrokenCorpus, folder: Path | None) -> CorpusConfig | BrokenCorpus:
+    """Asked where all DAGs are parsed, and not again before each task: a build never stops for a message."""
+    wrong = [] if isinstance(found, BrokenCorpus) else list(alert_problems(found, folder))
+    return BrokenCorpus(corpus, f"The file of {corpus}", wrong, found.owner) if wrong else found
+
+
+def _corpus_dag(corpus: str, found: CorpusConfig | BrokenCorpus, wire: Wire, **common: Any) -> DAG:
     if isinstance(found, BrokenCorpus):
-        return _broken_dag(corpus, found.problems)
+        return _broken_dag(broken_dag_id(corpus), found)
+    problem = executor_problem(found.airflow)
+    if problem is not None:
+        return _broken_dag(broken_dag_id(corpus), BrokenCorpus(corpus, f"The file of {corpus}", [problem], found.owner))
     try:
-        with _dag(corpus, found, doc) as dag:
+        with _dag(corpus, found, **common) as dag:
             wire(corpus, found)
     except Exception as error:  # noqa: BLE001 - whatever it is, the DAGs of the other corpora must not go with it
-        return _broken_dag(corpus, f"Airflow made no DAG of it: {type(error).__name__}: {error}")
+        why = f"Airflow made no DAG of it: {type(error).__name__}: {error}"
+        broken = BrokenCorpus(corpus, f"The file of {corpus}", [why], found.owner)
+        return _broken_dag(broken_dag_id(corpus), broken)
     return dag
 
 
-def _dag(corpus: str, config: CorpusConfig, doc: str) -> DAG:
+def _dag(corpus: str, config: CorpusConfig, *, doc: str, **arguments: Any) -> DAG:
     return DAG(
         dag_id(corpus),
+        dag_display_name=display_name(corpus),
+        owner_links=owner_links(config),
         description=config.description or f"Keeps the index '{config.alias}' up to date with its corpus",
         doc_md=doc,
         schedule=schedule_of(config),
@@ -77,14 +140,57 @@ def _dag(corpus: str, config: CorpusConfig, doc: str) -> DAG:
         is_paused_upon_creation=UNPAUSED_VARIABLE not in os.environ,
         tags=[TAG, *config.tags],
         params=trigger_form(),
-        default_args=TASK_DEFAULTS | {"owner": config.owner},
+        default_args=TASK_DEFAULTS | {"owner": config.owner} | operator_arguments(config.airflow),
+        deadline=late_alert(corpus, config),
+        **arguments,
     )
 
 
-def operations_dag(name: str, doc: str | None, *, schedule: str | None = None, **arguments: Any) -> DAG:
+def owner_links(config: CorpusConfig) -> dict[str, str]:
+    """Where a press on the owner in the list of DAGs leads."""
+    return {config.owner: config.owner_url} if config.owner_url else {}
+
+
+def serving_dags(wire: Callable[[str], None], doc: str, folder: Path | None = None) -> Iterator[DAG]:
+    """A second DAG for each corpus that has something to serve, or the one that Airflow is asking for."""
+    asked = get_parsing_context().dag_id
+    wanted = None if asked is None else lambda corpus: asked == serving_dag_id(corpus)
+    for corpus, found in corpora(corpora_folder(folder), wanted):
+        if isinstance(found, BrokenCorpus) or not is_served(found) or executor_problem(found.airflow):
+            continue
+        with _serving_dag(corpus, found, doc=doc, user_defined_macros=macros_of(folder)) as dag:
+            wire(corpus)
+        yield dag
+
+
+def _serving_dag(corpus: str, config: CorpusConfig, *, doc: str, **arguments: Any) -> DAG:
+    return DAG(
+        serving_dag_id(corpus),
+        dag_display_name=serving_display_name(corpus),
+        owner_links=owner_links(config),
+        description=f"Keeps what queries of '{config.alias}' need",
+        doc_md=doc,
+        schedule="*/15 * * * *",
+        start_date=_START,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=UNPAUSED_VARIABLE not in os.environ,
+        tags=[TAG, SERVING_TAG, *config.tags],
+        default_args=TASK_DEFAULTS
+        | told_once(corpus, config)
+        | {"owner": config.owner}
+        | operator_arguments(config.airflow),
+        **arguments,
+    )
+
+
+def operations_dag(
+    name: str, title: str, doc: str | None, *, schedule: str | None = None, folder: Path | None = None, **arguments: Any
+) -> DAG:
     """A DAG for all corpora: one that a person triggers works at once, one with a schedule begins paused. Failures are told."""
     return DAG(
         operations_dag_id(name),
+        dag_display_name=operations_display_name(title),
         doc_md=doc,
         schedule=schedule,
         start_date=_START,
@@ -92,6 +198,7 @@ def operations_dag(name: str, doc: str | None, *, schedule: str | None = None, *
         is_paused_upon_creation=schedule is not None,
         tags=[TAG, OPERATIONS_TAG],
         default_args=TASK_DEFAULTS | NOTIFIES_ON_FAILURE | {"owner": TAG},
+        user_defined_macros=macros_of(folder),
         **arguments,
     )
 
@@ -104,17 +211,32 @@ class BrokenCorpusOperator(BaseOperator):
         self.problems = problems
 
     def execute(self, context: Any) -> None:
+        say_why(self.problems)
         raise AirflowFailException(self.problems)
 
 
-def _broken_dag(corpus: str, problems: str) -> DAG:
-    said = problems.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+def _broken_dag(broken_id: str, broken: BrokenCorpus) -> DAG:
+    said = [_storable(problem) for problem in broken.found]
+    listed = "\n".join(f"- {_as_text(problem)}" for problem in said)
+    name, owner = _storable(broken.name), _storable(broken.owner or "")[:LONGEST_OWNER]
     with DAG(
-        broken_dag_id(corpus),
-        description=f"The configuration file of corpus {corpus!a} cannot be used",
-        doc_md=f"# Configuration broken\n```\n{said}\n```\nCorrect the file; this DAG is replaced by itself.",
+        broken_id,
+        dag_display_name=broken_display_name(name),
+        description=f"{name} cannot be used: {said[0]}",
+        doc_md=f"# Configuration broken\n{listed}\n\nCorrect the file; this DAG is replaced by itself.",
         schedule=None,
         tags=[TAG, BROKEN_TAG],
+        default_args={"owner": owner} if owner else {},
     ) as dag:
-        BrokenCorpusOperator(task_id="read_configuration", problems=said)
+        BrokenCorpusOperator(task_id="read_configuration", problems=_storable(broken.problems))
     return dag
+
+
+def _storable(text: str) -> str:
+    """As a database takes it."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def _as_text(problem: str) -> str:
+    """One item of a Markdown list, in which no character means anything."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+|~!-])", r"\\\1", " ".join(problem.split()))

@@ -1,17 +1,21 @@
-"""An Airflow connection of the provider's type `opensearch`, opened securely.
+"""An Airflow connection of the type `opensearch_ml`, or of the OpenSearch provider's `opensearch`, opened securely.
 
-The provider's own `OpenSearchHook` looks the connection up in its constructor, does not verify certificates unless told
-to and knows no client certificates, so this hook shares its connection type and nothing else.
+That provider's own `OpenSearchHook` looks the connection up in its constructor, does not verify certificates unless told
+to and knows no client certificates, so this hook shares nothing with it but the fields of the connection.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk import BaseHook, Connection
 
+from opensearch_ml.authorization import EXTRAS as AUTHORIZATION_EXTRAS
+from opensearch_ml.authorization import authorization
+from opensearch_ml.client_log import keep_requests_out
 from sparse_index.errors import ConfigError, SparseIndexError
 
 if TYPE_CHECKING:
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PORT = 9200
+DEFAULT_PORT, AWS_PORT = 9200, 443
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -35,6 +39,8 @@ _EXTRAS: dict[str, Callable[[Any], Any]] = {
     "client_cert": str,
     "client_key": str,
     "timeout_s": float,
+    "knn_natives": _flag,
+    **dict.fromkeys(AUTHORIZATION_EXTRAS, str),
 }
 
 
@@ -48,13 +54,10 @@ def connection_settings(connection: Connection) -> ConnectionSettings:
             f"Connection '{connection.conn_id}': the host is '{host}'. Give the bare host name, "
             "without scheme or path; TLS is switched by the extra `use_ssl`."
         )
-    return ConnectionSettings(
-        host=host,
-        port=connection.port or DEFAULT_PORT,
-        username=connection.login or None,
-        password=connection.password or None,
-        **_extras(connection),
-    )
+    extras = _extras(connection)
+    who = {name: extras.pop(name) for name in AUTHORIZATION_EXTRAS if name in extras}
+    port = connection.port or (AWS_PORT if who.get("auth") == "sigv4" else DEFAULT_PORT)
+    return ConnectionSettings(host=host, port=port, **authorization(connection, who), **extras)
 
 
 def _extras(connection: Connection) -> dict[str, Any]:
@@ -78,7 +81,7 @@ class OpenSearchMLHook(BaseHook):
 
     conn_name_attr = "opensearch_conn_id"
     default_conn_name = "opensearch_default"
-    conn_type = "opensearch"
+    conn_type = "opensearch_ml"
     hook_name = "OpenSearch ML"
 
     def __init__(self, opensearch_conn_id: str = default_conn_name, **kwargs: Any) -> None:
@@ -101,6 +104,7 @@ class OpenSearchMLHook(BaseHook):
         from sparse_index.cluster.client import Cluster
 
         if self._cluster is None:
+            keep_requests_out()
             self._cluster = Cluster.connect(self.settings)
         return self._cluster
 
@@ -114,8 +118,10 @@ class OpenSearchMLHook(BaseHook):
         """The reading half, for triggers; the caller closes it."""
         from sparse_index.cluster.client import AsyncCluster
 
+        keep_requests_out()
         connection = await self.aget_connection(self.opensearch_conn_id)
-        return AsyncCluster(connection_settings(connection))
+        # In a thread: what signs may have to look up a further connection.
+        return AsyncCluster(await asyncio.to_thread(connection_settings, connection))
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
@@ -126,7 +132,11 @@ class OpenSearchMLHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Whether the cluster answers, and what it is or why not."""
         try:
-            answer = self.cluster.request("GET", "/", retry=False)  # a person waits for it
+            with self:
+                answer = self.cluster.request("GET", "/", retry=False)  # a person waits for it
         except SparseIndexError as error:
             return False, str(error)
-        return True, f"Cluster '{answer['cluster_name']}', OpenSearch {answer['version']['number']}"
+        version = answer.get("version") if isinstance(answer, dict) else None
+        if not isinstance(version, dict) or version.get("distribution") != "opensearch":
+            return False, f"What answers at {self.settings.host} is no OpenSearch. Correct host and port."
+        return True, f"Cluster '{answer['cluster_name']}', OpenSearch {version['number']}"

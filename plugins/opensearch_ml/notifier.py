@@ -1,26 +1,200 @@
-"""Says once, in words, that a run failed."""
+"""Says in words how a run ended: in the log, and to those whom the corpus file and the deployment name."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
+from opensearch_ml.alerts import reader_of, run_address, tell, told_of_all
+from sparse_index.alerts.message import Alert, Kind, Reader
+from sparse_index.errors import SparseIndexError
+
+if TYPE_CHECKING:
+    from sparse_index.alerts.told import Told
+    from sparse_index.config.corpus import CorpusConfig
+    from sparse_index.store.files import Store
+
+
+KILLED = "The task was killed, or its worker was lost: it could not say why. Its log and the worker's end where that happened."
+
+
+@dataclass(frozen=True)
+class About:
+    """The corpus whose runs are told of, by the name of its file."""
+
+    corpus: str
+    config: CorpusConfig
+
+    @property
+    def reader(self) -> Reader:
+        return reader_of(self.corpus, self.config)
+
+    @property
+    def store(self) -> Store:
+        from sparse_index.store.files import Store
+
+        return Store(self.config.store)
+
+    def told_path(self, dag_id: str) -> str:
+        from sparse_index.alerts.told import told_path
+
+        return told_path(self.config.alias, dag_id)
+
 
 class FailureNotifier(BaseNotifier):
-    """Logs one readable message: corpus, run, stage and what went wrong.
-
-    The receipt task's own error already names what is live, what is untidy and where the receipt is, so the DAG hangs
-    this on the receipt and on the teardowns only: one message a failed run, however many parts failed. To reach people,
-    put a notifier of the Slack, SMTP or PagerDuty provider beside it in the same list.
-    """
+    """Logs one readable message of a failed task, and tells it through the notifiers."""
 
     def notify(self, context: Any) -> None:
-        self.log.error("%s", failure_message(context))
+        error = context.get("exception")
+        if error is None:
+            # Told by the DAG processor, of a task that cannot tell itself: whoever asks Airflow there waits until he is killed.
+            self.tell(context, context["ti"].task_id, KILLED)
+        else:
+            self.tell(context, self.first_failed(context), str(error))
+
+    def tell(self, context: Any, stage: str, said: str) -> None:
+        from sparse_index.console.remedies import remedy
+
+        ti = context["ti"]
+        title = f"{ti.dag_id} failed in '{stage}' (run {ti.run_id})"
+        address = run_address(ti.dag_id, ti.run_id)
+        alert = Alert(Kind.FAILED, self.reader(context), title, said, address, remedy(stage))
+        self.log.error("%s", alert)
+        self.send(alert, context)
+
+    def first_failed(self, context: Any) -> str:
+        """The task itself, unless it fails because of another one."""
+        try:
+            return next(failed_tasks(context), context["ti"].task_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must go
+            self.log.warning("Nobody says which task failed first: %s", error)
+            return str(context["ti"].task_id)
+
+    def reader(self, context: Any) -> Reader:
+        return Reader(context["ti"].dag_id, context["task"].owner)
+
+    def send(self, alert: Alert, context: Any) -> None:
+        tell(alert, (), context)
 
 
-def failure_message(context: Any) -> str:
-    """Which task of which run failed, and its error in full."""
-    task = context["ti"]
-    error = context.get("exception") or "no error was given; see the task's log"
-    return f"{task.dag_id} failed in '{task.task_id}' (run {task.run_id}).\n{error}"
+class CorpusFailureNotifier(FailureNotifier):
+    """Of a DAG of one corpus; remembers in its store that people wait for good news. `once`: until then it tells no more, for a
+    DAG that looks every quarter of an hour."""
+
+    def __init__(self, about: About, *, once: bool = False) -> None:
+        super().__init__()
+        self.about = about
+        self.once = once
+
+    def reader(self, context: Any) -> Reader:
+        return self.about.reader
+
+    def send(self, alert: Alert, context: Any) -> None:
+        """What nobody took was not told."""
+        if self.once and self.told_before(context["ti"].dag_id):
+            self.log.info("Told before, and not well since: no further message until a run is green again.")
+        elif tell(alert, self.about.config.alerts, context):
+            self.remember(context["ti"])
+
+    def told_before(self, dag_id: str) -> Told | None:
+        """None too where the store does not say it: better told twice than not at all; and where there is nobody to tell."""
+        from sparse_index.alerts.told import told_before
+
+        if not (self.about.config.alerts or told_of_all()):
+            return None
+        with self.store_may_fail("Nobody knows whether this was told before"):
+            return told_before(self.about.store, self.about.told_path(dag_id))
+        return None
+
+    def remember(self, ti: Any) -> None:
+        from sparse_index.alerts.told import Told, remember
+
+        told = Told(run_id=ti.run_id, at=datetime.now(UTC))
+        with self.store_may_fail("It is not remembered that this was told: nobody hears that a later run is green"):
+            remember(self.about.store, self.about.told_path(ti.dag_id), told)
+
+    def take_back(self, dag_id: str) -> None:
+        from sparse_index.alerts.told import take_back
+
+        with self.store_may_fail("It is not remembered that this is green again: the next green run says it once more"):
+            take_back(self.about.store, self.about.told_path(dag_id))
+
+    @contextmanager
+    def store_may_fail(self, said: str) -> Iterator[None]:
+        """How a run ended does not change because its store keeps no note of it."""
+        try:
+            yield
+        except (SparseIndexError, OSError) as error:
+            self.log.warning("%s: %s", said, error)
+
+
+class EndNotifier(BaseNotifier):
+    """After the last task of a DAG has ended well: that the corpus is well again, if people were told that it was not.
+
+    A run is red all the same when a task beside has failed, a clean-up for example: then that is told.
+    """
+
+    def __init__(self, failure: CorpusFailureNotifier) -> None:
+        super().__init__()
+        self.failure = failure
+
+    def notify(self, context: Any) -> None:
+        if context["task"].downstream_task_ids:
+            return
+        try:
+            failed = list(failed_tasks(context))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the task ended well
+            self.log.warning(
+                "Nobody says whether other tasks of the run have failed, so nothing is told of it: %s", error
+            )
+            return
+        if failed:
+            self.failure.tell(context, failed[0], said_beside(context))
+        else:
+            self._tell_green(context)
+
+    def _tell_green(self, context: Any) -> None:
+        ti, about = context["ti"], self.failure.about
+        told = self.failure.told_before(ti.dag_id)
+        if told is None:
+            return
+        before = f"run {told.run_id}, of which you were told at {told.at:%Y-%m-%d %H:%M} UTC"
+        said = f"Run {ti.run_id} ended well. It was red since {before}."
+        alert = Alert(Kind.GREEN, about.reader, f"{ti.dag_id} is green again", said, run_address(ti.dag_id, ti.run_id))
+        self.log.info("%s", alert)
+        if tell(alert, about.config.alerts, context):
+            self.failure.take_back(ti.dag_id)
+
+
+def told_at_its_end(corpus: str, config: CorpusConfig) -> dict[str, Any]:
+    """Arguments of the last task of a run, that fails with whatever failed before it: one message a failed run."""
+    failure = CorpusFailureNotifier(About(corpus, config))
+    return {"on_failure_callback": failure, "on_success_callback": EndNotifier(failure)}
+
+
+def told_once(corpus: str, config: CorpusConfig) -> dict[str, Any]:
+    """Arguments of every task of a DAG that runs often: one message when it breaks, one when it is green again."""
+    failure = CorpusFailureNotifier(About(corpus, config), once=True)
+    end = EndNotifier(failure)
+    return {"on_failure_callback": failure, "on_success_callback": end, "on_skipped_callback": end}
+
+
+def failed_tasks(context: Any) -> Iterator[str]:
+    """Names of those of the run that have failed, each once; this task's own is not among them."""
+    ti = context["ti"]
+    tasks = ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)
+    failed = (task["task_id"] for task in tasks if task["state"] == "failed")
+    return iter(dict.fromkeys(name for name in failed if name != ti.task_id))
+
+
+def said_beside(context: Any) -> str:
+    """What the tasks said that failed beside one that ended well."""
+    from opensearch_ml.operators.receipt import ended_stages, why
+    from sparse_index.builds.ending import failures
+
+    return why(failures(ended_stages(context)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opensearch_ml.corpora import corpus_config
+from opensearch_ml.corpora import corpus_config, folder_of
 from sparse_index.errors import BuildError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sparse_index.builds.plan import Plan
     from sparse_index.cluster.client import Cluster
     from sparse_index.config.corpus import CorpusConfig
-    from sparse_index.ml.life import Life
+    from sparse_index.ml.build_models import BuildModels
     from sparse_index.store.files import Store
 
 
@@ -48,19 +48,19 @@ class Build:
         return self.hook.cluster
 
     @property
-    def life(self) -> Life:
-        from sparse_index.ml.life import life_of
+    def models(self) -> BuildModels:
+        from sparse_index.ml.build_models import build_models
 
-        return life_of(self.plan.config.first_field)
+        return build_models(self.plan.group, self.plan.encoders)
 
 
 @contextmanager
-def open_corpus(name: str) -> Iterator[Corpus]:
+def open_corpus(context: Any, name: str) -> Iterator[Corpus]:
     """Corpus `name` as its file describes it now."""
     from opensearch_ml.hooks import OpenSearchMLHook
     from sparse_index.store.files import Store
 
-    config = corpus_config(name)
+    config = corpus_config(folder_of(context), name)
     with OpenSearchMLHook(config.connection) as hook:
         yield Corpus(hook, Store(config.store), config)
 
@@ -81,7 +81,7 @@ def planned(context: Any, plan_task_id: str) -> tuple[Store, Plan] | None:
     if secrets_of is None:
         store = Store(where["store"])
         return store, load_plan(store, where["plan"])
-    config = corpus_config(secrets_of)
+    config = corpus_config(folder_of(context), secrets_of)
     store = Store(with_secret(where["store"], config.store))
     return store, load_plan(store, where["plan"]).with_secrets_of(config)
 

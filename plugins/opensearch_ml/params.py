@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
-from opensearch_ml.corpora import corpus_names
+from opensearch_ml.corpora import corpora_folder, corpus_names
 
 if TYPE_CHECKING:
     from sparse_index.builds.request import RunRequest
@@ -57,13 +58,16 @@ def trigger_form() -> dict[str, Param]:
     }
 
 
-def corpus_choice() -> Param:
-    """Which corpus an operation is for. No default: nobody rolls back the wrong one by pressing a button too early."""
+def corpus_choice(folder: Path | None = None) -> Param:
+    """Which corpus an operation is for, of those in the `folder` that its DAG has.
+
+    No default: nobody rolls back the wrong one by pressing a button too early.
+    """
     return Param(
         type="string",
-        enum=corpus_names(),
+        enum=corpus_names(corpora_folder(folder)),
         title="Corpus",
-        description="The name of its file in include/corpora, and of its daily DAG without the prefix.",
+        description="The name of its corpus file, and of its daily DAG without the prefix.",
     )
 
 

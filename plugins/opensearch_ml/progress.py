@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparse_index.progress import OnProgress, Progress
+    from sparse_index.timing import Clock
 
 log = logging.getLogger(__name__)
 
 STATE_KEY = "progress"
+LINE_EVERY_S = 10.0
 
 
-def show_progress(context: Any) -> OnProgress:
-    """An `OnProgress` for this task instance."""
+def show_progress(context: Any, clock: Clock = time.monotonic) -> OnProgress:
+    """An `OnProgress` for this task instance. Its log has a line now and then; the last word is the task's own sentence."""
     states = context["task_state_store"]
+    last_line_at = -math.inf
 
     def show(progress: Progress) -> None:
-        log.info("%s", progress)
+        nonlocal last_line_at
+        if progress.done < progress.total and clock() - last_line_at >= LINE_EVERY_S:
+            last_line_at = clock()
+            log.info("%s", progress)
         states.set(STATE_KEY, _as_json(progress))
 
     return show

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseSensorOperator
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import PLAN_TASK, Build, open_build
 from opensearch_ml.triggers import ModelWaitTrigger
-from opensearch_ml.turns import turn_holders
+from opensearch_ml.turns import APPROVE, named, turn_holders
 from sparse_index.errors import ModelError
 
 if TYPE_CHECKING:
-    from sparse_index.ml.waits import Started, Verdict, Wait, WaitKind
+    from sparse_index.ml.waits import Started, WaitKind
+    from sparse_index.ml.watching import Watched
 
 
 class TurnSensor(BaseSensorOperator):
@@ -31,19 +33,25 @@ class TurnSensor(BaseSensorOperator):
         super().__init__(mode="reschedule", poke_interval=10, max_active_tis_per_dag=1, **kwargs)
         self.until = until
 
-    def poke(self, context: Any) -> bool:
+    def poke(self, context: Any) -> PokeReturnValue:
+        """Gives the seconds of the wait: Airflow counts those of a task's last look only."""
         ti = context["ti"]
-        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id, self.until])
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id, APPROVE, self.until])
         holders = turn_holders(states, own_run=ti.run_id, turn=ti.task_id, until=self.until)
         if holders:
-            self.log.info("Waiting for %s to end its '%s'.", ", ".join(holders), self.until)
-        return not holders
+            self.log.info("Waiting for %s to end its '%s'.", named(holders, states), self.until)
+            return PokeReturnValue(is_done=False)
+        began = ti.get_first_reschedule_date(context)
+        waited_s = 0.0 if began is None else (datetime.now(UTC) - began).total_seconds()
+        self.log.info("It is this run's turn, after %.0f s: no other run will move the alias until it has.", waited_s)
+        return PokeReturnValue(is_done=True, xcom_value=waited_s)
 
 
 class ModelWaitSensor(BaseSensorOperator):
     """Polls in place for `patience_s`, because small models are ready in seconds, then defers until the deadline.
 
-    For a model that was given there is nothing to wait for: preflight has asked whether it answers.
+    All models of the build at once; gives their ids by the encoder's fingerprint. For a model that was given there is nothing
+    to wait for: preflight has asked whether it answers.
     """
 
     template_fields = ("plan_task_id", "started")
@@ -52,7 +60,7 @@ class ModelWaitSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        started: dict[str, Any],
+        started: dict[str, dict[str, Any]],
         plan_task_id: str = PLAN_TASK,
         patience_s: float = 12.0,
         poke_interval: float = 1.0,
@@ -63,68 +71,73 @@ class ModelWaitSensor(BaseSensorOperator):
         self.plan_task_id = plan_task_id
         self.patience_s = patience_s
 
-    def start_again(self, build: Build, wait: Wait) -> Started:
-        """Ask for the same once more."""
+    def start_again(self, build: Build, watched: Watched, refused: Sequence[str]) -> dict[str, Started]:
+        """Ask for the same once more, for the encoders in `refused`."""
         raise NotImplementedError
 
-    def execute(self, context: Any) -> str:
-        from sparse_index.ml.waits import Started, require_done, watch
+    def execute(self, context: Any) -> dict[str, str]:
+        from sparse_index.ml.waits import Started
+        from sparse_index.ml.watching import watch
 
         with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
-            started = Started(**self.started)
-            wait = build.life.wait(self.kind, started, now=time.time())
-            if wait is None:
-                return str(started.model_id)
-            wait = self._asked(build, wait)
-            verdict = watch(build.cluster, wait, patience_s=self.patience_s, poll_s=self.poke_interval)
-            self.log.info("%s", verdict.detail)
-            if verdict.state == "waiting":
-                self._defer(build.plan.config.connection, wait, verdict)
-            return require_done(wait, verdict)
+            started = {fingerprint: Started(**each) for fingerprint, each in self.started.items()}
+            watched = self._asked(build, build.models.watched(self.kind, started, now=time.time()))
+            watched = watch(build.cluster, watched, patience_s=self.patience_s, poll_s=self.poke_interval)
+            if not watched.is_over:
+                self.log.info("Not yet, so the triggerer goes on waiting. %s.", watched.in_words)
+                self._defer(build.plan.config.connection, watched)
+            return self._ended(watched, context)
 
-    def _asked(self, build: Build, wait: Wait) -> Wait:
+    def _ended(self, watched: Watched, context: Any) -> dict[str, str]:
+        model_ids = watched.model_ids()
+        seconds = (datetime.now(UTC) - context["ti"].start_date).total_seconds()
+        self.log.info("Waited %.0f s. %s.", seconds, watched.in_words)
+        return model_ids
+
+    def _asked(self, build: Build, watched: Watched) -> Watched:
         """What was started, or its repetition: a breaker that was open when it was asked for may have closed since."""
-        from sparse_index.ml.waits import look
+        from sparse_index.ml.watching import look_at
 
-        verdict = look(build.cluster, wait, None, time.time())
-        if not verdict.refused:
-            return wait
-        self.log.warning("%s. Asking for it again.", verdict.detail)
-        return wait.model_copy(update=asdict(self.start_again(build, wait)))
+        seen = look_at(build.cluster, watched, time.time()).seen
+        refused = [fingerprint for fingerprint, verdict in seen.items() if verdict.refused]
+        if not refused:
+            return watched
+        self.log.warning("%s. Asking for it again.", "; ".join(seen[each].detail for each in refused))
+        again = build.models.watched(self.kind, self.start_again(build, watched, refused), now=time.time())
+        return watched.model_copy(update={"waits": {**watched.waits, **again.waits}})
 
-    def _defer(self, conn_id: str, wait: Wait, verdict: Verdict) -> NoReturn:
-        asked = wait.model_dump(mode="json")
-        memory = verdict.memory.model_dump(mode="json") if verdict.memory else None
-        trigger = ModelWaitTrigger(conn_id=conn_id, wait=asked, memory=memory)
-        self.defer(trigger=trigger, method_name="resume", kwargs={"wait": asked})
+    def _defer(self, conn_id: str, watched: Watched) -> NoReturn:
+        trigger = ModelWaitTrigger(conn_id=conn_id, watched=watched.model_dump(mode="json"))
+        self.defer(trigger=trigger, method_name="resume")
 
-    def resume(self, context: Any, event: Any, wait: dict[str, Any]) -> str:
-        """The model's id, from the trigger's event; it crossed processes and versions, so it is validated."""
-        from sparse_index.ml.waits import Verdict, Wait, require_done
+    def resume(self, context: Any, event: Any) -> dict[str, str]:
+        """The models' ids, from the trigger's event; it crossed processes and versions, so it is validated."""
+        from sparse_index.ml.watching import Watched
 
         with retried_only_if_useful(context):
             try:
-                verdict = Verdict.model_validate(event)
+                watched = Watched.model_validate(event)
             except ValueError as error:
-                raise ModelError(f"The trigger's event is not a verdict: {event!r}. Trigger a new run.") from error
-            self.log.info("%s", verdict.detail)
-            return require_done(Wait.model_validate(wait), verdict)
+                raise ModelError(f"The trigger's event tells of no waits: {event!r}. Trigger a new run.") from error
+            if not watched.is_over:
+                raise ModelError(f"The trigger stopped before its waits were over: {event!r}. Trigger a new run.")
+            return self._ended(watched, context)
 
 
 class RegistrationSensor(ModelWaitSensor):
-    """Waits until the model is registered; gives its id."""
+    """Waits until the models are registered; gives their ids."""
 
     kind = "register"
 
-    def start_again(self, build: Build, wait: Wait) -> Started:
-        group_id = build.life.create_group(build.cluster, build.plan.group)
-        return build.life.register(build.cluster, group_id)
+    def start_again(self, build: Build, watched: Watched, refused: Sequence[str]) -> dict[str, Started]:
+        return build.models.only(refused).register(build.cluster, build.models.create_group(build.cluster))
 
 
 class DeploymentSensor(ModelWaitSensor):
-    """Waits until the model is deployed on every node it should be on; gives its id."""
+    """Waits until the models are deployed on every node they should be on; gives their ids."""
 
     kind = "deploy"
 
-    def start_again(self, build: Build, wait: Wait) -> Started:
-        return build.life.deploy(build.cluster, str(wait.model_id))
+    def start_again(self, build: Build, watched: Watched, refused: Sequence[str]) -> dict[str, Started]:
+        model_ids = {fingerprint: str(watched.waits[fingerprint].model_id) for fingerprint in refused}
+        return build.models.only(refused).deploy(build.cluster, model_ids)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-# The two tasks of the daily DAG between which a run must not meet another one that moves the alias.
-TURN, PROMOTE = "turn", "promote"
+from collections.abc import Sequence
+
+# The first and the last task of the daily DAG between which a run must not meet another one that moves the alias, and the one
+# between them that may wait for a person.
+TURN, APPROVE, PROMOTE = "turn", "approve", "promote"
 _PROMOTE_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -14,3 +17,14 @@ def turn_holders(states: dict[str, dict[str, str | None]], *, own_run: str, turn
         for run_id, tasks in states.items()
         if run_id != own_run and tasks.get(turn) == "success" and tasks.get(until) not in _PROMOTE_ENDED
     ]
+
+
+def named(holders: Sequence[str], states: dict[str, dict[str, str | None]]) -> str:
+    """The runs, and which of them go on only when a person has answered."""
+    asked = {run_id for run_id in holders if states[run_id].get(APPROVE) == "awaiting_input"}
+    return ", ".join(
+        f"{run_id} (which waits for a person: answer its '{APPROVE}' under Required Actions)"
+        if run_id in asked
+        else run_id
+        for run_id in holders
+    )

@@ -1,4 +1,4 @@
-"""What the chaos tests share: a deployed demo model, a proxy that misbehaves, and corpora that leave nothing behind."""
+"""What the chaos tests share: a deployed toy model, a proxy that misbehaves, and corpora that leave nothing behind."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from real_builds import MakeConfig, real_config
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.ml import verbs
-from sparse_index.ml.life import deployed, life_of
+from sparse_index.ml.build_models import build_models, deployed
+
+
+@pytest.fixture(autouse=True)
+def as_long_as_it_takes(patient_removal: None) -> None:
+    """What was killed here may have had requests in flight."""
 
 
 @pytest.fixture(scope="module")
 def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The demo model, deployed on the shared server; gone before tests of other folders count what is there."""
+    """The toy model, deployed on the shared server; gone before tests of other folders count what is there."""
     plan = bare_plan(real_config("chaos-model", tmp_path_factory.mktemp("model")))
-    yield deployed(plain_cluster, life_of(plan.config.first_field), plan.group)
+    models = build_models(plan.group, {plan.fingerprint: plan.config.first_field})
+    yield deployed(plain_cluster, models)[plan.fingerprint]
     verbs.remove_build_models(plain_cluster, plan.group)
 
 

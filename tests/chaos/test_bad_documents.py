@@ -25,7 +25,7 @@ POISON = "venomous"
 
 
 def poisoned(seen: Seen) -> Fault:
-    return Fault.BROKEN if seen.verb == "_predict" and POISON.encode() in seen.body else Fault.NONE
+    return Fault.BROKEN if "_predict" in seen.verb and POISON.encode() in seen.body else Fault.NONE
 
 
 def test_one_poisoned_document_is_one_dead_letter(
@@ -45,7 +45,7 @@ def test_one_poisoned_document_is_one_dead_letter(
             store,
             plan,
             plan.encode_parts[0],
-            model_id,
+            {plan.fingerprint: model_id},
             cores=2,
             timing=Timing(sleep=lambda _: None),
         )

@@ -91,7 +91,7 @@ def test_killed_before_any_change_it_is_ended_by_a_repeat(
     runs = FakeRuns({plan.build_id: False for plan in plans})
     place, life, gone = site(plain_cluster, config, runs), Life(monkeypatch), set[str]()
 
-    every = times(3, 1)
+    every = times(5, 1)
     for changes in range(dice("forget").randrange(every), COUNT - 10, every):
         document = f"d{changes}"
         life.left, gone = changes, gone | {document}

@@ -12,7 +12,7 @@ from time import sleep
 import pytest
 
 from chaos_table import ChaosTable, dice, times
-from faulty_proxy import Fault, FaultyProxy, Seen, faulty_proxy
+from faulty_proxy import ONE_TEXT, Fault, FaultyProxy, Seen, faulty_proxy
 from local_cluster import LocalCluster, start
 from own_servers import ended_with_this_process
 from promises import check_promises
@@ -34,6 +34,7 @@ ENCODER = {"chunk_docs": CHUNK, "docs_per_request": 2}
 STAGES = {
     "_register_meta": "register",
     "_deploy": "deploy",
+    ONE_TEXT: "prove",
     "_predict": "encode",
     "_clone": "clone",
     "_bulk": "bulk",
@@ -137,4 +138,4 @@ def test_the_server_is_killed(
         line.result = run_under_fire(proxy, cluster, config, assassin)
         check_promises(cluster, Store(config.store), live_plan(cluster, config), expected)
         assert cluster.post("/_plugins/_ml/models/_search", {"query": {"match_all": {}}})["hits"]["hits"] == []
-        line.again = str(max(0, proxy.texts_asked - CHANGED))
+        line.again = str(max(0, proxy.texts_together - CHANGED))

@@ -18,7 +18,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.plan import parts
 from sparse_index.store.files import Store
-from sparse_index.store.layout import vectors_folder
+from sparse_index.vectors.files import vector_paths
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 KILLS = times(3, 20)
@@ -50,7 +50,7 @@ class Killer:
 
 
 def vectors(store: Store, plan: Plan) -> dict[str, object]:
-    tables = [store.read_table(path) for path in store.files(vectors_folder(plan.fingerprint), ".parquet")]
+    tables = [store.read_table(path) for path in vector_paths(store, plan.fingerprint)]
     return {row["text_hash"]: (row["tokens"], row["weights"]) for table in tables for row in table.to_pylist()}
 
 

@@ -6,13 +6,13 @@ A proxy between the run and the real server misbehaves on purpose; the breaker a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from chaos_table import WHOLE, ChaosTable
-from faulty_proxy import Decide, Fault, FaultyProxy, Seen
+from faulty_proxy import ONE_TEXT, Decide, Fault, FaultyProxy, Seen
 from promises import check_promises
 from real_builds import MakeConfig, Row, live_plan, planned, rows, undisturbed, write_corpus
 from sparse_index import pipeline
@@ -80,14 +80,15 @@ def twice(*verbs: str) -> Misbehave:
 
 CASES: dict[str, Misbehave] = {
     "429 for five predict requests": some(Fault.OVERLOADED, "_predict", numbers=frozenset(range(3, 8))),
+    "429 for five texts that prove the encoder": some(Fault.OVERLOADED, ONE_TEXT, numbers=frozenset(range(3, 8))),
     "429 for two bulk requests": some(Fault.OVERLOADED, "_bulk", numbers=frozenset({1, 2})),
     "Slow predict requests, one beyond its time-out": slow,
     "Every third predict and bulk connection is reset": some(
-        Fault.RESET, "_predict", "_bulk", numbers=frozenset(range(1, 100, 3))
+        Fault.RESET, ONE_TEXT, "_predict", "_bulk", numbers=frozenset(range(1, 100, 3))
     ),
     "The memory breaker opens while encoding": breaker,
     "The nodes forget the model while encoding": forgetful,
-    "Answers of predict, bulk and the alias switch are lost": twice("_predict", "_bulk", "_aliases"),
+    "Answers of predict, bulk and the alias switch are lost": twice(ONE_TEXT, "_predict", "_bulk", "_aliases"),
     "The answer of the registration is lost": twice("_register_meta"),
     "The answer of the deployment is lost": twice("_deploy"),
     "The answer of the clone is lost": twice("_clone"),
@@ -97,6 +98,13 @@ SHORT = (
     "The memory breaker opens while encoding",
     "The answer of the deployment is lost",
 )
+
+
+@pytest.fixture(autouse=True)
+def breaker_closed(plain_cluster: Cluster) -> Iterator[None]:
+    """Other tests ask the same server."""
+    yield
+    plain_cluster.put("/_cluster/settings", {"persistent": {BREAKER: None}})
 
 
 @pytest.fixture
@@ -135,7 +143,7 @@ def test_a_server_misbehaves(
         proxy.decide = CASES[what](plain_cluster, config)
         line.result = how_it_ended(proxy, plain_cluster, config)
         check_promises(plain_cluster, Store(config.store), live_plan(plain_cluster, config), expected)
-        line.again = str(max(0, proxy.texts_asked - CHANGED))
+        line.again = str(max(0, proxy.texts_together - CHANGED))
 
 
 def how_it_ended(proxy: FaultyProxy, cluster: Cluster, config: CorpusConfig) -> str:

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,6 +31,7 @@ os.environ |= {
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    "AIRFLOW__API_AUTH__JWT_SECRET": "of-tests-only-" * 8,
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
@@ -40,6 +41,23 @@ os.environ |= {
 def airflow_home() -> Iterator[Path]:
     yield HOME
     shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schemas_checked_once() -> Iterator[None]:
+    """Airflow checks the schema of a Param each time it looks at its value: a fifth of a run's processor time."""
+    from jsonschema import Draft202012Validator
+
+    check, checked = Draft202012Validator.check_schema, set[str]()
+
+    def once(schema: Any) -> None:
+        if (text := json.dumps(schema, sort_keys=True)) not in checked:
+            check(schema)
+            checked.add(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Draft202012Validator, "check_schema", once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +88,16 @@ def corpus_names() -> list[str]:
 @pytest.fixture
 def dag(dag_bag: DagBag) -> DAG:
     return dag_bag.dags["sparse_index__tickets"]
+
+
+@pytest.fixture
+def told() -> Iterator[list[dict[str, Any]]]:
+    """What `told.Keeps` was given to send during this test."""
+    from told import TOLD
+
+    TOLD.clear()
+    yield TOLD
+    TOLD.clear()
 
 
 @pytest.fixture

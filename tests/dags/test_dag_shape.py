@@ -25,7 +25,7 @@ def test_the_folder_imports_without_errors(dag_bag: DagBag) -> None:
 def test_every_corpus_file_has_its_dag_and_none_is_broken(dag_bag: DagBag, corpus_names: list[str]) -> None:
     assert corpus_names
     corpora = {dag_id for dag_id, dag in dag_bag.dags.items() if "operations" not in dag.tags}
-    assert corpora == {f"sparse_index__{name}" for name in corpus_names}
+    assert corpora == {f"sparse_index__{name}{end}" for name in corpus_names for end in ("", "__serving")}
     assert [dag.dag_id for dag in dag_bag.dags.values() if "broken" in dag.tags] == []
 
 
@@ -62,12 +62,15 @@ def test_every_param_has_a_default_and_a_description(dag: DAG) -> None:
         ("plan_changes", "turn"),
         ("turn", "scan"),
         ("scan", "preflight"),
-        ("promote", "gate"),
+        ("promote", "approve"),
+        ("approve", "gate"),
         ("gate", "reconcile"),
         ("reconcile", "index"),
         ("index", "prepare_candidate"),
         ("prepare_candidate", "encode"),
         ("retire", "promote"),
+        ("encode", "prove_encoder"),
+        ("prove_encoder", "wait_deployed"),
         ("undeploy_model", "encode"),
         ("delete_model", "undeploy_model"),
         ("delete_model_group", "delete_model"),

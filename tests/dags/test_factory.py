@@ -47,7 +47,11 @@ def broken_task(dag: DAG) -> BrokenCorpusOperator:
 def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora: Path) -> None:
     (corpora / "bad.yaml").write_text(BROKEN)
     dags = load_dags()
-    assert {dag_id for dag_id in dags if dag_id.startswith(PREFIX)} == {"sparse_index__good", "sparse_index__bad"}
+    assert {dag_id for dag_id in dags if dag_id.startswith(PREFIX)} == {
+        "sparse_index__good",
+        "sparse_index__good__serving",
+        "sparse_index__bad",
+    }
     assert "broken" not in dags["sparse_index__good"].tags
     bad = dags["sparse_index__bad"]
     assert "broken" in bad.tags
@@ -56,6 +60,65 @@ def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora: Path)
         broken_task(bad).execute({})
     for problem in ("bad.yaml", "sauce", "alias", "encoder", "text_template"):
         assert problem in str(caught.value)
+
+
+def test_the_page_of_a_broken_corpus_lists_its_problems_and_names_the_file_s_owner(corpora: Path) -> None:
+    (corpora / "bad.yaml").write_text(f"owner: the-owner\n{BROKEN}")
+    bad = load_dags()["sparse_index__bad"]
+    found = broken_task(bad).problems.splitlines()[1:]
+    assert bad.dag_display_name == "BROKEN: Search index: bad"
+    assert bad.owner == "the-owner"
+    assert bad.description == f"bad cannot be used: {found[0].removeprefix('  - ')}"
+    items = [line for line in str(bad.doc_md).splitlines() if line.startswith("- ")]
+    assert len(items) == len(found) > 3
+    assert "- sauce: Extra inputs are not permitted" in items
+
+
+@pytest.mark.parametrize("link", ["https://wiki.example/search", "mailto:search@example.org"])
+def test_the_owner_is_a_link(corpora: Path, link: str) -> None:
+    with (corpora / "good.yaml").open("a") as file:
+        file.write(f"owner_url: {link}\n")
+    dags = load_dags()
+    for dag_id in ("sparse_index__good", "sparse_index__good__serving"):
+        assert dags[dag_id].owner_links == {dags[dag_id].owner: link}
+    serialized(dags)
+
+
+def test_what_a_problem_quotes_means_nothing_in_the_page(corpora: Path) -> None:
+    (corpora / "bad.yaml").write_text(BROKEN.replace("no column", "<img src=x> {a*b_c} [x](y)"))
+    assert "<img" not in str(load_dags()["sparse_index__bad"].doc_md)
+
+
+@pytest.mark.parametrize("owner", ["[a, list]", "''", f"'{'o' * 501}'", "'half \\ud83d'"])
+def test_an_owner_that_cannot_be_one_harms_nothing(corpora: Path, owner: str) -> None:
+    (corpora / "bad.yaml").write_text(f"owner: {owner}\n{BROKEN}")
+    serialized(load_dags())
+
+
+def test_a_folder_without_corpora_is_said(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (corpora / "good.yaml").unlink()
+    for folder, words in ((corpora, "has no corpus file"), (corpora / "nowhere", "there is no folder")):
+        monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(folder))
+        (broken,) = (dag for dag in load_dags().values() if "broken" in dag.tags)
+        assert broken.dag_display_name == f"BROKEN: Search index: {folder}"
+        assert words in str(broken.description)
+        assert "SPARSE_INDEX_CORPORA" in broken_task(broken).problems
+        serialized({broken.dag_id: broken})
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", broken.dag_id)
+        assert broken.dag_id in load_dags(), "a task of it finds it"
+        monkeypatch.delenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID")
+
+
+def test_the_list_shows_corpora_what_serves_them_and_operations_together(corpora: Path) -> None:
+    names = {dag_id: dag.dag_display_name for dag_id, dag in load_dags().items()}
+    assert names == {
+        "sparse_index__good": "Search index: good",
+        "sparse_index__good__serving": "Search serving: good",
+        "sparse_index_forget": "Search operations: forget documents",
+        "sparse_index_janitor": "Search operations: janitor",
+        "sparse_index_redrive": "Search operations: redrive dead letters",
+        "sparse_index_rollback": "Search operations: roll back",
+    }
 
 
 def test_text_that_is_no_yaml_breaks_only_its_own_dag(corpora: Path) -> None:
@@ -92,6 +155,9 @@ def test_only_the_dag_that_a_task_needs_is_built(corpora: Path, monkeypatch: pyt
         ("schedule", "0 0 31 4,6 *", "names a day that no month has"),
         ("tags", ["t" * 101], "tags.0: String should have at most 100 characters"),
         ("owner", "o" * 501, "owner: String should have at most 500 characters"),
+        ("owner_url", "search@example.org", "'search@example.org' is no link"),
+        ("owner_url", "javascript:alert(1)", "is no link"),
+        ("owner_url", "https://", "is no link"),
         ("connection", "my conn/é", "'my conn/é' is no id of an Airflow connection"),
         ("connection", "", "'' is no id of an Airflow connection"),
         ("description", "NUL \0", "has a character that no database stores"),
@@ -137,7 +203,7 @@ def test_names_that_airflow_refuses_break_only_their_own_dags_under_safe_ids(cor
     good = (corpora / "good.yaml").read_text()
     for number, name in enumerate(NAMES):
         (corpora / f"{name}.yaml").write_text(good.replace("alias: tickets", f"alias: other-{number}"))
-    dags = {dag_id: dag for dag_id, dag in load_dags().items() if "operations" not in dag.tags}
+    dags = {dag_id: dag for dag_id, dag in load_dags().items() if not dag.tags & {"operations", "serving"}}
     broken = {dag_id for dag_id, dag in dags.items() if "broken" in dag.tags}
     assert dags.keys() - broken == {
         "sparse_index__good",
@@ -172,8 +238,8 @@ def test_whatever_breaks_while_a_dag_is_made_breaks_that_dag_alone(
     (corpora / "odd.yaml").write_text((corpora / "good.yaml").read_text().replace("alias: tickets", "alias: odd"))
     made = factory._dag
 
-    def half_made(corpus: str, config: CorpusConfig, doc: str) -> DAG:
-        dag = made(corpus, config, doc)
+    def half_made(corpus: str, config: CorpusConfig, **common: Any) -> DAG:
+        dag = made(corpus, config, **common)
         if corpus == "odd":
             dag.add_task(BrokenCorpusOperator(task_id="preflight", problems=""))  # a second one of that id is refused
         return dag
@@ -199,14 +265,14 @@ def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(
         return open_(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", opening)
-    load_dags()  # the operations' DAGs too, whose forms list the corpora
-    assert sorted(opened) == sorted([*names, "good"])
+    load_dags()  # the operations' DAGs too, whose forms list the corpora; two files make DAGs of them
+    assert sorted(opened) == sorted([*names, "good"] * 2)
     opened.clear()
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "sparse_index__c7")
     load_dags()
     assert opened == ["c7"]
     opened.clear()
-    assert corpus_config("c8").alias == "c8"
+    assert corpus_config(corpora, "c8").alias == "c8"
     assert opened == ["c8"]
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import Connection
 
+from misbehaving_servers import Quiet, serving
+from opensearch_ml import hooks
 from opensearch_ml.hooks import OpenSearchMLHook, connection_settings
+from opensearch_ml.provider import provider_info
+from sparse_index.cluster.authorization import AwsSignature, BearerToken, TokenFile
 from sparse_index.cluster.client import basic_authorization
 from sparse_index.errors import ConfigError
 
@@ -30,6 +37,11 @@ def test_a_bare_connection_is_encrypted_and_verified() -> None:
 )
 def test_flags_are_understood_as_json_and_as_text(value: object, meaning: bool) -> None:
     assert connection_settings(connection({"use_ssl": value})).use_ssl is meaning
+
+
+def test_a_connection_may_say_that_its_nodes_have_the_native_libraries() -> None:
+    assert connection_settings(connection({"knn_natives": "true"})).knn_natives is True
+    assert connection_settings(connection()).knn_natives is False
 
 
 @pytest.mark.parametrize("extra", [{"verify_certs": "maybe"}, {"use_ssl": []}, {"timeout_s": "soon"}])
@@ -77,3 +89,96 @@ def test_a_refused_connection_is_said_in_words(monkeypatch: pytest.MonkeyPatch) 
     hook.close()
     assert works is False
     assert "Check host, port" in message
+
+
+@pytest.mark.parametrize(
+    ("answer", "works", "words"),
+    [
+        (
+            {"cluster_name": "news", "version": {"distribution": "opensearch", "number": "3.6.0"}},
+            True,
+            "Cluster 'news', OpenSearch 3.6.0",
+        ),
+        ({"cluster_name": "old", "version": {"number": "7.17.0"}}, False, "What answers at 127.0.0.1 is no OpenSearch"),
+        ({"hello": "world"}, False, "is no OpenSearch. Correct host and port."),
+        (["hello"], False, "is no OpenSearch"),
+    ],
+)
+def test_the_button_says_what_answers(monkeypatch: pytest.MonkeyPatch, answer: object, works: bool, words: str) -> None:
+    class Handler(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+    with serving(Handler) as port:
+        there = {"conn_type": "opensearch_ml", "host": "127.0.0.1", "port": port, "extra": {"use_ssl": False}}
+        monkeypatch.setenv("AIRFLOW_CONN_THERE", json.dumps(there))
+        said = OpenSearchMLHook("there").test_connection()
+    assert said[0] is works
+    assert words in said[1]
+
+
+def test_a_token_is_the_password_or_in_a_file() -> None:
+    assert connection_settings(connection({"auth": "bearer"})).authorize == BearerToken("s3cret")
+    in_file = connection_settings(connection({"auth": "bearer", "token_file": "/run/token"}, password=None))
+    assert in_file.authorize == TokenFile(Path("/run/token"))
+    assert (in_file.username, in_file.client_arguments()["http_auth"]) == (None, in_file.authorize)
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"auth": "kerberos"}, "extra `auth` is 'kerberos', and may be basic, bearer, sigv4"),
+        ({"auth": "bearer"}, "there is no token"),
+        ({"auth": "sigv4", "service": "ec2"}, "extra `service` is 'ec2', and may be es, aoss"),
+        ({"auth": "sigv4"}, "pip install 'sparse-index-dags\\[aws\\]'"),
+    ],
+)
+def test_who_cannot_be_authorized_is_told_what_to_correct(extra: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        connection_settings(connection(extra, password=None))
+
+
+@pytest.fixture
+def amazon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the Amazon provider, which is no package of the tests: what is asked of its hook."""
+
+    class AwsBaseHook:
+        def __init__(self, aws_conn_id: str | None, region_name: str | None) -> None:
+            self.credentials = f"credentials of {aws_conn_id}"
+            self.region_name = region_name or ("eu-north-1" if aws_conn_id == "has_region" else None)
+
+        def get_session(self) -> SimpleNamespace:
+            return SimpleNamespace(get_credentials=lambda: self.credentials)
+
+    path = "airflow.providers.amazon.aws.hooks.base_aws"
+    for end in range(3, len(path.split(".")) + 1):
+        monkeypatch.setitem(sys.modules, ".".join(path.split(".")[:end]), ModuleType(path))
+    sys.modules[path].AwsBaseHook = AwsBaseHook  # type: ignore[attr-defined]
+
+
+def test_an_aws_connection_signs(amazon: None) -> None:
+    extra = {"auth": "sigv4", "aws_conn_id": "aws_search", "region": "eu-west-1", "service": "aoss"}
+    settings = connection_settings(connection(extra))
+    assert settings.authorize == AwsSignature("credentials of aws_search", "eu-west-1", "aoss")
+    assert (settings.port, settings.aws_service, settings.use_ssl) == (443, "aoss", True)
+    assert "credentials" not in repr(settings)
+    own_region = connection_settings(connection({"auth": "sigv4", "aws_conn_id": "has_region"}))
+    assert own_region.authorize == AwsSignature("credentials of has_region", "eu-north-1", "es")
+
+
+def test_without_a_region_nothing_is_signed(amazon: None) -> None:
+    with pytest.raises(ConfigError, match="no region to sign for"):
+        connection_settings(connection({"auth": "sigv4"}))
+
+
+def test_the_form_has_a_field_for_each_extra_that_is_read_and_no_other() -> None:
+    (kind,) = provider_info()["connection-types"]
+    assert kind["connection-type"] == OpenSearchMLHook.conn_type
+    filled = {name: field["schema"].get("default", "1") for name, field in kind["conn-fields"].items()}
+    assert filled.keys() == set(hooks._EXTRAS)
+    assert connection_settings(
+        connection({name: filled[name] for name in ("use_ssl", "verify_certs", "timeout_s", "auth", "knn_natives")})
+    ) == (connection_settings(connection())), "a form that nobody has touched changes nothing"

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow.triggers.base import TriggerEvent
 
-from ml_verbs import life_with
+from ml_verbs import sparse_field
 from opensearch_ml import sensors
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.sensors import DeploymentSensor, ModelWaitSensor, RegistrationSensor
@@ -20,11 +21,13 @@ from opensearch_ml.triggers import ModelWaitTrigger
 from sparse_index.cluster.client import Json
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import AccessError, TerminalError, UnavailableError
+from sparse_index.ml.build_models import build_models
 
-ENDED_WAIT = {"kind": "register", "task_id": "t1", "deadline_at": 1.0, "standstill_s": 1.0}
+REGISTER = {"kind": "register", "task_id": "t1", "deadline_at": 1.0, "standstill_s": 1.0}
+DONE = {"state": "done", "detail": "task t1 COMPLETED", "model_id": "m1"}
 MakeSensor = Callable[..., ModelWaitSensor]
 EventOf = Callable[..., Json]
-CONTEXT = {"ti": SimpleNamespace(xcom_push=lambda key, value: None)}
+CONTEXT = {"ti": SimpleNamespace(xcom_push=lambda key, value: None, start_date=datetime.now(UTC))}
 
 
 class Answers:
@@ -76,32 +79,34 @@ def sensor(monkeypatch: pytest.MonkeyPatch) -> MakeSensor:
         cluster: FakeCluster,
         kind: type[ModelWaitSensor] = RegistrationSensor,
         started: Json | None = None,
+        others: Json | None = None,
         patience_s: float = 0.05,
         encoder: EncoderConfig = encoder,
     ) -> ModelWaitSensor:
         config = SimpleNamespace(encoder=encoder, connection="search")
-        build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), life=life_with(encoder))
+        begun = {"f1": started or {"task_id": "t1", "model_id": None}, **(others or {})}
+        models = build_models("group", dict.fromkeys(begun, sparse_field(encoder)))
+        build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), models=models)
 
         @contextmanager
         def open_build(context: object, plan_task_id: str) -> Iterator[SimpleNamespace]:
             yield build
 
         monkeypatch.setattr(sensors, "open_build", open_build)
-        started = started or {"task_id": "t1", "model_id": None}
-        return kind(task_id="wait", started=started, patience_s=patience_s, poke_interval=0.01)
+        return kind(task_id="wait", started=begun, patience_s=patience_s, poke_interval=0.01)
 
     return make
 
 
 def test_a_model_that_is_ready_soon_costs_no_deferral(sensor: MakeSensor) -> None:
-    assert sensor(FakeCluster(task=[CREATED, RUNNING, COMPLETED]), patience_s=10).execute(CONTEXT) == "m1"
+    assert sensor(FakeCluster(task=[CREATED, RUNNING, COMPLETED]), patience_s=10).execute(CONTEXT) == {"f1": "m1"}
 
 
 @pytest.mark.parametrize("kind", [RegistrationSensor, DeploymentSensor])
 def test_a_model_that_was_given_is_not_waited_for(sensor: MakeSensor, kind: type[ModelWaitSensor]) -> None:
     given = EncoderConfig(model={"source": "model_id", "model_id": "m9"})
     waiting = sensor(FakeCluster(), kind, {"task_id": None, "model_id": "m9"}, encoder=given)
-    assert waiting.execute(CONTEXT) == "m9"
+    assert waiting.execute(CONTEXT) == {"f1": "m9"}
 
 
 def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor: MakeSensor) -> None:
@@ -111,9 +116,8 @@ def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor: Make
     trigger = deferred.value.trigger
     assert isinstance(trigger, ModelWaitTrigger)
     assert deferred.value.timeout is None, "the deadline is in the wait, so that its end is told with the last state"
-    assert before + 100 <= trigger.wait["deadline_at"] <= time.time() + 100
-    assert trigger.memory is not None
-    assert trigger.memory["state"] == "task t1 RUNNING (at None)"
+    assert before + 100 <= trigger.watched["waits"]["f1"]["deadline_at"] <= time.time() + 100
+    assert trigger.watched["seen"]["f1"]["memory"]["state"] == "task t1 RUNNING (at None)"
     assert deferred.value.method_name == "resume"
 
 
@@ -135,21 +139,54 @@ def test_a_deployment_needs_the_node_s_own_word(sensor: MakeSensor) -> None:
 
     started = {"task_id": "t1", "model_id": "m1"}
     cluster = Node(task=[COMPLETED], model=[{"model_state": "DEPLOYING"}, {"model_state": "DEPLOYED"}])
-    assert sensor(cluster, DeploymentSensor, started, patience_s=10).execute(CONTEXT) == "m1"
+    assert sensor(cluster, DeploymentSensor, started, patience_s=10).execute(CONTEXT) == {"f1": "m1"}
 
 
-def test_resume_takes_the_model_s_id_from_a_done_verdict(sensor: MakeSensor) -> None:
-    wait = ENDED_WAIT
-    event = {"state": "done", "detail": "task t1 COMPLETED", "model_id": "m1"}
-    assert sensor(FakeCluster()).resume(CONTEXT, event, wait) == "m1"
+def test_resume_takes_the_models_ids_from_done_verdicts(sensor: MakeSensor) -> None:
+    event = {"waits": {"f1": REGISTER}, "seen": {"f1": DONE, "given": DONE | {"model_id": "m9"}}}
+    assert sensor(FakeCluster()).resume(CONTEXT, event) == {"f1": "m1", "given": "m9"}
+
+
+def test_of_several_models_the_slowest_is_waited_for(sensor: MakeSensor) -> None:
+    class Two(FakeCluster):
+        def find(self, path: str) -> Json | None:
+            return {"state": "COMPLETED", "model_id": "m2"} if path.endswith("/t2") else super().find(path)
+
+    second = {"f2": {"task_id": "t2", "model_id": None}}
+    waiting = sensor(Two(task=[CREATED, RUNNING, COMPLETED]), others=second, patience_s=10)
+    assert waiting.execute(CONTEXT) == {"f1": "m1", "f2": "m2"}
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(Two(task=[RUNNING]), others=second).execute(CONTEXT)
+    trigger = deferred.value.trigger
+    assert isinstance(trigger, ModelWaitTrigger)
+    seen = trigger.watched["seen"]
+    assert (seen["f1"]["state"], seen["f2"]["state"]) == ("waiting", "done"), "what is done is not asked for again"
+
+
+def test_one_failed_registration_of_several_ends_the_wait(sensor: MakeSensor) -> None:
+    class Two(FakeCluster):
+        def find(self, path: str) -> Json | None:
+            return FAILED if path.endswith("/t2") else super().find(path)
+
+    with pytest.raises(AirflowFailException, match="task t2 is FAILED: model content changed"):
+        sensor(Two(task=[RUNNING]), others={"f2": {"task_id": "t2", "model_id": None}}).execute(CONTEXT)
 
 
 @pytest.mark.parametrize(
-    "event", [None, {}, "done", {"state": "perhaps", "detail": ""}, {"state": "done", "detail": ""}]
+    "event",
+    [
+        None,
+        {},
+        "done",
+        DONE,
+        {"waits": {"f1": REGISTER}, "seen": {"f1": {"state": "perhaps", "detail": ""}}},
+        {"waits": {"f1": REGISTER}, "seen": {"f1": {"state": "done", "detail": ""}}},
+        {"waits": {"f1": REGISTER}, "seen": {}},
+    ],
 )
 def test_resume_refuses_an_event_that_is_no_verdict(sensor: MakeSensor, event: object) -> None:
     with pytest.raises(AirflowFailException):
-        sensor(FakeCluster()).resume(CONTEXT, event, ENDED_WAIT)
+        sensor(FakeCluster()).resume(CONTEXT, event)
 
 
 @pytest.fixture
@@ -164,9 +201,10 @@ def event_of(monkeypatch: pytest.MonkeyPatch) -> EventOf:
             return await anext(trigger.run())
 
         monkeypatch.setattr(OpenSearchMLHook, "async_cluster", async_cluster)
-        wait = {"kind": "register", "task_id": "t1", "deadline_at": time.time() + deadline_in_s, "standstill_s": 50.0}
-        trigger = ModelWaitTrigger("search", wait, memory, poll_interval_s=0.01)
-        payload: Json = asyncio.run(event()).payload
+        wait = REGISTER | {"deadline_at": time.time() + deadline_in_s, "standstill_s": 50.0}
+        seen = {"f1": {"state": "waiting", "detail": "", "memory": memory}} if memory else {}
+        trigger = ModelWaitTrigger("search", {"waits": {"f1": wait}, "seen": seen}, poll_interval_s=0.01)
+        payload: Json = asyncio.run(event()).payload["seen"]["f1"]
         return payload
 
     return run

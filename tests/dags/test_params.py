@@ -47,6 +47,7 @@ def test_the_form_becomes_a_request() -> None:
         "row_limit": 5,
         "force_older_date": False,
         "accept_mass_change": False,
+        "accept_undecided": None,
     }
 
 

@@ -9,6 +9,8 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,10 @@ def test_a_good_day_then_an_idle_one_then_a_limited_trial(day: RealDay) -> None:
     for stage in ("encode", "index"):
         assert first.progress[stage]["done"] == first.progress[stage]["total"] > 0
     assert_small(first)
+    proven, gated = ([check["name"] for check in first.xcoms[task]["checks"]] for task in ("prove_encoder", "gate"))
+    assert gated[: len(proven) + 2] == [*proven, "counts", "stored vectors"] == ["encoder", "token limit", *gated[2:4]]
+
+    assert_told(first, day)
 
     live = day.live()
     idle = day.run()
@@ -59,6 +65,19 @@ def test_a_good_day_then_an_idle_one_then_a_limited_trial(day: RealDay) -> None:
     assert forced.tasks["encode"] == "skipped", "every vector is in the store"
     assert day.live() != live
     assert day.left_behind()["candidates"] == [live], "the former index is kept for a rollback, the trial is gone"
+
+
+def assert_told(ended: Day, day: RealDay) -> None:
+    """The receipt says what the run took, and the asset's event what it brought."""
+    receipt = json.loads(Path(ended.xcoms["receipt"]["receipt"]).read_text())
+    assert receipt["model"]["name"] == "toy-sparse"
+    assert receipt["model"]["nodes"] == 1
+    assert min(receipt["bytes"].values()) > 0
+    assert receipt["wall_seconds"] > sum(receipt["stage_seconds"].values()) * 0.9 > 0
+    assert receipt["waited_seconds"] == 0
+    assert ended.news["build_id"] == receipt["build_id"]
+    assert ended.news["index"] == day.live()
+    assert (ended.news["documents"], ended.news["new"]) == (ROWS, ROWS)
 
 
 def assert_small(ended: Day) -> None:
@@ -89,7 +108,7 @@ def wrong_hash(day: RealDay) -> None:
     path = day.config["encoder"]["model"]["path"]
     day.config["encoder"]["model"] = {
         "source": "url",
-        "name": "demo-sparse",
+        "name": "toy-sparse",
         "version": "1.0.0",
         "url": f"file://{path}",
         "sha256": "0" * 64,
@@ -131,7 +150,7 @@ def candidate_of(day: RealDay) -> str:
 
 
 def somebody_deletes_the_model(day: RealDay) -> None:
-    answer = day.cluster.post("/_plugins/_ml/models/_search", {"query": {"term": {"name.keyword": "demo-sparse"}}})
+    answer = day.cluster.post("/_plugins/_ml/models/_search", {"query": {"term": {"name.keyword": "toy-sparse"}}})
     for hit in answer["hits"]["hits"]:
         day.cluster.post(f"/_plugins/_ml/models/{hit['_id']}/_undeploy")
         day.cluster.delete(f"/_plugins/_ml/models/{hit['_id']}")
@@ -223,7 +242,7 @@ def test_a_model_that_a_search_pipeline_needs_is_kept_and_named(day: RealDay) ->
     pipelines: list[str] = []
 
     def a_pipeline_refers_to_it(day: RealDay) -> None:
-        query = {"query": {"term": {"name.keyword": "demo-sparse"}}}
+        query = {"query": {"term": {"name.keyword": "toy-sparse"}}}
         model_id = day.cluster.post("/_plugins/_ml/models/_search", query)["hits"]["hits"][0]["_id"]
         body = {"request_processors": [{"neural_query_enricher": {"default_model_id": model_id}}]}
         day.cluster.put(f"/_search/pipeline/{day.alias}", body)
@@ -243,7 +262,7 @@ def test_a_model_that_a_search_pipeline_needs_is_kept_and_named(day: RealDay) ->
 
 def test_a_model_that_was_given_is_used_and_left_alone(day: RealDay) -> None:
     group = "somebody-elses-models"
-    model_id = deployed(day.cluster, registered(day.cluster, file_encoder(DEMO / "models/sparse/model.zip"), group))
+    model_id = deployed(day.cluster, registered(day.cluster, file_encoder(DEMO / "toy_models/sparse/model.zip"), group))
     before = get_model(day.cluster, model_id)
     day.config["encoder"] = {"model": {"source": "model_id", "model_id": model_id}}
     ended = day.run()
@@ -256,6 +275,29 @@ def test_a_model_that_was_given_is_used_and_left_alone(day: RealDay) -> None:
     assert after == before, "neither deployed again nor undeployed"
 
 
+def test_two_models_live_and_go_in_the_tasks_of_one(day: RealDay) -> None:
+    card = json.loads((DEMO / "toy_models/dense/config.json").read_text())
+    dense = {
+        "source": "file",
+        "path": str(DEMO / "toy_models/dense/model.zip"),
+        "model_config_body": card["model_config"],
+    }
+    dense |= {name: card[name] for name in ("name", "version", "model_format")}
+    day.config["vectors"] = {
+        "tokens": {"kind": "sparse", "encoder": day.config.pop("encoder")},
+        "numbers": {"kind": "dense", "dimension": 64, "encoder": {"model": dense}},
+    }
+    ended = day.run()
+    assert ended.state == "success", ended.said
+    assert documents(day) == ROWS
+    assert day.left_behind() == NOTHING
+    models = ended.xcoms["wait_deployed"]
+    assert ended.xcoms["wait_registered"] == models
+    assert len(set(models.values())) == len(models) == 2
+    assert sorted(ended.xcoms["delete_model"]["deleted"]) == sorted(models.values())
+    assert_small(ended)
+
+
 def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"conn_type": "opensearch", "host": "127.0.0.1", "port": 9, "extra": {"use_ssl": False}}
     monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(gone))
@@ -266,18 +308,27 @@ def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monk
     assert "no answer from the cluster" in ended.said["preflight"]
 
 
-def test_a_lost_race_leaves_no_model_and_the_next_run_reuses_its_vectors(day: RealDay) -> None:
+def test_a_lost_race_leaves_no_model_and_the_next_run_reuses_its_vectors(
+    day: RealDay, told: list[dict[str, Any]]
+) -> None:
+    day.config["alerts"] = [{"notifier": "told.Keeps", "arguments": {"to": "#day"}}]
     lost = day.run(before={"promote": somebody_moves_the_alias})
     assert (lost.state, lost.tasks["promote"]) == ("failed", "failed")
     assert "Lost race" in lost.said["promote"]
     left = day.left_behind()
     assert (left["models"], left["groups"], len(left["candidates"])) == ([], [], 1)
     day.cluster.delete(f"/{day.alias}-other")
+    (red,) = told
+    title, said, *_ = red["text"].splitlines()
+    assert title == f"sparse_index__day failed in 'promote' (run {lost.run_id})"
+    assert said.startswith("promote failed: Lost race")
 
     again = day.run()
     assert again.state == "success", again.said
     assert again.tasks["encode"] == "skipped", "the vectors of the failed run are reused"
     assert documents(day) == ROWS
+    assert [one["kind"] for one in told] == ["failed", "green"]
+    assert f"Run {again.run_id} ended well. It was red since run {lost.run_id}" in told[-1]["text"]
 
 
 def test_a_promoted_run_stays_one_when_the_next_has_promoted_before_its_receipt(day: RealDay) -> None:

@@ -19,7 +19,8 @@ from dag_help import store_dags
 
 DAG_ID = "sparse_index__tickets"
 LISTS = {"plan_shards": 1, "reserve": 2, "prepare_candidate": 1}
-ENCODER = ("create_model_group", "register_model", "wait_registered", "deploy_model", "wait_deployed", "encode")
+LIFE = ("create_model_group", "register_model", "wait_registered", "deploy_model", "wait_deployed")
+ENCODER = (*LIFE, "prove_encoder", "encode")
 TEARDOWNS = ("undeploy_model", "delete_model", "delete_model_group")
 INDEX = ("index", "reconcile", "gate", "promote", "retire")
 MOST_ROUNDS = 100  # three rounds a task

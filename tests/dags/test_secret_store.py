@@ -7,12 +7,14 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from airflow.sdk import DAG
 
 from build_plans import corpus_config, make_plan
 from opensearch_ml.opened import planned
 from opensearch_ml.operators.household import Household
 from secret_store import Vault
 from sparse_index.builds.plan import save_plan
+from sparse_index.config.neighbours import Neighbours
 from sparse_index.corpus.listing import list_parquet
 from sparse_index.operations.janitor import by_store
 from sparse_index.store.files import Store
@@ -45,7 +47,7 @@ def test_a_task_after_the_plan_opens_store_and_corpus_with_the_password_of_the_f
     config = corpus_config("things", "vault://me:hush@host/store", source={"uri": "vault://me:hush@host/corpus/*"})
     path = save_plan(Store(config.store), make_plan(config))
     where = {"store": "vault://me@host/store", "plan": path, "secrets_of": "things"}
-    found = planned({"ti": TaskInstance(where)}, "plan_changes")
+    found = planned({"ti": TaskInstance(where), "dag": DAG("things", schedule=None)}, "plan_changes")
     assert found is not None
     store, plan = found
     assert b"hush" not in store.read_bytes(path)
@@ -67,5 +69,5 @@ def test_the_janitor_names_a_store_without_its_password_and_opens_it(caplog: pyt
     here, there = (corpus_config(host, f"vault://me:hush@{host}/store") for host in ("one", "two"))
     stores = by_store([here, there])
     assert stores == {"vault://me@one/store": [here], "vault://me@two/store": [there]}
-    assert Household(stores, {}, {}).store("vault://me@one/store").root_uri == here.store
+    assert Household(stores, {}, {}, Neighbours()).store("vault://me@one/store").root_uri == here.store
     assert "hush" not in caplog.text

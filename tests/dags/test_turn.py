@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from opensearch_ml.turns import turn_holders
+from opensearch_ml.sensors import TurnSensor
+from opensearch_ml.turns import APPROVE, named, turn_holders
 
 
 def holders(**others: dict[str, str | None]) -> list[str]:
@@ -28,3 +33,30 @@ def test_a_run_that_has_not_passed_holds_nothing(turn: str | None) -> None:
 
 def test_the_own_earlier_attempt_does_not_block_itself() -> None:
     assert turn_holders({"me": {"turn": "success"}}, own_run="me", turn="turn", until="promote") == []
+
+
+def test_a_run_that_waits_for_a_person_says_so_to_those_that_wait_for_it() -> None:
+    states: dict[str, dict[str, str | None]] = {"one": {APPROVE: "awaiting_input"}, "two": {APPROVE: None}}
+    assert named(["one", "two"], states) == (
+        "one (which waits for a person: answer its 'approve' under Required Actions), two"
+    )
+
+
+def looked(states: dict[str, dict[str, str | None]], began: datetime | None) -> Any:
+    ti = SimpleNamespace(
+        dag_id="d",
+        run_id="me",
+        task_id="turn",
+        get_task_states=lambda **_: states,
+        get_first_reschedule_date=lambda context: began,
+    )
+    return TurnSensor(task_id="turn", until="promote").poke({"ti": ti})
+
+
+def test_it_gives_how_long_the_run_waited_in_all() -> None:
+    assert looked({}, None).xcom_value == 0.0, "it passed at once"
+    begun = datetime.now(UTC) - timedelta(minutes=5)
+    passed = looked({}, begun)
+    assert passed.is_done
+    assert 300 <= passed.xcom_value < 600
+    assert not looked({"other": {"turn": "success", "promote": None}}, begun).is_done

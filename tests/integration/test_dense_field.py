@@ -1,4 +1,4 @@
-"""A corpus whose vector field is dense, on the real server: built with the demonstration model, found by its meaning."""
+"""A corpus whose vector field is dense, on the real server: built with a toy model, found by its meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from demo.model_server import MODELS_DIR, deployed
+from demo.model_server import TOY_MODELS, deployed
 from sparse_index.builds.plan import BuildKind
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
@@ -26,7 +26,7 @@ from sparse_index.vectors.kinds import vector_kind
 
 pytestmark = pytest.mark.integration
 ALIAS = "dense-field-test"
-DENSE = MODELS_DIR / "dense"
+DENSE = TOY_MODELS / "dense"
 BODIES = ["the screen is shattered", "give me my money back", "the login fails", "the parcel is late"]
 ROWS = [{"id": f"t{number}", "body": body, "shop": number % 2} for number, body in enumerate(BODIES)]
 
@@ -55,7 +55,7 @@ def config_with(folder: Path, model: dict[str, Any], dimension: int = 64, **sett
             "source": {"uri": str(folder / "corpus"), "id_column": "id", "text_template": "{body}"},
             "vectors": {"text_dense": field},
             "index": {"replicas": 0},
-            "limits": {"max_dead_letter_share": 1, "max_changed_share": 1},
+            "limits": {"max_dead_letter_share": 1, "max_changed_share": 1, "max_empty_share": 1},
         }
     )
 
@@ -88,11 +88,17 @@ def test_a_dense_field_is_built_kept_up_to_date_and_searched(plain_cluster: Clus
     second = built(plain_cluster, config, changed)
     assert (second.receipt["outcome"], second.plan.kind) == ("promoted", BuildKind.DELTA)
     assert second.plan.counts.texts_to_encode == 2
-    assert plain_cluster.get(f"/{ALIAS}/_count")["count"] == len(ROWS)
+    assert plain_cluster.get(f"/{ALIAS}/_count")["count"] == len(changed)
+    books = second.receipt["books"]
+    assert isinstance(books, dict)
+    assert books["empty"] == {"text_dense": 1}, "a zero vector is never sent, and no dead letter"
+    assert "text_dense" not in plain_cluster.get(f"/{ALIAS}/_doc/zeros")["_source"]
+    (listed,) = Store(config.store).files(f"{second.plan.folder}/empty", ".parquet")
+    assert [row["id"] for row in Store(config.store).read_table(listed).to_pylist()] == ["zeros"]
 
     third = built(plain_cluster, config_with(folder, ours(), space="l2"), changed)
     assert (third.receipt["outcome"], third.plan.kind) == ("promoted", BuildKind.FULL)
-    assert third.plan.counts.texts_to_encode == 1
+    assert third.plan.counts.texts_to_encode == 0
 
     with deployed(plain_cluster, DENSE) as model_id:
         assert nearest(plain_cluster, config, model_id, "refund", Asked(1)) == ["t1"]
@@ -101,12 +107,31 @@ def test_a_dense_field_is_built_kept_up_to_date_and_searched(plain_cluster: Clus
         assert len(nearest(plain_cluster, config, model_id, "refund", other_shop)) == 1
 
 
+def test_a_cluster_that_would_lose_a_node_or_every_document_is_refused_in_words(
+    plain_cluster: Cluster, folder: Path
+) -> None:
+    faiss = config_with(folder, ours(), engine="faiss", knn_natives=True)
+    with pytest.raises(ConfigError, match=r"vectors\.text_dense: engine is faiss, and local has not the k-NN plugin's"):
+        built(plain_cluster, faiss, ROWS)
+    breaker = "knn.circuit_breaker.triggered"
+    plain_cluster.put("/_cluster/settings", {"persistent": {breaker: True}})
+    try:
+        with pytest.raises(
+            ConfigError, match=f"{breaker} is true: the cluster refuses every document .* in 'text_dense'"
+        ):
+            built(plain_cluster, config_with(folder, ours()), ROWS)
+    finally:
+        plain_cluster.put("/_cluster/settings", {"persistent": {breaker: None}})
+
+
 def test_a_model_of_another_dimension_or_kind_is_refused(plain_cluster: Cluster, folder: Path) -> None:
     with deployed(plain_cluster, DENSE) as model_id:
         given = config_with(folder, {"source": "model_id", "model_id": model_id}, dimension=768)
-        with pytest.raises(ModelError, match="The model answers 64 numbers, `dimension` of its vector field is 768"):
+        with pytest.raises(
+            ModelError, match="Vector field 'text_dense': the model answers 64 numbers, `dimension` is 768"
+        ):
             built(plain_cluster, given, ROWS)
-    with deployed(plain_cluster, MODELS_DIR / "sparse") as model_id:
+    with deployed(plain_cluster, TOY_MODELS / "sparse") as model_id:
         given = config_with(folder, {"source": "model_id", "model_id": model_id})
         with pytest.raises(ConfigError, match=f"{model_id} is SPARSE_ENCODING, its vector field needs TEXT_EMBEDDING"):
             built(plain_cluster, given, ROWS)

@@ -72,7 +72,7 @@ def vectors(store: Store, plan: Plan) -> dict[str, tuple[list[str], list[float]]
 
 def test_every_vector_is_the_models_own(plain_cluster: Cluster, store: Store, plan: Plan, model_id: str) -> None:
     part = plan.encode_parts[0]
-    result = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
+    result = encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
     assert (result.encoded, result.reused, result.dead_letters) == (COUNT, 0, 0)
     assert result.predict_calls == COUNT / plan.config.encoder.docs_per_request
     kept = vectors(store, plan)
@@ -88,11 +88,11 @@ def test_every_vector_is_the_models_own(plain_cluster: Cluster, store: Store, pl
 
 def test_a_finished_part_is_not_encoded_again(plain_cluster: Cluster, store: Store, plan: Plan, model_id: str) -> None:
     part = plan.encode_parts[0]
-    first = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
-    assert encode_part(plain_cluster, store, plan, part, "no-such-model", cores=2) == first
+    first = encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
+    assert encode_part(plain_cluster, store, plan, part, {plan.fingerprint: "no-such-model"}, cores=2) == first
     # Killed between the merge and the report: everything is there, nothing is predicted.
     store.delete(encode_report_path(plan, part))
-    again = encode_part(plain_cluster, store, plan, part, model_id, cores=2)
+    again = encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
     assert (again.encoded, again.reused, again.predict_calls) == (0, COUNT, 0)
 
 
@@ -129,17 +129,17 @@ def test_a_kill_costs_at_most_one_chunk(plain_cluster: Cluster, store: Store, pl
 
     part = plan.encode_parts[0]
     with pytest.raises(Killed):
-        encode_part(Counting(plain_cluster), DiesAt(store, 3), plan, part, model_id, cores=2)  # type: ignore[arg-type]
+        encode_part(Counting(plain_cluster), DiesAt(store, 3), plan, part, {plan.fingerprint: model_id}, cores=2)  # type: ignore[arg-type]
     kept = len(files_of(store, plan).hashes())
     assert 0 < kept <= sum(asked)
     assert sum(asked) - kept <= CHUNK + plan.config.encoder.docs_per_request
-    encode_part(plain_cluster, store, plan, part, model_id, cores=2)
+    encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
     assert len(vectors(store, plan)) == COUNT
 
 
 def test_a_model_that_is_gone_is_said_at_once(plain_cluster: Cluster, store: Store, plan: Plan) -> None:
     with pytest.raises(ModelError, match="'only failed' off"):
-        encode_part(plain_cluster, store, plan, plan.encode_parts[0], "no-such-model", cores=2)
+        encode_part(plain_cluster, store, plan, plan.encode_parts[0], {plan.fingerprint: "no-such-model"}, cores=2)
     assert encode_report(store, plan, plan.encode_parts[0]) is None
 
 
@@ -148,4 +148,4 @@ def test_a_corpus_that_changed_is_noticed(
 ) -> None:
     write_corpus(config, rows(COUNT + 1))
     with pytest.raises(CorpusError, match="while the build was running"):
-        encode_part(plain_cluster, store, plan, plan.encode_parts[0], model_id, cores=2)
+        encode_part(plain_cluster, store, plan, plan.encode_parts[0], {plan.fingerprint: model_id}, cores=2)

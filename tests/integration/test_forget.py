@@ -13,6 +13,7 @@ import pytest
 from build_plans import remove_indices
 from fake_runs import FakeRuns
 from forgetting import forgotten, holding, now, site
+from kinds_of_vectors import SPARSE
 from real_builds import built, documents, planned, real_config, rows, text_hash_of, write_corpus
 from sparse_index.builds.ending import Ending, Stage
 from sparse_index.builds.plan import BuildKind, Plan
@@ -26,7 +27,8 @@ from sparse_index.operations.given_ids import given_ids
 from sparse_index.operations.messages import forget_messages
 from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.store.files import Store
-from sparse_index.store.layout import vectors_folder
+from sparse_index.vectors.files import vector_paths
+from sparse_index.vectors.probe import Probe, kept_probes, write_probes
 from sparse_index.vectors.sparse import SparseVector
 
 pytestmark = pytest.mark.integration
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.integration
 COUNT = 40
 MARKER = "qzqzmarker"
 IDS = ("forget-me", "shared-a", "refused", "nobody")
+PROBED = ("forget-me", "shared-a", "d1", "any")
 
 
 def vector(text_hash: str) -> SparseVector:
@@ -75,7 +78,15 @@ def plans(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> list[Pl
         stages = [Stage(name, 1.0, done=False, failure=failure) for name, failure in said.items()]
         write_receipt(store, plan, Ending("promoted", plan.candidate, now(), stages=stages))
         made.append(plan)
+    write_probes(store, made[0].fingerprint, SPARSE, [probe(store, made[0], name) for name in PROBED])
     return made
+
+
+def probe(store: Store, plan: Plan, name: str) -> Probe:
+    """One of a document, or one of no document."""
+    text_hash = name if name == "any" else text_hash_of(store, plan, name)
+    text = MARKER if name == "forget-me" else "words"
+    return Probe(text_hash, text, of_corpus=name != "any", vector=vector(text_hash))
 
 
 def ended(*plans: Plan) -> FakeRuns:
@@ -83,7 +94,7 @@ def ended(*plans: Plan) -> FakeRuns:
 
 
 def hashes(store: Store, plan: Plan) -> set[str]:
-    files = store.files(vectors_folder(plan.fingerprint), ".parquet")
+    files = vector_paths(store, plan.fingerprint)
     return {name for path in files for name in store.read_table(path).column("text_hash").to_pylist()}
 
 
@@ -111,6 +122,8 @@ def test_nothing_is_left_of_a_document_and_all_else_goes_on(
         assert holding(store, word) == [], word
     assert hashes(store, plans[0]) == known - theirs
     assert shared in known, "another document has the same text"
+    probed = [probe(store, plans[0], name).text_hash for name in ("shared-b", "d1", "any")]
+    assert [kept.text_hash for kept in kept_probes(store, plans[0].fingerprint, SPARSE)] == probed
     for plan in plans:
         rest = {name: source for name, source in before[plan.candidate].items() if name not in IDS}
         assert len(rest) == COUNT - 3

@@ -6,21 +6,36 @@ import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import pytest
 
 from misbehaving_servers import file_server
-from ml_verbs import deployed, file_encoder, in_memory, life_with, registered, sparse_field, tasks_of, url_encoder
+from ml_verbs import (
+    awaited,
+    deployed,
+    file_encoder,
+    in_memory,
+    life_with,
+    registered,
+    sparse_field,
+    tasks_of,
+    url_encoder,
+)
 from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.cores import ml_cores
 from sparse_index.config.encoder import EncoderConfig
+from sparse_index.console.cluster_models import breaker_counts, deployed_models, leftovers, running_tasks
+from sparse_index.console.cluster_nodes import health, limits, nodes
 from sparse_index.ml import verbs
-from sparse_index.ml.life import deployed as life_deployed
-from sparse_index.ml.life import encoder_fingerprint, remove
+from sparse_index.ml.build_models import build_models, remove
+from sparse_index.ml.build_models import deployed as all_deployed
+from sparse_index.ml.life import encoder_fingerprint, life_of
 from sparse_index.ml.sources import UPLOAD_CHUNK_BYTES, local_zip
 from sparse_index.ml.usage import used_by
 from sparse_index.names import group_name
+from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
 
@@ -34,8 +49,8 @@ def group(plain_cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-def model_zip(demo_models: Path) -> Path:
-    return demo_models / "sparse" / "model.zip"
+def model_zip(toy_models: Path) -> Path:
+    return toy_models / "sparse" / "model.zip"
 
 
 def sha256_of(path: Path) -> str:
@@ -55,6 +70,24 @@ def test_a_file_is_uploaded_deployed_used_and_removed(plain_cluster: Cluster, mo
     assert verbs.find_group(plain_cluster, group) is None
     assert tasks_of(plain_cluster, model_id) == 0
     assert model_id not in in_memory(plain_cluster)
+
+
+def test_the_console_sees_the_model_its_node_and_what_it_is_for(
+    plain_cluster: Cluster, model_zip: Path, group: str, tmp_path: Path
+) -> None:
+    model_id = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
+    model = next(each for each in deployed_models(plain_cluster) if each.id == model_id)
+    node = next(each for each in nodes(plain_cluster) if each.id in model.nodes)
+    assert (model.name, list(model.nodes.values())) == ("toy-sparse", ["DEPLOYED"])
+    assert model.bytes is not None
+    assert node.heap_percent is not None
+    assert node.disk_percent is not None
+    assert {"low", "high", "flood_stage"} == set(limits(plain_cluster).watermarks)
+    assert health(plain_cluster).nodes == 1
+    assert list(breaker_counts(plain_cluster)) == [node.id]
+    assert model_id not in {task.model_id for task in running_tasks(plain_cluster)}
+    left = leftovers(plain_cluster, Store(str(tmp_path)), "lifecycle", lambda _: False)
+    assert [thing for thing in left if thing.startswith(f"{group} is there: nobody knows the run")]
 
 
 def test_a_file_of_several_chunks_arrives_whole(
@@ -91,12 +124,15 @@ def test_a_url_is_registered_once_however_often_it_is_asked_for(
 def test_a_register_killed_before_it_was_recorded_is_adopted(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
-    with file_server(model_zip.read_bytes(), seconds=3) as url:
-        encoder = url_encoder(url, sha256_of(model_zip))
+    whole = Event()
+    with file_server(model_zip.read_bytes(), until=whole) as url:
+        life = life_with(url_encoder(url, sha256_of(model_zip)))
         group_id = verbs.create_group(plain_cluster, group, "a test")
-        life_with(encoder).register(plain_cluster, group_id)
+        life.register(plain_cluster, group_id)
         until(lambda: bool(verbs.models_in_group(plain_cluster, group_id)))
-        model_id = registered(plain_cluster, encoder, group)
+        adopted = life.register(plain_cluster, group_id)
+        whole.set()
+        model_id = awaited(plain_cluster, adopted)
     assert list(verbs.models_in_group(plain_cluster, group_id)) == [model_id]
 
 
@@ -108,7 +144,7 @@ def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
     half = plain_cluster.post(
         "/_plugins/_ml/models/_register_meta",
         {
-            "name": "demo-sparse",
+            "name": "toy-sparse",
             "version": "1.0.0",
             "model_format": "TORCH_SCRIPT",
             "function_name": "SPARSE_ENCODING",
@@ -123,12 +159,15 @@ def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
     assert whole != half
 
 
+@pytest.mark.usefixtures("patient_removal")
 def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
-    with file_server(model_zip.read_bytes(), seconds=4) as url:
+    whole = Event()
+    with file_server(model_zip.read_bytes(), until=whole) as url:
         group_id = verbs.create_group(plain_cluster, group, "a test")
         started = life_with(url_encoder(url, sha256_of(model_zip))).register(plain_cluster, group_id)
         removal = verbs.remove_build_models(plain_cluster, group)
         assert len(removal.deleted) == 1
+        whole.set()
         task = f"/_plugins/_ml/tasks/{started.task_id}"
         until(lambda: plain_cluster.get(task)["state"] == "FAILED")
     query = {"query": {"term": {"model_group_id": group_id}}}
@@ -136,9 +175,11 @@ def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, m
     assert verbs.get_model(plain_cluster, removal.deleted[0]) is None
 
 
+@pytest.mark.usefixtures("patient_removal")
 def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
+    removed = []
     for seconds_later in (0.0, 0.24, 0.28, 0.32):  # from the first moment of a deployment to its last
         model_id = registered(plain_cluster, file_encoder(model_zip), group)
         verbs.deploy(plain_cluster, model_id)
@@ -146,8 +187,9 @@ def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
         verbs.remove_build_models(plain_cluster, group)
         assert verbs.get_model(plain_cluster, model_id) is None
         assert tasks_of(plain_cluster, model_id) == 0
-        time.sleep(1.5)  # where the deployment survived its model, it has ended by now
-        assert model_id not in in_memory(plain_cluster)
+        removed.append(model_id)
+    time.sleep(1.5)  # where a deployment survived its model, it has ended by now
+    assert in_memory(plain_cluster).isdisjoint(removed)
 
 
 def test_a_model_that_a_search_pipeline_names_is_kept_and_stays_deployed(
@@ -181,12 +223,11 @@ def test_a_registered_model_is_used_as_it_is_and_never_deleted(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
     theirs = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
-    life = life_with(EncoderConfig.model_validate({"model": {"source": "model_id", "model_id": theirs}}))
-    assert life_deployed(plain_cluster, life, group) == theirs
-    assert life.content_sha256(plain_cluster) == sha256_of(model_zip)
-    assert remove(plain_cluster, life, group) == verbs.Removal((), ()), (
-        "not even by the name of the group that it is in"
-    )
+    field = sparse_field(EncoderConfig.model_validate({"model": {"source": "model_id", "model_id": theirs}}))
+    models = build_models(group, {"f1": field})
+    assert all_deployed(plain_cluster, models) == {"f1": theirs}
+    assert life_of(field).content_sha256(plain_cluster) == sha256_of(model_zip)
+    assert remove(plain_cluster, models) == verbs.Removal((), ()), "not even by the name of the group that it is in"
     assert theirs in in_memory(plain_cluster)
 
 
@@ -204,7 +245,7 @@ def test_cores_are_those_of_the_only_node(plain_cluster: Cluster) -> None:
     assert ml_cores(plain_cluster) == next(iter(nodes.values()))["os"]["allocated_processors"]
 
 
-def until(condition: object, seconds: float = 20.0) -> None:
+def until(condition: object, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "it never came true"

@@ -19,6 +19,7 @@ from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.search import SearchMode
 from sparse_index.errors import BuildError
 from sparse_index.live.alias import observe_alias
 from sparse_index.pipeline import make_plan
@@ -119,8 +120,11 @@ def test_a_search_finds_what_the_declared_field_says(
 
 
 def test_bm25_uses_the_field_s_own_analyzer(plain_cluster: Cluster, shop: CorpusConfig) -> None:
-    assert [hit.id for hit in search(plain_cluster, shop, "ELEGANT").bm25] == [LONG_ID]
-    assert {hit.id for hit in search(plain_cluster, shop, "settee").bm25} == {LONG_ID, str(2**53 + 1)}
+    assert [hit.id for hit in search(plain_cluster, shop, "ELEGANT", mode=SearchMode.BM25).hits] == [LONG_ID]
+    assert {hit.id for hit in search(plain_cluster, shop, "settee", mode=SearchMode.BM25).hits} == {
+        LONG_ID,
+        str(2**53 + 1),
+    }
 
 
 def test_bm25_passes_over_template_columns_that_are_no_text(plain_cluster: Cluster, alias: str, tmp_path: Path) -> None:
@@ -144,7 +148,7 @@ def test_bm25_passes_over_template_columns_that_are_no_text(plain_cluster: Clust
     template = " ".join(f"{{{name}}}" for name in columns)
     config = real_config(alias, tmp_path, source={"text_template": template}, index={"fields": fields})
     built(plain_cluster, config, planned(plain_cluster, config))
-    (hit,) = search(plain_cluster, config, "shoes 7 1,2").bm25
+    (hit,) = search(plain_cluster, config, "shoes 7 1,2", mode=SearchMode.BM25, explain=True).hits
     assert (hit.id, set(hit.matched)) == ("a", {"shoes"})
 
 
@@ -203,7 +207,7 @@ def test_fields_of_a_feed_are_declared_later_without_encoding(
     assert (plan.kind, plan.counts.texts_to_encode) == (BuildKind.FULL, 0)
     assert {name: source["code"] for name, source in documents(plain_cluster, alias).items()} == {"d1": 7, "d2": 8}
     assert repr(documents(plain_cluster, alias)["d1"]["code"]) == "7"
-    assert {hit.id for hit in search(plain_cluster, config, "shoe").bm25} == {"d1", "d2"}
+    assert {hit.id for hit in search(plain_cluster, config, "shoe", mode=SearchMode.BM25).hits} == {"d1", "d2"}
     assert _day(config, plain_cluster, tmp_path, 3, code=[9.0]).kind is BuildKind.DELTA
     assert observe_alias(plain_cluster, alias).index is not None
 

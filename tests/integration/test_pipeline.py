@@ -31,7 +31,7 @@ ROWS = [
 
 
 @pytest.fixture
-def config(tmp_path: Path, demo_models: Path, plain_cluster: Cluster) -> Iterator[CorpusConfig]:
+def config(tmp_path: Path, toy_models: Path, plain_cluster: Cluster) -> Iterator[CorpusConfig]:
     (tmp_path / "corpus").mkdir()
     config = CorpusConfig.model_validate(
         {
@@ -41,9 +41,9 @@ def config(tmp_path: Path, demo_models: Path, plain_cluster: Cluster) -> Iterato
             "encoder": {
                 "model": {
                     "source": "file",
-                    "name": "demo-sparse",
+                    "name": "toy-sparse",
                     "version": "1.0.0",
-                    "path": str(demo_models / "sparse" / "model.zip"),
+                    "path": str(toy_models / "sparse" / "model.zip"),
                 }
             },
             "index": {"replicas": 0},

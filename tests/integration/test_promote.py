@@ -129,7 +129,7 @@ def test_retire_keeps_the_configured_generations(plain_cluster: Cluster, alias: 
     config = corpus_config(alias, retention={"generations": 1})
     assert retire(plain_cluster, config).removed == [plans[1].candidate, plans[0].candidate]
     assert [index.name for index in own_indices(plain_cluster, alias)] == [plans[3].candidate, plans[2].candidate]
-    assert retire(plain_cluster, config) == Tidied([], [])
+    assert retire(plain_cluster, config) == Tidied([], [], kept=[plans[2].candidate])
 
 
 class RolledBackMeanwhile(Cluster):
@@ -160,7 +160,7 @@ def test_a_generation_that_a_rollback_makes_live_is_not_retired(plain_cluster: C
 def test_a_failed_candidate_is_no_generation(plain_cluster: Cluster, alias: str) -> None:
     plans = builds(plain_cluster, alias, 2)
     failed = ready_plan(plain_cluster, alias, live=plans[1].candidate, build_id="20250303T070000-abcdef")
-    assert retire(plain_cluster, corpus_config(alias)) == Tidied([], [])
+    assert retire(plain_cluster, corpus_config(alias)) == Tidied([], [], kept=[plans[0].candidate])
     older_than = "20250309T000000-000000"
     assert remove_failed_candidates(plain_cluster, alias, older_than, lambda _: True) == Tidied([], [])
     assert remove_failed_candidates(plain_cluster, alias, older_than, lambda _: False).removed == [failed.candidate]

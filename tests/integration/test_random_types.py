@@ -100,7 +100,7 @@ def _days(row: st.SearchStrategy[Row]) -> st.SearchStrategy[Day]:
     return st.builds(Day, files, st.sampled_from([Mode.AUTO, Mode.AUTO, Mode.FULL]))
 
 
-@examples(6)
+@examples(4)
 @given(story=stories())
 def test_what_is_read_back_is_the_corpus(plain_cluster: Cluster, story: Story) -> None:
     alias = f"random-{uuid4().hex[:8]}"

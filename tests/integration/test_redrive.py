@@ -110,3 +110,40 @@ def test_an_unknown_build_fails_with_the_list(plain_cluster: Cluster, config: Co
     with pytest.raises(BuildError) as caught:
         select_letters(plain_cluster, store, config, "20200101T000000-abcdef")
     assert f"Builds with open dead letters: {first.build_id}." in caught.value.message
+
+
+def test_a_document_with_one_refused_passage_is_one_open_letter_and_comes_back_whole(
+    plain_cluster: Cluster, tmp_path: Path
+) -> None:
+    plain = real_config(f"redrive-{uuid4().hex[:8]}", tmp_path)
+    field = {"kind": "sparse", "long_texts": "passages", "passages": {"tokens": 30, "overlap": 6}}
+    encoder = plain.model_dump()["encoder"]
+    config = CorpusConfig.model_validate(
+        plain.model_dump(exclude={"encoder", "index", "vectors"})
+        | {"vectors": {"text_sparse": field | {"encoder": encoder}}, "index": {"replicas": 0}}
+    )
+    store = Store(config.store)
+    paragraphs = ["give me my money back please. " * 4, "the parcel did not arrive at all. " * 4]
+    content = [{**each, "body": "\n\n".join([*paragraphs, f"order {each['id']} is late."])} for each in rows(3)]
+    write_corpus(config, content)
+    try:
+        plan = planned_by(plain_cluster, config, "test")
+        (part,) = plan.encode_parts
+        last = [item["text_hash"] for item in store.read_table(part.path).to_pylist() if item["row"] == 1][-1]
+        built(plain_cluster, config, plan, without={last})
+        ended(store, plan, "promoted")
+        assert plain_cluster.get(f"/{config.alias}/_count")["count"] == 2
+        selection = select_letters(plain_cluster, store, config)
+        assert selection is not None
+        assert (selection.letters, selection.reasons) == (1, {"predict_failed": 1})
+        again = planned_by(plain_cluster, config, "redrive__1")
+        assert (again.counts.new, again.counts.texts_to_encode) == (1, 1), "the other passages are there"
+        built(plain_cluster, config, again)
+        ended(store, again, "promoted")
+        done = settle_letters(plain_cluster, store, config, selection, run_id="redrive__1", now=NOW)
+        assert (done.tried, done.indexed, done.remaining) == (1, 1, [])
+        whole = plain_cluster.get(f"/{config.alias}/_doc/d1")["_source"]["text_sparse"]
+        assert whole[-1]["text"] == "order d1 is late."
+        assert all(passage["vector"] for passage in whole)
+    finally:
+        remove_indices(plain_cluster, config.alias)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,8 @@ from ml_verbs import deployed, file_encoder, registered
 from secure_accounts import Role, accounts, less, without_own_index
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.gate import GateConfig
+from sparse_index.config.search import SearchConfig, SearchMode
 from sparse_index.corpus.place import Place
 from sparse_index.errors import AccessError, ModelError
 from sparse_index.index.bulk import BulkWriter, Write
@@ -29,6 +32,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.secure]
 ALIAS = "permissions"
 BUILD = role_bodies(ALIAS)["sparse_index_build"]
 ML = "cluster:admin/opensearch/ml"
+ANALYZE, MSEARCH = "indices:admin/analyze", "indices:data/read/msearch"
 # What no harmless call can find out: only the nodes, or the shards, ask for these.
 NOT_TRIED = {f"{ML}/deploy_model_on_nodes", f"{ML}/undeploy_model", "indices:data/write/bulk*"}
 
@@ -69,22 +73,22 @@ def users(secure_server: LocalCluster, admin: Cluster) -> Iterator[dict[str, Clu
 
 
 @pytest.fixture(scope="module")
-def had_a_model(admin: Cluster, demo_models: Path) -> None:
+def had_a_model(admin: Cluster, toy_models: Path) -> None:
     """A cluster that never had a model answers a question for profiles without asking its nodes."""
     group = group_name(ALIAS, f"20260101T000000-{uuid4().hex[:6]}")
-    registered(admin, file_encoder(demo_models / "sparse" / "model.zip"), group)
+    registered(admin, file_encoder(toy_models / "sparse" / "model.zip"), group)
     verbs.remove_build_models(admin, group)
 
 
 @pytest.fixture
-def config(demo_models: Path, tmp_path: Path) -> CorpusConfig:
+def config(toy_models: Path, tmp_path: Path) -> CorpusConfig:
     model = {
         "source": "file",
-        "name": "demo-sparse",
+        "name": "toy-sparse",
         "version": "1.0.0",
-        "path": str(demo_models / "sparse" / "model.zip"),
+        "path": str(toy_models / "sparse" / "model.zip"),
     }
-    return corpus_config(ALIAS, str(tmp_path), encoder={"model": model})
+    return corpus_config(ALIAS, str(tmp_path), encoder={"model": model}, gate={"golden": str(tmp_path / "golden")})
 
 
 def lines(role: Role) -> set[str]:
@@ -101,7 +105,7 @@ def test_the_shipped_role_lacks_nothing(users: dict[str, Cluster], config: Corpu
 def test_everything_that_is_missing_is_named_in_one_message(users: dict[str, Cluster], config: CorpusConfig) -> None:
     with pytest.raises(AccessError, match=r"^1 problem\(s\).*\n.*include/sparse_index/roles/build\.yaml") as caught:
         preflight(users["nobody"], config, Store(config.store))
-    tried = lines(BUILD) - NOT_TRIED - {f"{ML}/register_model"}
+    tried = lines(BUILD) - NOT_TRIED - {f"{ML}/register_model", MSEARCH}
     assert {line for line in tried if line.rstrip("*") not in caught.value.message} == set()
 
 
@@ -131,6 +135,20 @@ def test_a_role_for_another_alias_lacks_every_index_permission(users: dict[str, 
     assert "cluster:" not in message
 
 
+def test_what_golden_queries_need_is_asked_for_only_where_there_are_some(
+    users: dict[str, Cluster], config: CorpusConfig
+) -> None:
+    fused = SearchConfig(mode=SearchMode.HYBRID, sides=("bm25", "text_sparse"), query={"text_sparse": "model"})
+    needed: dict[frozenset[str], dict[str, Any]] = {
+        frozenset(): {"gate": GateConfig()},
+        frozenset({ANALYZE}): {},
+        frozenset({MSEARCH}): {"search": fused},
+    }
+    for theirs, changes in needed.items():
+        missing = missing_permissions(users["nobody"], config.model_copy(update=changes))
+        assert theirs == {ANALYZE, MSEARCH} & set(missing)
+
+
 def test_asking_leaves_nothing_behind(admin: Cluster, users: dict[str, Cluster], config: CorpusConfig) -> None:
     assert missing_permissions(users["builder"], config) == []
     assert admin.get(f"/{ALIAS}*/_alias") == {}
@@ -157,11 +175,11 @@ def test_the_trial_of_a_candidate_finds_what_only_shards_ask_for(
     assert "docs/security.md" in report.problems[0].message
 
 
-def test_deploy_answers_200_and_its_task_fails(admin: Cluster, users: dict[str, Cluster], demo_models: Path) -> None:
+def test_deploy_answers_200_and_its_task_fails(admin: Cluster, users: dict[str, Cluster], toy_models: Path) -> None:
     group = group_name(ALIAS, f"20260101T000000-{uuid4().hex[:6]}")
     builder = users["hindered"]
     try:
-        model_id = registered(builder, file_encoder(demo_models / "sparse" / "model.zip"), group)
+        model_id = registered(builder, file_encoder(toy_models / "sparse" / "model.zip"), group)
         with pytest.raises(ModelError, match=rf"{ML}/deploy_model_on_nodes.*lacks this permission.*docs/security\.md"):
             deployed(builder, model_id)
     finally:

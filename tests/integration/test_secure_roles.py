@@ -16,21 +16,30 @@ from forgetting import forgotten, holding, site
 from local_cluster import LocalCluster
 from ml_verbs import registered
 from real_builds import real_config, rows, write_corpus
+from real_serving import SEARCH, models, pipelines, remove_served
+from real_serving import search as search_by_text
 from secure_accounts import ACCESS_CONTROL, accounts
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig, RetentionConfig
+from sparse_index.config.search import SearchConfig, SearchMode
 from sparse_index.errors import AccessError
 from sparse_index.live.alias import observe_alias
+from sparse_index.live.attached import SEARCH_PIPELINE
 from sparse_index.ml import verbs
 from sparse_index.operations.cleanup import Kind
 from sparse_index.operations.janitor import clean, look
 from sparse_index.operations.rollback import choose_target, roll_back
 from sparse_index.pipeline import run
+from sparse_index.query.answer import Via
+from sparse_index.query.encoding import Given
 from sparse_index.query.search import search
 from sparse_index.roles import role_bodies
+from sparse_index.serving.act import Serving, delete_group, serve
+from sparse_index.serving.needs import needs_of
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME
 
 pytestmark = [pytest.mark.integration, pytest.mark.secure]
 
@@ -172,9 +181,22 @@ def test_the_build_role_ends_at_its_alias(hardened: Cluster, builder: Cluster) -
 
 @pytest.mark.usefixtures("plans")
 def test_the_read_role_searches_the_alias(reader: Cluster, config: CorpusConfig) -> None:
-    found = search(reader, config, "body number 4", query_tokens={"number": 1.0, "body": 1.0})
-    assert found.bm25[0].id == "d4"
-    assert len(found.sparse) == 5
+    full_text = search(reader, config, "body number 4", mode=SearchMode.BM25)
+    assert full_text.hits[0].id == "d4"
+    tokens = Given(tokens={config.index.vector_field: {"number": 1.0, "body": 1.0}})
+    found = search(reader, config, "", size=5, given=tokens)
+    assert len(found.hits) == 5
+    assert "may search" in found.notes[0]
+
+
+@pytest.mark.usefixtures("plans")
+def test_the_read_role_lets_the_cluster_fuse(reader: Cluster, config: CorpusConfig) -> None:
+    sides = ("bm25", config.index.vector_field)
+    fused = config.model_copy(update={"search": SearchConfig(sides=sides)})
+    tokens = Given(tokens={config.index.vector_field: {"number": 1.0, "body": 1.0}})
+    answer = search(reader, fused, "body number 4", mode=SearchMode.HYBRID, given=tokens)
+    assert (answer.via, answer.degraded, answer.index) == (Via.SERVER, (), config.alias)
+    assert set(answer.hits[0].sides) == set(sides)
 
 
 def test_the_read_role_can_do_nothing_else(reader: Cluster, hardened: Cluster, plans: list[Plan]) -> None:
@@ -200,21 +222,52 @@ def test_the_built_in_analyzer_needs_one_permission_more_and_says_which(reader: 
         search(reader, config, "body number 3")
 
 
-def test_the_serve_role_sets_up_what_queries_need(users: dict[str, Cluster], plans: list[Plan]) -> None:
-    server = users["sparse_index_serve"]
-    pipeline, setting = f"/_search/pipeline/{ALIAS}", "index.search.default_pipeline"
-    enricher = {"neural_query_enricher": {"default_model_id": "a-shared-model"}}
-    server.put(pipeline, {"request_processors": [enricher]})
-    server.put(f"/{plans[-1].candidate}/_settings", {setting: ALIAS})
+@pytest.fixture(scope="module")
+def shared(config: CorpusConfig) -> CorpusConfig:
+    """The same corpus, whose queries a shared model encodes."""
+    encoder = config.encoder.model_dump(exclude_unset=True) | {"lifecycle": "shared"}
+    model = encoder["model"] | {"name": "roles-shared"}
+    changes = {"encoder": encoder | {"model": model}, "search": SEARCH}
+    return CorpusConfig.model_validate(config.model_dump(exclude_unset=True) | changes)
+
+
+def test_the_serve_role_keeps_what_builds_and_readers_need(
+    users: dict[str, Cluster], builder: Cluster, reader: Cluster, hardened: Cluster, shared: CorpusConfig
+) -> None:
+    """Models are private here but for the group of a shared one: the build encodes with it, the reader's texts, too."""
+    serving = Serving(users["sparse_index_serve"], Store(shared.store), shared, REAL_TIME)
+    assert serve(serving).steps == []
     try:
-        settings = server.get(f"/{ALIAS}/_settings", flat_settings="true")
-        assert settings[plans[-1].candidate]["settings"][setting] == ALIAS
-        assert server.post(f"/{ALIAS}/_search", {"size": 3})["hits"]["total"]["value"] >= 18
+        plan = build(builder, shared, rows(12))
+        assert plan.search_pipeline is not None
+        assert [pipeline for pipeline in pipelines(serving) if pipeline != plan.search_pipeline] == []
+        assert "d4" in search_by_text(Serving(reader, serving.store, shared, REAL_TIME))
+        assert serve(serving).steps == []
+        (need,) = needs_of(shared)
+        assert len(models(serving)) == 1
+        plain = Serving(serving.cluster, serving.store, real_config(ALIAS, Path(shared.store)), REAL_TIME)
+        assert "refers to it" in str(delete_group(plain, need.group)), "an index names a pipeline with it"
     finally:
-        server.put(f"/{plans[-1].candidate}/_settings", {setting: None})
-        server.delete(pipeline)
+        hardened.put(f"/{ALIAS}--b*/_settings", {SEARCH_PIPELINE: None})
+        remove_served(serving)
+
+
+@pytest.mark.usefixtures("plans")
+def test_only_the_serve_role_puts_and_deletes_pipelines(users: dict[str, Cluster], hardened: Cluster) -> None:
+    path = f"/_search/pipeline/{ALIAS}"
+    for name, cluster in users.items():
+        for method, body in (("PUT", {"request_processors": []}), ("DELETE", None)):
+            if name == "sparse_index_serve":
+                cluster.request(method, path, body)
+                continue
+            with pytest.raises(AccessError, match=r"permission missing"):
+                cluster.request(method, path, body)
+    assert ALIAS not in (hardened.find("/_search/pipeline") or {})
+
+
+def test_the_serve_role_deletes_no_index(users: dict[str, Cluster], plans: list[Plan]) -> None:
     with pytest.raises(AccessError, match=r"permission missing"):
-        server.delete(f"/{plans[-1].candidate}")
+        users["sparse_index_serve"].delete(f"/{plans[-1].candidate}")
 
 
 def test_the_store_never_sees_the_password(plans: list[Plan], config: CorpusConfig) -> None:

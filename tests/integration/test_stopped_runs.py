@@ -30,7 +30,8 @@ from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.live.generations import own_indices
 from sparse_index.ml.verbs import marked_groups
-from sparse_index.ml.waits import wait_for, wait_until
+from sparse_index.ml.waits import wait_for
+from sparse_index.ml.watching import wait_until
 from sparse_index.operations.janitor import look
 from sparse_index.preflight.examine import preflight
 from sparse_index.store.files import Store
@@ -39,6 +40,7 @@ from sparse_index.store.layout import builds_folder
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 REQUEST = RunRequest(run_id="cli__test", data_date=datetime.now(UTC).date())
+DEADLINE_S = 180.0  # of a machine that does much else meanwhile
 STAGES = ("_register", "_register_meta", "_deploy", "_predict", "_bulk", "_aliases")
 
 
@@ -89,7 +91,7 @@ def test_what_killed_runs_left_is_gone_after_the_next_one(
         write_corpus(config, [row | {"title": f"edition {number}, title {row['id']}"} for row in rows(12)])
         there = reached(proxy, verb, then=Fault.ANSWER_LOST)
         process = victims.started(victims.run, proxy.settings, config, REQUEST)
-        assert there.wait(60), verb
+        assert there.wait(DEADLINE_S), verb
         assert victims.killed(process)
         left += len(marked_groups(plain_cluster, config.alias))
         (build,) = builds(config)[number:]
@@ -119,7 +121,7 @@ class Gate:
     def __call__(self, seen: Seen) -> Fault:
         if seen.verb in self.here:
             self.here[seen.verb].set()
-            assert self.passes[seen.verb].wait(60)
+            assert self.passes[seen.verb].wait(DEADLINE_S)
         return Fault.NONE
 
 
@@ -130,7 +132,7 @@ def test_a_run_that_lives_keeps_all_that_is_its_own(
     proxy.decide = gate
     process = victims.started(victims.run, proxy.settings, config, REQUEST)
     try:
-        assert gate.here["_predict"].wait(60)
+        assert gate.here["_predict"].wait(DEADLINE_S)
         (build,) = builds(config)
         (group,) = marked_groups(plain_cluster, config.alias)
         # Another run of the command line, one of Airflow (which knows no such run), and the janitor of either.
@@ -143,7 +145,7 @@ def test_a_run_that_lives_keeps_all_that_is_its_own(
         assert marked_groups(plain_cluster, config.alias) == [group]
 
         gate.passes["_predict"].set()
-        assert gate.here["_bulk"].wait(60)
+        assert gate.here["_bulk"].wait(DEADLINE_S)
         done = pipeline.run(plain_cluster, config, store, REQUEST)
         assert done.receipt["outcome"] == "promoted"
         names = [index.meta.build_id for index in own_indices(plain_cluster, config.alias)]
@@ -178,14 +180,14 @@ def test_a_run_that_is_asked_to_stop_cleans_up_and_leaves_its_receipt(
 ) -> None:
     there = reached(proxy, verb)
     with command(config, tmp_path, f"http://127.0.0.1:{proxy.listening}") as process:
-        assert there.wait(60)
+        assert there.wait(DEADLINE_S)
         process.send_signal(number)
         # Who stops a process asks twice; here the second time while it cleans up.
         proxy.decide = cleaning = Gate(("_alias",))
-        assert cleaning.here["_alias"].wait(60)
+        assert cleaning.here["_alias"].wait(DEADLINE_S)
         process.send_signal(signal.SIGTERM)
         cleaning.passes["_alias"].set()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 128 + number, said
     assert f"stopped by {number.name}" in said
     assert "Traceback" not in said
@@ -206,18 +208,18 @@ def test_a_deployment_that_arrives_while_a_stopped_run_cleans_up_is_taken_back(
     def decide(seen: Seen) -> Fault:
         if seen.verb == "_deploy":
             asked.set()
-            assert may_arrive.wait(60)
+            assert may_arrive.wait(DEADLINE_S)
         if seen.method == "DELETE" and "/models/" in seen.path and not may_arrive.is_set():
             may_arrive.set()
             model_id = seen.path.rpartition("/")[2]
-            wait_until(plain_cluster, wait_for("deploy", 60, now=time.time(), task_id=None, model_id=model_id))
+            wait_until(plain_cluster, wait_for("deploy", DEADLINE_S, now=time.time(), task_id=None, model_id=model_id))
         return Fault.NONE
 
     proxy.decide = decide
     with command(config, tmp_path, f"http://127.0.0.1:{proxy.listening}") as process:
-        assert asked.wait(60)
+        assert asked.wait(DEADLINE_S)
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 128 + signal.SIGTERM, said
     assert may_arrive.is_set()
     (build,) = builds(config)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -16,6 +16,8 @@ from sparse_index.live.meta import meta_of
 from sparse_index.names import candidate_name, new_build_id
 
 NOW = datetime(2025, 3, 1, 6, 0, tzinfo=UTC)
+# All plans are of one moment: their ids differ by this alone.
+_NUMBERS = count()
 
 
 def no_sleep(seconds: float) -> None:
@@ -38,7 +40,7 @@ def corpus_config(alias: str, store: str = "memory://store", **sections: Any) ->
 
 def make_plan(config: CorpusConfig, **changes: Any) -> Plan:
     """A full build's plan with a fresh build id and no parts; `changes` replace its fields."""
-    build_id = changes.pop("build_id", None) or new_build_id(NOW, uuid4().hex)
+    build_id = changes.pop("build_id", None) or new_build_id(NOW, f"{next(_NUMBERS):03x}")
     values: dict[str, Any] = {
         "build_id": build_id,
         "request": RunRequest(run_id="test", data_date=date(2025, 3, 1)),

@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from sparse_index.cluster.client import Cluster
+from sparse_index.ml import verbs
 
+REMOTE = "remote "
 SETTINGS = {
     "plugins.ml_commons.trusted_connector_endpoints_regex": [r"^http://127\.0\.0\.1:.*$"],
     "plugins.ml_commons.connector.private_ip_enabled": True,
@@ -39,17 +41,19 @@ ANSWERS: dict[str, Callable[[list[str]], Any]] = {
 
 @dataclass
 class EncoderService:
-    """`calls`: the number of texts of each call. The path `fails` answers 500 when one of them is poisoned."""
+    """`calls`: the number of texts of each call. The path `fails` answers 500 when one of them is poisoned, `changing` what
+    `changing` says of each text."""
 
     url: str = ""
     calls: list[int] = field(default_factory=list)
+    changing: Callable[[str], dict[str, float]] = weights
 
     def answer(self, path: str, texts: list[str]) -> tuple[int, Any]:
         self.calls.append(len(texts))
         if path == "fails":
             poisoned = any("poison" in text for text in texts)
             return (500, {"error": "cannot"}) if poisoned else (200, ANSWERS["list"](texts))
-        return 200, ANSWERS[path](texts)
+        return 200, [self.changing(text) for text in texts] if path == "changing" else ANSWERS[path](texts)
 
 
 @contextmanager
@@ -83,8 +87,13 @@ def encoder_service() -> Iterator[EncoderService]:
 
 @contextmanager
 def connectors_allowed(cluster: Cluster) -> Iterator[None]:
+    """Afterwards no remote model is left: a node takes ten models, and other tests need it."""
     cluster.put("/_cluster/settings", {"persistent": SETTINGS})
     yield
+    named = {"size": 100, "query": {"prefix": {"name.keyword": REMOTE}}, "_source": False}
+    for hit in cluster.post(f"{verbs.ML}/models/_search", named)["hits"]["hits"]:
+        verbs.undeploy(cluster, hit["_id"])
+        verbs.delete_model(cluster, hit["_id"])
     cluster.put("/_cluster/settings", {"persistent": dict.fromkeys(SETTINGS)})
 
 
@@ -108,5 +117,5 @@ def remote_model(cluster: Cluster, service: EncoderService, path: str, parameter
         "actions": [action],
     }
     connector_id = cluster.post("/_plugins/_ml/connectors/_create", connector, retry=False)["connector_id"]
-    body = {"name": f"remote {path}", "function_name": "remote", "connector_id": connector_id}
+    body = {"name": f"{REMOTE}{path}", "function_name": "remote", "connector_id": connector_id}
     return str(cluster.post("/_plugins/_ml/models/_register", body, retry=False, deploy="true")["model_id"])

@@ -15,6 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from sparse_index.cluster.client import ConnectionSettings
 
 FORWARD_TIMEOUT_S = 60
+# How the encoder is proven; encoding sends several together.
+ONE_TEXT = "_predict of one text"
+_ID_LENGTH = 20
 
 
 class Fault(Enum):
@@ -29,7 +32,8 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Seen:
-    """A request; `number` counts those whose path has the same last word (`_bulk`, `_aliases`, ...), from 1."""
+    """A request; `number` counts those whose path has the same last word (`_bulk`, `_aliases`, ...), from 1; predict requests
+    of one text have a word of their own."""
 
     verb: str
     number: int
@@ -59,18 +63,25 @@ class FaultyProxy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
+    def texts_together(self) -> int:
+        """Of the texts that were asked for, those that were not alone in their request."""
+        return self.texts_asked - self.counts.get(ONE_TEXT, 0)
+
+    @property
     def settings(self) -> ConnectionSettings:
         return ConnectionSettings(host="127.0.0.1", port=self.listening, use_ssl=False)
 
     def see(self, method: str, path: str, body: bytes) -> Seen:
-        verb = _verb(path)
+        verb, texts = _verb(path), 0
+        if verb == "_predict":
+            texts = len(json.loads(body)["text_docs"])
+            verb = ONE_TEXT if texts == 1 else verb
         with self._lock:
             self.counts[verb] = self.counts.get(verb, 0) + 1
-            if verb == "_predict":
-                self.texts_asked += len(json.loads(body)["text_docs"])
+            self.texts_asked += texts
             return Seen(verb, self.counts[verb], body, method, path)
 
-    def wait_for(self, verb: str, more: int, deadline_s: float = 60, alive: Callable[[], bool] = lambda: True) -> None:
+    def wait_for(self, verb: str, more: int, deadline_s: float = 180, alive: Callable[[], bool] = lambda: True) -> None:
         """Until `more` further requests of this kind came, whoever sends them is gone, or the time is over."""
         wanted, deadline = self.counts.get(verb, 0) + more, time.monotonic() + deadline_s
         while self.counts.get(verb, 0) < wanted and time.monotonic() < deadline and alive():
@@ -78,10 +89,9 @@ class FaultyProxy:
 
 
 def _verb(path: str) -> str:
-    words = [
-        word for word in path.partition("?")[0].split("/") if word.startswith("_") and word not in ("_plugins", "_ml")
-    ]
-    return words[0] if words else "other"
+    """The first word of the path that names an action. The ids that the server makes may begin with `_` too: 20 characters."""
+    words = [word for word in path.partition("?")[0].split("/") if word not in ("_plugins", "_ml")]
+    return next((word for word in words if word.startswith("_") and len(word) != _ID_LENGTH), "other")
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
@@ -100,6 +101,13 @@ class LiveRun:
         path = f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{task_id}/state-store"
         return str(self.api.get(path, map_index=map_index))
 
+    def log(self, label: str) -> list[dict[str, Any]]:
+        """The entries of the task's last attempt, as the UI gets them."""
+        task = self.tasks()[label]
+        path = f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
+        content: list[dict[str, Any]] = self.api.get(path, map_index=task["map_index"], full_content=True)["content"]
+        return content
+
     def clear(self, *tasks: str | tuple[str, int], only_failed: bool) -> None:
         """Of these tasks with downstream, or of the whole run; `only_failed` is the dialog's default."""
         body: dict[str, Any] = {"dag_run_id": self.run_id, "dry_run": False, "only_failed": only_failed}
@@ -144,6 +152,13 @@ class LiveAirflow:
         finally:
             hold.release()
             self.proxy.decide = no_fault
+
+    def deadline_passes(self, run: LiveRun) -> None:
+        """The clock of a run whose time is up, without an hour's wait: its deadline is moved in Airflow's database."""
+        late = "UPDATE deadline SET deadline_time = '2026-01-01 00:00:00.000000' WHERE dagrun_id IN "
+        with closing(sqlite3.connect(self.services.home / "airflow.db", timeout=60)) as database, database:
+            moved = database.execute(late + "(SELECT id FROM dag_run WHERE run_id = ?)", [run.run_id])
+        assert moved.rowcount == 1, "the run has one deadline"
 
     def kill(self, *services: str) -> None:
         """SIGKILL to them and to all they started, running tasks too."""

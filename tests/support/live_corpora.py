@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from faulty_proxy import Seen
+from faulty_proxy import ONE_TEXT, Seen
 from promises import Documents
 from real_builds import MODEL_ZIP, documents
 from real_day import DEMO
@@ -49,7 +51,8 @@ STAGES: Mapping[str, Request] = {
     "wait_registered": _contains("GET", "/_ml/tasks/"),
     "deploy_model": _ends_with("/_deploy"),
     "wait_deployed": _contains("GET", "/_ml/profile/models/"),
-    "encode": _contains("POST", "/_predict/"),
+    "prove_encoder": lambda seen: seen.verb == ONE_TEXT,
+    "encode": lambda seen: seen.verb == "_predict",
     "prepare_candidate": _contains("PUT", "--b"),
     "index": _ends_with("/_bulk"),
     "reconcile": _ends_with("/_refresh"),
@@ -99,9 +102,20 @@ class LiveCorpus:
             "encoder": {"model": about | url, "docs_per_request": 32, "chunk_docs": 64},
             "index": {"replicas": 0},
             "limits": {"max_changed_share": 1},
+            "late_after_minutes": 60,
+            "alerts": [{"notifier": "told.Writes", "arguments": {"to": str(self._told)}}],
         }
         self._file.parent.mkdir(exist_ok=True)
         self._file.write_text(yaml.safe_dump(config))
+
+    @property
+    def _told(self) -> Path:
+        return self.folder / f"{self.name}.told"
+
+    def told(self) -> list[dict[str, Any]]:
+        """Kind and text of every message that Airflow's processes have sent of this corpus."""
+        lines = self._told.read_text(encoding="utf-8").splitlines() if self._told.exists() else []
+        return [json.loads(line) for line in lines]
 
     def write(self, rows: int, mark: str) -> None:
         """`mark` is in every text: with another one every text must be encoded anew."""
@@ -109,6 +123,10 @@ class LiveCorpus:
         texts = [f"{titles[n % len(titles)]} {n} {mark}" for n in range(rows)]
         table = pa.table({"id": [f"d{n}" for n in range(rows)], "text": texts})
         pq.write_table(table, self.folder / f"{self.name}.parquet")
+
+    def remove(self) -> None:
+        """As if nothing had been delivered."""
+        (self.folder / f"{self.name}.parquet").unlink()
 
     def request_of(self, stage: str) -> Request:
         """What opens that stage of a run that comes; of `encode`: a request after the run's first finished chunk."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 Edit = Callable[[str, Any], Any]
@@ -21,7 +20,7 @@ Edit = Callable[[str, Any], Any]
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
     """The port of a server that runs within the block."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield server.server_port
     finally:
@@ -30,8 +29,11 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
 
 
 @contextmanager
-def file_server(content: bytes, *, seconds: float = 0.0) -> Iterator[str]:
-    """The address of `content`, whose download takes at least `seconds`."""
+def file_server(content: bytes, *, until: Event | None = None) -> Iterator[str]:
+    """The address of `content`, whose second half is sent when `until` has happened, at the latest at the block's end."""
+    whole = until or Event()
+    if until is None:
+        whole.set()
 
     class Handler(Quiet):
         def do_GET(self) -> None:
@@ -40,17 +42,20 @@ def file_server(content: bytes, *, seconds: float = 0.0) -> Iterator[str]:
             self.end_headers()
             half = len(content) // 2
             self.wfile.write(content[:half])
-            time.sleep(seconds)
+            whole.wait()
             self.wfile.write(content[half:])
 
     with serving(Handler) as port:
-        yield f"http://127.0.0.1:{port}/model.zip"
+        try:
+            yield f"http://127.0.0.1:{port}/model.zip"
+        finally:
+            whole.set()
 
 
 @contextmanager
 def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = frozenset()) -> Iterator[str]:
     """The address of a file, sent with `headers`, which the test may change, by a server that has `habits`: `whole` (it
-    knows no ranges), `gzip`, `no head`, `redirect`, `signed` (it wants `?sig=hush`)."""
+    knows no ranges), `gzip`, `no head`, `redirect`, `signed` (it wants `?sig=hush8041`)."""
 
     class Handler(Quiet):
         def do_HEAD(self) -> None:
@@ -64,7 +69,7 @@ def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = fro
 
         def answer(self, *, body: bool) -> None:
             content = path.read_bytes()
-            if "signed" in habits and not self.path.endswith("?sig=hush"):
+            if "signed" in habits and not self.path.endswith("?sig=hush8041"):
                 self.send_error(403)
                 return
             if "redirect" in habits and self.path == "/a.parquet":
@@ -92,7 +97,7 @@ def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = fro
                 self.wfile.write(part)
 
     with serving(Handler) as port:
-        yield f"http://127.0.0.1:{port}/a.parquet{'?sig=hush' if 'signed' in habits else ''}"
+        yield f"http://127.0.0.1:{port}/a.parquet{'?sig=hush8041' if 'signed' in habits else ''}"
 
 
 @contextmanager

@@ -11,20 +11,21 @@ from sparse_index.config.encoder import EncoderConfig
 from sparse_index.config.vectors import SparseField
 from sparse_index.ml import verbs
 from sparse_index.ml.life import Life, life_of
-from sparse_index.ml.waits import wait_for, wait_until
+from sparse_index.ml.waits import Started, wait_for
+from sparse_index.ml.watching import wait_until
 
-DEADLINE_S = 90.0
+DEADLINE_S = 120.0
 
 
 def file_encoder(path: Path) -> EncoderConfig:
     return EncoderConfig.model_validate(
-        {"model": {"source": "file", "name": "demo-sparse", "version": "1.0.0", "path": str(path)}}
+        {"model": {"source": "file", "name": "toy-sparse", "version": "1.0.0", "path": str(path)}}
     )
 
 
 def url_encoder(url: str, sha256: str) -> EncoderConfig:
     return EncoderConfig.model_validate(
-        {"model": {"source": "url", "name": "demo-sparse", "version": "1.0.0", "url": url, "sha256": sha256}}
+        {"model": {"source": "url", "name": "toy-sparse", "version": "1.0.0", "url": url, "sha256": sha256}}
     )
 
 
@@ -38,7 +39,11 @@ def sparse_field(encoder: EncoderConfig) -> SparseField:
 
 def registered(cluster: Cluster, encoder: EncoderConfig, group: str) -> str:
     group_id = verbs.create_group(cluster, group, "a test")
-    started = life_with(encoder).register(cluster, group_id)
+    return awaited(cluster, life_with(encoder).register(cluster, group_id))
+
+
+def awaited(cluster: Cluster, started: Started) -> str:
+    """The model of a registration, when it is done."""
     wait = wait_for("register", DEADLINE_S, now=time.time(), **asdict(started))
     return wait_until(cluster, wait, poll_s=0.1)
 

@@ -16,7 +16,7 @@ from sparse_index.live.generations import own_indices
 from sparse_index.live.meta import Meta
 from sparse_index.ml.verbs import marked_groups
 from sparse_index.store.files import Store
-from sparse_index.store.layout import vectors_folder
+from sparse_index.vectors.files import vector_paths
 
 Documents = Mapping[str, Mapping[str, Any]]
 
@@ -58,7 +58,7 @@ def _forward_only(cluster: Cluster, plan: Plan, meta: Meta) -> None:
 
 def _one_encoder(store: Store, plan: Plan, meta: Meta, live: Documents) -> None:
     assert meta.fingerprint == plan.fingerprint, "P5: the live index names another encoder"
-    files = store.files(vectors_folder(plan.fingerprint), ".parquet")
+    files = vector_paths(store, plan.fingerprint)
     stored = {row["text_hash"]: row for path in files for row in store.read_table(path).to_pylist()}
     for row in store.read_table(meta.manifest, ["id", "text_hash", "deleted"]).to_pylist():
         if row["text_hash"] is not None and not row["deleted"]:

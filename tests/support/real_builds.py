@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from build_plans import corpus_config
-from kinds_of_vectors import SPARSE
 from sparse_index.books.reconcile import reconcile
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
 from sparse_index.builds.plan import Plan, load_plan, plan_path
@@ -22,7 +21,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.place import Place
 from sparse_index.encode.part import encode_part
-from sparse_index.gate.sample import gate
+from sparse_index.gate.gate import gate
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
@@ -31,10 +30,12 @@ from sparse_index.live.meta import read_meta
 from sparse_index.pipeline import make_plan
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import PartFiles
+from sparse_index.vectors.kind import Vector
+from sparse_index.vectors.kinds import vector_kind
 from sparse_index.vectors.sparse import SparseVector
 
 ROOT = Path(__file__).parents[2]
-MODEL_ZIP = ROOT / "include" / "demo" / "models" / "sparse" / "model.zip"
+MODEL_ZIP = ROOT / "include" / "demo" / "toy_models" / "sparse" / "model.zip"
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -46,7 +47,7 @@ SCHEMA = pa.schema(
 )
 
 Row = dict[str, Any]
-MakeVector = Callable[[str], SparseVector]
+MakeVector = Callable[[str], Vector]
 MakeConfig = Callable[..., CorpusConfig]
 
 
@@ -59,18 +60,25 @@ def write_corpus(config: CorpusConfig, content: list[Row]) -> None:
 
 
 def real_config(alias: str, folder: Path, **sections: Any) -> CorpusConfig:
-    """A corpus in `folder`; the encoder is the demo model's file, of which only the fingerprint is needed."""
-    model = {"source": "file", "name": "demo-sparse", "version": "1.0.0", "path": str(MODEL_ZIP)}
+    """A corpus in `folder`; the encoder is the toy model's file, of which only the fingerprint is needed."""
+    model = {"source": "file", "name": "toy-sparse", "version": "1.0.0", "path": str(MODEL_ZIP)}
     sections["source"] = {"uri": str(folder / "corpus.parquet")} | sections.get("source", {})
     sections["encoder"] = {"model": model} | sections.get("encoder", {})
-    sections["limits"] = {"max_changed_share": 1, "max_deleted_share": 1, "max_dead_letter_share": 1} | sections.get(
-        "limits", {}
-    )
+    sections["limits"] = {
+        "max_changed_share": 1,
+        "max_deleted_share": 1,
+        "max_dead_letter_share": 1,
+        "max_empty_share": 1,
+    } | sections.get("limits", {})
     return corpus_config(alias, str(folder / "store"), **sections)
 
 
-def planned(cluster: Cluster, config: CorpusConfig, mode: Mode = Mode.AUTO) -> Plan:
-    request = RunRequest(run_id="test", data_date=datetime.now(UTC).date(), mode=mode)
+def planned(
+    cluster: Cluster, config: CorpusConfig, mode: Mode = Mode.AUTO, *, accept_mass_change: bool = False
+) -> Plan:
+    request = RunRequest(
+        run_id="test", data_date=datetime.now(UTC).date(), mode=mode, accept_mass_change=accept_mass_change
+    )
     return make_plan(cluster, config, Store(config.store), request)
 
 
@@ -86,7 +94,7 @@ def make_vectors(store: Store, plan: Plan, without: Collection[str] = (), vector
         hashes = store.read_table(part.path, ["text_hash"]).column("text_hash").to_pylist()
         files = PartFiles(store, plan.fingerprint, plan.build_id, part.number)
         vectors = {name: vector(name) for name in hashes if name not in without}
-        files.write_chunk(SPARSE.table(vectors))
+        files.write_chunk(vector_kind(plan.config.first_field).table(vectors))
         files.merge(len(vectors))
         refused = [_refused(plan, name) for name in hashes if name in without]
         write_letters(store, letters_path(plan, "encode", part.number), refused)
@@ -136,7 +144,7 @@ def undisturbed(cluster: Cluster, plan: Plan, model_id: str) -> dict[str, Row]:
     """The whole build with the vectors of a deployed model; gives the documents."""
     store = Store(plan.config.store)
     for part in plan.encode_parts:
-        encode_part(cluster, store, plan, part, model_id, cores=2)
+        encode_part(cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
     prepare_candidate(cluster, store, plan)
     for part in plan.index_parts:
         index_part(cluster, store, plan, part)

@@ -27,7 +27,8 @@ _MINUTE = count()
 
 @dataclass(frozen=True)
 class Day:
-    """How one run ended: its state and every task's, what failed tasks said, and what tasks left in Airflow."""
+    """How one run ended: its state and every task's, what failed tasks said, and what tasks left in Airflow; `news`: of the
+    asset's event."""
 
     state: str
     tasks: dict[str, str]
@@ -35,6 +36,7 @@ class Day:
     xcoms: dict[str, Any]
     progress: dict[str, Any]
     run_id: str
+    news: dict[str, Any]
 
 
 @dataclass
@@ -64,9 +66,9 @@ class RealDay:
             "encoder": {
                 "model": {
                     "source": "file",
-                    "name": "demo-sparse",
+                    "name": "toy-sparse",
                     "version": "1.0.0",
-                    "path": str(DEMO / "models" / "sparse" / "model.zip"),
+                    "path": str(DEMO / "toy_models" / "sparse" / "model.zip"),
                 }
             },
             "index": {"replicas": 0},
@@ -98,7 +100,7 @@ class RealDay:
         return self._run(datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE)), params)
 
     def _run(self, logical_date: datetime | None, params: dict[str, Any]) -> Day:
-        (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
+        self.write_config()
         dag = load_dags()["sparse_index__day"]
         defaults = {name: dag.params[name] for name in dag.params}
         return _day(dag.test(run_after=logical_date, logical_date=logical_date, run_conf=defaults | params))
@@ -127,7 +129,7 @@ class RealDay:
         """Models and model groups that carry this alias's mark, and its indices that are not live."""
         indices = self.cluster.get(f"/{self.alias}--b*/_alias", ignore_unavailable="true")
         return {
-            "models": sorted(names_of(self.cluster, "models", "demo-sparse")),
+            "models": sorted(names_of(self.cluster, "models", "toy-sparse")),
             "groups": sorted(names_of(self.cluster, "model_groups", f"--{self.alias}--")),
             "candidates": sorted(name for name in indices if name != self.live()),
         }
@@ -139,6 +141,13 @@ class RealDay:
         when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
         answers = {question: dag.params[question] for question in dag.params if question not in mine} | mine
         return _day(dag.test(run_after=when, logical_date=when, run_conf=answers))
+
+    def serve(self) -> Day:
+        """One run of the corpus's serving DAG."""
+        self.write_config()
+        dag = load_dags()["sparse_index__day__serving"]
+        when = datetime.now(UTC) - timedelta(days=1) + timedelta(minutes=next(_MINUTE))
+        return _day(dag.test(run_after=when, logical_date=when))
 
     def write_config(self) -> None:
         (self.folder / "corpora" / "day.yaml").write_text(yaml.safe_dump(self.config))
@@ -168,6 +177,7 @@ def _run_of_partition(key: str, *, dag: Any, session: Any, **about: Any) -> Any:
 
 
 def _day(result: Any) -> Day:
+    from airflow.models.asset import AssetEvent
     from airflow.models.task_state_store import TaskStateStoreModel
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
@@ -181,7 +191,9 @@ def _day(result: Any) -> Day:
         returned = {row.task_id: row.value for row in rows if row.key == "return_value"}
         said = {row.task_id: str(row.value) for row in rows if row.key == "error"}
         progress = {row.task_id: json.loads(row.value) for row in states if row.key == "progress"}
-    return Day(str(result.state), tasks, said, returned, progress, result.run_id)
+        events = session.query(AssetEvent).filter(AssetEvent.source_run_id == result.run_id).all()
+        news = {name: value for event in events for name, value in event.extra.items()}
+    return Day(str(result.state), tasks, said, returned, progress, result.run_id, news)
 
 
 def delete_everything(cluster: Cluster, alias: str, folder: Path) -> None:

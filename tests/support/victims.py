@@ -14,7 +14,10 @@ from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.part import encode_part
 from sparse_index.index.part import index_part
+from sparse_index.serving import act
+from sparse_index.serving.act import Serving
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME
 
 # Forked from a server that has imported the core already: a kill costs milliseconds instead of a start of Python.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -43,7 +46,8 @@ def ended_well(process: BaseProcess) -> bool:
 
 
 def encode(settings: ConnectionSettings, plan: Plan, part: Part, model_id: str) -> None:
-    encode_part(Cluster.connect(settings), Store(plan.config.store), plan, part, model_id, cores=2)
+    model_ids = {plan.fingerprint: model_id}
+    encode_part(Cluster.connect(settings), Store(plan.config.store), plan, part, model_ids, cores=2)
 
 
 def index(settings: ConnectionSettings, plan: Plan, part: Part) -> None:
@@ -52,3 +56,7 @@ def index(settings: ConnectionSettings, plan: Plan, part: Part) -> None:
 
 def run(settings: ConnectionSettings, config: CorpusConfig, request: RunRequest) -> None:
     pipeline.run(Cluster.connect(settings), config, Store(config.store), request)
+
+
+def serve(settings: ConnectionSettings, config: CorpusConfig) -> None:
+    act.serve(Serving(Cluster.connect(settings), Store(config.store), config, REAL_TIME))

@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparse_index.names import Owner, candidate_name, group_name, new_build_id, parse_candidate, parse_group
+from sparse_index.names import (
+    Owner,
+    candidate_name,
+    group_name,
+    new_build_id,
+    parse_candidate,
+    parse_group,
+    pipeline_name,
+    pipeline_owner,
+    rerank_pipeline_name,
+)
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC))
 TOKENS = st.text("0123456789abcdef", min_size=32, max_size=32)
@@ -25,3 +35,20 @@ def test_names_lead_back_to_the_alias_and_the_build(moment: datetime, token: str
     owner = Owner("tickets", new_build_id(moment, token))
     assert parse_candidate(candidate_name(owner.alias, owner.build_id)) == owner
     assert parse_group(group_name(owner.alias, owner.build_id)) == owner
+
+
+def test_a_pipeline_is_named_after_what_it_does() -> None:
+    name = pipeline_name("tickets", {"a": 1, "b": [2]})
+    assert name == pipeline_name("tickets", {"b": [2], "a": 1})
+    assert name != pipeline_name("tickets", {"a": 1, "b": [3]})
+    assert pipeline_owner(name) == "tickets"
+
+
+def test_a_pipeline_of_somebody_else_is_nobodys_of_ours() -> None:
+    for name in (
+        "tickets",
+        "tickets--q12",
+        rerank_pipeline_name("tickets"),
+        candidate_name("tickets", "20260101T000000-abcdef"),
+    ):
+        assert pipeline_owner(name) is None

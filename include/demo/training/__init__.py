@@ -1,1 +1,1 @@
-"""Trains the three demonstration models. Needs torch and tokenizers, which nothing else in the project needs."""
+"""Trains the three toy models. Needs torch and tokenizers, which nothing else in the project needs."""

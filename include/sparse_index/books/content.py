@@ -25,6 +25,7 @@ from sparse_index.index.bulk import Write
 from sparse_index.index.documents import PartWrites, without_vectors
 from sparse_index.live.attached import observe_attached
 from sparse_index.store.files import Store
+from sparse_index.store.manifests import rows_of
 from sparse_index.store.sql import connect, copy_to, literal, parquet
 from sparse_index.timing import Now
 
@@ -84,7 +85,7 @@ def _message(plan: Plan, problems: list[Mismatch], cause: str) -> str:
     return f"{plan.candidate} does not hold what the corpus says: {found}. {cause} Nothing was promoted."
 
 
-_ROW = "'index' AS op, id, file, file_version, row_group, row, text_hash, row_hash"
+_ROW = "'index' AS op, id, file, file_version, row_group, row, text_hash, row_hash, passages"
 
 
 def _written_query(store: Store, plan: Plan) -> str:
@@ -97,14 +98,14 @@ def _unchanged_query(store: Store, plan: Plan) -> str:
     """Of a feed only what came again in this run: earlier files may have changed since."""
     if plan.kind is not BuildKind.DELTA or not plan.scans:
         return f"SELECT {_ROW} FROM {_parts(store, plan)} WHERE false"
-    kept = parquet(store, [final_manifest_path(plan)])
+    kept = rows_of(store, [final_manifest_path(plan)])
     scanned = f"(SELECT DISTINCT file, file_version FROM {parquet(store, plan.scans)})"
     read = f"SEMI JOIN {scanned} scanned USING (file, file_version)" if plan.config.kind == "feed" else ""
     return f"SELECT {_ROW} FROM {kept} kept {read} ANTI JOIN {_parts(store, plan)} written USING (id) WHERE NOT deleted"
 
 
 def _parts(store: Store, plan: Plan) -> str:
-    return parquet(store, [part.path for part in plan.index_parts])
+    return rows_of(store, [part.path for part in plan.index_parts])
 
 
 def _chosen(con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, sample: _Sample, rows: str) -> Part:

@@ -8,25 +8,34 @@ from __future__ import annotations
 from sparse_index.builds.dead_letters import letters_files
 from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Counts, Plan
+from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
+from sparse_index.store.manifests import HAS_TEXT, rows_of
 from sparse_index.store.sql import connect, copy_to, parquet
-
-_ROW_GROUP_ROWS = 100_000
 
 
 def write_final_manifest(store: Store, plan: Plan, letters: list[str]) -> str:
     """The planned manifest less the ids in the dead letter files `letters`; gives its path."""
     path = final_manifest_path(plan)
-    rows = f"{_without(store, plan, letters)} ORDER BY file, row_group, row"
-    with connect(store) as con:
-        copy_to(con, store, rows, path, _ROW_GROUP_ROWS)
+    if letters:
+        with connect(store) as con:
+            copy_to(con, store, _without(store, plan, letters), path)
+    else:
+        _copy_planned(store, plan, path)
     return path
+
+
+def _copy_planned(store: Store, plan: Plan, path: str) -> None:
+    try:
+        store.copy(plan.manifest, path)
+    except FileNotFoundError as error:
+        raise BuildError(
+            f"Build {plan.build_id}: its manifest {plan.manifest} is no longer in the store. Trigger a new run."
+        ) from error
 
 
 def _without(store: Store, plan: Plan, letters: list[str]) -> str:
     manifest = parquet(store, [plan.manifest])
-    if not letters:
-        return f"SELECT * FROM {manifest}"
     rejected = f"id IN (SELECT id FROM {parquet(store, letters)} WHERE id IS NOT NULL)"
     if plan.config.kind == "feed":
         return f"SELECT * REPLACE (deleted OR {rejected} AS deleted) FROM {manifest}"
@@ -41,12 +50,24 @@ def count_rejected(store: Store, plan: Plan) -> Counts:
     letters = letters_files(store, plan, ["index"])
     if not letters:
         return Counts()
-    parts = [part.path for part in plan.encode_parts]
-    encoded = f"text_hash IN (SELECT text_hash FROM {parquet(store, parts)})" if parts else "false"
+    rows = f"{rows_of(store, [part.path for part in plan.index_parts])} SEMI JOIN {parquet(store, letters)} refused USING (id)"
     with connect(store) as con:
         row = con.execute(
-            f"""SELECT count(*) FILTER (text_hash IS NULL), count(*) FILTER (text_hash IS NOT NULL AND {encoded}), count(*)
-                FROM (SELECT DISTINCT id, text_hash FROM {parquet(store, letters)})"""
+            f"""SELECT count(*) FILTER (NOT {HAS_TEXT}), count(*) FILTER ({HAS_TEXT} AND {_fresh(store, plan)}), count(*)
+                FROM {rows} WHERE op = 'index'"""
         ).fetchone()
     blank, fresh, total = row if row is not None else (0, 0, 0)
     return Counts(blank=blank, encoded=fresh, reused=total - blank - fresh, dead_letters=total)
+
+
+def _fresh(store: Store, plan: Plan) -> str:
+    """SQL: whether this build encodes a text of the document, whole or a passage."""
+    encoded, written = ([part.path for part in parts] for parts in (plan.encode_parts, plan.index_parts))
+    if not encoded:
+        return "false"
+    texts = f"SELECT id, text_hash FROM {rows_of(store, written)} UNION ALL {_passages(store, written)}"
+    return f"id IN (SELECT id FROM ({texts}) SEMI JOIN {parquet(store, encoded)} fresh USING (text_hash))"
+
+
+def _passages(store: Store, parts: list[str]) -> str:
+    return f"SELECT id, unnest(flatten(map_values(passages))).text_hash FROM {rows_of(store, parts)}"

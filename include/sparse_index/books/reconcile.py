@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, replace
 
 from sparse_index.books.content import require_same_content
@@ -81,6 +82,7 @@ def _books(plan: Plan, rejected: Counts, results: list[IndexResult]) -> Books:
         deleted=sum(result.deleted for result in results),
         documents=counts.documents - lost,
         health="unknown",
+        empty=dict(sum((Counter(result.empty) for result in results), Counter())),
     )
 
 

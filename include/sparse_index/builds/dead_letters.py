@@ -46,6 +46,8 @@ SCHEMA = pa.schema(
     ]
 )
 LONGEST_REASON = 1_000
+# Whoever shows a page of them reads few source rows beside those.
+_ROWS_A_GROUP = 500
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def write_letters(store: Store, path: str, letters: Iterable[DeadLetter]) -> int
     """Replace the file by `letters`; none: no file, so that a repeated task never leaves those of a dead attempt."""
     rows = [_row(letter) for letter in letters]
     if rows:
-        store.write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+        store.write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA), _ROWS_A_GROUP)
     else:
         store.delete(path)
     return len(rows)

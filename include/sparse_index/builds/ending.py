@@ -32,7 +32,9 @@ class Stage:
 @dataclass(frozen=True)
 class Ending:
     """How a build ended, told by whoever ran it. `live`: the index behind the alias now; `untidy`: what was left behind
-    against our will, in words; `former_settings`: cluster settings before `ensure` changed them."""
+    against our will, in words; `former_settings`: cluster settings before `ensure` changed them; `approval`: who answered
+    what when the gate was in doubt, in words. `candidate_bytes`: of its primaries; `wall_seconds`: from the run's begin;
+    `waited_seconds`: for its turn, and for a person. None: nobody knows."""
 
     outcome: Outcome
     live: str | None
@@ -40,6 +42,10 @@ class Ending:
     untidy: Sequence[str] = ()
     stages: Sequence[Stage] = ()
     former_settings: Mapping[str, Any] = field(default_factory=dict)
+    approval: str | None = None
+    candidate_bytes: int | None = None
+    wall_seconds: float | None = None
+    waited_seconds: float | None = None
 
     @property
     def is_good(self) -> bool:

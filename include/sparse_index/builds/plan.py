@@ -12,6 +12,7 @@ from pydantic import Field
 
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.vectors import VectorField
 from sparse_index.errors import BuildError
 from sparse_index.forms import Form
 from sparse_index.names import candidate_name, group_name, write_alias
@@ -31,8 +32,9 @@ class BuildKind(StrEnum):
 
 
 class Part(Frozen):
-    """An even share of the work: the unit of one mapped encode or index task. `path` is a path in the store; `field`: of an
-    encode part, the vector field that its texts are encoded for (None: the corpus' first)."""
+    """An even share of the work: the unit of one mapped encode or index task. `path` is a path in the store. An encode part has
+    the texts of all vector fields, and says of each for which; `field`: of one that a former version planned, the vector field
+    of all its texts."""
 
     number: int
     path: str
@@ -48,6 +50,17 @@ class FieldCounts(Frozen):
     texts_to_encode: int
 
 
+class TextLengths(Frozen):
+    """Of one vector field: how many `documents` had the tokens of their text counted, the `tokens` of those, how many of them are
+    `truncated` because the model reads less, and the `tokens_lost` thereby. `passages`: of all, where texts are divided."""
+
+    documents: int
+    tokens: int
+    truncated: int
+    tokens_lost: int
+    passages: int = 0
+
+
 class Counts(Frozen):
     """The change set in numbers of rows; `rows_read` is the sum of the lines that P1 names.
 
@@ -56,7 +69,9 @@ class Counts(Frozen):
     build of a feed reads the kept documents of earlier days again: they are in `rows_read`.
 
     With several vector fields a document is `encoded` when one of its vectors is made, `texts_to_encode` is the sum over the
-    fields, and `fields` says each one's share.
+    fields, and `fields` says each one's share. `empty`: by vector field, documents that go without a vector, because that of
+    their text in the store is an empty one; what is encoded only now is not known yet. `lengths`: of the fields whose tokens
+    were counted.
     """
 
     rows_read: int = 0
@@ -75,7 +90,9 @@ class Counts(Frozen):
     over_long: int = 0
     texts_to_encode: int = 0
     documents: int = 0
+    empty: dict[str, int] = Field(default_factory=dict)
     fields: dict[str, FieldCounts] = Field(default_factory=dict)
+    lengths: dict[str, TextLengths] = Field(default_factory=dict)
 
 
 class Plan(Frozen):
@@ -89,7 +106,8 @@ class Plan(Frozen):
     should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
     partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of
     the index; both None in plans of former versions. `source_version`: of a table, the version that is read.
-    `disk_bytes` (of the cluster) and `seconds` are estimates; None: unknown.
+    `search_pipeline`: the default of its index, put by serving; None where its searches need none. `disk_bytes` (of the
+    cluster) and `seconds` are estimates; None: unknown.
     """
 
     build_id: str
@@ -113,6 +131,7 @@ class Plan(Frozen):
     source_version: str | None = None
     mapping: dict[str, Any] | None = None
     newest_day: date | None = None
+    search_pipeline: str | None = None
     disk_bytes: int | None = None
     seconds: float | None = None
 
@@ -124,9 +143,19 @@ class Plan(Frozen):
         """Of the encoder of a vector field."""
         return self.fingerprints.get(field, self.fingerprint)
 
-    def field_of(self, part: Part) -> str:
-        """The vector field that an encode part is for."""
-        return part.field or self.config.index.vector_field
+    @property
+    def fields_to_encode(self) -> dict[str, str]:
+        """The encoders that have texts to encode: fingerprint -> the first vector field that has it."""
+        texts = {name: self.counts.fields.get(name, self.counts).texts_to_encode for name in self.config.vector_fields}
+        found: dict[str, str] = {}
+        for name in (name for name, count in texts.items() if count and self.encode_parts):
+            found.setdefault(self.fingerprint_of(name), name)
+        return found
+
+    @property
+    def encoders(self) -> dict[str, VectorField]:
+        """The same, with the vector field itself."""
+        return {fingerprint: self.config.vector_fields[name] for fingerprint, name in self.fields_to_encode.items()}
 
     @property
     def corpus_uri(self) -> str:
@@ -137,6 +166,11 @@ class Plan(Frozen):
     def data_date(self) -> date:
         """Of the index: a feed's stays at the newest day when an older partition lands."""
         return self.newest_day or self.request.data_date
+
+    @property
+    def partition(self) -> date | None:
+        """The day of a feed that this build reads; a snapshot has none."""
+        return self.request.data_date if self.config.kind == "feed" else None
 
     @property
     def alias(self) -> str:

@@ -6,9 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from sparse_index.builds.check import Check, table
 from sparse_index.builds.ending import Ending, failures, stage_seconds
+from sparse_index.builds.footprint import folder_bytes, vectors_bytes
 from sparse_index.builds.plan import Plan
-from sparse_index.builds.reports import Books, GateReport, books_report, encode_report, gate_report, index_report
+from sparse_index.builds.reports import (
+    Books,
+    GateReport,
+    UsedModel,
+    books_report,
+    encode_report,
+    encoder_report,
+    gate_report,
+    index_report,
+)
 from sparse_index.errors import BuildError
 from sparse_index.forms import Form
 from sparse_index.store.files import Store
@@ -16,8 +29,12 @@ from sparse_index.store.layout import builds_folder
 
 LATEST = "latest"
 SHOWN = 5
+_CHECKS = "checks"
 
 RECEIPT = Form(dict[str, Any], "a receipt", "Read it with that version.")
+# Which fields a receipt has; a field that is missing was not recorded. 2: `partition`, `model`, `models`, `bytes`,
+# `wall_seconds`, `waited_seconds`.
+SCHEMA_VERSION = 2
 
 
 def receipt_path(plan: Plan) -> str:
@@ -25,7 +42,12 @@ def receipt_path(plan: Plan) -> str:
 
 
 def first_line(plan: Plan, ending: Ending) -> str:
-    """One sentence for a person in a hurry: what is live and what is untidy."""
+    """For a person in a hurry: what is live and what is untidy."""
+    return " ".join(sentences(plan, ending))
+
+
+def sentences(plan: Plan, ending: Ending) -> list[str]:
+    """What is live and how the build ended; what is untidy."""
     live = f"'{plan.alias}' is on {ending.live}" if ending.live else f"'{plan.alias}' has no live index"
     what = {
         "promoted": "this build was promoted",
@@ -34,8 +56,9 @@ def first_line(plan: Plan, ending: Ending) -> str:
         "not_promoted": f"this build ({plan.candidate}) was complete but not promoted",
         "failed": "this build failed",
     }[ending.outcome]
-    untidy = f" Untidy: {'; '.join(ending.untidy)}." if ending.untidy else " Nothing is untidy."
-    return f"{live}; {what}.{untidy}"
+    untidy = f"Untidy: {'; '.join(ending.untidy)}." if ending.untidy else "Nothing is untidy."
+    read = f"partition {plan.partition}: " if plan.partition else ""
+    return [f"{live}; {read}{what}.", untidy]
 
 
 def write_receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
@@ -46,7 +69,8 @@ def write_receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
 
 
 def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
-    """The receipt as JSON-able values, the sentence for people first."""
+    """The receipt as JSON-able values, the sentence for people first. What a build has not come to is None."""
+    proven = encoder_report(store, plan)
     return {
         "summary": first_line(plan, ending),
         "outcome": ending.outcome,
@@ -57,6 +81,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "build_id": plan.build_id,
         "run_id": plan.request.run_id,
         "data_date": plan.request.data_date.isoformat(),
+        "partition": plan.partition.isoformat() if plan.partition else None,
         "kind": plan.kind.value,
         "reasons": plan.reasons,
         "candidate": plan.candidate if plan.makes_candidate else None,
@@ -67,13 +92,35 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "created_at": plan.created_at.isoformat(),
         "ended_at": ending.at.isoformat(),
         "planned": plan.counts.model_dump(),
+        **_models(plan, proven.models if proven else {}),
+        "encoder": {"checks": asdict(proven)["checks"]} if proven else None,
         "books": _content(books_report(store, plan)),
         "gate": _content(gate_report(store, plan)),
+        "accept_undecided": plan.request.accept_undecided,
+        "approval": ending.approval,
         "encode": _summed([encode_report(store, plan, part) for part in plan.encode_parts]),
         "index": _summed([index_report(store, plan, part) for part in plan.index_parts]),
+        "bytes": {
+            "candidate": ending.candidate_bytes,
+            "store": folder_bytes(store, plan),
+            "vectors": vectors_bytes(store, plan),
+        },
+        "wall_seconds": _rounded(ending.wall_seconds),
+        "waited_seconds": _rounded(ending.waited_seconds),
         "stage_seconds": stage_seconds(ending.stages),
         "former_settings": dict(ending.former_settings),
+        "schema_version": SCHEMA_VERSION,
     }
+
+
+def _models(plan: Plan, used: Mapping[str, UsedModel]) -> dict[str, Any]:
+    """Of the first vector field's encoder, and where there are several, of each by its fingerprint."""
+    known = {fingerprint: asdict(model) for fingerprint, model in used.items()}
+    return {"model": known.get(plan.fingerprint), "models": known if len(plan.fingerprints) > 1 else {}}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def saved_receipt(store: Store, alias: str, build: str = LATEST) -> tuple[str, dict[str, Any]]:
@@ -96,8 +143,23 @@ def receipt_lines(content: Mapping[str, Any]) -> Iterator[str]:
     """A receipt in words, whatever version wrote it: the sentence first, then each field that says something."""
     yield str(content.get("summary", ""))
     for name, value in content.items():
-        if name != "summary" and value not in (None, [], {}, ""):
-            yield f"  {name.replace('_', ' '):<17}{_in_words(value)}"
+        shown = _without_table(value)
+        if name != "summary" and shown not in (None, [], {}, ""):
+            yield f"  {name.replace('_', ' '):<17}{_in_words(shown)}"
+    yield from (f"  {line}" for line in table(_checks(content)))
+
+
+def _without_table(value: Any) -> Any:
+    return {name: item for name, item in value.items() if name != _CHECKS} if isinstance(value, Mapping) else value
+
+
+def _checks(content: Mapping[str, Any]) -> list[Check]:
+    """Of the gate, where the build came that far; of the encoder, where not."""
+    for stage in ("gate", "encoder"):
+        found = (content.get(stage) or {}).get(_CHECKS)
+        if found:
+            return TypeAdapter(list[Check]).validate_python(found)
+    return []
 
 
 def _in_words(value: Any) -> str:
@@ -114,6 +176,8 @@ def _content(report: Books | GateReport | None) -> dict[str, Any] | None:
 def _summed(reports: Sequence[Any]) -> dict[str, Any]:
     """The numbers of all parts that ended, added up; `seconds` is the work of all tasks together, not wall time."""
     ended = [asdict(report) for report in reports if report is not None]
-    names = [name for name in ended[0] if name != "part"] if ended else []
+    names = (
+        [name for name, value in ended[0].items() if name != "part" and not isinstance(value, dict)] if ended else []
+    )
     totals = {name: round(sum(report[name] for report in ended), 3) for name in names}
     return {"parts": len(reports), "parts_ended": len(ended)} | totals

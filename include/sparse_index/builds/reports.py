@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
+from sparse_index.builds.check import Check
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.forms import Form
 from sparse_index.store.files import Store
@@ -22,6 +24,13 @@ class EncodeResult:
     predict_calls: int
     seconds: float
 
+    def __str__(self) -> str:
+        rate = f", {self.encoded / self.seconds:,.0f} a second" if self.seconds > 0 else ""
+        return (
+            f"Part {self.part}: {self.encoded:,} texts encoded in {self.seconds:,.0f} s ({self.predict_calls:,} predict "
+            f"calls{rate}), {self.reused:,} were encoded by an earlier attempt, {self.dead_letters:,} refused."
+        )
+
 
 ENCODED = Form(EncodeResult, "the report of an encode part", _REMEDY)
 
@@ -36,8 +45,45 @@ def encode_report(store: Store, plan: Plan, part: Part) -> EncodeResult | None:
 
 
 @dataclass(frozen=True)
+class UsedModel:
+    """A model that encodes for a build. `version`: the corpus file's, of a model that was given the server's; `nodes`: how many
+    have it deployed."""
+
+    name: str | None
+    version: str | None
+    id: str
+    nodes: int
+
+
+@dataclass(frozen=True)
+class EncoderReport:
+    """What was found of the encoders before they were used. `models`: by the encoder's fingerprint; none in reports of former
+    versions."""
+
+    checks: list[Check]
+    models: dict[str, UsedModel] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        used = ", ".join(f"{model.name} {model.version} on {model.nodes} node(s)" for model in self.models.values())
+        return f"Nothing speaks against encoding with {used or 'these models'}: {len(self.checks)} checks."
+
+
+PROVEN = Form(EncoderReport, "the proof of an encoder", _REMEDY)
+
+
+def encoder_report_path(plan: Plan) -> str:
+    return f"{plan.folder}/reports/encoder.json"
+
+
+def encoder_report(store: Store, plan: Plan) -> EncoderReport | None:
+    """What was found, well or not; None while nothing was looked at."""
+    return PROVEN.find(store, encoder_report_path(plan))
+
+
+@dataclass(frozen=True)
 class IndexResult:
-    """Documents of one part; `bytes` were sent to the cluster, repetitions included; `seconds` is wall time."""
+    """Documents of one part; `bytes` were sent to the cluster, repetitions included; `seconds` is wall time. `empty`: by vector
+    field, how many of the indexed ones go without a vector because their text has an empty one."""
 
     part: int
     indexed: int
@@ -45,10 +91,18 @@ class IndexResult:
     dead_letters: int
     bytes: int
     seconds: float
+    empty: dict[str, int] = field(default_factory=dict)
 
     @property
     def items(self) -> int:
         return self.indexed + self.deleted + self.dead_letters
+
+    def __str__(self) -> str:
+        without = f", {sum(self.empty.values()):,} of them with an empty vector," if self.empty else ""
+        return (
+            f"Part {self.part}: {self.indexed:,} documents written{without} and {self.deleted:,} deleted in "
+            f"{self.seconds:,.0f} s ({self.bytes / 1e6:,.1f} MB sent), {self.dead_letters:,} refused."
+        )
 
 
 INDEXED = Form(IndexResult, "the report of an index part", _REMEDY)
@@ -68,7 +122,8 @@ class Books:
     """The lines of promise P1 after the build, in rows of the corpus, and what the candidate holds.
 
     `rows_read` = `unchanged` + `encoded` + `reused` + `blank` + `duplicate_ids` + `superseded` + `tombstones` +
-    `dead_letters`; superseded rows and tombstones are a feed's.
+    `dead_letters`; superseded rows and tombstones are a feed's. `empty`: by vector field, documents written by this build
+    that go without a vector, because their text has an empty one.
     """
 
     rows_read: int
@@ -83,11 +138,32 @@ class Books:
     deleted: int
     documents: int
     health: str
+    empty: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """What became of the rows."""
+        return {
+            "unchanged": self.unchanged,
+            "encoded": self.encoded,
+            "reused": self.reused,
+            "blank": self.blank,
+            "duplicate ids": self.duplicate_ids,
+            "superseded": self.superseded,
+            "tombstones": self.tombstones,
+            "dead letters": self.dead_letters,
+        }
 
     @property
     def explained(self) -> int:
-        lines = (self.unchanged, self.encoded, self.reused, self.blank, self.duplicate_ids, self.superseded)
-        return sum(lines) + self.tombstones + self.dead_letters
+        return sum(self.lines.values())
+
+    def __str__(self) -> str:
+        lines = " + ".join(f"{rows:,} {name}" for name, rows in self.lines.items() if rows) or "0"
+        return (
+            f"The books close: {self.rows_read:,} rows read = {lines}. The candidate holds {self.documents:,} documents "
+            f"({self.deleted:,} deleted) and is {self.health}."
+        )
 
 
 BOOKS = Form(Books, "the books of a build", _REMEDY)
@@ -104,7 +180,8 @@ def books_path(plan: Plan) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class GateReport:
-    """`tokens_*`: per document, over the `sampled` documents that have a vector; `blank`: sampled ones without text."""
+    """`tokens_*`: per document, over the `sampled` documents that have a vector; `blank`: sampled ones without text. `checks`:
+    none in reports of former versions."""
 
     documents: int
     live_documents: int | None
@@ -113,6 +190,16 @@ class GateReport:
     tokens_min: int
     tokens_median: float
     tokens_max: int
+    checks: list[Check] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """How the checks ended, of one that refuses nothing."""
+        found = Counter(check.verdict.value for check in self.checks)
+        verdicts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(found.items()))
+        beside = (
+            "beside no live index" if self.live_documents is None else f"the live index has {self.live_documents:,}"
+        )
+        return f"The gate refuses nothing of {self.documents:,} documents ({beside}): {verdicts}."
 
 
 GATE = Form(GateReport, "the report of a gate", _REMEDY)

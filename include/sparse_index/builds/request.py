@@ -20,7 +20,8 @@ class Mode(StrEnum):
 
 
 class RunRequest(Frozen):
-    """What one run asks for; the Params of the trigger form, resolved."""
+    """What one run asks for; the Params of the trigger form, resolved. `accept_undecided`: why a candidate goes live that the
+    golden queries leave in doubt; said on the command line only."""
 
     run_id: str
     data_date: date
@@ -28,3 +29,4 @@ class RunRequest(Frozen):
     row_limit: Annotated[int, Field(ge=1)] | None = None
     force_older_date: bool = False
     accept_mass_change: bool = False
+    accept_undecided: Annotated[str, Field(min_length=1)] | None = None

@@ -11,10 +11,11 @@ from urllib.parse import SplitResult, urlsplit
 from sparse_index import __version__
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import ConnectionSettings
+from sparse_index.config.search import SearchMode
 from sparse_index.errors import ConfigError
 from sparse_index.operations.redrive import LATEST
 from sparse_index.operations.rollback import PREVIOUS
-from sparse_index.relevance.evaluate import SearchMode
+from sparse_index.query.answer import Via
 
 PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
@@ -28,32 +29,108 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"sparse_index {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _new(commands)
     doctor = _command(commands, "doctor", "say everything that would make a build fail")
     settings = doctor.add_mutually_exclusive_group()
     settings.add_argument("--apply", action="store_true", help="set the cluster settings that are missing")
     settings.add_argument("--restore", type=Path, metavar="FILE", help="give settings back as FILE holds them")
     for name, text in (("plan", "say what a build would do"), ("run", "build, check and promote")):
         _request_arguments(_command(commands, name, text))
-    search = _command(commands, "search", "BM25 and sparse side by side")
-    search.add_argument("query")
-    search.add_argument("--size", type=_count, default=5, help="hits of each kind (default 5)")
-    encoder = search.add_mutually_exclusive_group()
-    encoder.add_argument("--model-id", help="a deployed model that encodes the query")
-    encoder.add_argument("--analyzer", help="what splits the query into tokens (default: the corpus's query.analyzer)")
+    _searches(commands)
+    serve = _command(commands, "serve", "keep what queries need: shared models and search pipelines")
+    serve.add_argument("--check", action="store_true", help="only say what is missing; fails when something is")
     _golden_sets(commands)
+    _gate(commands)
     _operations(commands)
     return root
+
+
+def _new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "look at Parquet files and write a first corpus file for them, with the reason of each choice"
+    new = commands.add_parser("new", help=text, description=text)
+    new.add_argument("source", metavar="FILE", help="a Parquet file, a folder or a glob; any fsspec address")
+    new.add_argument("--id", metavar="COLUMN", help="the id (default: proposed)")
+    new.add_argument(
+        "--text", metavar="TEMPLATE", help="what is searched: a column, or '{title}. {body}' (default: proposed)"
+    )
+    new.add_argument("--name", help="of the corpus file and the alias (default: after FILE)")
+    new.add_argument(
+        "--out", type=Path, metavar="DIR", default=Path("include", "corpora"), help="default include/corpora"
+    )
+    new.add_argument(
+        "--store",
+        default=".local/store",
+        metavar="ADDRESS",
+        help="for manifests, vectors, receipts (default .local/store)",
+    )
+    new.add_argument(
+        "--model", type=Path, metavar="DIR", help="a packed sparse model (default: one that the cluster downloads)"
+    )
+    new.add_argument(
+        "--local",
+        action="store_true",
+        help="for a cluster of one node of your own: a run sets its settings; no replicas",
+    )
+
+
+def _searches(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    search = _command(
+        commands, "search", "ask the live index: as the corpus file says, else BM25 and its own mode side by side"
+    )
+    search.add_argument("query")
+    search.add_argument("--size", type=_count, help="hits (default 5; of a re-ranker search.rerank.top)")
+    search.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="category=delivery or order_value>=400; all of them",
+    )
+    search.add_argument("--strict", action="store_true", help="fail where a side or a model does not answer")
+    _asking_arguments(search)
+
+
+def _asking_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--mode", choices=[mode.value for mode in SearchMode], help="how to ask (default: see above)")
+    command.add_argument("--index", help="ask this index (default: what is live)")
+    command.add_argument(
+        "--via",
+        choices=[via.value for via in Via],
+        default=Via.AUTO.value,
+        help="who fuses and re-ranks (default auto)",
+    )
+    _encoder_arguments(command)
+
+
+def _encoder_arguments(command: argparse.ArgumentParser) -> None:
+    encoder = command.add_mutually_exclusive_group()
+    encoder.add_argument(
+        "--model-id",
+        action="append",
+        default=[],
+        metavar="[FIELD=]ID",
+        help="a deployed model that encodes the query for this vector field (default: the first one); may be repeated",
+    )
+    encoder.add_argument("--analyzer", help="what splits the query into tokens (default: the corpus's query.analyzer)")
 
 
 def _golden_sets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     evaluate = _command(commands, "evaluate", "say how good the answers to a golden set are, one row a mode")
     evaluate.add_argument("--golden", type=Path, metavar="DIR", required=True, help="folder of the golden set")
-    evaluate.add_argument("--index", help="ask this index (default: what is live)")
-    evaluate.add_argument("--mode", choices=[mode.value for mode in SearchMode], help="only this one (default: all)")
+    _asking_arguments(evaluate)
     evaluate.add_argument("--per-query", type=Path, metavar="FILE", help="write each query's values to a Parquet file")
+    tune = _command(commands, "tune", "say by judged queries which settings of the search are worth their cost")
+    tune.add_argument("--golden", type=Path, metavar="DIR", help="folder of the golden set (default: gate.golden)")
+    _encoder_arguments(tune)
     golden = _command(commands, "golden", "write a first golden set: live documents that their titles should find")
     golden.add_argument("--sample", type=_count, default=50, metavar="N", help="of so many documents (default 50)")
     golden.add_argument("--golden", type=Path, metavar="DIR", help="folder to write to (default: golden/<alias>)")
+
+
+def _gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    gate = _command(commands, "gate", "compare two indices as the gate does before a switch")
+    gate.add_argument("--index", required=True, help="in the place of the candidate")
+    gate.add_argument("--against", metavar="INDEX", help="in the place of the live index (default: the live one)")
 
 
 def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,18 +149,27 @@ def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     forget.add_argument("ids", nargs="*", metavar="ID", help="of the documents")
     forget.add_argument("--ids-from", metavar="ADDRESS", help="a .parquet, .csv or text file that has the ids")
     _command(commands, "roles", "print the roles of least privilege for this corpus")
+    alert_test = _on_file(commands, "alert-test", "send a test through every notifier that would tell of a failed run")
+    alert_test.epilog = "Where Airflow is configured: a notifier finds its connection there."
 
 
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text)
-    command.add_argument("corpus", type=Path, help="the corpus file, include/corpora/<name>.yaml")
+    command = _on_file(commands, name, text)
     command.add_argument(
         "--url", default="https://localhost:9200", help="may end in a path prefix (default https://localhost:9200)"
     )
     command.add_argument("--user", help="user name")
     command.add_argument("--ca-certs", help="CA file that the cluster's certificate is checked with")
+    return command
+
+
+def _on_file(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("corpus", type=Path, help="the corpus file, include/corpora/<name>.yaml")
     return command
 
 
@@ -95,6 +181,18 @@ def _request_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--row-limit", type=_count, help="only the first rows; never promoted")
     command.add_argument("--force-older-date", action="store_true", help="replace a newer live index")
     command.add_argument("--accept-mass-change", action="store_true", help="pass the guards")
+    command.add_argument(
+        "--accept-undecided",
+        type=_reason,
+        metavar="REASON",
+        help="promote what golden queries leave in doubt, and say why",
+    )
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("say why: the receipt keeps it")
+    return text.strip()
 
 
 def _count(text: str) -> int:
@@ -144,4 +242,5 @@ def request(options: argparse.Namespace) -> RunRequest:
         row_limit=options.row_limit,
         force_older_date=options.force_older_date,
         accept_mass_change=options.accept_mass_change,
+        accept_undecided=options.accept_undecided,
     )

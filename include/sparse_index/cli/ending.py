@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from sparse_index.builds.check import table
 from sparse_index.builds.dead_letters import letters_files
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.receipt import receipt_path
-from sparse_index.builds.reports import Books, books_report
+from sparse_index.builds.reports import Books, books_report, gate_report
 from sparse_index.pipeline import Run
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
@@ -33,6 +34,8 @@ def ending(store: Store, done: Run) -> str:
     """Several lines, the receipt's sentence last. A run that built nothing has no books: its plan is what happened."""
     plan, books = done.plan, books_report(store, done.plan)
     lines = [plan_in_words(plan)] if books is None else [_head(plan), *_numbers(plan, books), *_rejected(store, plan)]
+    gated = gate_report(store, plan)
+    lines += [f"  {line}" for line in table(gated.checks)] if gated else []
     return "\n".join([*lines, f"  receipt: {store.full(receipt_path(plan))}", str(done.receipt["summary"])])
 
 

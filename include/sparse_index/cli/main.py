@@ -1,4 +1,4 @@
-"""One command each: check, plan, build, search, and what an operator does beside."""
+"""One command each: check, plan, build, serve, search, and what an operator does beside."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from sparse_index.cli import golden, operations
+from sparse_index.cli import gate, golden, operations, searching
+from sparse_index.cli.alert_test import alert_test
 from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cli.bars import Bars
 from sparse_index.cli.ending import ending
+from sparse_index.cli.new import new
+from sparse_index.cli.serving import serve
 from sparse_index.cli.signals import Stopped, stopping_cleanly
 from sparse_index.cluster.client import ATTEMPTS, Cluster
 from sparse_index.cluster.settings import put_request
@@ -21,13 +24,11 @@ from sparse_index.ml.settings import ensure_settings, restore_settings
 from sparse_index.pipeline import plan_only, run
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.preflight.examine import preflight
-from sparse_index.query.search import search
-from sparse_index.query.table import side_by_side
 from sparse_index.store.files import Store
 
 Command = Callable[[argparse.Namespace, Cluster, CorpusConfig], None]
 # Somebody waits for their answer, and "not there" is one.
-_ASK_ONCE = {"doctor", "search", "evaluate", "golden"}
+_ASK_ONCE = {"doctor", "search", "evaluate", "golden", "tune", "gate"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,14 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (after cleaning up)."""
     options = parser().parse_args(arguments)
     try:
-        config = load_beside_others(options.corpus)
-        attempts = 1 if options.command in _ASK_ONCE else ATTEMPTS
-        cluster = Cluster.connect(connection(options), attempts=attempts)
-        try:
-            with stopping_cleanly():
-                _COMMANDS[options.command](options, cluster, config)
-        finally:
-            cluster.close()
+        with stopping_cleanly():
+            _WITHOUT_CLUSTER.get(options.command, _on_corpus)(options)
     except Stopped as stop:
         print(f"{stop}, after cleaning up.", file=sys.stderr)
         return stop.exit_code
@@ -50,6 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _on_corpus(options: argparse.Namespace) -> None:
+    """A command that asks the cluster about one corpus."""
+    config = load_beside_others(options.corpus)
+    attempts = 1 if options.command in _ASK_ONCE else ATTEMPTS
+    cluster = Cluster.connect(connection(options), attempts=attempts)
+    try:
+        _COMMANDS[options.command](options, cluster, config)
+    finally:
+        cluster.close()
 
 
 def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
@@ -76,19 +82,18 @@ def _run(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) ->
     print(ending(Store(config.store), done))
 
 
-def _search(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
-    wanted = {"size": options.size, "model_id": options.model_id, "analyzer": options.analyzer}
-    results = search(cluster, config, options.query, **wanted)
-    print("\n".join(side_by_side(results)))
-
+_WITHOUT_CLUSTER: dict[str, Callable[[argparse.Namespace], None]] = {"new": new, "alert-test": alert_test}
 
 _COMMANDS: dict[str, Command] = {
     "doctor": _doctor,
     "plan": _plan,
     "run": _run,
-    "search": _search,
+    "search": searching.print_answer,
+    "serve": serve,
     "evaluate": golden.evaluate_modes,
     "golden": golden.write_sample,
+    "tune": golden.tune_search,
+    "gate": gate.gate,
     "janitor": operations.janitor,
     "rollback": operations.rollback,
     "redrive": operations.redrive,

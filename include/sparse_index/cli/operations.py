@@ -11,7 +11,8 @@ from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cli.bars import Bars
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.load import BrokenCorpus, load_all
+from sparse_index.config.load import load_all
+from sparse_index.config.neighbours import Neighbours, neighbours
 from sparse_index.operations.forget import Site
 from sparse_index.operations.forget import forget as forget_documents
 from sparse_index.operations.forget import look as look_for
@@ -27,25 +28,29 @@ from sparse_index.store.files import Store
 def janitor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     """Look at the corpus and at those beside its file that share its store; clean only when asked to."""
     store, now = Store(config.store), datetime.now(UTC)
-    configs = _housemates(options, config)
-    clusters = {config.connection: cluster}
+    beside = known_beside(options, config)
+    configs = _housemates(beside, config)
+    clusters = {config.connection: cluster, config.serving_connection or config.connection: cluster}
     found = look(clusters, store, configs, now=now, runs=None)
     print(found)
     if not options.clean:
         print("A dry run: nothing was changed. --clean does it.")
         return
     print(f"Report: {store.full(save_cleanup(store, found))}")
-    done = clean(clusters, store, configs, found, now=datetime.now(UTC), runs=None)
+    done = clean(clusters, store, configs, found, now=datetime.now(UTC), runs=None, beside=beside)
     print(f"{len(done.actions)} of {len(found.actions)} thing(s) done.")
 
 
-def _housemates(options: argparse.Namespace, config: CorpusConfig) -> list[CorpusConfig]:
-    beside = load_all(options.corpus.parent)
-    usable = {name: other for name, other in beside.items() if not isinstance(other, BrokenCorpus)}
-    for name in sorted(beside.keys() - usable.keys()):
+def known_beside(options: argparse.Namespace, config: CorpusConfig) -> Neighbours:
+    """The corpora whose files lie beside this one's, this one too."""
+    beside = neighbours(load_all(options.corpus.parent))
+    for name in beside.broken:
         print(f"The file of corpus '{name}' cannot be used: all that is its own stays.")
-    configs = {other.alias: other for other in [*usable.values(), config]}
-    return next(group for group in by_store(configs.values()).values() if config in group)
+    return beside.and_those([config])
+
+
+def _housemates(beside: Neighbours, config: CorpusConfig) -> list[CorpusConfig]:
+    return next(group for group in by_store(beside.corpora).values() if config in group)
 
 
 def rollback(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
@@ -78,7 +83,8 @@ def redrive(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
 
 def forget(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     """Count what there is of the documents, then remove it; in the end say what is out of reach."""
-    site = Site({config.connection: cluster}, Store(config.store), _housemates(options, config), config, runs=None)
+    housemates = _housemates(known_beside(options, config), config)
+    site = Site({config.connection: cluster}, Store(config.store), housemates, config, runs=None)
     ids = given_ids(config, options.ids, options.ids_from)
     now = datetime.now(UTC)
     begun = look_for(site, ids, now=now, run_id=f"cli__{now.isoformat(timespec='seconds')}")

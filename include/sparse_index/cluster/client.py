@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import opensearchpy
-from opensearchpy import AsyncOpenSearch, OpenSearch
+from opensearchpy import AsyncHttpConnection, AsyncOpenSearch, OpenSearch
 from tenacity import (
     Retrying,
     before_sleep_log,
@@ -22,6 +22,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from sparse_index.cluster.authorization import Authorize, AwsService
 from sparse_index.cluster.errors import translate
 from sparse_index.errors import ConfigError, TerminalError, TransientError
 from sparse_index.timing import Sleep
@@ -43,7 +44,9 @@ POOL_SIZE = 32
 class ConnectionSettings:
     """Where the cluster is and how to prove who we are. TLS is on and verified unless said otherwise.
 
-    `path_prefix`: what a proxy in front of it wants before every path, without slashes at its ends.
+    `path_prefix`: what a proxy in front of it wants before every path, without slashes at its ends. `authorize`: in place of
+    name and password. `aws_service`: which of Amazon's it is. `knn_natives`: every data node has the k-NN plugin's native
+    libraries.
     """
 
     host: str
@@ -57,6 +60,9 @@ class ConnectionSettings:
     client_key: str | None = None
     timeout_s: float = 60.0
     path_prefix: str = ""
+    authorize: Authorize | None = field(default=None, repr=False)
+    aws_service: AwsService | None = None
+    knn_natives: bool = False
 
     def client_arguments(self) -> dict[str, Any]:
         """Keyword arguments for the sync and the async client alike; neither retries by itself."""
@@ -68,7 +74,9 @@ class ConnectionSettings:
             "retry_on_timeout": False,
             "pool_maxsize": POOL_SIZE,
         }
-        if self.username is not None:
+        if self.authorize is not None:
+            arguments["http_auth"] = self.authorize
+        elif self.username is not None:
             arguments["headers"] = {"authorization": basic_authorization(self.username, self.password or "")}
         if self.use_ssl:
             arguments |= self._tls_arguments()
@@ -117,16 +125,29 @@ class Cluster:
 
     Idempotent calls are retried here and nowhere else (connection errors, time-outs, 502-504, 429), with jitter.
     Register, deploy and predict pass `retry=False`: their callers look for what may have happened first.
+    `knn_natives`: whether somebody has said of the connection that its data nodes have those libraries: no request tells.
     """
 
-    def __init__(self, client: OpenSearch, *, attempts: int = ATTEMPTS, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self,
+        client: OpenSearch,
+        *,
+        attempts: int = ATTEMPTS,
+        sleep: Sleep = time.sleep,
+        aws_service: AwsService | None = None,
+        knn_natives: bool = False,
+    ) -> None:
+        self.aws_service = aws_service
         self._client = client
+        self.knn_natives = knn_natives
         self._attempts = attempts
         self._sleep = sleep
 
     @classmethod
     def connect(cls, settings: ConnectionSettings, *, attempts: int = ATTEMPTS) -> Cluster:
-        return cls(OpenSearch(**settings.client_arguments()), attempts=attempts)
+        client = OpenSearch(**settings.client_arguments())
+        aws, natives = settings.aws_service, settings.knn_natives
+        return cls(client, attempts=attempts, aws_service=aws, knn_natives=natives)
 
     def request(
         self,
@@ -196,7 +217,10 @@ class AsyncCluster:
     """The reading half of `Cluster` for the triggerer's event loop: never retried (the next poll is)."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
-        self._client = AsyncOpenSearch(**settings.client_arguments())
+        arguments = settings.client_arguments()
+        if settings.authorize is not None:
+            arguments["connection_class"] = AsyncHttpConnection  # the default one asks nobody for headers
+        self._client = AsyncOpenSearch(**arguments)
 
     async def find(self, path: str) -> Any | None:
         """What a GET answers; None when that is not there."""

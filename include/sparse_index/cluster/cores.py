@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.errors import SparseIndexError
+
+_PREDICTS = "opensearch_ml_predict"
 
 
 def ml_cores(cluster: Cluster, node_ids: Sequence[str] = ()) -> int:
@@ -14,3 +17,18 @@ def ml_cores(cluster: Cluster, node_ids: Sequence[str] = ()) -> int:
     nodes: list[Json] = list(answer.get("nodes", {}).values())
     chosen = [node for node in nodes if "ml" in node.get("roles", [])] or nodes
     return max(1, sum(int(node["os"]["allocated_processors"]) for node in chosen))
+
+
+def idle_ml_cores(cluster: Cluster) -> int:
+    """How many requests to a model can run at once beside those that run now; 1 at least, and where nobody may know."""
+    try:
+        return max(1, ml_cores(cluster) - running_predicts(cluster))
+    except SparseIndexError:
+        return 1
+
+
+def running_predicts(cluster: Cluster) -> int:
+    """Requests to models that run or wait now, ours and others'."""
+    stats = cluster.get("/_nodes/stats/thread_pool", filter_path=f"nodes.*.thread_pool.{_PREDICTS}")
+    pools = [node["thread_pool"][_PREDICTS] for node in stats.get("nodes", {}).values()]
+    return sum(int(pool["active"]) + int(pool["queue"]) for pool in pools)

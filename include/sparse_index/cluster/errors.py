@@ -27,6 +27,8 @@ _HIDDEN = {"Failed to get ML node level profile": "cluster:admin/opensearch/ml/p
 
 def translate(error: client_errors.OpenSearchException, what: str) -> SparseIndexError:
     """Our error for `error`, raised by the client while doing `what` ("PUT /tickets")."""
+    if isinstance(error, client_errors.ConnectionError) and isinstance(error.info, SparseIndexError):
+        return error.info  # of what was to authorize the request, which the client takes for a failure of its own
     if isinstance(error, client_errors.SSLError):
         return AccessError(
             f"{what}: the certificate of the cluster is not trusted ({error.error}). "

@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 from pydantic import AfterValidator, Field
 
-# 250 characters are a DAG id's; `sparse_index__` is before the name.
-LONGEST_NAME = 250 - len("sparse_index__")
+# What a corpus's second DAG, that serves its queries, has behind the name of the first.
+SERVING = "__serving"
+LONGEST_DAG_ID = 250
+LONGEST_OWNER = 500
+# `sparse_index__` is before the name.
+LONGEST_NAME = LONGEST_DAG_ID - len("sparse_index__")
 _NAME = re.compile(r"[\w.-]+")
 _CONNECTION = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 _PRESETS = {"@quarterly": "0 0 1 */3 *"}  # the one that croniter does not know by itself
@@ -23,7 +28,7 @@ _BY_HAND = "write null (without quotes) to run by hand only"
 _SOME_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 
 Tag = Annotated[str, Field(max_length=100)]
-Owner = Annotated[str, Field(max_length=500)]
+Owner = Annotated[str, Field(max_length=LONGEST_OWNER)]
 
 
 def corpus_name_problem(name: str) -> str | None:
@@ -32,6 +37,8 @@ def corpus_name_problem(name: str) -> str | None:
         return f"its name has {len(name)} characters, of which Airflow takes {LONGEST_NAME}: rename the file"
     if not _NAME.fullmatch(name):
         return "its name makes no DAG id: rename the file, with letters, digits, '.', '_' and '-' only"
+    if name.endswith(SERVING):
+        return f"its name ends like the serving DAG of another corpus ({SERVING}): rename the file"
     return None
 
 
@@ -70,6 +77,15 @@ def _connection(connection: str) -> str:
     return connection
 
 
+def _link(address: str) -> str:
+    parts = urlsplit(address)
+    if not (parts.scheme in ("http", "https") and parts.netloc) and not (parts.scheme == "mailto" and parts.path):
+        raise ValueError(f"'{address}' is no link: write https://... or mailto:...")
+    return address
+
+
 # Airflow keeps cron text also in words, up to six times as long, in 1,000 characters.
 Schedule = Annotated[str, Field(max_length=150), AfterValidator(_times)]
 ConnectionId = Annotated[str, AfterValidator(_connection)]
+# It keeps one in 500 characters.
+OwnerLink = Annotated[str, Field(max_length=500), AfterValidator(_link)]

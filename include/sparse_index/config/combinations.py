@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from pydantic import BaseModel
 
 from sparse_index.addresses import public_address
+from sparse_index.config import search_rules
 from sparse_index.config.encoder import EncoderConfig
+from sparse_index.config.gate import ApprovalConfig
 
+# The type of the error in which pydantic passes on what this table found.
+CLASH = "clash"
 _ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
 
 
@@ -94,10 +99,11 @@ def _encoders(get: Settings) -> list[Settings]:
     return [Settings(EncoderConfig, encoder) for encoder in found or [get("encoder")] if isinstance(encoder, Mapping)]
 
 
-def _models_to_register(get: Settings) -> int:
-    """Different ones: that of the first field, and those of others that are not there yet."""
-    models = [encoder.given("model") for encoder in _encoders(get)]
-    return 1 + len([model for model in models[1:] if model != models[0] and _lookup(model, "source") != "model_id"])
+def _share_a_name(get: Settings) -> bool:
+    """Whether two different models that a run registers have one name."""
+    models = [encoder.given("model") for encoder in _encoders(get) if encoder("lifecycle") == "per_run"]
+    ours = [model for model in models if _lookup(model, "source") != "model_id" and _lookup(model, "name")]
+    return any(one != other and one["name"] == other["name"] for one, other in combinations(ours, 2))
 
 
 def _is_said_twice(get: Settings) -> bool:
@@ -108,6 +114,12 @@ def _is_said_twice(get: Settings) -> bool:
     name, field = next(iter(fields.items()))
     said = (get.given("index.vector_field"), get.given("encoder"))
     return said[0] not in (None, name) or said[1] not in (None, _lookup(field, "encoder"))
+
+
+def _asks_somebody(approval: Any) -> bool:
+    """Whether it says anything that is not so by itself."""
+    get = Settings(ApprovalConfig, approval if isinstance(approval, Mapping) else {})
+    return any((get(name) or None) != (get.default(name) or None) for name in ApprovalConfig.model_fields)
 
 
 CLASHES = (
@@ -181,9 +193,8 @@ CLASHES = (
     ),
     Clash(
         ("vectors",),
-        lambda get: _models_to_register(get) > 1,
-        "a run registers one model so far, the first field's: each further field needs the same one, or one that is there "
-        "(source: model_id)",
+        _share_a_name,
+        "a run tells the models that it registers apart by their names: give each its own, or write both as the same model",
     ),
     Clash(
         ("source.id_column", "index.fields"),
@@ -200,6 +211,56 @@ CLASHES = (
         ("encoder.chunk_docs", "encoder.docs_per_request"),
         lambda get: any(_is_less(one("chunk_docs"), one("docs_per_request")) for one in _encoders(get)),
         "a chunk holds whole requests: make it at least as large as one",
+    ),
+    Clash(
+        ("gate.golden", "gate.min_ndcg"),
+        lambda get: get("gate.golden") is None and get("gate.min_ndcg") is not None,
+        "the floor is measured with judgements: name the folder that has them, or leave min_ndcg out",
+    ),
+    Clash(
+        ("gate.undecided", "gate.approval"),
+        lambda get: get("gate.undecided") != "ask" and _asks_somebody(get.given("gate.approval")),
+        "somebody is asked where undecided is `ask`: set it, or leave approval out",
+    ),
+    Clash(
+        ("search.sides", "vectors"),
+        search_rules.has_unknown_side,
+        "a side is `bm25` or the name of a vector field: name what is there",
+    ),
+    Clash(
+        ("search.sides", "vectors"),
+        search_rules.has_field_named_bm25,
+        "`bm25` is the full-text side: give the vector field another name",
+    ),
+    Clash(
+        ("search.fusion", "search.sides"),
+        search_rules.has_other_weights,
+        "give each side a weight, and nothing else",
+    ),
+    Clash(
+        ("search.query", "vectors"),
+        search_rules.has_unknown_query_field,
+        "it says for vector fields how a query becomes their vector: name those that are there",
+    ),
+    Clash(
+        ("search.query", "vectors"),
+        search_rules.has_wrong_query_way,
+        "only a model makes a dense vector of a query: write model, or leave the field out",
+    ),
+    Clash(
+        ("search.mode", "vectors"),
+        search_rules.has_no_field_of_mode,
+        "this mode asks a vector field of that kind: declare one, or write another mode",
+    ),
+    Clash(
+        ("search.mode", "search.sides"),
+        search_rules.fuses_one_side,
+        "one side has nothing to be fused with: name another (bm25, say), or write another mode",
+    ),
+    Clash(
+        ("search.mode", "search.rerank"),
+        search_rules.has_no_reranker,
+        "say which model re-ranks: search.rerank.model",
     ),
     Clash(
         ("store", "source.uri"),
@@ -226,7 +287,7 @@ def _shown(clash: Clash, settings: Settings) -> Iterator[str]:
     for key in clash.settings:
         value = settings.given(key)
         # Of the fields their names: an encoder may have an address with a secret.
-        value = list(value) if key == "vectors" and isinstance(value, Mapping) else value
+        value = list(value) if isinstance(value, tuple) or (key == "vectors" and isinstance(value, Mapping)) else value
         yield f"{key}={'(default)' if value is None else public_address(str(value))}"
 
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from sparse_index.addresses import Address, public_address, with_secret
-from sparse_index.config.airflow_rules import ConnectionId, Owner, Schedule, Tag
-from sparse_index.config.combinations import clashes
+from sparse_index.config.airflow_rules import ConnectionId, Owner, OwnerLink, Schedule, Tag
+from sparse_index.config.alerts import AlertConfig
+from sparse_index.config.combinations import CLASH, clashes
 from sparse_index.config.encoder import EncoderConfig, Section
 from sparse_index.config.field_names import FieldName
 from sparse_index.config.fields import DeclaredField
+from sparse_index.config.gate import GateConfig
 from sparse_index.config.live_index import AliasConfig, is_dynamic, settings_by_full_name
-from sparse_index.config.template import pieces
+from sparse_index.config.search import SearchConfig
+from sparse_index.config.tasks import AirflowConfig
+from sparse_index.config.template import columns_of
 from sparse_index.config.vectors import SparseField, VectorField, with_first_field
 
 _ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
@@ -66,13 +72,12 @@ class SourceConfig(Section):
     @property
     def text_columns(self) -> list[str]:
         """The columns the template names, in order of appearance."""
-        return list(dict.fromkeys(name for _, name in pieces(self.text_template) if name))
+        return columns_of(self.text_template)
 
     @field_validator("text_template")
     @classmethod
     def _template_names_columns(cls, template: str) -> str:
-        if not any(name for _, name in pieces(template)):
-            raise ValueError("names no column; write it like '{title}. {body}'")
+        columns_of(template)
         return template
 
 
@@ -91,8 +96,8 @@ class IndexConfig(Section):
     fields: dict[FieldName, DeclaredField] = Field(default_factory=dict)
     analysis: dict[str, Any] = Field(default_factory=dict)
     deletes_pct_allowed: Annotated[int, Field(ge=5, le=50)] = 20
-    bulk_bytes: Annotated[int, Field(ge=10_000)] = 5_000_000
-    bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
+    bulk_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000
+    bulk_requests_in_flight: Annotated[int, Field(ge=1, le=16)] = 4
     max_delta_builds: Annotated[int, Field(ge=0)] = 60
     alias: AliasConfig = AliasConfig()
     settings: dict[str, str | list[str]] = Field(default_factory=dict)
@@ -120,13 +125,19 @@ class QueryConfig(Section):
 
 
 class LimitsConfig(Section):
-    """Beyond these nothing is promoted (dead letters) or even started (changes), unless a Param acknowledges it."""
+    """Beyond these nothing is promoted (dead letters, documents with a text and without a vector) or even started (changes),
+    unless a Param acknowledges it.
+
+    `max_truncated_share`: of the texts of a vector field with `long_texts: truncate`, those that are longer than its model reads.
+    """
 
     max_dead_letters: Annotated[int, Field(ge=0)] = 1000
     max_dead_letter_share: Share = 0.01
     max_changed_share: Share = 0.5
     max_deleted_share: Share = 0.2
     min_documents: Annotated[int, Field(ge=0)] = 1
+    max_empty_share: Share = 0.05
+    max_truncated_share: Share = 0.05
 
 
 class RetentionConfig(Section):
@@ -142,15 +153,24 @@ class CorpusConfig(Section):
     """Everything one corpus needs; the whole content of `include/corpora/<name>.yaml`.
 
     `encoder`, with `index.vector_field`, is short for one sparse field in `vectors`; beside `vectors` it is that of the first.
+    `serving_connection`: with the account that may write search pipelines; left out: `connection`. `alerts` may hold secrets, and
+    are in no dump. Nobody is told of lateness where `late_after_minutes` (of a run, from its queue time) or
+    `stale_after_hours` (of the live data, from the begin of its day) is left out.
     """
 
     alias: str
     description: str = ""
     owner: Owner = "airflow"
+    owner_url: OwnerLink | None = None
+    runbook_url: OwnerLink | None = None
+    alerts: Annotated[tuple[AlertConfig, ...], Field(exclude=True)] = ()
+    late_after_minutes: Annotated[int, Field(ge=1, le=10_080)] | None = None
+    stale_after_hours: Annotated[float, Field(gt=0)] | None = None
     tags: tuple[Tag, ...] = ()
     schedule: Schedule | None = "@daily"
     kind: Literal["snapshot", "feed"] = "snapshot"
     connection: ConnectionId = "opensearch_default"
+    serving_connection: ConnectionId | None = None
     store: Address
     store_is_shared: bool = False
     cluster_settings: Literal["check", "ensure"] = "check"
@@ -159,8 +179,11 @@ class CorpusConfig(Section):
     vectors: dict[FieldName, Annotated[VectorField, Field(discriminator="kind")]] = Field(default_factory=dict)
     index: IndexConfig = IndexConfig()
     query: QueryConfig = QueryConfig()
+    search: SearchConfig = SearchConfig()
     limits: LimitsConfig = LimitsConfig()
+    gate: GateConfig = GateConfig()
     retention: RetentionConfig = RetentionConfig()
+    airflow: AirflowConfig = AirflowConfig()
 
     @model_validator(mode="before")
     @classmethod
@@ -181,7 +204,30 @@ class CorpusConfig(Section):
     def _settings_go_together(self) -> CorpusConfig:
         problems = clashes(type(self), self.model_dump(exclude_unset=True))
         if problems:
-            raise ValueError("\n".join(problems))
+            raise PydanticCustomError(CLASH, "{lines}", {"lines": "\n".join(problems)})
+        return self
+
+    @model_validator(mode="after")
+    def _one_codec(self) -> CorpusConfig:
+        by_codec = {field.codec: name for name, field in self.vector_fields.items() if field.codec is not None}
+        if len(by_codec) > 1:
+            named = ", ".join(f"{name} needs index.{codec}" for codec, name in by_codec.items())
+            raise ValueError(
+                f"vectors: the cluster refuses an index with both ({named}). Write `index: rank_features` for the sparse field, "
+                "or make two corpora"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_place_a_model(self) -> CorpusConfig:
+        """Fields of one model share its vectors, and what is proven of one place holds for no other."""
+        places = {
+            (field.encoder.model.model_dump_json(), field.encoder.run_on) for field in self.vector_fields.values()
+        }
+        if len(places) > len({model for model, _ in places}):
+            raise ValueError(
+                "vectors: fields with the same model have different `run_on`: give all of them the same one"
+            )
         return self
 
     @property
@@ -195,9 +241,36 @@ class CorpusConfig(Section):
         return self.vector_fields[self.index.vector_field]
 
     @property
+    def sides(self) -> tuple[str, ...]:
+        """What a hybrid search asks, in the order of its queries: `bm25` or names of vector fields. Those that a model encodes
+        come first: what the cluster does for them ends at the first vector field that has none."""
+        sides = self.search.sides or tuple(self.vector_fields)
+        return tuple(sorted(sides, key=lambda side: side not in self.model_side_fields))
+
+    @property
+    def model_side_fields(self) -> tuple[str, ...]:
+        """The vector fields for which a model encodes the query."""
+        return tuple(name for name in self.vector_fields if self.query_way(name) == "model")
+
+    def query_way(self, field: str) -> str:
+        """How a query becomes the vector of this field: model, analyzer or tokens."""
+        return self.search.query.get(field, self.vector_fields[field].query_ways[0])
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns of which texts to encode are made: those of the corpus' own template, and of its vector fields'."""
+        own = (columns_of(field.text) for field in self.vector_fields.values() if field.text is not None)
+        return list(dict.fromkeys([*self.source.text_columns, *chain.from_iterable(own)]))
+
+    def template_of(self, field: str) -> str:
+        """What the texts of a vector field are made by."""
+        return self.vector_fields[field].text or self.source.text_template
+
+    @property
     def has_secrets(self) -> bool:
         """Whether an address in it has a signed query or a login."""
-        return CorpusConfig.model_validate(self.model_dump()) != self
+        kept = self.model_copy(update={"alerts": ()})
+        return CorpusConfig.model_validate(kept.model_dump()) != kept
 
     def document_hash(self) -> str:
         """16 hex digits over all that decides a document's content beside the corpus: a change means a full build."""

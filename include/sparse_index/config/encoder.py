@@ -99,14 +99,22 @@ class ExistingModel(Section):
     model_id: str
 
 
-ModelSource = Annotated[PretrainedModel | UrlModel | FileModel | ExistingModel, Field(discriminator="source")]
+# Those that we register.
+OwnModel = PretrainedModel | UrlModel | FileModel
+ModelSource = Annotated[OwnModel | ExistingModel, Field(discriminator="source")]
 
 
 class EncoderConfig(Section):
-    """The encoder of one vector field and how hard it is driven."""
+    """The encoder of one vector field and how hard it is driven.
+
+    `lifecycle`: `per_run`, a run registers the model and deletes it; `shared`, serving keeps it deployed for queries, and
+    runs encode with it too. `run_on`: `cluster`, its nodes encode; `worker`, each encode task does, with the model's zip in its
+    own process, and the cluster's model is what that is compared with.
+    """
 
     model: ModelSource
-    lifecycle: Literal["per_run"] = "per_run"
+    lifecycle: Literal["per_run", "shared"] = "per_run"
+    run_on: Literal["cluster", "worker"] = "cluster"
     max_tokens: Annotated[int, Field(gt=0)] = 512
     pruning: Pruning = Pruning()
     docs_per_request: Annotated[int, Field(ge=1, le=64)] = 8
@@ -115,3 +123,21 @@ class EncoderConfig(Section):
     request_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     register_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
     deploy_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
+
+    @model_validator(mode="after")
+    def _registers_what_it_shares(self) -> Self:
+        if self.lifecycle == "shared" and isinstance(self.model, ExistingModel):
+            raise ValueError("a model that is there (source: model_id) is not ours to serve: leave lifecycle out")
+        return self
+
+    @model_validator(mode="after")
+    def _runs_where_it_can(self) -> Self:
+        if self.run_on == "cluster":
+            return self
+        if not isinstance(self.model, UrlModel | FileModel):
+            raise ValueError(
+                f"`run_on: worker` needs the model's zip: name it by `source: file` or `url`, not {self.model.source}"
+            )
+        if self.model.model_format != "TORCH_SCRIPT":
+            raise ValueError("`run_on: worker` needs a TORCH_SCRIPT model: leave run_on out, or export the model anew")
+        return self

@@ -17,7 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from sparse_index.config.airflow_rules import corpus_name_problem
-from sparse_index.config.combinations import clashes
+from sparse_index.config.combinations import CLASH, clashes
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.vectors import FIELD_KINDS
 from sparse_index.errors import ConfigError
@@ -26,15 +26,29 @@ _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _ENDINGS = (".yaml", ".yml")
 _MODEL_PATH = ("encoder", "model", "path")
-_PATHS = (("store",), ("source", "uri"), _MODEL_PATH)
+_PATHS = (
+    ("store",),
+    ("source", "uri"),
+    ("gate", "golden"),
+    _MODEL_PATH,
+    ("search", "rerank", "model", "path"),
+)
 
 
 @dataclass(frozen=True)
 class BrokenCorpus:
-    """A corpus file that cannot be used; `problems` is all that is wrong with it, for a person."""
+    """A corpus file that cannot be used. `found`: all that is wrong with it; `owner`: as the file says, if that can be read."""
 
     name: str
-    problems: str
+    file: str
+    found: Sequence[str]
+    owner: str | None = None
+
+    @property
+    def problems(self) -> str:
+        """For a person, in one message."""
+        lines = "".join(f"\n  - {problem}" for problem in self.found)
+        return f"{self.file} cannot be used:{lines}"
 
 
 @dataclass(frozen=True)
@@ -100,8 +114,8 @@ def _checked(file: _File, others: Sequence[_File] = ()) -> CorpusConfig | Broken
     problems += [*_twins(file), *_taken_alias(file, others)]
     if config is not None and not problems:
         return config
-    lines = "".join(f"\n  - {problem}" for problem in problems)
-    return BrokenCorpus(file.path.stem, f"{file.name} cannot be used:{lines}")
+    owner = file.raw.get("owner")
+    return BrokenCorpus(file.path.stem, file.name, tuple(problems), owner if isinstance(owner, str) else None)
 
 
 def _read(path: Path, environment: Mapping[str, str] | None) -> _File:
@@ -195,10 +209,17 @@ def _validated(raw: dict[str, Any], problems: list[str]) -> CorpusConfig | None:
 
 
 def _single_problems(error: ValidationError, raw: Mapping[str, Any]) -> Iterator[str]:
-    for item in error.errors(include_url=False, include_input=False):
+    for item in error.errors(include_url=False):
+        place, said = item["loc"], item["msg"].removeprefix("Value error, ")
         # Beside `vectors` the first field's encoder is looked at twice.
-        if item["loc"] and (item["loc"][0] in raw or "vectors" not in raw or item["loc"][0] != "encoder"):
-            yield f"{'.'.join(_key(item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+        if item["type"] == CLASH or (place[:1] == ("encoder",) and "vectors" in raw and "encoder" not in raw):
+            continue
+        # Of texts nothing is repeated: they may be secrets.
+        number = (
+            item["input"] if isinstance(item["input"], int | float) and not isinstance(item["input"], bool) else None
+        )
+        shown = said if number is None else f"{said}, not {number}"
+        yield f"{'.'.join(_key(place))}: {shown}" if place else said
 
 
 def _key(place: Sequence[int | str]) -> list[str]:

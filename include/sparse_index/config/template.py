@@ -20,5 +20,13 @@ def pieces(template: str) -> Iterator[tuple[str, str | None]]:
         yield ("", name) if name is not None else (_words(match), None)
 
 
+def columns_of(template: str) -> list[str]:
+    """The columns that a template names, in order of appearance; ValueError when it names none."""
+    names = list(dict.fromkeys(name for _, name in pieces(template) if name))
+    if not names:
+        raise ValueError("names no column; write it like '{title}. {body}'")
+    return names
+
+
 def _words(match: re.Match[str]) -> str:
     return "{" if match["open"] else "}" if match["close"] else match["words"]

@@ -30,7 +30,7 @@ def read_columns(config: CorpusConfig, names: Sequence[str]) -> list[str]:
     """Every column that is needed to make documents."""
     source = config.source
     tombstone = [source.deleted_column] if source.deleted_column else []
-    return list(dict.fromkeys([source.id_column, *source.text_columns, *tombstone, *indexed_columns(config, names)]))
+    return list(dict.fromkeys([source.id_column, *config.text_columns, *tombstone, *indexed_columns(config, names)]))
 
 
 def column_fields(config: CorpusConfig, schema: pa.Schema) -> Json:
@@ -81,7 +81,7 @@ def column_problems(config: CorpusConfig, schema: pa.Schema, there: Sequence[str
         yield f"index.fields names {', '.join(idle)}: no column of these names is indexed or in the text template"
     for name in indexed_columns(config, schema.names):
         if name in config.vector_fields:
-            yield f"column '{name}' has the name of index.vector_field: rename one"
+            yield f"column '{name}' has the name of a vector field: rename one of them, or leave it out of `source.columns`"
         problem = name_problem(name)
         if problem is not None:
             yield f"column {problem} (in the corpus), or leave it out of `source.columns`"
@@ -92,7 +92,7 @@ def column_problems(config: CorpusConfig, schema: pa.Schema, there: Sequence[str
 
 def _type_problems(config: CorpusConfig, name: str, kind: pa.DataType) -> Iterator[str]:
     source, declared = config.source, config.index.fields.get(name)
-    if name == source.id_column and declared is None and not _is_id(kind):
+    if name == source.id_column and declared is None and not is_id_type(kind):
         yield f"id column '{name}' is {kind}: it must be text or integer, or `index.fields` must make it a keyword"
         return
     if name == source.deleted_column:
@@ -100,7 +100,7 @@ def _type_problems(config: CorpusConfig, name: str, kind: pa.DataType) -> Iterat
         if not (pa.types.is_boolean(kind) or pa.types.is_null(kind)):
             yield f"source.deleted_column '{name}' is {kind}: it must be bool"
         return
-    if name in {source.id_column, *source.text_columns} and _holds_many(kind):
+    if name in {source.id_column, *config.text_columns} and _holds_many(kind):
         yield f"column '{name}' is {kind}: a text template and an id take single values only"
         return
     try:
@@ -109,7 +109,8 @@ def _type_problems(config: CorpusConfig, name: str, kind: pa.DataType) -> Iterat
         yield f"column '{name}': {error.message}"
 
 
-def _is_id(kind: pa.DataType) -> bool:
+def is_id_type(kind: pa.DataType) -> bool:
+    """Whether values of a logical type can be ids as they are."""
     return bool(is_text(kind) or pa.types.is_integer(kind) or is_uuid(kind))
 
 

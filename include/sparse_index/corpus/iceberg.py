@@ -46,7 +46,8 @@ def _opened(uri: str) -> Any:
     if not uri.startswith(CATALOG):
         return library("pyiceberg.table", "iceberg").StaticTable.from_metadata(uri.rstrip("/"))
     catalog, _, name = uri.removeprefix(CATALOG).partition("/")
-    return library("pyiceberg.catalog", "iceberg").load_catalog(catalog).load_table(name)
+    with library("pyiceberg.catalog", "iceberg").load_catalog(catalog) as opened:
+        return opened.load_table(name)
 
 
 def _snapshot(table: Any, uri: str, wanted: Wanted) -> Any:

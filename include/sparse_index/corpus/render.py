@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sparse_index.config.corpus import SourceConfig
-from sparse_index.config.template import pieces
+from sparse_index.config.template import columns_of, pieces
 
 _HASH_BYTES = 16
 # Control characters carry no meaning for a model and break some tokenizers; tab and line breaks stay. UTF-8 has no
@@ -26,14 +26,14 @@ def normalise(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def render_texts(source: SourceConfig, columns: Mapping[str, Sequence[Any]]) -> list[str]:
+def render_texts(template: str, columns: Mapping[str, Sequence[Any]]) -> list[str]:
     """The whole text of each row, from the JSON values of the template's columns.
 
     A null renders as nothing. The text is empty where the columns hold nothing but white space: the template's own
     words do not make a text.
     """
-    pattern = _positional(source)
-    rows = zip(*(_cells(columns[name]) for name in source.text_columns), strict=True)
+    pattern = _positional(template)
+    rows = zip(*(_cells(columns[name]) for name in columns_of(template)), strict=True)
     return [normalise(pattern.format(*cells)) if _has_text(cells) else "" for cells in rows]
 
 
@@ -43,10 +43,9 @@ def cut_text(source: SourceConfig, whole: str) -> str | None:
     return text if text and not text.isspace() else None
 
 
-def _positional(source: SourceConfig) -> str:
+def _positional(template: str) -> str:
     """The template with numbers instead of names: `{1}. {0}`."""
-    names = source.text_columns
-    parts = pieces(source.text_template)
+    names, parts = columns_of(template), pieces(template)
     return "".join(f"{{{names.index(name)}}}" if name else _escaped(words) for words, name in parts)
 
 

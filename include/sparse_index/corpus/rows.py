@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
+from itertools import chain, groupby
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig, SourceConfig
+from sparse_index.config.template import columns_of
 from sparse_index.corpus.as_json import Column, Convert
 from sparse_index.corpus.columns import column_converters, indexed_columns
 from sparse_index.corpus.dataset import partitions_of
@@ -37,7 +38,8 @@ class Document:
     """One row as it is encoded and indexed. `text` is cut at `max_text_chars`; None (and no hash) when it is blank.
 
     `id` None: the row has none. `chars`: length of the whole text. `fields`: the indexed columns as JSON values. `problem`:
-    why the row cannot be a document of the index, because a value of it could not be kept.
+    why the row cannot be a document of the index, because a value of it could not be kept. `own_texts`: of the vector fields
+    that have a template of their own.
     """
 
     id: str | None
@@ -47,6 +49,11 @@ class Document:
     chars: int
     fields: dict[str, Any]
     problem: str | None = None
+    own_texts: Mapping[str, str | None] = field(default_factory=dict)
+
+    def text_of(self, vector_field: str) -> str | None:
+        """What is encoded for a vector field."""
+        return self.own_texts.get(vector_field, self.text)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class DocumentBatch:
     """Some rows of one row group, as columns of one length: the fast form of `Document`.
 
     `rows` are their numbers within the row group, `deleted` what the tombstone column says, `missing` how many values of a
-    field are NaN and therefore null.
+    field are NaN and therefore null. `own_texts`: of each vector field that has a template of its own.
     """
 
     rows: Sequence[int]
@@ -67,6 +74,11 @@ class DocumentBatch:
     fields: dict[str, list[Any]]
     problems: list[str | None]
     missing: dict[str, int]
+    own_texts: dict[str, list[str | None]]
+
+    def texts_of(self, vector_field: str) -> list[str | None]:
+        """What is encoded for a vector field."""
+        return self.own_texts.get(vector_field, self.texts)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -98,17 +110,21 @@ def documents_at(
 
 
 def texts_at(
-    config: CorpusConfig, schema: pa.Schema, places: Iterable[Place], source_version: str | None = None
-) -> Iterator[tuple[str | None, str | None]]:
-    """The id and the text of the rows at `places` (sorted likewise), as `documents_at` gives them; no column is read that
-    these two do not need."""
+    config: CorpusConfig,
+    schema: pa.Schema,
+    places: Iterable[Place],
+    templates: Collection[str],
+    source_version: str | None = None,
+) -> Iterator[tuple[str | None, dict[str, str | None]]]:
+    """The id and, by template, the texts of the rows at `places` (sorted likewise), as `documents_at` gives them; no column is
+    read that these do not need."""
     source = config.source
-    needed = pa.schema([schema.field(name) for name in dict.fromkeys([source.id_column, *source.text_columns])])
-    for _, columns in _columns_at(config, needed, places, source_version):
+    names = dict.fromkeys([source.id_column, *chain.from_iterable(map(columns_of, templates))])
+    for _, columns in _columns_at(config, pa.schema([schema.field(name) for name in names]), places, source_version):
         values = {name: column.values for name, column in columns.items()}
-        yield from zip(
-            _ids(source, values), [cut_text(source, text) for text in render_texts(source, values)], strict=True
-        )
+        texts = [[cut_text(source, text) for text in render_texts(template, values)] for template in templates]
+        of_rows = (dict(zip(templates, of_row, strict=True)) for of_row in zip(*texts, strict=True))
+        yield from zip(_ids(source, values), of_rows, strict=True)
 
 
 def _columns_at(
@@ -197,6 +213,7 @@ def _single(batch: DocumentBatch) -> Iterator[Document]:
             chars=batch.chars[at],
             fields={name: values[at] for name, values in batch.fields.items()},
             problem=batch.problems[at],
+            own_texts={name: texts[at] for name, texts in batch.own_texts.items()},
         )
 
 
@@ -235,10 +252,10 @@ def _documents(config: CorpusConfig, columns: Mapping[str, Column], rows: Sequen
     values = {name: column.values for name, column in columns.items()}
     indexed = {name: columns[name] for name in indexed_columns(config, list(columns))}
     ids = _ids(source, values)
-    whole = render_texts(source, values)
-    texts = [cut_text(source, text) for text in whole]
+    whole = render_texts(source.text_template, values)
+    texts, own = [cut_text(source, text) for text in whole], _own_texts(config, values)
     fields = {name: column.values for name, column in indexed.items()}
-    problems = _problems(indexed | {name: columns[name] for name in source.text_columns}, len(ids))
+    problems = _problems(indexed | {name: columns[name] for name in config.text_columns}, len(ids))
     deleted = values[source.deleted_column] if source.deleted_column else [False] * len(ids)
     return DocumentBatch(
         rows=rows,
@@ -251,7 +268,16 @@ def _documents(config: CorpusConfig, columns: Mapping[str, Column], rows: Sequen
         fields=fields,
         problems=problems,
         missing={name: column.missing for name, column in indexed.items() if column.missing},
+        own_texts=own,
     )
+
+
+def _own_texts(config: CorpusConfig, values: Mapping[str, Sequence[Any]]) -> dict[str, list[str | None]]:
+    templates = {name: field.text for name, field in config.vector_fields.items() if field.text is not None}
+    return {
+        name: [cut_text(config.source, text) for text in render_texts(template, values)]
+        for name, template in templates.items()
+    }
 
 
 def _problems(columns: Mapping[str, Column], rows: int) -> list[str | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -19,6 +20,7 @@ from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.rows import DocumentBatch, batches_of_group
 from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.corpus.shards import Shard, ShardScan
+from sparse_index.corpus.tokens import COLUMNS, Counting, countings, token_columns
 from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import manifests_folder
@@ -27,7 +29,7 @@ from sparse_index.timing import Clock
 MAX_ID_BYTES = 512
 WRITE_ROWS = 50_000
 # Raise it when rendering, hashing or the columns of a manifest change: older manifests are then not taken over.
-SCAN_VERSION = 2
+SCAN_VERSION = 4
 
 MANIFEST_SCHEMA = pa.schema(
     [
@@ -42,6 +44,7 @@ MANIFEST_SCHEMA = pa.schema(
         ("data_date", pa.date32()),
         ("deleted", pa.bool_()),
         ("problem", pa.string()),
+        *COLUMNS,
     ]
 )
 
@@ -59,23 +62,30 @@ def scan_shard(
     """
     files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
-    if not store.exists(path):
+    is_new = not store.exists(path)
+    if is_new:
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress, clock=clock)
-        oddities = Oddities()
+        oddities, counted = Oddities(), countings(config, store, shard.tokenizers)
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
-            for table in _tables(_manifest(config, schema.schema, shard, files, oddities)):
+            for table in _tables(_manifest(config, schema.schema, shard, files, oddities, counted)):
                 writer.write_table(table)
                 meter.add(len(table))
             writer.add_key_value_metadata(oddities.footer())
-    return ShardScan(shard=shard, manifest=path, rows=shard.rows)
+    return ShardScan(shard=shard, manifest=path, rows=shard.rows, is_new=is_new)
 
 
 def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:
     content = shard.model_dump(exclude={"number", "corpus", "schema_path", "source_version"})
     source = config.source.model_dump(exclude={"uri", "max_shards", "version"})
-    shapes = [schema.identity, value_shape(config.index.fields)]
+    shapes = [schema.identity, value_shape(config.index.fields), _lengths(config)]
     identity = orjson.dumps([SCAN_VERSION, content, source, *shapes], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(identity).hexdigest()[:32]
+
+
+def _lengths(config: CorpusConfig) -> dict[str, Any]:
+    """What the corpus file says of long texts, by vector field."""
+    named = {"text", "long_texts", "passages"}
+    return {name: field.model_dump(include=named) for name, field in config.vector_fields.items()}
 
 
 def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -90,7 +100,12 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _manifest(
-    config: CorpusConfig, schema: pa.Schema, shard: Shard, files: list[ShardFile], oddities: Oddities
+    config: CorpusConfig,
+    schema: pa.Schema,
+    shard: Shard,
+    files: list[ShardFile],
+    oddities: Oddities,
+    counted: Mapping[str, Counting],
 ) -> Iterator[pa.RecordBatch]:
     partitions = partitions_of(config.source, shard.source_version)
     for file in files:
@@ -99,10 +114,12 @@ def _manifest(
             for row_group in row_groups:
                 for documents in batches_of_group(config, schema, partitions, parquet, file.uri, row_group):
                     oddities.add(documents)
-                    yield _rows(file, row_group, documents)
+                    yield _rows(file, row_group, documents, token_columns(counted, documents))
 
 
-def _rows(file: ShardFile, row_group: int, documents: DocumentBatch) -> pa.RecordBatch:
+def _rows(
+    file: ShardFile, row_group: int, documents: DocumentBatch, tokens: Mapping[str, Sequence[Any]]
+) -> pa.RecordBatch:
     columns = {
         "id": documents.ids,
         "row": documents.rows,
@@ -111,6 +128,7 @@ def _rows(file: ShardFile, row_group: int, documents: DocumentBatch) -> pa.Recor
         "chars": documents.chars,
         "deleted": documents.deleted,
         "problem": [id_problem(doc_id) for doc_id in documents.ids],
+        **tokens,
     }
     constants = {"file": file.uri, "file_version": file.version, "row_group": row_group, "data_date": None}
     arrays = [

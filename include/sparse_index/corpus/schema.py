@@ -74,7 +74,7 @@ class _Column:
 
     def decided(self) -> pa.DataType | None:
         """The type that holds all of them; None when there is none. Without any value: a type that was written."""
-        decided = _folded(kind for kind, _ in self.sources)
+        decided = folded(kind for kind, _ in self.sources)
         if decided is None or not is_untyped(decided):
             return decided
         written = (logical_type(kind) for kind in self.empty)
@@ -86,7 +86,7 @@ class _Column:
         return f"column '{self.name}' is {decoded_type(one)} in {here} and {decoded_type(other)} in {there}"
 
 
-def _folded(kinds: Iterable[pa.DataType]) -> pa.DataType | None:
+def folded(kinds: Iterable[pa.DataType]) -> pa.DataType | None:
     decided: pa.DataType | None = pa.null()
     for kind in kinds:
         decided = None if decided is None else common_type(decided, logical_type(kind))
@@ -149,13 +149,13 @@ def _may_be_missing(config: CorpusConfig, name: str) -> bool:
     return name in (source.columns or []) and name not in {
         source.id_column,
         source.deleted_column,
-        *source.text_columns,
+        *config.text_columns,
     }
 
 
 def _may_be_left_out(config: CorpusConfig, name: str) -> bool:
     """A column that nobody named, and whose type nobody knows."""
-    return config.source.columns is None and name not in {config.source.id_column, *config.source.text_columns}
+    return config.source.columns is None and name not in {config.source.id_column, *config.text_columns}
 
 
 def _require_together(config: CorpusConfig, opposed: Sequence[_Column]) -> None:

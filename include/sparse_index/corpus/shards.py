@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pydantic import Field
+
 from sparse_index.values import Frozen
 
 
@@ -11,6 +15,7 @@ class Shard(Frozen):
     `version` identifies the content (mtime and inode, or an ETag): another value means that the file changed. With
     `files` > 1, `uri` is the first of so many neighbours in the listing of `corpus`, and `version` covers all.
     `schema_path`: where in the store the types are in which it is read. `source_version`: of a table, what is read of it.
+    `tokenizers`: vector field -> fingerprint of its encoder, where the store has its tokenizer: tokens are counted.
     """
 
     number: int
@@ -23,11 +28,24 @@ class Shard(Frozen):
     corpus: str = ""
     schema_path: str = ""
     source_version: str | None = None
+    tokenizers: dict[str, str] = Field(default_factory=dict)
 
 
 class ShardScan(Frozen):
-    """What scanning one shard found; `manifest` is a path in the store."""
+    """What scanning one shard found; `manifest` is a path in the store. `is_new`: it was read now, not by an earlier run."""
 
     shard: Shard
     manifest: str
     rows: int
+    is_new: bool = True
+
+    def __str__(self) -> str:
+        did = "read and hashed" if self.is_new else "as an earlier run read them: nothing was read again"
+        return f"Shard {self.shard.number}: {self.rows:,} rows of {self.shard.uri}, {did}."
+
+
+def shards_in_words(shards: Sequence[Shard]) -> str:
+    """A sentence: how many files, shards and rows."""
+    files = sum(shard.files for shard in shards if shard.files > 1) + len({s.uri for s in shards if s.files == 1})
+    rows, most = sum(shard.rows for shard in shards), max((shard.rows for shard in shards), default=0)
+    return f"{files:,} file(s) with {rows:,} rows in {len(shards)} shard(s), of {most:,} rows at most."

@@ -1,4 +1,4 @@
-"""What hinders the cluster from taking a new index: its blocks, its limit of shards, its allocation."""
+"""What hinders the cluster from taking a new index: its blocks, its limit of shards, its allocation, what its vectors need."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from collections.abc import Iterator, Mapping
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.settings import effective_settings, put_request
 from sparse_index.config.corpus import CorpusConfig, IndexConfig
+from sparse_index.vectors.kind import VectorKind
+from sparse_index.vectors.kinds import vector_kinds
 
 _BLOCKS = ("cluster.blocks.read_only", "cluster.blocks.read_only_allow_delete", "cluster.blocks.create_index")
 _ALLOCATION = "cluster.routing.allocation.enable"
 _SHARDS = "cluster.max_shards_per_node"
+# An attribute of a node; the local cluster's say "false".
+NATIVES = "knn_natives"
 
 
 def hindrances(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """Why no candidate of this corpus can be made now, or none can get its replicas; in words."""
     settings = effective_settings(cluster, "cluster")
     health: Json = cluster.get("/_cluster/health/*", expand_wildcards="open,hidden", level="cluster")
-    return [*_blocked(settings), *_not_allocated(settings, config.index), *_too_many(settings, health, config.index)]
+    index, kinds = config.index, vector_kinds(config)
+    found = [*_blocked(settings), *_not_allocated(settings, index), *_too_many(settings, health, index)]
+    return [*found, *_stopped(cluster, kinds), *_without_natives(cluster, kinds)]
 
 
 def _blocked(settings: Mapping[str, str]) -> Iterator[str]:
@@ -33,6 +39,38 @@ def _not_allocated(settings: Mapping[str, str], index: IndexConfig) -> Iterator[
         yield (
             f"{_ALLOCATION} is {allowed}: the shards of a candidate would never be placed. It is set for a restart of nodes; "
             f"afterwards: {put_request({_ALLOCATION: None})}"
+        )
+
+
+def _stopped(cluster: Cluster, kinds: Mapping[str, VectorKind]) -> Iterator[str]:
+    """By what says that the nodes' memory is used up."""
+    for name, kind in kinds.items():
+        section = kind.stopped_by.partition(".")[0] if kind.stopped_by else ""
+        if section and effective_settings(cluster, section).get(str(kind.stopped_by)) == "true":
+            yield (
+                f"{kind.stopped_by} is true: the cluster refuses every document with a vector in '{name}' until its nodes have "
+                "memory again. Look at GET /_plugins/_knn/stats, and free memory or add a node"
+            )
+
+
+def _without_natives(cluster: Cluster, kinds: Mapping[str, VectorKind]) -> Iterator[str]:
+    needing = {f"vectors.{name}": kind for name, kind in kinds.items() if kind.needs_natives}
+    if not needing:
+        return
+    fields = ", ".join(needing)
+    if not cluster.knn_natives and not all(kind.has_natives for kind in needing.values()):
+        yield (
+            f"{fields}: engine is faiss, which ends a node that lacks the k-NN plugin's native libraries, and it cannot start "
+            "again. Leave engine out (lucene needs none), or say `knn_natives: true`, in the field or in the extra of the "
+            "connection, if every data node has them"
+        )
+        return
+    nodes: Json = cluster.get("/_nodes/os", filter_path="nodes.*.name,nodes.*.attributes").get("nodes", {})
+    without = [str(node["name"]) for node in nodes.values() if node.get("attributes", {}).get(NATIVES) == "false"]
+    if without:
+        yield (
+            f"{fields}: engine is faiss, and {', '.join(without)} has not the k-NN plugin's native libraries (node attribute "
+            f"{NATIVES}): its first refresh would end the node, which could not start again. Leave engine out: lucene needs none"
         )
 
 

@@ -1,4 +1,4 @@
-"""An empty index like a candidate, made and deleted again: what refuses the one would have refused the other, hours later.
+"""An index like a candidate, made and deleted again: what refuses the one would have refused the other, hours later.
 
 It has a name of its own. Killed in between it leaves a candidate that never went live, which the next build removes.
 """
@@ -10,15 +10,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.errors import reason_of
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.creation.create import allocation_rules, try_out
+from sparse_index.creation.create import allocation_rules, create_index, try_out
 from sparse_index.creation.mapping import index_body, vector_properties
+from sparse_index.errors import AccessError, BuildError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta
 from sparse_index.names import candidate_name, new_build_id, write_alias
+from sparse_index.vectors.kind import Trial
 
 
 def try_unread(cluster: Cluster, config: CorpusConfig, now: datetime) -> list[str]:
@@ -37,6 +42,48 @@ def try_candidate(
 ) -> list[str]:
     """Notes about what the candidate will not take from templates; BuildError when it cannot be made. `rules`: on which
     nodes it may be, as settings."""
+    index, body = _like_candidate(config, mapping, now)
+    return try_out(cluster, index, config.alias, body | {"settings": body["settings"] | rules})
+
+
+def try_vectors(cluster: Cluster, config: CorpusConfig, field: str, trial: Trial, now: datetime) -> str:
+    """Why vectors of this kind cannot be had in this cluster; "" when it tells those of the trial apart."""
+    index, body = _like_candidate(config, {"dynamic": "strict", "properties": {field: trial.mapping}}, now)
+    wanted = [[str(number)] for number in range(len(trial.vectors))]
+    try:
+        create_index(cluster, index, config.alias, body)
+        _write(cluster, index, field, trial)
+        found = [_found(cluster, index, trial.query(field, number)) for number in range(len(trial.vectors))]
+    except TerminalError as error:
+        if isinstance(error, AccessError | BuildError):
+            raise
+        return f"{trial.why}: three documents with such vectors were tried, and {error.message}. {trial.remedy}"
+    finally:
+        cluster.remove(f"/{index}")
+    if found != wanted:
+        return f"{trial.why}: three documents with such vectors were tried, and searches found others. {trial.remedy}"
+    return ""
+
+
+def _write(cluster: Cluster, index: str, field: str, trial: Trial) -> None:
+    """In one request, so that one segment has them."""
+    lines = ([{"index": {"_id": str(number)}}, {field: vector}] for number, vector in enumerate(trial.vectors))
+    body = b"".join(orjson.dumps(line) + b"\n" for pair in lines for line in pair)
+    answer = cluster.request("POST", f"/{write_alias(index)}/_bulk", body, params={"require_alias": "true"})
+    refused = [item["index"]["error"] for item in answer["items"] if "error" in item["index"]]
+    if refused:
+        raise TerminalError(f"the cluster refused one: {reason_of(refused[0])}")
+    cluster.post(f"/{index}/_refresh")
+
+
+def _found(cluster: Cluster, index: str, query: Json) -> list[str]:
+    body = {"query": query, "_source": False}
+    answer = cluster.request("POST", f"/{index}/_search", body, params={"allow_partial_search_results": "false"})
+    return [str(hit["_id"]) for hit in answer["hits"]["hits"]]
+
+
+def _like_candidate(config: CorpusConfig, mapping: Json, now: datetime) -> tuple[str, Json]:
+    """Name and body of such an index."""
     build_id = new_build_id(now, uuid.uuid4().hex)
     index = candidate_name(config.alias, build_id)
     nothing = {"fingerprint": "", "document_hash": "", "manifest": "", "receipt": ""}
@@ -48,5 +95,4 @@ def try_candidate(
         store=public_address(config.store),
         **nothing,
     )
-    body = index_body(config, mapping, meta, write_alias(index))
-    return try_out(cluster, index, config.alias, body | {"settings": body["settings"] | rules})
+    return index, index_body(config, mapping, meta, write_alias(index))

@@ -121,15 +121,7 @@ class Encoding:
             if isinstance(output, Refused):
                 yield from self._suspect(replace(batch, texts=(text,)), TerminalError(output.reason))
             else:
-                yield self._encoded(text, output)
-
-    def _encoded(self, text: Text, output: Any) -> TextOutcome:
-        vector = self._predictor.kind.vector(output)
-        # A text with letters and no vector is a defect of the model or of the text (a script its vocabulary lacks):
-        # indexed without one it would be silently invisible to vector search, so a person gets to see it.
-        if vector is None:
-            return self._reject(text, "empty_vector", self._predictor.kind.nothing, 1)
-        return Encoded(text, vector)
+                yield Encoded(text, self._predictor.kind.vector(output))
 
     def _fail(self, batch: _Batch, error: BaseException) -> Iterator[TextOutcome]:
         kind = trouble_of(error)
@@ -149,7 +141,7 @@ class Encoding:
             self._again.extendleft(reversed(batch.halves()))
         elif batch.refusals == 0:
             # A node that goes away answers 500 for innocent texts too.
-            self._timing.sleep(DOCUMENT_RETRY_PAUSE_S)
+            self._timing.sleep(pause_after(Trouble.DOCUMENT, 0))
             self._again.appendleft(replace(batch, refusals=1))
         elif not self._model_works():
             self._again.append(batch)
@@ -212,8 +204,7 @@ class Encoding:
             log.warning("Predict timed out; letting the queue drain, then %d requests in flight.", limit)
             self._drain()
             return
-        shortest = BREAKER_PAUSE_S if kind is Trouble.OVERLOADED else 0.0
-        pause_s = max(shortest, min(2.0**self._troubles_in_a_row, LONGEST_PAUSE_S))
+        pause_s = pause_after(kind, self._troubles_in_a_row)
         log.warning("%s Waiting %.0f s, then %d requests in flight.", error.message, pause_s, limit)
         self._timing.sleep(pause_s)
 
@@ -225,6 +216,14 @@ class Encoding:
             if waiting is not None and waiting < self._governor.limit:
                 return
             self._timing.sleep(DRAIN_POLL_S)
+
+
+def pause_after(kind: Trouble, troubles_in_a_row: int) -> float:
+    """Seconds that a cluster in trouble is left alone."""
+    if kind is Trouble.DOCUMENT:
+        return DOCUMENT_RETRY_PAUSE_S
+    shortest = BREAKER_PAUSE_S if kind is Trouble.OVERLOADED else 0.0
+    return max(shortest, min(2.0**troubles_in_a_row, LONGEST_PAUSE_S))
 
 
 def _refuses_everything(model_id: str, error: SparseIndexError) -> UnavailableError:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum, auto
 from typing import Any
 
 from opensearchpy import exceptions as client_errors
 
 from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.cores import running_predicts
 from sparse_index.errors import (
     AccessError,
     ModelError,
@@ -18,17 +20,15 @@ from sparse_index.errors import (
     SparseIndexError,
     TransientError,
 )
-from sparse_index.ml.predict import outputs
+from sparse_index.ml.predict import NOT_READY, outputs
 from sparse_index.timing import Timing
 from sparse_index.vectors.kind import VectorKind
 
 log = logging.getLogger(__name__)
 
-NOT_READY = "not ready yet"
 READY_POLL_S = 2.0
 # After a restart of a node ML Commons redeploys by itself within about 14 s; only then it is our turn.
 REDEPLOY_AFTER_S = 60.0
-_POOL = "opensearch_ml_predict"
 
 
 class Trouble(Enum):
@@ -56,6 +56,15 @@ def trouble_of(error: BaseException) -> Trouble:
     return Trouble.FATAL if error.status == 404 else Trouble.DOCUMENT
 
 
+@contextmanager
+def of_field(name: str) -> Iterator[None]:
+    """What is wrong with a model is said of the vector field that it is for; who reads its answers does not know the name."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"Vector field '{name}': {error.message}", error.status, error.reason) from error
+
+
 class Predictor:
     """Predict requests to one deployed model. Never repeated by the client policy: the server goes on with a request
     that timed out, so the caller lets its pool drain first."""
@@ -75,6 +84,9 @@ class Predictor:
         """The model's output for each text, in order, or `Refused`: why it has none; raises what the cluster answered."""
         with self._lock:
             self.calls += 1
+        return self._outputs(texts)
+
+    def _outputs(self, texts: Sequence[str]) -> Sequence[Any]:
         return outputs(self._cluster, self.model_id, self.kind, texts, self._request_timeout_s)
 
     def require_model(self) -> None:
@@ -89,11 +101,9 @@ class Predictor:
     def waiting(self) -> int | None:
         """Predict requests that the ML nodes work on or have queued, ours and others'; None when nobody can say."""
         try:
-            stats = self._cluster.get("/_nodes/stats/thread_pool", filter_path=f"nodes.*.thread_pool.{_POOL}")
+            return running_predicts(self._cluster)
         except SparseIndexError:
             return None
-        pools = [node["thread_pool"][_POOL] for node in stats.get("nodes", {}).values()]
-        return sum(int(pool["active"]) + int(pool["queue"]) for pool in pools)
 
     def wait_until_ready(self, text: str, deadline_s: float, timing: Timing) -> None:
         """Wait for redeployment after an outage, by asking for `text`; at most one redeploy is started, of our own model.

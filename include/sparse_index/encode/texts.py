@@ -10,8 +10,9 @@ from sparse_index.vectors.kind import Vector
 
 @dataclass(frozen=True)
 class Text:
-    """A distinct text and the first row of the corpus that has it (`id`: that row's)."""
+    """A distinct text, the vector field that it is encoded for and the first row of the corpus that has it (`id`: that row's)."""
 
+    field: str
     text_hash: str
     text: str
     id: str

@@ -12,6 +12,8 @@ from sparse_index.creation.create import create_index
 from sparse_index.creation.mapping import index_body
 from sparse_index.errors import BuildError
 from sparse_index.index.clone import clone_live
+from sparse_index.index.encoder_record import record_encoder
+from sparse_index.index.fitted import fitted_mapping, outgrown_fields
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.generations import remove_failed_candidates
 from sparse_index.live.meta import meta_of, read_meta
@@ -29,6 +31,9 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan, now: Now = utc
     """
     state = observe_alias(cluster, plan.alias).require_sound()
     _require_as_planned(state, plan)
+    # The first that comes alone after all parts were encoded.
+    for fingerprint, field in plan.encoders.items():
+        record_encoder(store, fingerprint, field)
     tidied = remove_failed_candidates(
         cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build, now())
     )
@@ -40,8 +45,10 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan, now: Now = utc
         return plan.candidate
     if plan.kind is BuildKind.DELTA:
         clone_live(cluster, plan)
+        for outgrown in outgrown_fields(cluster, store, plan):
+            log.warning("%s", outgrown)
     else:
-        _create(cluster, plan)
+        _create(cluster, store, plan)
     return plan.candidate
 
 
@@ -70,8 +77,9 @@ def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
     return False
 
 
-def _create(cluster: Cluster, plan: Plan) -> None:
+def _create(cluster: Cluster, store: Store, plan: Plan) -> None:
     if plan.mapping is None:
         raise BuildError(f"Build {plan.build_id} was planned by a former version of the package. Trigger a new run.")
-    body = index_body(plan.config, plan.mapping, meta_of(plan), plan.write_alias)
+    mapping = fitted_mapping(store, plan, plan.mapping)
+    body = index_body(plan.config, mapping, meta_of(plan), plan.write_alias)
     create_index(cluster, plan.candidate, plan.alias, body)

@@ -8,31 +8,33 @@ read one after another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count, groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from sparse_index.builds.plan import Part
+from sparse_index.builds.plan import Part, Plan
 from sparse_index.store.files import Store
-from sparse_index.store.layout import vectors_folder
-from sparse_index.store.sql import connect, parquet, spill_folder
+from sparse_index.store.sql import connect, literal, parquet, spill_folder
+from sparse_index.vectors.files import vector_paths
 from sparse_index.vectors.kind import Stored
 
 ROWS_AT_ONCE = 500
 VECTORS_AT_ONCE = 2_000
 _WINDOW_ROWS = 2_000
+# The rows of a long text's passages are many times as many.
+_DIVIDED_WINDOW_ROWS = 200
 _MOST_WINDOWS = 256
 
 # Two builds may both have encoded a text; then either vector will do, and it must be one.
 _WANTED = """
     WITH needed AS (
         SELECT DISTINCT text_hash, file_row_number // $window_rows AS part_window
-        FROM {part} WHERE text_hash IS NOT NULL
+        FROM ({texts}) WHERE text_hash IS NOT NULL
     ), stored AS (
         SELECT text_hash, min(filename) AS file, arg_min(file_row_number, filename) AS row
         FROM {files} SEMI JOIN needed USING (text_hash)
@@ -40,6 +42,13 @@ _WANTED = """
     )
     SELECT list_position($files, file) - 1 AS file, row, part_window
     FROM stored JOIN needed USING (text_hash) ORDER BY ALL"""
+
+
+class TextVector(NamedTuple):
+    """A text of a document, by its hash; `stored` None: the store has no vector of it."""
+
+    text_hash: str
+    stored: Stored | None
 
 
 @dataclass(frozen=True)
@@ -51,41 +60,56 @@ class _Want:
     window: int
 
 
-def vectors_of(store: Store, fingerprint: str, part: Part) -> Iterator[Stored | None]:
-    """The vector of each row of the part, in its order; None where the row has no text, or the store no vector for it."""
+def vectors_of(store: Store, plan: Plan, part: Part, field: str) -> Iterator[list[TextVector]]:
+    """Of a vector field, for each row of the part in its order: the texts that the row has in it, with their vectors. That is the
+    whole text, or the field's own ones; nothing where there is no text."""
+    config = plan.config.vector_fields[field]
+    own, divided = config.has_own_texts, config.divided is not None
     # As many spill files are open at once as there are windows.
-    window_rows = max(_WINDOW_ROWS, -(-part.items // _MOST_WINDOWS))
-    hashes = _hashes(store, part)
+    window_rows = max(_DIVIDED_WINDOW_ROWS if divided else _WINDOW_ROWS, -(-part.items // _MOST_WINDOWS))
+    text = f"unnest(passages[{literal(field)}]).text_hash AS text_hash" if own else "text_hash"
+    texts = f"SELECT {text}, file_row_number FROM {parquet(store, [part.path], 'file_row_number')}"
+    hashes = _hashes(store, part, field if own else None)
     with spill_folder(store) as folder:
-        _spill(store, _wanted(store, fingerprint, part, window_rows), folder)
+        _spill(store, _wanted(store, plan.fingerprint_of(field), texts, window_rows), folder)
         for number in count():
             window = list(islice(hashes, window_rows))
             if not window:
                 return
             vectors = _Window(folder, number)
-            yield from map(vectors.of, window)
+            yield from ([TextVector(each, vectors.of(each)) for each in of_row] for of_row in window)
 
 
-def _hashes(store: Store, part: Part) -> Iterator[str | None]:
+def _hashes(store: Store, part: Part, field: str | None) -> Iterator[list[str]]:
+    """Of the texts of each row: its whole one, or those of a vector field that has its own."""
     for batch in store.batches(part.path, ROWS_AT_ONCE):
-        yield from batch.column("text_hash").to_pylist()
+        if field is None:
+            yield from ([] if one is None else [one] for one in batch.column("text_hash").to_pylist())
+        else:
+            for passages in batch.column("passages").to_pylist():
+                yield [passage["text_hash"] for passage in planned_passages(passages, field)]
+
+
+def planned_passages(passages: Any, field: str) -> list[Mapping[str, Any]]:
+    """`text_hash`, `start` and `end` of each passage in a vector field, in order, from a row's value of `passages`; none where
+    it has no text."""
+    found: list[Mapping[str, Any]] = dict(passages or ()).get(field, [])
+    return found
 
 
 def part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
-    """The rows of the part, in its order: op, id, file, file_version, row_group, row, text_hash, row_hash."""
+    """The rows of the part, in its order: op, id, file, file_version, row_group, row, text_hash, row_hash, passages (since there
+    are such)."""
     for batch in store.batches(part.path, ROWS_AT_ONCE):
         yield from batch.to_pylist()
 
 
-def _wanted(store: Store, fingerprint: str, part: Part, window_rows: int) -> Iterator[_Want]:
-    """By file and row, each vector as often as windows need it."""
-    files = store.files(vectors_folder(fingerprint), ".parquet")
+def _wanted(store: Store, fingerprint: str, texts: str, window_rows: int) -> Iterator[_Want]:
+    """By file and row, each vector as often as windows need it. `texts`: SQL of the hashes and where in the part they are."""
+    files = vector_paths(store, fingerprint)
     if not files:
         return
-    wanted = _WANTED.format(
-        part=parquet(store, [part.path], "file_row_number"),
-        files=parquet(store, files, "filename", "file_row_number"),
-    )
+    wanted = _WANTED.format(texts=texts, files=parquet(store, files, "filename", "file_row_number"))
     with connect(store) as con:
         parameters = {"files": [store.full(path) for path in files], "window_rows": window_rows}
         # Three numbers a vector are kept, and the database has given its memory back before the vectors are read.
@@ -135,6 +159,6 @@ class _Window:
             self._rows = {text_hash: row for row, text_hash in enumerate(table.column("text_hash").to_pylist())}
             self._columns = dict(zip(table.column_names, table.columns, strict=True))
 
-    def of(self, text_hash: str | None) -> Stored | None:
-        row = self._rows.get(text_hash) if text_hash is not None else None
+    def of(self, text_hash: str) -> Stored | None:
+        row = self._rows.get(text_hash)
         return None if row is None else {name: column[row] for name, column in self._columns.items()}

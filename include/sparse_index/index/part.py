@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, require_few, with_sources, write_letters
+from sparse_index.builds.empty_vectors import write_empty
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.builds.reports import INDEXED, IndexResult, index_report_path
 from sparse_index.cluster.client import Cluster
@@ -42,11 +43,14 @@ def index_part(
     written = _write(writer, plan, writes, meter)
     letters = [*writes.rejected, *(_letter(plan, item, timing.now()) for item in written.rejected)]
     write_letters(store, letters_path(plan, "index", part.number), with_sources(plan, letters))
+    refused = {letter.id for letter in letters}
+    empty = write_empty(store, plan, part, [each for each in writes.empty if each.id not in refused])
     result = IndexResult(
         part=part.number,
         indexed=written.indexed,
         deleted=written.deleted - writes.removals,
         dead_letters=len(letters),
+        empty=empty,
         bytes=written.bytes_sent,
         seconds=timing.clock() - started,
     )

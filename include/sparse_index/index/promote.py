@@ -16,11 +16,22 @@ from sparse_index.live.switch import sealed_count, serve_like_live, switch_alias
 
 @dataclass(frozen=True)
 class Promotion:
-    """`former` is the previous generation (None at the first promotion)."""
+    """`former` is the previous generation (None at the first promotion); `documents`: of `live`."""
 
     live: str
     former: str | None
     documents: int
+    former_documents: int | None = None
+
+    def __str__(self) -> str:
+        before = (
+            "it is the first" if self.former is None else f"before: {self.former}, {_counted(self.former_documents)}"
+        )
+        return f"{self.live} is live with {_counted(self.documents)} ({before})."
+
+
+def _counted(documents: int | None) -> str:
+    return "an unknown number of documents" if documents is None else f"{documents:,} documents"
 
 
 def promote(cluster: Cluster, plan: Plan, *, now: datetime) -> Promotion:
@@ -40,7 +51,8 @@ def promote(cluster: Cluster, plan: Plan, *, now: datetime) -> Promotion:
         serve_like_live(cluster, plan)
         switch_alias(cluster, plan.alias, former=plan.live_index, to=plan.candidate, owned=plan.config.index)
     _mark_promoted(cluster, plan.candidate, now)
-    return Promotion(plan.candidate, plan.live_index, meta.documents or 0)
+    former = read_meta(cluster, plan.live_index) if plan.live_index else None
+    return Promotion(plan.candidate, plan.live_index, meta.documents or 0, former.documents if former else None)
 
 
 def _complete_meta(cluster: Cluster, plan: Plan) -> Meta:

@@ -18,7 +18,7 @@ from sparse_index.config.corpus import IndexConfig
 from sparse_index.config.live_index import is_carried
 from sparse_index.errors import BuildError
 from sparse_index.live.alias import AliasState
-from sparse_index.names import write_alias
+from sparse_index.names import pipeline_owner, write_alias
 
 Settings = Mapping[str, Any]
 
@@ -194,6 +194,19 @@ def serving_changes(config: IndexConfig, live: Settings, there: Settings, *, ali
     wanted = {name: value for name, value in live.items() if is_carried(name)} | config.dynamic_settings
     stale = {name: None for name in there if name not in wanted and (name in _BUILDING or (alike and is_carried(name)))}
     return stale | {name: value for name, value in wanted.items() if there.get(name) != value}
+
+
+def stays_named(pipeline: Any, alias: str) -> bool:
+    """Whether an index of `alias` keeps this default search pipeline: somebody set it, and it is not ours."""
+    return pipeline not in (None, NO_PIPELINE) and pipeline_owner(str(pipeline)) != alias
+
+
+def with_pipeline(settings: Settings, alias: str, pipeline: str | None) -> Settings:
+    """Settings of a live index of `alias` with the default search pipeline that its successor names; None: none of ours."""
+    if stays_named(settings.get(SEARCH_PIPELINE), alias):
+        return settings
+    others = {name: value for name, value in settings.items() if name != SEARCH_PIPELINE}
+    return others if pipeline is None else others | {SEARCH_PIPELINE: pipeline}
 
 
 def usable_settings(cluster: Cluster, attached: Attached) -> dict[str, Any]:

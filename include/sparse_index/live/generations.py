@@ -103,10 +103,20 @@ def _require_ours(cluster: Cluster, alias: str, index: str) -> None:
 
 @dataclass(frozen=True)
 class Tidied:
-    """Names of the indices that were deleted; `left`: what is still there or still as it was, and why, in words."""
+    """Names of the indices that were deleted; `left`: what is still there or still as it was, and why, in words; `kept`:
+    generations that one can go back to."""
 
     removed: list[str]
     left: list[str]
+    kept: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        stays = f" {'; '.join(self.left)}." if self.left else ""
+        return f"Kept for going back: {_named(self.kept)}. Deleted: {_named(self.removed)}.{stays}"
+
+
+def _named(indices: list[str]) -> str:
+    return ", ".join(indices) or "none"
 
 
 def remove_failed_candidates(
@@ -140,7 +150,7 @@ def retire(cluster: Cluster, config: CorpusConfig) -> Tidied:
     kept, surplus = kept_and_surplus(own_indices(cluster, config.alias), config)
     hindered = [reason for index in kept if (reason := _spare_replicas(cluster, config.alias, index))]
     tidied = _delete_all(cluster, config.alias, surplus)
-    return Tidied(tidied.removed, hindered + tidied.left)
+    return Tidied(tidied.removed, hindered + tidied.left, [index.name for index in kept])
 
 
 def _spare_replicas(cluster: Cluster, alias: str, index: OwnIndex) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.config.corpus import IndexConfig
+from sparse_index.config.corpus import CorpusConfig, IndexConfig
 from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.attached import (
@@ -19,6 +19,7 @@ from sparse_index.live.attached import (
     observe_attached,
     serving_changes,
     usable_settings,
+    with_pipeline,
 )
 from sparse_index.names import write_alias
 
@@ -35,17 +36,25 @@ def sealed_count(cluster: Cluster, index: str) -> int:
 
 def serve_like_live(cluster: Cluster, plan: Plan) -> None:
     """`serve_like` for a build's candidate."""
-    clone = plan.kind is BuildKind.DELTA
-    serve_like(cluster, plan.candidate, plan.live_index, plan.config.index, alike=clone)
+    clone, name = plan.kind is BuildKind.DELTA, plan.search_pipeline
+    if name is not None and cluster.find(f"/_search/pipeline/{name}") is None:
+        raise BuildError(
+            f"The search pipeline {name}, which {plan.candidate} is to name, is gone: every search would fail. Let the serving "
+            "DAG run, then trigger a new run; it reuses the vectors."
+        )
+    serve_like(cluster, plan.candidate, plan.live_index, plan.config, pipeline=name, alike=clone)
 
 
-def serve_like(cluster: Cluster, index: str, live: str | None, wanted: IndexConfig, *, alike: bool) -> None:
-    """Take over what a person set on the live index for searching, logging and recovery; the corpus file wins.
+def serve_like(
+    cluster: Cluster, index: str, live: str | None, config: CorpusConfig, *, pipeline: str | None, alike: bool
+) -> None:
+    """Take over what a person set on the live index for searching, logging and recovery; the corpus file wins. `pipeline`: of
+    ours, that searches of `index` need; one that somebody else set on the live index comes along instead.
 
     `alike`: see `serving_changes`."""
     there = observe_attached(cluster, index).settings
     source = {} if live is None else usable_settings(cluster, observe_attached(cluster, live))
-    changes = serving_changes(wanted, source, there, alike=alike)
+    changes = serving_changes(config.index, with_pipeline(source, config.alias, pipeline), there, alike=alike)
     if changes:
         cluster.put(f"/{index}/_settings", changes)
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sparse_index.cluster.client import Cluster
+from sparse_index.errors import TerminalError
 from sparse_index.vectors.kind import VectorKind
+
+# What a request to a model that is not deployed is told, whatever its document says.
+NOT_READY = "not ready yet"
+# ML Commons' name for what a re-ranker does.
+RERANKER = "TEXT_SIMILARITY"
+ANY_TEXT = "Does this model answer?"
 
 
 def outputs(
@@ -20,3 +27,27 @@ def outputs(
         "POST", kind.predict_path(model_id), kind.predict_body(texts), retry=False, timeout_s=timeout_s
     )
     return kind.read(answer, len(texts))
+
+
+def answers(cluster: Cluster, model_id: str, kind: VectorKind, timeout_s: float | None = None) -> bool:
+    """Whether the model answers now, with what the kind reads; False for one that is gone or not deployed. Its document does
+    not tell: after a restart it says DEPLOYED for as long as 20 s before that is so. Raises what else cluster and kind say."""
+    return is_there(lambda: outputs(cluster, model_id, kind, [ANY_TEXT], timeout_s))
+
+
+def answers_as(cluster: Cluster, model_id: str, function: str) -> bool:
+    """`answers` for a model of which only its function is known: whatever it says."""
+    asked = {"query_text": ANY_TEXT} if function == RERANKER else {}
+    path = f"/_plugins/_ml/_predict/{function.lower()}/{model_id}"
+    return is_there(lambda: cluster.request("POST", path, {"text_docs": [ANY_TEXT], **asked}, retry=False))
+
+
+def is_there(ask: Callable[[], object]) -> bool:
+    """Whether a model that is asked by `ask` answers now, see `answers`."""
+    try:
+        ask()
+    except TerminalError as error:
+        if error.status == 404 or NOT_READY in f"{error.message} {error.reason}":
+            return False
+        raise
+    return True

@@ -5,12 +5,16 @@ Memory thresholds are not among them: raising one hides that a node is full, unt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sparse_index.cluster.client import Cluster, flat
-from sparse_index.cluster.settings import as_json, effective_settings, has_ml_node
+from sparse_index.cluster.settings import as_json, effective_settings, has_ml_node, put_request
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import ExistingModel
 from sparse_index.errors import ConfigError
 from sparse_index.ml.life import life_of
-from sparse_index.ml.sources import SECTION
+from sparse_index.ml.predict import RERANKER
+from sparse_index.ml.sources import SECTION, Source, source_of
 
 ML_NODES_ONLY = f"{SECTION}.only_run_on_ml_node"
 
@@ -18,10 +22,20 @@ Former = dict[str, str | None]
 
 
 def required_settings(config: CorpusConfig, *, has_ml_node: bool) -> dict[str, str]:
-    """Setting -> value without which the models of `config` cannot be registered or deployed."""
-    sources = [source for field in config.vector_fields.values() if (source := life_of(field).source)]
+    """Setting -> value without which the models of `config` cannot be registered or deployed, by a run or by serving."""
+    sources = list(_sources(config))
     on_data_nodes = {ML_NODES_ONLY: "false"} if sources and not has_ml_node else {}
     return on_data_nodes | {source.setting: "true" for source in sources if source.setting}
+
+
+def _sources(config: CorpusConfig) -> Iterator[Source]:
+    for field in config.vector_fields.values():
+        life = life_of(field)
+        if life.origin is not None:
+            yield life.origin
+    rerank = config.search.rerank
+    if rerank is not None and not isinstance(rerank.model, ExistingModel):
+        yield source_of(rerank.model, RERANKER)
 
 
 def missing_settings(cluster: Cluster, config: CorpusConfig) -> dict[str, str]:
@@ -45,6 +59,17 @@ def ensure_settings(cluster: Cluster, config: CorpusConfig) -> Former:
             f"Remove that one: PUT /_cluster/settings {as_json({'transient': dict.fromkeys(still)})}"
         )
     return {name: persistent.get(name) for name in missing}
+
+
+def settings_problem(cluster: Cluster, config: CorpusConfig) -> str | None:
+    """The settings that are missing, and who sets them, in words."""
+    missing = missing_settings(cluster, config)
+    if not missing:
+        return None
+    return (
+        f"{len(missing)} cluster setting(s) keep this encoder from running. An administrator sets them once: "
+        f"{put_request(missing)} (or `cluster_settings: ensure` in the corpus file, on a cluster that is yours alone)."
+    )
 
 
 def restore_settings(cluster: Cluster, former: Former) -> None:

@@ -12,7 +12,7 @@ import fsspec
 
 from sparse_index.addresses import showable
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.config.encoder import FileModel, PretrainedModel, UrlModel
+from sparse_index.config.encoder import FileModel, OwnModel, PretrainedModel, UrlModel
 from sparse_index.errors import ConfigError
 from sparse_index.ml.states import ModelState
 from sparse_index.ml.waits import Started
@@ -30,15 +30,15 @@ class Source:
     """`function`: ML Commons' name for what the model does. `setting`: of the cluster, must be true before a registration;
     None where none is needed."""
 
-    model: PretrainedModel | UrlModel | FileModel
+    model: OwnModel
     function: str
     setting: ClassVar[str | None] = None
     is_upload: ClassVar[bool] = False
 
-    def register(self, cluster: Cluster, group_id: str) -> Started:
-        """Begin the registration of one more model in the group."""
-        idle = {"is_auto_deploy_enabled": False, "model_ttl_minutes": IDLE_MINUTES}
-        body = self._body(group_id) | {"deploy_setting": idle}
+    def register(self, cluster: Cluster, group_id: str, *, expires: bool = True) -> Started:
+        """Begin the registration of one more model in the group. `expires`: the cluster drops it from memory when it is idle."""
+        idle = {"model_ttl_minutes": IDLE_MINUTES} if expires else {}
+        body = self._body(group_id) | {"deploy_setting": {"is_auto_deploy_enabled": False} | idle}
         return Started(task_id=str(cluster.post("/_plugins/_ml/models/_register", body, retry=False)["task_id"]))
 
     def _body(self, group_id: str) -> Json:
@@ -51,6 +51,14 @@ class Source:
 
     def require_usable(self) -> None:
         """ConfigError for what we can see ourselves; ML Commons registers anything and finds out when it deploys."""
+
+    def made(self, document: Json) -> bool:
+        """Whether this model document, of the build's group, is of this model: by name, function and content. The server
+        numbers versions itself, and of the catalogue's content only the server knows."""
+        if (document.get("name"), document.get("algorithm")) != (self.model.name, self.function):
+            return False
+        known = {document.get("model_content_hash_value"), self.content_sha256()} - {None}
+        return len(known) <= 1
 
     def is_torn(self, document: Json) -> bool:
         """Whether nobody can end the registration that this model document tells of."""
@@ -87,7 +95,7 @@ class Upload(Source):
     setting = FROM_FILE
     is_upload = True
 
-    def register(self, cluster: Cluster, group_id: str) -> Started:
+    def register(self, cluster: Cluster, group_id: str, *, expires: bool = True) -> Started:
         """A model whose upload was killed half way stays REGISTERING and is found and deleted by its group."""
         source = local_zip(self.model.path)
         meta = self._body(group_id) | {
@@ -113,7 +121,7 @@ class Upload(Source):
         return document.get("model_state") == ModelState.REGISTERING
 
 
-def source_of(model: PretrainedModel | UrlModel | FileModel, function: str) -> Source:
+def source_of(model: OwnModel, function: str) -> Source:
     match model:
         case PretrainedModel():
             return Catalogue(model, function)

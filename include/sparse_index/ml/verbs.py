@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
@@ -19,7 +20,7 @@ from sparse_index.ml.states import MODEL_DEPLOYED, TASK_PENDING, ModelState
 from sparse_index.ml.usage import used_by
 from sparse_index.ml.waits import Started, holding_nodes
 from sparse_index.names import group_prefix, parse_group
-from sparse_index.timing import REAL_TIME, Timing
+from sparse_index.timing import REAL_TIME, Timing, pauses
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +40,35 @@ class Removal:
     kept: tuple[str, ...]
 
 
-def find_group(cluster: Cluster, name: str) -> str | None:
+def find_groups(cluster: Cluster, name: str) -> list[str]:
+    """The ids of the groups called `name`, the oldest first. A name is unique, but for two that are made at the same moment."""
     hits = _search(cluster, "model_groups", {"term": {"name.keyword": name}})
-    return next((str(hit["_id"]) for hit in hits if hit["_source"].get("name") == name), None)
+    found = [hit for hit in hits if hit["_source"].get("name") == name]
+    return [str(hit["_id"]) for hit in sorted(found, key=lambda hit: (_age(hit["_source"]), str(hit["_id"])))]
 
 
-def create_group(cluster: Cluster, name: str, description: str) -> str:
-    """The id of the group called `name`, made if there is none."""
+def _age(document: Json) -> int:
+    return int(document.get("created_time", 0))
+
+
+def find_group(cluster: Cluster, name: str) -> str | None:
+    return next(iter(find_groups(cluster, name)), None)
+
+
+def models_called(cluster: Cluster, group: str) -> dict[str, Json]:
+    """Model id -> document of every model in a group called `group`, the oldest first."""
+    found: dict[str, Json] = {}
+    for group_id in find_groups(cluster, group):
+        found |= models_in_group(cluster, group_id)
+    return dict(sorted(found.items(), key=lambda item: (_age(item[1]), item[0])))
+
+
+def create_group(cluster: Cluster, name: str, description: str, **access: Any) -> str:
+    """The id of the group called `name`, made if there is none. `access`: to its models, where ML Commons controls it."""
     found = find_group(cluster, name)
     if found is not None:
         return found
-    body = {"name": name, "description": description}
+    body = {"name": name, "description": description, **access}
     try:
         return str(cluster.post(f"{ML}/model_groups/_register", body, retry=False)["model_group_id"])
     except SparseIndexError as error:
@@ -78,13 +97,21 @@ def models_in_group(cluster: Cluster, group_id: str) -> dict[str, Json]:
 
 
 def register(cluster: Cluster, source: Source, group_id: str) -> Started:
-    """Start the registration, or adopt what an earlier attempt began in this group: never two models."""
+    """Start the registration, or adopt what an earlier attempt began in this group, beside whatever other models it holds:
+    never two of one."""
     for model_id, document in models_in_group(cluster, group_id).items():
+        if not source.made(document):
+            continue
         if not source.is_torn(document):
             return Started(model_id=model_id)
         delete_model(cluster, model_id)
+    return begin_registration(cluster, source, group_id)
+
+
+def begin_registration(cluster: Cluster, source: Source, group_id: str, *, expires: bool = True) -> Started:
+    """Start one more registration. `expires`: the cluster undeploys the model when nobody has used it for a day."""
     with _explained(f"Model {source.model.name} was not registered"):
-        started = source.register(cluster, group_id)
+        started = source.register(cluster, group_id, expires=expires)
     log.info("Model %s in group %s: %s.", source.model.name, group_id, started)
     return started
 
@@ -102,6 +129,11 @@ def deploy(cluster: Cluster, model_id: str) -> str | None:
         raise ModelError(f"Model {model_id} does not exist any more. Trigger a new run: finished chunks are kept.")
     if document.get("model_state") in (ModelState.DEPLOYED, ModelState.DEPLOYING):
         return None
+    return begin_deployment(cluster, model_id)
+
+
+def begin_deployment(cluster: Cluster, model_id: str) -> str:
+    """Deploy it whatever its document says; gives the task."""
     with _explained(f"Model {model_id} was not deployed"):
         return str(cluster.post(f"{ML}/models/{model_id}/_deploy", retry=False)["task_id"])
 
@@ -127,7 +159,7 @@ def undeploy(cluster: Cluster, model_id: str, timing: Timing = REAL_TIME) -> Non
     _await_deployments(cluster, model_id, timing)
     if not _is_deployed(cluster, model_id):
         return
-    deadline = timing.clock() + GONE_DEADLINE_S
+    deadline, pause = timing.clock() + GONE_DEADLINE_S, pauses(POLL_S)
     while True:
         cluster.remove(f"{ML}/models/{model_id}/_undeploy", "POST")
         holders = _holders(cluster, model_id)
@@ -138,14 +170,14 @@ def undeploy(cluster: Cluster, model_id: str, timing: Timing = REAL_TIME) -> Non
                 f"Model {model_id} is still held by {', '.join(holders)} after {GONE_DEADLINE_S:.0f} s. Undeploy it by "
                 f"hand (POST {ML}/models/{model_id}/_undeploy) or restart the node; the next preflight deletes it."
             )
-        timing.sleep(POLL_S)
+        timing.sleep(next(pause))
 
 
 def _await_deployments(cluster: Cluster, model_id: str, timing: Timing) -> None:
     """Until no deployment of the model moves; a task document of a node that died says RUNNING for ever."""
-    deadline = timing.clock() + DEPLOYMENT_DEADLINE_S
+    deadline, pause = timing.clock() + DEPLOYMENT_DEADLINE_S, pauses(POLL_S)
     while _is_being_deployed(cluster, model_id) and timing.clock() < deadline:
-        timing.sleep(POLL_S)
+        timing.sleep(next(pause))
 
 
 def _is_being_deployed(cluster: Cluster, model_id: str) -> bool:
@@ -178,7 +210,7 @@ def delete_model(cluster: Cluster, model_id: str) -> None:
 
 def undeploy_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> list[str]:
     """Undeploy every model of the group called `group` that nothing refers to; gives their ids."""
-    models = [model_id for model_id in _models_of(cluster, group) if not _users(cluster, model_id, group)]
+    models = [model_id for model_id in models_called(cluster, group) if not _users(cluster, model_id, group)]
     for model_id in models:
         undeploy(cluster, model_id, timing)
     return models
@@ -190,7 +222,7 @@ def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> R
     deleted: list[str] = []
     kept: list[str] = []
     for look in range(2):
-        for model_id in _models_of(cluster, group):
+        for model_id in models_called(cluster, group):
             users = _users(cluster, model_id, group)
             if users:
                 kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
@@ -204,20 +236,26 @@ def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> R
     return Removal(tuple(deleted), tuple(dict.fromkeys(kept)))
 
 
-def delete_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> None:
-    """Delete the group called `group`; a group that still holds a kept model stays.
+def delete_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME, *, but: str | None = None) -> None:
+    """Delete what is called `group`, but for the group of the id `but`; one that still holds a kept model stays.
 
     The server counts what a deleted model leaves for a second or two (409), so this asks again until the deadline.
     """
-    deadline = timing.clock() + GONE_DEADLINE_S
-    while (group_id := find_group(cluster, group)) is not None and not models_in_group(cluster, group_id):
+    deadline, pause = timing.clock() + GONE_DEADLINE_S, pauses(POLL_S)
+    while empty := [one for one in find_groups(cluster, group) if one != but and not _holds_models(cluster, one)]:
         try:
-            cluster.remove(f"{ML}/model_groups/{group_id}")
+            for group_id in empty:
+                cluster.remove(f"{ML}/model_groups/{group_id}")
             return
         except TerminalError as error:
             if error.status != 409 or timing.clock() >= deadline:
                 raise
-        timing.sleep(POLL_S)
+        timing.sleep(next(pause))
+
+
+def _holds_models(cluster: Cluster, group_id: str) -> bool:
+    """A search finds what was deleted a moment ago; the model itself is gone at once."""
+    return any(get_model(cluster, model_id) is not None for model_id in models_in_group(cluster, group_id))
 
 
 def remove_build_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
@@ -229,10 +267,9 @@ def remove_build_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME
 
 def remains(cluster: Cluster, group: str) -> list[str]:
     """What is still there of the group called `group`, in words: itself and its models."""
-    group_id = find_group(cluster, group)
-    if group_id is None:
+    if not find_groups(cluster, group):
         return []
-    return [f"model group {group}", *(f"model {model}" for model in models_in_group(cluster, group_id))]
+    return [f"model group {group}", *(f"model {model}" for model in models_called(cluster, group))]
 
 
 def marked_groups(cluster: Cluster, alias: str) -> list[str]:
@@ -245,11 +282,6 @@ def marked_groups(cluster: Cluster, alias: str) -> list[str]:
 def _users(cluster: Cluster, model_id: str, group: str) -> list[str]:
     owner = parse_group(group)
     return used_by(cluster, model_id, owner.alias if owner else None)
-
-
-def _models_of(cluster: Cluster, group: str) -> list[str]:
-    group_id = find_group(cluster, group)
-    return [] if group_id is None else list(models_in_group(cluster, group_id))
 
 
 def _search(cluster: Cluster, kind: str, query: Json) -> list[Json]:

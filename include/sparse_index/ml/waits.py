@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +18,6 @@ from sparse_index.ml.states import (
     model_state,
     task_state,
 )
-from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
 
 POLL_S = 1.0
@@ -38,10 +36,11 @@ class Started:
 class Wait(Frozen):
     """What is waited for. `deadline_at` is wall clock (epoch seconds), because the wait crosses processes.
 
-    `task_id` None: another attempt started it, only the model tells.
+    `task_id` None: another attempt started it, only the model tells. `model`: its name, for messages.
     """
 
     kind: WaitKind
+    model: str | None = None
     task_id: str | None = None
     model_id: str | None = None
     deadline_at: float
@@ -62,11 +61,17 @@ def wait_for(
     now: float,
     task_id: str | None = None,
     model_id: str | None = None,
+    model: str | None = None,
 ) -> Wait:
     """A wait of at most `deadline_s` seconds from `now`. Half of it without any movement is a standstill: ML Commons
     tells nothing between the begin and the end of a download, so a longer deadline must mean more patience."""
     return Wait(
-        kind=kind, task_id=task_id, model_id=model_id, deadline_at=now + deadline_s, standstill_s=deadline_s / 2
+        kind=kind,
+        model=model,
+        task_id=task_id,
+        model_id=model_id,
+        deadline_at=now + deadline_s,
+        standstill_s=deadline_s / 2,
     )
 
 
@@ -166,32 +171,6 @@ def _node_states(profile: Json, model_id: str) -> dict[str, object]:
     return {node: body.get("models", {}).get(model_id, {}).get("model_state") for node, body in nodes.items()}
 
 
-def wait_until(cluster: Cluster, wait: Wait, *, timing: Timing = REAL_TIME, poll_s: float = POLL_S) -> str:
-    """Ask until done; gives the model id, or raises ModelError with the last state seen."""
-    return require_done(wait, watch(cluster, wait, timing=timing, poll_s=poll_s))
-
-
-def watch(
-    cluster: Cluster,
-    wait: Wait,
-    *,
-    patience_s: float = math.inf,
-    timing: Timing = REAL_TIME,
-    poll_s: float = POLL_S,
-) -> Verdict:
-    """Ask until done or failed; still waiting after `patience_s` seconds, that is the verdict."""
-    patience_ends = _epoch_s(timing) + patience_s
-    verdict = look(cluster, wait, None, _epoch_s(timing))
-    while verdict.state == "waiting" and _epoch_s(timing) < patience_ends:
-        timing.sleep(poll_s)
-        verdict = look(cluster, wait, verdict.memory, _epoch_s(timing))
-    return verdict
-
-
-def _epoch_s(timing: Timing) -> float:
-    return timing.now().timestamp()
-
-
 def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
     """One poll. A cluster that does not answer for now counts as a state like any other, under the same deadline."""
     try:
@@ -212,6 +191,7 @@ def require_done(wait: Wait, verdict: Verdict) -> str:
     """The model id of a done verdict; ModelError for a failed one, OverloadedError for one that was refused for now."""
     if verdict.state == "done" and verdict.model_id:
         return verdict.model_id
+    detail = f"{wait.model}: {verdict.detail}" if wait.model else verdict.detail
     if verdict.refused:
-        raise OverloadedError(f"The model could not {wait.kind} for now: {verdict.detail}.")
-    raise ModelError(f"The model did not {wait.kind}: {verdict.detail}. See docs/operate.md, then trigger a new run.")
+        raise OverloadedError(f"The model could not {wait.kind} for now: {detail}.")
+    raise ModelError(f"The model did not {wait.kind}: {detail}. See docs/operate.md, then trigger a new run.")

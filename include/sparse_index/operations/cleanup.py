@@ -35,6 +35,8 @@ class Kind(StrEnum):
     VECTORS = "vectors"
     COMPACT = "compact"
     MERGED = "merged"
+    PIPELINE = "search pipeline"
+    SERVED = "shared model"
 
 
 class Action(Frozen):
@@ -73,16 +75,17 @@ class Action(Frozen):
 
 
 class Cleanup(Frozen):
-    """`notes`: worth knowing, needs nobody; `unproven`: what a person has to decide."""
+    """`notes`: worth knowing, needs nobody; `unproven`: what a person has to decide; `stale`: alias -> how old its data is."""
 
     at: datetime
     actions: list[Action]
     notes: list[str]
     unproven: list[str]
+    stale: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
 
     def __str__(self) -> str:
         lines = [f"{len(self.actions)} thing(s) to tidy up.", *map(str, self.actions)]
-        lines += [f"note: {note}" for note in self.notes]
+        lines += [*(f"stale: {said}" for said in self.stale.values()), *(f"note: {note}" for note in self.notes)]
         return "\n".join(lines + [f"unproven: {doubt}" for doubt in self.unproven])
 
     def still_in(self, now: Cleanup) -> Cleanup:
@@ -193,15 +196,17 @@ def _vector_actions(
     used = {name for view in views for index in view.indices for name in index.meta.encoders}
     used |= {name for plan in store.plans if plan.path not in going for name in plan.fingerprints}
     for fingerprint in store.fingerprints:
-        files = store.vectors_of(fingerprint)
+        files, beside = store.vectors_of(fingerprint), store.beside_vectors(fingerprint)
+        modified = [*(file.modified for file in files), *(file.modified for file in beside)]
         if fingerprint in used:
             finished = _finished_files(views, store, fingerprint)
             yield from _compact(finished, store, use, fingerprint)
             yield from _merged(store, use, fingerprint, now)
             yield from _unneeded(finished, store, use, fingerprint)
-        elif all(now - file.modified > _longest(views) for file in files):
+        elif all(now - when > _longest(views) for when in modified):
             # Markers first: one without its files would ask for a compaction that nobody can do.
             paths = [*(marker.path for marker in store.markers_of(fingerprint)), *(file.path for file in files)]
+            paths += [file.path for file in beside]
             yield _vectors(fingerprint, "no index and no kept build uses this encoder", paths)
 
 

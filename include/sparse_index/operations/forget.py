@@ -135,6 +135,8 @@ def forget(site: Site, ids: pa.Array, begun: Forgotten, timing: Timing = REAL_TI
     with traces_of(site.store, survey.files, site.config.alias, ids) as traces:
         for path, hashes in _vectors(traces, survey):
             traces.remove_vectors(path, hashes)
+        for fingerprint, manifests in survey.manifests.items():
+            traces.remove_probe_texts(fingerprint, manifests)
         forget_messages(site.store, survey.files, traces)
         notes = _forget_documents(site, survey, traces, ids, timing)
         for path in traces.rows:

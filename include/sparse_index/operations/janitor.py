@@ -12,12 +12,15 @@ from datetime import datetime
 from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.neighbours import Neighbours
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError
 from sparse_index.forms import Form
 from sparse_index.live.generations import is_being_copied, remove_candidate
 from sparse_index.ml.verbs import remove_build_models
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup, reasons_to_keep_vectors
+from sparse_index.operations.served import remove, unneeded
 from sparse_index.operations.sightings import REPORTS, Clusters, Runs, view_corpora, view_store
+from sparse_index.operations.stale import stale
 from sparse_index.operations.vector_use import view_vector_use
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME, Timing
@@ -25,6 +28,7 @@ from sparse_index.vectors.compaction import compact, drop_sources
 
 log = logging.getLogger(__name__)
 
+_NOBODY = Neighbours()
 CLEANUP = Form(Cleanup, "what a janitor decided", "Let the janitor look anew.")
 
 
@@ -53,7 +57,14 @@ def look(
     files = view_store(store, now)
     views, failures = view_corpora(clusters, configs, files, runs)
     use = None if reasons_to_keep_vectors(views, files, failures) else view_vector_use(store, files, views, now)
-    return plan_cleanup(views, files, now, failures, use)
+    cleanup, (served, doubts) = plan_cleanup(views, files, now, failures, use), unneeded(clusters, store, configs)
+    return cleanup.model_copy(
+        update={
+            "actions": [*cleanup.actions, *served],
+            "notes": [*cleanup.notes, *doubts],
+            "stale": stale(views, now),
+        }
+    )
 
 
 def clean(
@@ -65,9 +76,10 @@ def clean(
     now: datetime,
     runs: Runs | None,
     timing: Timing = REAL_TIME,
+    beside: Neighbours = _NOBODY,
 ) -> Cleanup:
     """Do what `decided` says and a look of now still says; gives that. One failure does not stop the others: in the end
-    `BuildError` names what failed or is unproven."""
+    `BuildError` names what failed or is unproven. `beside`: every corpus that is known, whichever its store."""
     cleanup = decided.still_in(look(clusters, store, configs, now=now, runs=runs))
     cluster_of = {config.alias: clusters[config.connection] for config in configs if config.connection in clusters}
 
@@ -81,7 +93,10 @@ def clean(
     for action in cleanup.actions:
         log.info("%s", action)
         try:
-            problems += carry_out(cluster_of.get(action.alias), store, action, is_quiet, timing)
+            if action.kind in (Kind.PIPELINE, Kind.SERVED):
+                passing += remove(clusters, store, configs, action, runs, timing, beside)
+            else:
+                problems += carry_out(cluster_of.get(action.alias), store, action, is_quiet, timing)
         except (SparseIndexError, OSError) as error:
             waits = isinstance(error, SparseIndexError) and is_being_copied(error)
             (passing if waits else problems).append(f"{action}: {error}")

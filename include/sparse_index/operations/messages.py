@@ -10,7 +10,7 @@ from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
 
 REMOVED = "removed: it spoke of a document that was forgotten"
-_WITH_MESSAGES = ("/receipt.json", "/plan.json", "/redrive.json")
+_WITH_MESSAGES = ("/receipt.json", "/plan.json", "/redrive.json", "/reports/gate.json")
 
 
 def forget_messages(store: Store, files: StoreView, traces: Traces) -> None:
@@ -28,13 +28,19 @@ def forget_messages(store: Store, files: StoreView, traces: Traces) -> None:
 
 
 def _corrected(content: dict[str, Any], traces: Traces) -> dict[str, Any]:
-    """The fields of a receipt, a plan or a redrive in which somebody's document may be named."""
+    """The fields of a receipt, a plan, a redrive or a gate's report in which somebody's document may be named."""
     found: dict[str, Any] = {}
     if "failures" in content:
         said = content["failures"].items()
         found["failures"] = {stage: REMOVED if traces.spoken_of(message) else message for stage, message in said}
     if "notes" in content:
         found["notes"] = [note for note in content["notes"] if not traces.spoken_of(note)]
+    if "checks" in content:
+        found["checks"] = [
+            check | {"words": REMOVED} if traces.spoken_of(check["words"]) else check for check in content["checks"]
+        ]
+    if content.get("gate"):
+        found["gate"] = content["gate"] | _corrected(content["gate"], traces)
     if "remaining" in content:
         found["remaining"] = [name for name in content["remaining"] if not traces.is_named(name)]
     return found

@@ -34,7 +34,7 @@ from sparse_index.values import Frozen
 
 LATEST = "latest"
 # The same row fails again for these; they are tried all the same, because the row may have been corrected.
-LASTING = frozenset({"empty_vector", "mapper_parsing_exception", "strict_dynamic_mapping_exception", "value_not_kept"})
+LASTING = frozenset({"mapper_parsing_exception", "strict_dynamic_mapping_exception", "value_not_kept"})
 
 
 class Selection(Frozen):

@@ -23,11 +23,13 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
-from sparse_index.live.attached import observe_attached, require_movable
+from sparse_index.live.attached import NO_PIPELINE, SEARCH_PIPELINE, observe_attached, require_movable
 from sparse_index.live.generations import OwnIndex, own_indices
 from sparse_index.live.meta import Meta, read_meta, write_meta
 from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import sealed_count, serve_like, switch_alias
+from sparse_index.names import pipeline_owner
+from sparse_index.serving.look import model_answers, models_named
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
@@ -130,10 +132,21 @@ def roll_back(
     notes = _notes(cluster, store, config, target, meta)
     health = _replicated(cluster, config, target.index, timing)
     if state.index != target.index:
-        serve_like(cluster, target.index, target.live, config.index, alike=target.live is not None)
+        pipeline = _own_pipeline(cluster, config, target)
+        serve_like(cluster, target.index, target.live, config, pipeline=pipeline, alike=target.live is not None)
         switch_alias(cluster, config.alias, former=target.live, to=target.index, owned=config.index)
     _mark(cluster, target, now)
     return _recorded(store, target, meta, notes, health, now)
+
+
+def _own_pipeline(cluster: Cluster, config: CorpusConfig, target: Target) -> str | None:
+    """The target brings the search pipeline that it was made for; where it has none, that of the index with the same encoders."""
+    own = _setting(cluster, target.index, SEARCH_PIPELINE)
+    if target.live is None or (own is not None and pipeline_owner(own) == config.alias):
+        return own
+    live, meta = read_meta(cluster, target.live), read_meta(cluster, target.index)
+    alike = live is not None and meta is not None and live.encoders == meta.encoders
+    return _setting(cluster, target.live, SEARCH_PIPELINE) if alike else None
 
 
 def _require_open(cluster: Cluster, target: Target) -> None:
@@ -166,14 +179,21 @@ def _checked(cluster: Cluster, target: Target) -> Meta:
 
 
 def _require_pipeline(cluster: Cluster, index: str) -> None:
-    """Every search of an index whose default search pipeline is gone is refused."""
-    name = _setting(cluster, index, "index.search.default_pipeline")
-    if name in (None, "_none"):
+    """Every search of an index is refused whose default search pipeline is gone; and one that its model has to encode."""
+    name = _setting(cluster, index, SEARCH_PIPELINE)
+    if name in (None, NO_PIPELINE):
         return
-    if cluster.find(f"/_search/pipeline/{name}") is None:
+    body = (cluster.find(f"/_search/pipeline/{name}") or {}).get(name)
+    if body is None:
         raise BuildError(
-            f"{index} names the search pipeline '{name}', which does not exist: every search would fail. Create it again, or "
-            f"set index.search.default_pipeline of {index} to _none, then roll back."
+            f"{index} names the search pipeline '{name}', which does not exist: every search would fail. Let the serving DAG run "
+            f"if it is ours, else create it again, or set index.search.default_pipeline of {index} to _none; then roll back."
+        )
+    silent = [model_id for model_id in sorted(models_named(body)) if not model_answers(cluster, model_id)]
+    if silent:
+        raise BuildError(
+            f"{index} names the search pipeline '{name}', whose model {', '.join(silent)} does not answer: searches would fail. "
+            "Deploy it (of a model of ours: let the serving DAG run), then roll back."
         )
 
 

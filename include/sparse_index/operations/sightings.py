@@ -19,7 +19,7 @@ from sparse_index.live.generations import OwnIndex, own_and_unreadable
 from sparse_index.ml.verbs import marked_groups
 from sparse_index.names import BUILD_ID, parse_group
 from sparse_index.store.files import Store, StoredFile, schemas_folder
-from sparse_index.store.layout import VECTORS, build_folder, manifests_folder
+from sparse_index.store.layout import VECTORS, build_folder, manifests_folder, vectors_folder
 from sparse_index.vectors.compaction import MARKER_SUFFIX, Marker, VectorFile
 
 # By connection name; one that could not be opened is missing.
@@ -28,6 +28,7 @@ Clusters = Mapping[str, Cluster]
 REPORTS = "janitor"
 _BUILD_PATH = re.compile(rf"^(?P<alias>[^/]+)/builds/(?P<build_id>{BUILD_ID})/(?P<rest>.+)$")
 _VECTOR_PATH = re.compile(rf"^{VECTORS}/(?P<fingerprint>[0-9a-f]{{16}})/(?P<build_id>{BUILD_ID})-[^/]+\.parquet$")
+_ENCODER_PATH = re.compile(rf"^{VECTORS}/(?P<fingerprint>[0-9a-f]{{16}})/")
 _BULKY = ("parts/", "manifest.parquet", "manifest-final.parquet", "duplicates.parquet")
 
 
@@ -66,7 +67,15 @@ class StoreView:
 
     @property
     def fingerprints(self) -> list[str]:
-        return sorted({file.fingerprint for file in self.vectors})
+        """Of every encoder that has files, before it has its first vectors too."""
+        beside = (_ENCODER_PATH.match(file.path) for file in self.files)
+        return sorted({file.fingerprint for file in self.vectors} | {match["fingerprint"] for match in beside if match})
+
+    def beside_vectors(self, fingerprint: str) -> list[StoredFile]:
+        """What an encoder has beside its vectors: its probe, its tokenizer."""
+        vectors = {file.path for file in self.vectors} | {marker.path for marker in self.markers}
+        found = self.under(vectors_folder(fingerprint), "")
+        return [file for file in found if file.path not in vectors and not file.is_leftover]
 
     def vectors_of(self, fingerprint: str) -> list[VectorFile]:
         return [file for file in self.vectors if file.fingerprint == fingerprint]

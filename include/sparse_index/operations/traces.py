@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from sparse_index.operations.sightings import StoreView
 from sparse_index.store.files import Store
-from sparse_index.store.layout import builds_folder, manifests_folder
+from sparse_index.store.layout import builds_folder, manifests_folder, probe_path
+from sparse_index.store.manifests import hashes_in
 from sparse_index.store.sql import connect, copy_to, literal, parquet
-from sparse_index.vectors.compaction import needed_hashes, vectors_in
+from sparse_index.vectors.compaction import vectors_in
 from sparse_index.vectors.files import merge_vectors
 
 _BY_ID = "id IN (SELECT id FROM given)"
@@ -91,11 +92,15 @@ class Traces:
 
     def _needed(self, manifests: Sequence[str]) -> str:
         own = [path for path in manifests if path.startswith(f"{self.alias}/")]
-        others = needed_hashes(self.store, [path for path in manifests if path not in own])
-        if not own:
-            return others
-        rows = parquet(self.store, own)
-        return f"SELECT text_hash FROM {rows} WHERE text_hash IS NOT NULL AND NOT {_BY_ID} UNION ALL {others}"
+        others = hashes_in(self.store, [path for path in manifests if path not in own])
+        return f"{hashes_in(self.store, own, f'NOT {_BY_ID}')} UNION ALL {others}"
+
+    def remove_probe_texts(self, fingerprint: str, manifests: Sequence[str]) -> None:
+        """Of the corpus' texts in an encoder's probe only those stay that another document in the kept `manifests` has."""
+        path = probe_path(fingerprint)
+        if any(file.path == path for file in self.files.beside_vectors(fingerprint)):
+            kept = f"NOT of_corpus OR text_hash IN ({self._needed(manifests)})"
+            copy_to(self.con, self.store, f"SELECT * FROM {parquet(self.store, [path])} WHERE {kept}", path)
 
     def remove_vectors(self, path: str, hashes: set[str]) -> None:
         with self.store.writing(path) as local:
@@ -128,7 +133,10 @@ def _columns(con: duckdb.DuckDBPyConnection, store: Store, path: str) -> tuple[s
 
 def _hits(store: Store, path: str, columns: Sequence[str]) -> str:
     told = ", ".join(name if name in columns else "NULL" for name in ("text_hash", "reason"))
-    return f"INSERT INTO hits SELECT {literal(path)}, id, {told} FROM {parquet(store, [path])} WHERE {_BY_ID}"
+    theirs = f"FROM {parquet(store, [path])} WHERE {_BY_ID}"
+    hits = f"INSERT INTO hits SELECT {literal(path)}, id, {told} {theirs}"
+    passages = f"SELECT {literal(path)}, id, unnest(flatten(map_values(passages))).text_hash, NULL {theirs}"
+    return f"{hits} UNION ALL {passages}" if "passages" in columns else hits
 
 
 def _theirs(columns: Sequence[str]) -> str:

@@ -17,8 +17,9 @@ from sparse_index.live.generations import OwnIndex
 from sparse_index.operations.sightings import CorpusView, PlanFile, StoreView
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
+from sparse_index.store.manifests import hashes_in
 from sparse_index.store.sql import connect
-from sparse_index.vectors.compaction import needed_hashes, vectors_in
+from sparse_index.vectors.compaction import vectors_in
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _unneeded(store: Store, files: Sequence[str], manifests: Sequence[str]) -> d
         counts = con.execute(f"SELECT filename, count(*) FROM {vectors_in(store, files)} GROUP BY filename").fetchall()
         unneeded = con.execute(
             f"""SELECT filename, count(*) FROM {vectors_in(store, files)}
-                ANTI JOIN ({needed_hashes(store, manifests)}) USING (text_hash) GROUP BY filename"""
+                ANTI JOIN ({hashes_in(store, manifests)}) USING (text_hash) GROUP BY filename"""
         ).fetchall()
     rows = dict(counts)
     return {path_of[name]: count / rows[name] for name, count in unneeded}

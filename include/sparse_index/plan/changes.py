@@ -19,6 +19,7 @@ from sparse_index.plan.difference import Difference
 from sparse_index.plan.files import write_dead_letters, write_files
 from sparse_index.plan.observe import observe, observe_hindrances
 from sparse_index.plan.observed import Observed
+from sparse_index.relevance.golden import golden_of
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect
 
@@ -36,6 +37,7 @@ def plan_changes(
     """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster: before a full build an empty
     index like its candidate is made and deleted again."""
     guards.require_unhindered(config, observe_hindrances(cluster, config))
+    golden_of(config.gate)  # one that cannot be read stops the plan, hours before the gate asks it
     seen = observe(cluster, store, config, request, scans, build_id=new_build_id(now, token), now=now)
     guards.require_comparable(seen)
     with connect(store) as con:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.plan import BuildKind, Counts, Plan
 from sparse_index.plan.difference import Changes, Inputs
 from sparse_index.plan.disk import candidate_bytes, large_shard_note
 from sparse_index.plan.estimate import expected_seconds
 from sparse_index.plan.guards import skipped_days_note
+from sparse_index.plan.lengths import length_notes
 from sparse_index.plan.observed import Observed
 from sparse_index.plan.parts import encode_parts, index_parts
 from sparse_index.plan.reasons import reasons_for_full
 from sparse_index.plan.takeover import Takeover, plan_takeover
+from sparse_index.plan.texts import Encoder
 from sparse_index.store.layout import build_folder
+from sparse_index.vectors.kinds import vector_kinds
 
 
 def inputs_of(seen: Observed) -> Inputs:
     """What is to be compared."""
-    config, request = seen.config, seen.request
+    config, request, kinds = seen.config, seen.request, vector_kinds(seen.config)
     return Inputs(
         scans=seen.scanned.manifests,
         live_manifest=seen.live.manifest,
-        vectors=seen.vectors,
+        encoders={
+            name: Encoder(one, seen.vectors[name], kinds[name].empty_rows) for name, one in seen.fingerprints.items()
+        },
         full=bool(reasons_for_full(seen)),
         row_limit=request.row_limit,
         data_date=request.data_date if config.kind == "feed" else None,
         newest_day=seen.newest_day,
+        own_texts=frozenset(name for name, field in config.vector_fields.items() if field.has_own_texts),
+        same_shape=seen.live.meta is not None and seen.live.meta.document_hash == config.document_hash(),
     )
 
 
@@ -53,7 +60,8 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         source_version=seen.scanned.source_version,
         mapping=seen.mapping,
         newest_day=seen.newest_day,
-        notes=_notes(seen, takeover),
+        search_pipeline=seen.search_pipeline,
+        notes=_notes(seen, takeover, counts),
         disk_bytes=candidate_bytes(config, changes, seen.live_bytes) if live.index else None,
         seconds=expected_seconds(seen, changes),
     )
@@ -74,7 +82,7 @@ def _reasons_for_delta(takeover: Takeover, changes: Changes) -> list[str]:
     return ["only what changed"] if changes.differs else list(takeover.changes) or ["only what changed"]
 
 
-def _notes(seen: Observed, takeover: Takeover) -> list[str]:
+def _notes(seen: Observed, takeover: Takeover, counts: Counts) -> list[str]:
     """What a person should know beside the numbers."""
     return [
         *seen.scanned.schema.notes,
@@ -82,4 +90,5 @@ def _notes(seen: Observed, takeover: Takeover) -> list[str]:
         *takeover.notes,
         *large_shard_note(seen.config, seen.live_bytes),
         *skipped_days_note(seen),
+        *length_notes(seen, counts),
     ]

@@ -6,8 +6,8 @@ Tables, in the order in which they are made:
     losers      rows whose id came earlier        candidates the usable rows without them
     live        the live build's manifest
     state       one row a document of the new state (a feed's also: a tombstone), with its `change`
-    written     documents of it to index          gone       documents to delete
-    encode      one row a text that has no vector yet in a field
+    written     documents of it to index (`document`: the row of state)      gone       documents to delete
+    encode      one row a text that has no vector yet in a field (plan/texts)
     writes      what the candidate gets
 """
 
@@ -25,7 +25,9 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
 from sparse_index.errors import CorpusError
+from sparse_index.plan.texts import Encoder, empty_documents, load_texts, text_lengths
 from sparse_index.store.files import Store
+from sparse_index.store.manifests import HAS_TEXT, PASSAGES
 from sparse_index.store.sql import literal, parquet
 
 _COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem")
@@ -52,6 +54,7 @@ SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, 
         WHEN m.deleted THEN CASE WHEN l.id IS NULL OR l.deleted THEN 'tombstone' ELSE 'deleted' END
         WHEN l.id IS NULL OR l.deleted THEN 'new'
         WHEN m.text_hash IS DISTINCT FROM l.text_hash THEN 'text_changed'
+        WHEN {{same_shape}} AND m.passages IS DISTINCT FROM l.passages THEN 'text_changed'
         WHEN m.row_hash <> l.row_hash THEN 'fields_changed'
         ELSE 'unchanged' END AS change
 FROM candidates m LEFT JOIN live l USING (id)
@@ -64,55 +67,46 @@ WHERE NOT (deleted AND data_date < {{oldest}})
 """
 _WRITTEN = """
 CREATE TEMP VIEW written AS
-SELECT * FROM state WHERE NOT deleted AND ({full} OR change IN ('new', 'text_changed', 'fields_changed'))
+SELECT rowid AS document, * FROM state WHERE NOT deleted AND ({full} OR change IN ('new', 'text_changed', 'fields_changed'))
 """
-# A text is encoded once a field, where it comes first, however many documents share it. Only texts that come twice are looked at
-# closely: a window over all rows would need memory for all of them.
-_ENCODE = f"""
-CREATE TEMP TABLE encode AS
-WITH fresh AS (
-    SELECT turn, field, text_hash, file, file_version, row_group, row
-    FROM written CROSS JOIN fields ANTI JOIN known USING (field, text_hash)
-    WHERE text_hash IS NOT NULL
-), repeated AS (
-    SELECT field, text_hash, min({{'file': file, 'row_group': row_group, 'row': row}}) AS first FROM fresh
-    GROUP BY field, text_hash HAVING count(*) > 1
-)
-SELECT *, row_number() OVER (ORDER BY turn, {_PLACE}) - 1 AS position FROM (
-    SELECT * FROM fresh ANTI JOIN repeated USING (field, text_hash)
-    UNION ALL
-    SELECT fresh.* FROM fresh JOIN repeated USING (field, text_hash)
-    WHERE fresh.file = first.file AND fresh.row_group = first.row_group AND fresh.row = first.row)
+_INDEXED = """
+SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash, passages
+"""
+_ALL_WRITES = f"""
+CREATE TEMP TABLE writes AS
+SELECT *, row_number() OVER () - 1 AS position FROM ({_INDEXED} FROM written ORDER BY {_PLACE}, id)
 """
 # Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
-_OPERATIONS = f"""
+_SHARES = 1024
+_CHANGED_WRITES = f"""
 CREATE TEMP TABLE writes AS
 SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
-    SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash,
-        (row_number() OVER (ORDER BY {_PLACE}) - 1) * {{shares}} // greatest(count(*) OVER (), 1) AS share
-    FROM written
+    {_INDEXED}, (row_number() OVER (ORDER BY {_PLACE}) - 1) * {_SHARES} // greatest(count(*) OVER (), 1) AS share FROM written
     UNION ALL
-    SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {{shares}} FROM gone WHERE NOT {{full}})
+    SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {_SHARES} FROM gone)
 """
-_SHARES = 1024
 EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is compared. Paths are in the store; `vectors`: the files of each vector field's encoder. `data_date` is a feed's
-    day, `newest_day` the newest one of its index once this build is live; both None for a snapshot.
+    """What is compared. Paths are in the store; `encoders`: of each vector field; `own_texts`: the fields that have texts of
+    their own. `data_date` is a feed's day, `newest_day` the newest one of its index once this build is live; both None for a
+    snapshot.
 
-    `full`: every document is written; the change is counted all the same. `row_limit`: only the first rows count.
+    `same_shape`: the live build made documents in the same way, so that own texts that differ are the corpus' change. `full`:
+    every document is written; the change is counted all the same. `row_limit`: only the first rows count.
     """
 
     scans: Sequence[str]
     live_manifest: str | None
-    vectors: Mapping[str, Sequence[str]]
+    encoders: Mapping[str, Encoder]
     full: bool
     row_limit: int | None = None
     data_date: date | None = None
     newest_day: date | None = None
+    own_texts: frozenset[str] = frozenset()
+    same_shape: bool = True
 
 
 @dataclass(frozen=True)
@@ -146,16 +140,16 @@ class Difference:
         self._load_rows()
         self._con.execute(_LOSERS)
         self._con.execute(f"CREATE TEMP VIEW candidates AS SELECT * FROM usable ANTI JOIN losers USING ({_PLACE})")
-        self._con.execute(_STATE)
+        self._con.execute(_STATE.format(same_shape=str(self._inputs.same_shape).lower()))
         if self._inputs.newest_day is not None and self._inputs.row_limit is None:
             # Tombstones before this day are dropped: nothing that is older than they are may come any more.
             oldest = self._inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
             self._con.execute(_KEEP.format(oldest=_date(oldest)))
         self._con.execute(f"CREATE TEMP VIEW gone AS {self._gone()}")
         self._con.execute(_WRITTEN.format(full=self._full))
-        self._load_known()
-        self._con.execute(_ENCODE)
-        self._con.execute(_OPERATIONS.format(full=self._full, shares=_SHARES))
+        load_texts(self._con, self._store, self._inputs.encoders, self._inputs.own_texts)
+        # A full build's index is empty: there is nothing to delete, and one order is enough.
+        self._con.execute(_ALL_WRITES if self._inputs.full else _CHANGED_WRITES)
 
     def changes(self) -> Changes:
         counts, writes = self._counts(), self._count("writes")
@@ -178,9 +172,9 @@ class Difference:
             fields_changed=changes.get("fields_changed", 0),
             unchanged=0 if self._inputs.full else changes.get("unchanged", 0),
             deleted=self._count("gone"),
-            encoded=self._count("written SEMI JOIN encode USING (text_hash)"),
-            reused=self._count("written ANTI JOIN encode USING (text_hash) WHERE text_hash IS NOT NULL"),
-            blank=self._count("written WHERE text_hash IS NULL"),
+            encoded=self._count("written SEMI JOIN fresh_documents USING (document)"),
+            reused=self._count(f"written ANTI JOIN fresh_documents USING (document) WHERE {HAS_TEXT}"),
+            blank=self._count(f"written WHERE NOT {HAS_TEXT}"),
             duplicate_ids=self._count("losers"),
             superseded=self._count(f"candidates m JOIN live l USING (id) WHERE NOT ({_NEWER})"),
             tombstones=changes.get("tombstone", 0) + changes.get("deleted", 0),
@@ -189,17 +183,20 @@ class Difference:
             texts_to_encode=self._count("encode"),
             documents=self._count("state WHERE NOT deleted"),
             fields=self._fields(),
+            empty=empty_documents(self._con),
+            lengths=text_lengths(self._con, list(self._inputs.encoders)),
         )
 
     def _fields(self) -> dict[str, FieldCounts]:
         """What each of several vector fields needs; of one the other lines tell."""
-        if len(self._inputs.vectors) == 1:
+        if len(self._inputs.encoders) == 1:
             return {}
-        with_text = self._count("written WHERE text_hash IS NOT NULL")
         counts = {}
-        for field in self._inputs.vectors:
-            fresh = f"(SELECT text_hash FROM encode WHERE field = {literal(field)})"
-            encoded = self._count(f"written SEMI JOIN {fresh} fresh USING (text_hash)")
+        for field in self._inputs.encoders:
+            with_text = self._count(f"(SELECT DISTINCT document FROM texts WHERE field = {literal(field)})")
+            encoded = self._count(
+                f"written SEMI JOIN (FROM fresh_documents WHERE field = {literal(field)}) due USING (document)"
+            )
             texts = self._count(f"encode WHERE field = {literal(field)}")
             counts[field] = FieldCounts(encoded=encoded, reused=with_text - encoded, texts_to_encode=texts)
         return counts
@@ -229,7 +226,8 @@ class Difference:
         return [dict(zip(columns, row, strict=True)) for row in self._con.execute(query).fetchall()]
 
     def manifest_query(self) -> str:
-        return f"SELECT {_COLUMNS} FROM state ORDER BY {_PLACE}"
+        """In no order: nobody needs one, and to sort every document took a third of a plan."""
+        return f"SELECT {_COLUMNS} FROM state"
 
     def duplicates_query(self) -> str:
         return f"SELECT id, {_PLACE}, row_hash FROM usable SEMI JOIN losers USING ({_PLACE}) ORDER BY {_PLACE}"
@@ -244,21 +242,17 @@ class Difference:
             limit = f"ORDER BY {_PLACE} LIMIT {int(inputs.row_limit)}"
             self._con.execute(f"CREATE TEMP TABLE scanned AS {rows} {limit}")
         self._con.execute(f"CREATE TEMP VIEW usable AS SELECT {_COLUMNS} FROM scanned WHERE problem IS NULL")
-        live = inputs.live_manifest
-        former = _NO_ROWS if live is None else f"SELECT {_COLUMNS} FROM {parquet(self._store, [live])}"
-        self._con.execute(f"CREATE TEMP VIEW live AS {former}")
+        self._con.execute(f"CREATE TEMP VIEW live AS {self._live()}")
 
-    def _load_known(self) -> None:
-        """Tables `fields`, in turn, and `known`: text hashes of this build whose vector for a field is in the store."""
-        self._con.execute("CREATE TEMP TABLE known (field VARCHAR, text_hash VARCHAR)")
-        self._con.execute("CREATE TEMP TABLE fields (field VARCHAR, turn INTEGER)")
-        for turn, (field, files) in enumerate(self._inputs.vectors.items()):
-            self._con.execute("INSERT INTO fields VALUES (?, ?)", [field, turn])
-            if files:
-                self._con.execute(
-                    f"""INSERT INTO known SELECT DISTINCT {literal(field)}, text_hash FROM {parquet(self._store, files)}
-                        WHERE text_hash IN (SELECT text_hash FROM written)"""
-                )
+    def _live(self) -> str:
+        """The live build's manifest; what its version did not write is null."""
+        path = self._inputs.live_manifest
+        if path is None:
+            return _NO_ROWS
+        written = self._store.schema(path).names
+        nothing = {"passages": f"NULL::{PASSAGES} AS passages"}
+        columns = (name if name in written else nothing.get(name, f"NULL AS {name}") for name in _COLUMNS.split(", "))
+        return f"SELECT {', '.join(columns)} FROM {parquet(self._store, [path])}"
 
     def _gone(self) -> str:
         """Documents of the live index that the new state no longer has."""

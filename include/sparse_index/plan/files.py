@@ -40,7 +40,7 @@ def write_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     copy_to(con, store, difference.manifest_query(), plan.manifest)
     if plan.counts.duplicate_ids:
         copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/duplicates.parquet")
-    _write_parts(con, store, "SELECT * EXCLUDE (position, turn, field) FROM encode", plan.encode_parts)
+    _write_parts(con, store, "SELECT * EXCLUDE (position, turn, encoder, document) FROM encode", plan.encode_parts)
     _write_parts(con, store, "SELECT * EXCLUDE (position) FROM writes", plan.index_parts)
 
 

@@ -20,6 +20,7 @@ from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.difference import EXAMPLES, Changes
 from sparse_index.plan.disk import readable_bytes
+from sparse_index.plan.lengths import require_few_truncated
 from sparse_index.plan.live_types import begins_anew
 from sparse_index.plan.observed import Live, Observed
 from sparse_index.plan.takeover import plan_takeover
@@ -61,6 +62,7 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
             _require_few_deleted(plan, changes)
             _require_few_changed(plan, changes)
     if plan.request.mode is not Mode.PLAN_ONLY:
+        require_few_truncated(plan)
         _require_few_dead_letters(plan)
         _require_few_unkept(plan, seen.scanned.oddities)
     if plan.makes_candidate:
@@ -127,8 +129,8 @@ def _require_continuable(seen: Observed) -> None:
     if live.plan is None or _makes_other_documents(live.plan.config, config, seen.scanned.schema.schema):
         raise BuildError(
             f"The feed '{config.alias}' now makes documents in another way than {live.index} (id column, text template, "
-            f"columns, text length, or the type of id or text in index.fields); its earlier partitions would have to be read "
-            f"again. {remedy}"
+            f"columns, text length, passages, or the type of id or text in index.fields); its earlier partitions would have to "
+            f"be read again. {remedy}"
         )
 
 
@@ -137,12 +139,13 @@ def _makes_other_documents(former: CorpusConfig, now: CorpusConfig, schema: pa.S
 
 
 def _row_shape(config: CorpusConfig) -> Json:
-    return config.source.model_dump(include=_ROW_SHAPE)
+    own = {name: field.text_shape for name, field in config.vector_fields.items() if field.has_own_texts}
+    return {**config.source.model_dump(include=_ROW_SHAPE), "own": own}
 
 
 def _other_texts(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
     """Whether the declared types write an id or a text in another way; analyzers and the like do not matter."""
-    names = {now.source.id_column, *now.source.text_columns}
+    names = {now.source.id_column, *now.text_columns}
     kinds = ((name, schema.field(name).type) for name in names)
     return any(
         converter_of(kind, former.index.fields.get(name)) is not converter_of(kind, now.index.fields.get(name))
@@ -172,7 +175,7 @@ def _require_types_kept(seen: Observed) -> None:
 def _unkept_types(seen: Observed) -> Iterator[str]:
     for name, types in seen.wider.items():
         change = f"column '{name}' is {types.live} in {seen.live.index} and would become {types.decided}"
-        if name in seen.config.source.text_columns:
+        if name in seen.config.text_columns:
             yield f"{change}: it stands in the text template, and the texts of earlier days would change"
         elif seen.largest.get(name, 0) >= _EXACT:
             yield f"{change}, but numbers beyond 2^53 are there, which that cannot hold"

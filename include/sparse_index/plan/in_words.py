@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sparse_index.builds.plan import Plan
 from sparse_index.plan.disk import readable_bytes
+from sparse_index.vectors.kinds import vector_kinds
 
 _LINES = (
     ("rows read", "rows_read"),
@@ -24,11 +25,11 @@ _LINES = (
     ("vectors reused (documents)", "reused"),
     ("texts to encode", "texts_to_encode"),
 )
-_FEEDS_ONLY = {"superseded", "tombstones"}
+_ALWAYS = {"rows_read", "documents", "texts_to_encode"}
 
 
 def plan_in_words(plan: Plan) -> str:
-    """Several lines: what kind of build, why, the numbers (also as a share of the rows read), time and disk."""
+    """Several lines: what kind of build, why, the numbers that are not 0 (also as a share of the rows read), time and disk."""
     head = [
         f"Build {plan.build_id} of '{plan.alias}': {plan.kind} ({'; '.join(plan.reasons)})",
         f"  live now: {plan.live_index or 'nothing'}; {_dates(plan)}",
@@ -45,10 +46,12 @@ def _numbers(plan: Plan) -> Iterator[str]:
     counts = plan.counts.model_dump()
     total = max(plan.counts.rows_read, 1)
     for label, name in _LINES:
-        if name not in _FEEDS_ONLY or plan.config.kind == "feed":
+        if counts[name] or name in _ALWAYS:
             yield f"  {label:<38}{counts[name]:>12,}  {counts[name] / total:>7.1%}"
     for name, field in plan.counts.fields.items():
         yield f"  {name}: {field.encoded:,} documents encoded, {field.reused:,} reused, {field.texts_to_encode:,} texts to encode"
+    for name, documents in plan.counts.empty.items():
+        yield f"  {name}: {documents:,} documents go without a vector: that of their text is empty"
 
 
 def _outlook(plan: Plan) -> Iterator[str]:
@@ -61,9 +64,28 @@ def _outlook(plan: Plan) -> Iterator[str]:
     yield f"  expected time of encoding and indexing: {_duration(plan.seconds)}"
     size = "unknown before the first build" if plan.disk_bytes is None else f"up to {readable_bytes(plan.disk_bytes)}"
     yield f"  disk for the candidate: {size}"
+    yield from _vector_bytes(plan)
     if not plan.promotes:
         yield f"  limited to {plan.request.row_limit} rows: this build never goes live"
     yield from (f"  note: {note}" for note in plan.notes)
+
+
+def _vector_bytes(plan: Plan) -> Iterator[str]:
+    """Of the kinds whose vectors are all of one size."""
+    copies = 1 + plan.config.index.replicas
+    for name, kind in vector_kinds(plan.config).items():
+        if kind.bytes_each is not None:
+            text, texts = _texts(plan, name)
+            each, total = readable_bytes(kind.bytes_each), readable_bytes(kind.bytes_each * texts)
+            yield f"  {name}: some {each} a {text}, {total} a copy ({copies}); nodes with that much free memory search quickly"
+
+
+def _texts(plan: Plan, field: str) -> tuple[str, int]:
+    """What has a vector in this field, and how many there are."""
+    if plan.config.vector_fields[field].divided is None:
+        return "document", plan.counts.documents
+    lengths = plan.counts.lengths.get(field)
+    return "passage", lengths.passages if lengths is not None else 0
 
 
 def _duration(seconds: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,19 +18,25 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.oddities import oddities_of
 from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.corpus.shards import ShardScan
+from sparse_index.corpus.tokenizer import NoTokenizer
 from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.templates import observe_templates
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE, Attached, observe_attached, usable_settings
 from sparse_index.live.meta import read_meta
+from sparse_index.live.size import index_bytes
 from sparse_index.live.states import index_states
 from sparse_index.ml.life import encoder_fingerprint
+from sparse_index.ml.tokenizer import find_tokenizer
 from sparse_index.names import candidate_name
 from sparse_index.plan.disk import usable_bytes
 from sparse_index.plan.observed import Live, Observed, Scanned
+from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
-from sparse_index.store.layout import builds_folder, vectors_folder
+from sparse_index.store.layout import builds_folder
+from sparse_index.vectors.files import largest_amount, vector_paths
+from sparse_index.vectors.kinds import vector_kinds
 
 RECEIPTS_READ = 10
 _DISK = "cluster.routing.allocation.disk"
@@ -76,24 +82,32 @@ def observe(
         scanned=_scanned(store, scans),
         live=live,
         fingerprints=fingerprints,
-        vectors={name: store.files(vectors_folder(one), ".parquet") for name, one in fingerprints.items()},
+        vectors={name: vector_paths(store, one) for name, one in fingerprints.items()},
         receipts=tuple(_newest_receipts(store, config.alias)),
         refusal=_refusal(cluster, config, candidate),
+        search_pipeline=_search_pipeline(cluster, config),
+        uncounted=dict(_uncounted(store, config, fingerprints)),
     )
-    return seen if live.attached is None else _beside(cluster, seen, live.attached)
+    return seen if live.attached is None else _beside(cluster, store, seen, live.attached)
 
 
-def _beside(cluster: Cluster, seen: Observed, live: Attached) -> Observed:
+def _beside(cluster: Cluster, store: Store, seen: Observed, live: Attached) -> Observed:
     """What matters beside a live index."""
     return replace(
         seen,
         version=str(cluster.get("/")["version"]["number"]),
         templates=observe_templates(cluster, seen.candidate),
         pipeline_gone=SEARCH_PIPELINE in live.settings.keys() - usable_settings(cluster, live).keys(),
-        live_bytes=_index_bytes(cluster, str(seen.live.index)),
+        live_bytes=index_bytes(cluster, str(seen.live.index)) or 0,
         usable_bytes=_usable_bytes(cluster),
         largest=dict(_largest(cluster, seen)),
+        largest_weights=dict(_largest_weights(store, seen)),
     )
+
+
+def _search_pipeline(cluster: Cluster, config: CorpusConfig) -> str | None:
+    pipeline = default_pipeline(cluster, config)
+    return None if pipeline is None else pipeline.name
 
 
 def _scanned(store: Store, scans: Sequence[ShardScan]) -> Scanned:
@@ -115,6 +129,20 @@ def _left_by(store: Store, path: str) -> tuple[Plan | None, CorpusSchema | None,
 def _schema_of(store: Store, plan: Plan | None) -> CorpusSchema | None:
     where = None if plan is None else plan.schema_path
     return load_schema(store, where) if where is not None and store.exists(where) else None
+
+
+def _uncounted(store: Store, config: CorpusConfig, fingerprints: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, field in config.vector_fields.items():
+        found = find_tokenizer(store, field.encoder.model, fingerprints[name]) if field.long_texts else None
+        if isinstance(found, NoTokenizer):
+            yield name, found.why
+
+
+def _largest_weights(store: Store, seen: Observed) -> Iterator[tuple[str, float]]:
+    for name, kind in vector_kinds(seen.config).items():
+        largest = largest_amount(store, seen.fingerprints[name]) if kind.fitted is not None else None
+        if largest is not None:
+            yield name, largest
 
 
 def _newest_receipts(store: Store, alias: str) -> Iterator[dict[str, Any]]:
@@ -141,12 +169,6 @@ def _refusal(cluster: Cluster, config: CorpusConfig, candidate: str) -> str | No
     return None
 
 
-def _index_bytes(cluster: Cluster, index: str) -> int:
-    """Size of the index's primaries."""
-    answer: Json = cluster.get(f"/{index}/_stats/store", filter_path="_all.primaries.store.size_in_bytes")
-    return int(answer.get("_all", {}).get("primaries", {}).get("store", {}).get("size_in_bytes", 0))
-
-
 def _usable_bytes(cluster: Cluster) -> int | None:
     settings = effective_settings(cluster, _DISK)
     if settings.get(f"{_DISK}.threshold_enabled") == "false":
@@ -158,7 +180,7 @@ def _largest(cluster: Cluster, seen: Observed) -> Iterator[tuple[str, float]]:
     if seen.config.kind == "snapshot":
         return
     for name in (name for name, types in seen.wider.items() if types.is_whole):
-        if name not in seen.config.source.text_columns:
+        if name not in seen.config.text_columns:
             ends = {end: {end: {"field": name}} for end in ("min", "max")}
             answer: Json = cluster.post(f"/{seen.live.index}/_search", {"size": 0, "aggs": ends})
             yield name, max(abs(each["value"] or 0) for each in answer["aggregations"].values())

@@ -81,9 +81,11 @@ class Observed:
     `fingerprints`: vector field -> that of its encoder; `vectors`: vector field -> the files of its vectors; `receipts`: of
     former builds, newest first. `version`: of the cluster. `templates`: what they set on an index of the candidate's name.
     `refusal`: what the cluster has against `index.alias` or `index.settings`. `pipeline_gone`: the search pipeline that the
-    live index names is not there. `live_bytes`: of its primaries; `usable_bytes`: what data nodes still take, None where
-    nothing limits it. `largest`: column -> the largest number in the live index, without its sign, of each whole-number
-    column that a feed's day makes wider.
+    live index names is not there. `search_pipeline`: what the configuration's searches need. `live_bytes`: of its primaries;
+    `usable_bytes`: what data nodes still take, None where nothing limits it. `largest`: column -> the largest number in the
+    live index, without its sign, of each whole-number column that a feed's day makes wider. `uncounted`: vector fields with
+    `long_texts` whose tokens nobody can count -> why. `largest_weights`: vector field -> the largest number in its vectors, of
+    fields whose index has to be told.
     """
 
     config: CorpusConfig
@@ -99,9 +101,12 @@ class Observed:
     templates: FromTemplates = field(default_factory=FromTemplates)
     refusal: str | None = None
     pipeline_gone: bool = False
+    search_pipeline: str | None = None
     live_bytes: int = 0
     usable_bytes: int | None = None
     largest: Mapping[str, float] = field(default_factory=dict)
+    uncounted: Mapping[str, str] = field(default_factory=dict)
+    largest_weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def candidate(self) -> str:

@@ -15,21 +15,9 @@ MOST_PARTS = 1_000
 
 
 def encode_parts(plan: Plan) -> list[Part]:
-    """Of each vector field in turn; the numbers go on from field to field."""
-    fields = plan.config.vector_fields
-    # Of a single field the plan's own line tells.
-    texts = {field: plan.counts.fields.get(field, plan.counts).texts_to_encode for field in fields}
-    shares = [(field, share) for field in fields for share in _shares(plan.config, texts[field])]
-    if len(shares) > MOST_PARTS:
-        raise BuildError(
-            f"'{plan.alias}': the texts of {len(fields)} vector fields are {len(shares)} parts, and a run maps {MOST_PARTS} "
-            "tasks at most. Nothing was changed; lower source.max_shards, divide the corpus among several aliases, or have fewer "
-            "fields."
-        )
-    return [
-        Part(number=number, path=_path(plan, "encode", number), items=share, field=field)
-        for number, (field, share) in enumerate(shares)
-    ]
+    """Of the texts of all vector fields together; none where nothing is to be encoded."""
+    shares = enumerate(_shares(plan.config, plan.counts.texts_to_encode))
+    return [Part(number=number, path=_path(plan, "encode", number), items=share) for number, share in shares]
 
 
 def index_parts(plan: Plan, writes: int) -> list[Part]:

@@ -9,6 +9,7 @@ from sparse_index.cluster.client import Json
 from sparse_index.creation.mapping import key_types
 from sparse_index.live.meta import Meta
 from sparse_index.plan.observed import Observed
+from sparse_index.vectors.kinds import vector_kinds
 
 
 def reasons_for_full(seen: Observed) -> list[str]:
@@ -27,11 +28,13 @@ def reasons_for_full(seen: Observed) -> list[str]:
 
 def _of_the_build(seen: Observed, live: Meta) -> Iterator[str]:
     config, request = seen.config, seen.request
+    # A field that is new had no encoder before: the index has to change for it, not the encoder.
+    encoders = live.fingerprints or dict.fromkeys(seen.fingerprints, live.fingerprint)
     causes = {
         "full mode was asked for": request.mode is Mode.FULL,
         "a row limit was asked for": request.row_limit is not None,
         "the live index was never completed": live.state != "complete",
-        "the encoder changed": any(live.fingerprint_of(name) != one for name, one in seen.fingerprints.items()),
+        "the encoder changed": any(encoders.get(name, one) != one for name, one in seen.fingerprints.items()),
         "mapping, text template or shard count changed": live.document_hash != config.document_hash(),
         "the live build's manifest is gone": seen.live.manifest is None,
         f"{live.delta_builds} delta builds since the last full one": (
@@ -43,6 +46,11 @@ def _of_the_build(seen: Observed, live: Meta) -> Iterator[str]:
 
 def _of_the_index(seen: Observed) -> Iterator[str]:
     yield from new_fields(seen.live.mapping, seen.mapping, seen.config.index.fields.keys())
+    kinds, fields = vector_kinds(seen.config), seen.live.mapping.get("properties", {})
+    for name, largest in seen.largest_weights.items():
+        outgrown = kinds[name].outgrown(fields.get(name, {}), largest)
+        if outgrown:
+            yield f"{name}: {outgrown}"
     made_by = "" if seen.live.attached is None else seen.live.attached.made_by
     # A clone inherits the version that made its source; two major versions later it could not be opened.
     if made_by and made_by.split(".", maxsplit=1)[0] != seen.version.split(".", maxsplit=1)[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -9,12 +10,16 @@ from sparse_index.addresses import public_address
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.vectors import Passages
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import even_shards, source_files
 from sparse_index.corpus.listing import NOT_THERE
 from sparse_index.corpus.schema import Typed, decide, save_schema
 from sparse_index.corpus.shards import Shard
-from sparse_index.errors import CorpusError
+from sparse_index.corpus.tokenizer import ModelTokenizer, NoTokenizer
+from sparse_index.errors import ConfigError, CorpusError
+from sparse_index.ml.life import encoder_fingerprint
+from sparse_index.ml.tokenizer import find_tokenizer
 from sparse_index.plan.guards import require_known_meta
 from sparse_index.plan.live_types import begins_anew
 from sparse_index.plan.observe import observe_live
@@ -43,8 +48,35 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
         "corpus": public_address(uri),
         "schema_path": save_schema(store, config.alias, schema),
         "source_version": found.version,
+        "tokenizers": dict(_tokenizers(cluster, config, store)),
     }
     return [shard.model_copy(update=shared) for shard in even_shards(files, config.source.max_shards)]
+
+
+def _tokenizers(cluster: Cluster, config: CorpusConfig, store: Store) -> Iterator[tuple[str, str]]:
+    """Vector field -> fingerprint of its encoder, where the model's tokenizer can be had: one task fetches it, all scans read it
+    from the store. ConfigError when one that divides texts cannot, or cuts its passages."""
+    for name, field in config.vector_fields.items():
+        fingerprint = encoder_fingerprint(cluster, field)
+        tokenizer = find_tokenizer(store, field.encoder.model, fingerprint)
+        if field.divided is not None:
+            _require_divisible(f"vectors.{name}", field.divided, tokenizer)
+        if isinstance(tokenizer, ModelTokenizer):
+            yield name, fingerprint
+
+
+def _require_divisible(key: str, divided: Passages, tokenizer: ModelTokenizer | NoTokenizer) -> None:
+    if isinstance(tokenizer, NoTokenizer):
+        raise ConfigError(
+            f"{key}.long_texts divides texts by the model's own tokenizer, and there is none: {tokenizer.why}. Correct the "
+            "model, or take `long_texts: truncate`."
+        )
+    tokens, cut_at = divided.tokens + tokenizer.special, tokenizer.cut_at
+    if cut_at is not None and tokens > cut_at:
+        raise ConfigError(
+            f"{key}.passages.tokens ({divided.tokens}) and {tokenizer.special} special tokens are more than the {cut_at} at "
+            "which the model's tokenizer.json cuts: lower it."
+        )
 
 
 def _late(config: CorpusConfig, day: date | None) -> str:

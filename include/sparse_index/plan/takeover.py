@@ -21,6 +21,7 @@ from sparse_index.live.attached import (
     fields_of,
     misfits,
     moved_aliases,
+    stays_named,
 )
 from sparse_index.plan.observed import Observed
 
@@ -104,8 +105,11 @@ def _along(state: AliasState, moved: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _pipeline_note(seen: Observed, live: Attached) -> Iterator[str]:
+    named = live.settings.get(SEARCH_PIPELINE)
     if seen.pipeline_gone:
-        yield f"the search pipeline '{live.settings[SEARCH_PIPELINE]}' of the live index does not exist: it is left out"
+        yield f"the search pipeline '{named}' of the live index does not exist: it is left out"
+    elif seen.search_pipeline is not None and stays_named(named, seen.config.alias):
+        yield f"the search pipeline '{named}' of the live index is not ours and stays: searches do not get {seen.search_pipeline}"
 
 
 def _routing_note(moved: Mapping[str, Json], shards: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import AccessError
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.permissions import missing_permissions
+from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.kinds import vector_kinds
 
 OLDEST = (2, 19, 0)
@@ -50,18 +51,20 @@ def check_plugins(findings: Findings, plugins: dict[str, set[str]], config: Corp
             f"The plugin {ML_PLUGIN} is not installed on any node, so no model can run in this cluster. "
             f"Install it on every node (bin/opensearch-plugin install {ML_PLUGIN}) and restart them."
         )
-    for kind in vector_kinds(config).values():
-        if kind.query_plugin in plugins:
-            continue
-        if kind.index_settings:
+    lacking: dict[str, dict[str, VectorKind]] = {}
+    for name, kind in vector_kinds(config).items():
+        if kind.query_plugin not in plugins:
+            lacking.setdefault(kind.query_plugin, {})[name] = kind
+    for plugin, fields in lacking.items():
+        unmade = ", ".join(f"vectors.{name}" for name, kind in fields.items() if kind.index_settings)
+        if unmade:
             findings.problem(
-                f"The plugin {kind.query_plugin} is not installed, so no index with {kind.mapping['type']} fields can be "
-                f"made. Install it on every node (bin/opensearch-plugin install {kind.query_plugin}) and restart them."
+                f"The plugin {plugin} is not installed, so no index with {unmade} can be made. Install it on every node "
+                f"(bin/opensearch-plugin install {plugin}) and restart them."
             )
         else:
-            findings.warning(
-                f"The plugin {kind.query_plugin} is not installed: building works, but `{kind.query_word}` queries will not."
-            )
+            words = ", ".join(sorted({f"`{kind.query_word}`" for kind in fields.values()}))
+            findings.warning(f"The plugin {plugin} is not installed: building works, but {words} queries will not.")
 
 
 def check_permissions(findings: Findings, cluster: Cluster, config: CorpusConfig) -> None:

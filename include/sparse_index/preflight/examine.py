@@ -7,6 +7,7 @@ from datetime import datetime
 from sparse_index.builds.state import GoesOn
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.served import why_unserved
 from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.trial import try_unread
 from sparse_index.errors import AccessError, SparseIndexError
@@ -23,10 +24,13 @@ from sparse_index.preflight.connection import (
     installed_plugins,
 )
 from sparse_index.preflight.encoder import check_settings
+from sparse_index.preflight.fields import check_fields, try_fields
 from sparse_index.preflight.findings import Findings, Problem, Readiness
 from sparse_index.preflight.leftovers import sweep
+from sparse_index.preflight.managed import check_aws_service
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.storage import check_store
+from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME, Timing
 
@@ -67,11 +71,11 @@ def examine(
     """
     findings = Findings()
     check_store(findings, config, store, workers_share_files=workers_share_files)
-    about, silent = "", False
+    about, silent = "", cluster.aws_service is not None and not check_aws_service(findings, cluster.aws_service, config)
     former: Former = {}
     swept: list[str] = []
     try:
-        about = check_version(findings, cluster.get("/"))
+        about = "" if silent else check_version(findings, cluster.get("/"))
     except SparseIndexError as error:
         # Whoever does not answer or does not know us says the same to every further question. A missing permission is
         # named with the others.
@@ -79,7 +83,7 @@ def examine(
         if silent:
             findings.problem(error.message, type(error))
     if not silent:
-        former = _check_cluster(findings, cluster, config, timing.now())
+        former = _check_cluster(findings, cluster, store, config, timing.now())
         with findings.checking():
             swept = sweep(findings, cluster, store, config.alias, goes_on, timing, removes=sweeps)
     return Readiness(
@@ -93,17 +97,22 @@ def examine(
     )
 
 
-def _check_cluster(findings: Findings, cluster: Cluster, config: CorpusConfig, now: datetime) -> Former:
+def _check_cluster(findings: Findings, cluster: Cluster, store: Store, config: CorpusConfig, now: datetime) -> Former:
     plugins = _plugins(findings, cluster, config)
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
-    _check_new_index(findings, cluster, config, plugins, now)
+    _check_new_index(findings, cluster, store, config, plugins, now)
     return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
 
 
 def _check_new_index(
-    findings: Findings, cluster: Cluster, config: CorpusConfig, plugins: dict[str, set[str]], now: datetime
+    findings: Findings,
+    cluster: Cluster,
+    store: Store,
+    config: CorpusConfig,
+    plugins: dict[str, set[str]],
+    now: datetime,
 ) -> None:
     """The trial comes last: what is known to refuse it is not said twice."""
     before = len(findings.problems)
@@ -117,9 +126,13 @@ def _check_new_index(
     with findings.checking():
         for problem in hindrances(cluster, config):
             findings.problem(problem)
+    with findings.checking():
+        check_fields(findings, cluster, store, config)
     if len(findings.problems) == before:
         with findings.checking():
             findings.warnings += try_unread(cluster, config, now)
+        with findings.checking():
+            try_fields(findings, cluster, store, config, now)
     if POLICIES_PLUGIN in plugins:
         with findings.checking():
             findings.warnings += policy_warnings(cluster, config.alias)
@@ -142,9 +155,16 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     with findings.checking():
         former = check_settings(findings, cluster, config)
     lives = [life_of(field) for field in config.vector_fields.values()]
+    before = len(findings.problems)
     for life in lives:
         with findings.checking():
             life.require_usable(cluster)
+    if len(findings.problems) == before:
+        with findings.checking():
+            default_pipeline(cluster, config)
+    unserved = why_unserved(config)
+    if unserved is not None:
+        findings.warning(unserved)
     if any(life.source for life in lives):
         with findings.checking():
             check_model_places(findings, cluster)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import orjson
+
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import permissions_named
 from sparse_index.config.corpus import CorpusConfig
@@ -18,6 +20,7 @@ from sparse_index.config.vectors import VectorField
 from sparse_index.errors import AccessError, TerminalError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.sources import Source
+from sparse_index.query.wish import default_mode, sides_asked
 from sparse_index.vectors.kinds import vector_kind
 
 _ML = "/_plugins/_ml"
@@ -39,7 +42,7 @@ class Probe:
 def missing_permissions(cluster: Cluster, config: CorpusConfig) -> list[str]:
     """The permissions that the cluster says are missing, under the names OpenSearch gives them."""
     model_probes = (probe for field in config.vector_fields.values() for probe in _model_probes(field))
-    probes = [*_cluster_probes(), *model_probes, *_index_probes(config.alias)]
+    probes = [*_cluster_probes(), *model_probes, *_index_probes(config.alias), *_golden_probes(config)]
     return list(dict.fromkeys(name for probe in probes for name in _missing(cluster, probe)))
 
 
@@ -65,20 +68,24 @@ def _cluster_probes() -> Iterator[Probe]:
 
 
 def _model_probes(field: VectorField) -> Iterator[Probe]:
-    ml, source, kind = "cluster:admin/opensearch/ml", life_of(field).source, vector_kind(field)
+    ml, life, kind = "cluster:admin/opensearch/ml", life_of(field), vector_kind(field)
     yield Probe(f"{ml}/models/get", "GET", f"{_ML}/models/{_NOTHING}")
     yield Probe(f"{ml}/predict", "POST", kind.predict_path(_NOTHING), kind.predict_body(["a"]))
-    if source is None:
-        return
+    if life.has_group:
+        yield Probe(f"{ml}/models/search", "POST", f"{_ML}/models/_search", _NONE_MATCHES)
+        yield Probe(f"{ml}/model_groups/search", "POST", f"{_ML}/model_groups/_search", _NONE_MATCHES)
+    if life.source is not None:
+        yield from _life_probes(ml, life.source)
+
+
+def _life_probes(ml: str, source: Source) -> Iterator[Probe]:
     yield Probe(f"{ml}/profile/nodes", "GET", f"{_ML}/profile/models/{_NOTHING}")
     yield Probe(f"{ml}/deploy_model", "POST", f"{_ML}/models/{_NOTHING}/_deploy")
     yield Probe(f"{ml}/tasks/get", "GET", f"{_ML}/tasks/{_NOTHING}")
     yield Probe(f"{ml}/undeploy_models", "POST", f"{_ML}/models/{_NOTHING}/_undeploy")
-    yield Probe(f"{ml}/models/search", "POST", f"{_ML}/models/_search", _NONE_MATCHES)
     yield Probe(f"{ml}/models/delete", "DELETE", f"{_ML}/models/{_NOTHING}")
     yield Probe(f"{ml}/tasks/search", "POST", f"{_ML}/tasks/_search", _NONE_MATCHES)
     yield Probe(f"{ml}/tasks/delete", "DELETE", f"{_ML}/tasks/{_NOTHING}")
-    yield Probe(f"{ml}/model_groups/search", "POST", f"{_ML}/model_groups/_search", _NONE_MATCHES)
     yield Probe(f"{ml}/model_groups/delete", "DELETE", f"{_ML}/model_groups/{_NOTHING}")
     # Restricted and open to all one's own roles at once: refused with and without model access control.
     contradiction = {
@@ -102,8 +109,25 @@ def _register_probes(ml: str, source: Source) -> Iterator[Probe]:
         yield Probe(f"{ml}/register_model", "POST", f"{_ML}/models/_register", body | {"url": "not-an-address"})
 
 
+def _golden_probes(config: CorpusConfig) -> Iterator[Probe]:
+    """What the gate's queries need beside searching."""
+    if config.gate.golden is None:
+        return
+    sides, index = sides_asked(config, default_mode(config)), _no_index(config.alias)
+    if "analyzer" in [config.query_way(side) for side in sides if side in config.vector_fields]:
+        yield Probe("indices:admin/analyze", "GET", f"/{index}/_analyze", {"text": "a"})
+    if len(sides) > 1:
+        nothing = orjson.dumps({"index": index}) + b"\n{}\n"
+        yield Probe("indices:data/read/msearch", "POST", "/_msearch", nothing)
+
+
+def _no_index(alias: str) -> str:
+    """Matches the role's patterns, and is the name of no build."""
+    return f"{alias}--preflight"
+
+
 def _index_probes(alias: str) -> Iterator[Probe]:
-    index = f"{alias}--preflight"  # matches the role's patterns, and is the name of no build
+    index = _no_index(alias)
     no_shards = {"settings": {"index.number_of_shards": 0}}
     not_there = {"actions": [{"remove": {"index": index, "alias": alias, "must_exist": True}}]}
     nothing_there = {"require_alias": "true"}

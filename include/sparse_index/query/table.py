@@ -1,27 +1,79 @@
-"""Search results as text: BM25 and sparse side by side, with what matched."""
+"""Answers as text: two modes side by side, or one with what each side says of a hit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-from sparse_index.query.search import Hit, SearchResults
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.search import SearchConfig, SearchMode
+from sparse_index.query.answer import Answer, Hit
+from sparse_index.query.wish import default_mode
 
 WIDTH = 62
 MOST_TOKENS = 4
+HITS = 5
 
 
-def side_by_side(results: SearchResults) -> Iterator[str]:
+def shown(ask: Callable[..., Answer], config: CorpusConfig, mode: SearchMode | None, size: int | None) -> Iterator[str]:
+    """The answer in `mode`, or in the corpus's own; where its file says nothing of searching, beside that of BM25. `ask`: takes
+    mode and size."""
+    own = mode or default_mode(config)
+    hits = size if size is not None or own is SearchMode.RERANK else HITS
+    answer = ask(mode=own, size=hits)
+    if mode is not None or config.search != SearchConfig():
+        yield from in_lines(answer)
+    else:
+        yield from side_by_side(ask(mode=SearchMode.BM25, size=hits), answer)
+
+
+def side_by_side(left: Answer, right: Answer) -> Iterator[str]:
     """Lines of a table: rank by rank, the document on one line and what matched on the next."""
-    yield f'  "{results.query}"   (query tokens by {results.tokens.made_by})'
-    yield f"     {'BM25':<{WIDTH}} sparse"
-    for rank, (bm25, sparse) in enumerate(zip_longest(results.bm25, results.sparse), start=1):
-        yield f"  {rank}. {_title(bm25):<{WIDTH}} {_title(sparse)}"
-        yield f"     {_matched(bm25):<{WIDTH}} {_matched(sparse)}"
-    if not results.bm25 and not results.sparse:
+    yield from (f"  DEGRADED: {sentence}" for answer in (left, right) for sentence in answer.degraded)
+    made_by = ", ".join(right.made_by.values()) or "nothing"
+    yield f'  "{right.query}"   (query tokens by {made_by})'
+    yield f"     {left.mode.upper():<{WIDTH}} {right.mode}"
+    for rank, (one, other) in enumerate(zip_longest(left.hits, right.hits), start=1):
+        yield f"  {rank}. {_title(one):<{WIDTH}} {_title(other)}"
+        yield f"     {_matched(one):<{WIDTH}} {_matched(other)}"
+    if not left.hits and not right.hits:
         yield "     nothing found"
-    if any(hit.expansions for hit in results.sparse):
+    if any(hit.expansions for hit in right.hits):
         yield "     +token: not a word of the document, the model added it"
+
+
+def in_lines(answer: Answer) -> Iterator[str]:
+    """What did not answer first; then each hit with its score, and on the next line what every side says of it."""
+    yield from (f"  DEGRADED: {sentence}" for sentence in answer.degraded)
+    yield f'  "{answer.query}"   ({answer.mode} via {answer.via}, index {answer.index})'
+    yield from (f"     {side}: query by {made_by}" for side, made_by in answer.made_by.items())
+    for rank, hit in enumerate(answer.hits, start=1):
+        yield f"  {rank}. {hit.score:.4f}  {_title(hit)}{_before(hit)}"
+        yield from (f"       {line}" for line in _sides(hit))
+    if not answer.hits:
+        yield "     nothing found"
+    if any(hit.expansions for hit in answer.hits):
+        yield "     +token: not a word of the document, the model added it"
+    yield from (f"     {sentence}" for sentence in answer.notes)
+    times = answer.times
+    yield f"     encode {_ms(times.encode_s)}, search {_ms(times.search_s)}, re-rank {_ms(times.rerank_s)}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+def _before(hit: Hit) -> str:
+    return f"   (was {hit.rank_before})" if hit.rank_before is not None else ""
+
+
+def _sides(hit: Hit) -> Iterator[str]:
+    for side, found in hit.sides.items():
+        place = f"#{found.rank}, " if found.rank is not None else ""
+        tokens = _tokens(found.matched, hit.expansions)
+        yield f"{side}: {place}{found.score:.4f}{f': {tokens}' if tokens else ''}"
+    for side, passage in hit.passages.items():
+        yield _cut(f"{side}, passage {passage.number} ({passage.start}-{passage.end}): {passage.text}")
 
 
 def _title(hit: Hit | None) -> str:
@@ -31,11 +83,14 @@ def _title(hit: Hit | None) -> str:
 def _matched(hit: Hit | None) -> str:
     if hit is None or not hit.matched:
         return ""
-    best: Sequence[tuple[str, float]] = sorted(hit.matched.items(), key=lambda item: -item[1])[:MOST_TOKENS]
-    names = [
-        f"{'+' if token in hit.expansions else ''}{token}{f' {weight:.2f}' if weight else ''}" for token, weight in best
-    ]
-    return _cut("  " + ", ".join(names))
+    return _cut("  " + _tokens(hit.matched, hit.expansions))
+
+
+def _tokens(matched: Mapping[str, float], expansions: set[str]) -> str:
+    best: Sequence[tuple[str, float]] = sorted(matched.items(), key=lambda item: -item[1])[:MOST_TOKENS]
+    return ", ".join(
+        f"{'+' if token in expansions else ''}{token}{f' {weight:.2f}' if weight else ''}" for token, weight in best
+    )
 
 
 def _cut(text: str) -> str:

@@ -4,72 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 
 import pyarrow as pa
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import ConfigError
-from sparse_index.query.search import Hit, QueryTokens, analyzer_tokens, bm25_hits, sparse_hits
+from sparse_index.config.search import SearchMode
+from sparse_index.query.answer import Answer, Via
+from sparse_index.query.encoding import NOTHING_GIVEN, Given
+from sparse_index.query.search import search
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 from sparse_index.relevance.measures import DEPTH, MEASURES, Measured, Rankings, measure
 
-
-class SearchMode(StrEnum):
-    """How a query is asked."""
-
-    BM25 = "bm25"
-    SPARSE = "sparse"
-
-
-Ask = Callable[[SearchMode, str, int], Sequence[Hit]]  # mode, the query's text, how many hits
+Ask = Callable[[SearchMode, GoldenQuery, int], Answer]  # mode, query, how many hits
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One mode's answers. `measured`: None when no query is judged; `missing`: canary's id -> what it should have found."""
+    """One mode's answers. `measured`: None when no query is judged; `missing`: canary's id -> what it should have found;
+    `notes`: query's id -> what else was worth saying of its answer."""
 
     mode: SearchMode
     canaries: int
     missing: Mapping[str, Sequence[str]]
     measured: Measured | None
+    notes: Mapping[str, Sequence[str]]
 
 
-def asks(cluster: Cluster, config: CorpusConfig, index: str) -> Ask:
-    """As `search` asks without a model: the words of the query that the corpus's analyzer finds."""
+def modes_of(config: CorpusConfig) -> list[SearchMode]:
+    """Those that the corpus has something for."""
+    kinds = {each.kind for each in config.vector_fields.values()}
+    has = {
+        SearchMode.BM25: True,
+        SearchMode.HYBRID: len(config.sides) > 1,
+        SearchMode.RERANK: config.search.rerank is not None,
+    }
+    return [mode for mode in SearchMode if has.get(mode, mode.value in kinds)]
 
-    def ask(mode: SearchMode, text: str, size: int) -> Sequence[Hit]:
-        if mode is SearchMode.BM25:
-            return bm25_hits(cluster, config, index, text, size)
-        analyzer = config.query.analyzer
-        tokens = QueryTokens(analyzer_tokens(cluster, index, text, analyzer), f"analyzer {analyzer}")
-        return sparse_hits(cluster, config, index, tokens, size)
+
+def asks(
+    cluster: Cluster,
+    config: CorpusConfig,
+    index: str | None = None,
+    given: Given = NOTHING_GIVEN,
+    via: Via = Via.AUTO,
+) -> Ask:
+    """As `search` asks; whoever does not answer fails the evaluation, which would be one of something else."""
+
+    def ask(mode: SearchMode, query: GoldenQuery, size: int) -> Answer:
+        ask_so = partial(search, cluster, config, query.text, index=index, via=via, given=given, strict=True)
+        return ask_so(mode=mode, size=size, filters=query.filters)
 
     return ask
 
 
 def evaluate(ask: Ask, golden: GoldenSet, mode: SearchMode) -> Evaluation:
-    """ConfigError for a query with filters: no mode of today takes any, and without them it would be another query."""
-    for query in golden.queries:
-        if query.filters:
-            raise ConfigError(
-                f"Query '{query.id}' has filters, which search does not take yet. Remove them or the query."
-            )
-    rankings = {query.id: [hit.id for hit in ask(mode, query.text, _depth(query))] for query in golden.queries}
+    """Ask every query, and measure what there is to measure."""
+    answers = _answers(ask, golden, mode)
+    rankings = _rankings(answers)
     return Evaluation(
         mode,
         canaries=len(golden.canaries),
-        missing=_missing(golden.canaries, rankings),
+        missing=missing_of(golden.canaries, rankings),
         measured=measure(rankings, golden.judgements) if golden.judgements else None,
+        notes={id_: answer.notes for id_, answer in answers.items() if answer.notes},
     )
+
+
+def rank(ask: Ask, golden: GoldenSet, mode: SearchMode) -> dict[str, list[str]]:
+    """Query id -> ids of its hits, best first."""
+    return _rankings(_answers(ask, golden, mode))
+
+
+def _answers(ask: Ask, golden: GoldenSet, mode: SearchMode) -> dict[str, Answer]:
+    """Every query with its own filters."""
+    return {query.id: ask(mode, query, _depth(query)) for query in golden.queries}
+
+
+def _rankings(answers: Mapping[str, Answer]) -> dict[str, list[str]]:
+    return {id_: [hit.id for hit in answer.hits] for id_, answer in answers.items()}
 
 
 def _depth(query: GoldenQuery) -> int:
     return max(DEPTH, query.within)
 
 
-def _missing(canaries: Sequence[GoldenQuery], rankings: Rankings) -> dict[str, list[str]]:
+def missing_of(canaries: Sequence[GoldenQuery], rankings: Rankings) -> dict[str, list[str]]:
+    """Of canaries that did not find all they must: id -> what is missing."""
     missing = {
         query.id: [id_ for id_ in query.must if id_ not in rankings[query.id][: query.within]] for query in canaries
     }
@@ -89,6 +111,9 @@ def in_words(evaluations: Sequence[Evaluation], golden: GoldenSet) -> Iterator[s
     for evaluation in evaluations:
         for query, ids in evaluation.missing.items():
             yield f"{evaluation.mode}: canary '{query}' did not find {', '.join(ids)}"
+        if evaluation.notes:
+            query, (note, *_) = next(iter(evaluation.notes.items()))
+            yield f"{evaluation.mode}: of {len(evaluation.notes)} answers there is more to say, of '{query}': {note}"
 
 
 def _means(evaluation: Evaluation) -> list[str]:

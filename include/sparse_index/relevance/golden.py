@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from sparse_index.config.gate import GateConfig
 from sparse_index.errors import ConfigError, CorpusError
 
 QUERIES, JUDGEMENTS, QRELS = "queries.jsonl", "judgements.parquet", "qrels.txt"
@@ -54,6 +55,11 @@ class GoldenSet:
         """Queries that must return given documents."""
         return [query for query in self.queries if query.must]
 
+    @property
+    def judged_documents(self) -> list[str]:
+        """Ids of all that have a grade, in order."""
+        return sorted({id_ for grades in self.judgements.values() for id_ in grades})
+
 
 class _Judgement(NamedTuple):
     """As read, with the place it was read at."""
@@ -71,6 +77,12 @@ def read_golden(folder: Path) -> GoldenSet:
     for query in queries:
         _require_an_answer(folder, query, judgements.get(query.id))
     return GoldenSet(tuple(queries), MappingProxyType(judgements))
+
+
+def golden_of(gate: GateConfig) -> GoldenSet | None:
+    """What the corpus' gate asks; None where the file names no folder, or none that is there. Errors as `read_golden`."""
+    folder = None if gate.golden is None else Path(gate.golden)
+    return read_golden(folder) if folder is not None and folder.exists() else None
 
 
 def write_queries(path: Path, queries: Iterable[GoldenQuery]) -> None:

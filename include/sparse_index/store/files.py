@@ -14,10 +14,11 @@ request. Nothing is ever changed in place, but when documents are to be forgotte
 from __future__ import annotations
 
 import errno
+import os
 import posixpath
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,8 +40,7 @@ _OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tm
 # What a system or an object store (EIO, EBUSY: its server's fault, slow down) says of itself, not of a file.
 PASSING = frozenset(
     {
-        *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE),
-        *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+        *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
         *(errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
     }
 )
@@ -100,14 +100,40 @@ class Store:
         paths = (posixpath.relpath(str(name), self._root) for name in found)
         return sorted(path for path in paths if path.endswith(suffix) and not is_temporary(path))
 
-    def listing(self) -> list[StoredFile]:
-        """Every file of the store, temporary ones too, by path: one listing, so nothing changes between two questions."""
-        with self._reached(""):
-            found = self.filesystem.find(self._root, detail=True)
+    def listing(self, folder: str = "") -> list[StoredFile]:
+        """Every file of the store, or below `folder`, temporary ones too, by path; one question, so nothing changes between."""
+        with self._reached(folder):
+            found = self.filesystem.find(self._address(folder) if folder else self._root, detail=True)
         return [
             StoredFile(posixpath.relpath(str(name), self._root), int(info["size"]), _modified(info))
             for name, info in sorted(found.items())
         ]
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly in `folder`; empty when there is no such folder."""
+        try:
+            with self._reached(folder):
+                return sorted(self._folders(self._address(folder)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _folders(self, address: str) -> Iterator[str]:
+        if self.is_local:  # without a question for each of them, which fsspec asks
+            with os.scandir(address) as entries:
+                yield from (entry.name for entry in entries if entry.is_dir())
+            return
+        for each in self.filesystem.ls(address, detail=True):
+            if each["type"] == "directory":
+                yield posixpath.basename(str(each["name"]).rstrip("/"))
+
+    def stat(self, path: str) -> StoredFile | None:
+        """The file as a listing would show it; None when it is not there."""
+        try:
+            with self._reached(path):
+                info = self.filesystem.info(self._address(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return StoredFile(path, int(info["size"] or 0), _modified(info))
 
     def delete(self, path: str) -> None:
         """Delete one file; already gone is success."""
@@ -136,9 +162,14 @@ class Store:
         with self.writing(path) as local:
             pq.write_table(table, local, compression="zstd", row_group_size=row_group_rows)
 
-    def read_table(self, path: str, columns: list[str] | None = None) -> pa.Table:
+    def read_table(
+        self, path: str, columns: list[str] | None = None, row_groups: Sequence[int] | None = None
+    ) -> pa.Table:
+        """Of `columns` those that the file has."""
         with self._parquet(path) as parquet:
-            return parquet.read(columns=columns, use_threads=False)
+            if row_groups is None:
+                return parquet.read(columns=columns, use_threads=False)
+            return parquet.read_row_groups(list(row_groups), columns=columns, use_threads=False)
 
     def footer(self, path: str) -> dict[str, str]:
         """What the writer of a Parquet file said about it."""
@@ -148,6 +179,11 @@ class Store:
     def schema(self, path: str) -> pa.Schema:
         with self._parquet(path) as parquet:
             return parquet.schema_arrow
+
+    def metadata(self, path: str) -> pq.FileMetaData:
+        """Of a Parquet file: its row groups and their statistics."""
+        with self._parquet(path) as parquet:
+            return parquet.metadata
 
     def batches(self, path: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a Parquet file, at most `rows` at a time."""
@@ -173,6 +209,11 @@ class Store:
                 local = Path(folder, posixpath.basename(path))
                 yield local
                 self.filesystem.put_file(str(local), self._address(path))
+
+    def copy(self, source: str, path: str) -> None:
+        """A file as it is under another path, in one step."""
+        with self.writing(path) as local:
+            self.filesystem.get_file(self._address(source), str(local))
 
     @contextmanager
     def _reached(self, path: str) -> Iterator[None]:

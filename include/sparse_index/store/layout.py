@@ -17,5 +17,17 @@ def manifests_folder(alias: str) -> str:
     return f"{alias}/manifests"
 
 
+def encoder_path(fingerprint: str) -> str:
+    return f"{vectors_folder(fingerprint)}/encoder.json"
+
+
+def probe_path(fingerprint: str) -> str:
+    return f"{vectors_folder(fingerprint)}/probe.parquet"
+
+
+def tokenizer_path(fingerprint: str) -> str:
+    return f"{vectors_folder(fingerprint)}/tokenizer.json"
+
+
 def vectors_folder(fingerprint: str) -> str:
     return f"{VECTORS}/{fingerprint}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -12,22 +13,26 @@ from pathlib import Path
 import duckdb
 
 from sparse_index.addresses import showable
-from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
 
-MEMORY_LIMIT = "200MB"
+# What a task may take altogether; a plan over many documents is twice as quick where it need not spill.
+MEMORY_VARIABLE = "SPARSE_INDEX_TASK_MEMORY_MB"
+LEAST_MEMORY_MB = 512
+_OUTSIDE_DUCKDB_MB = 272
 THREADS = 2
 _GLOB = re.compile(r"[*?\[]")
 
 
 @contextmanager
 def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads `store.full(path)` addresses and spills to disk beyond 200 MB. What DuckDB raises within the
-    block becomes UnavailableError (memory, disk, a store that does not answer) or BuildError (all else)."""
+    """A connection that reads `store.full(path)` addresses and spills to disk beyond its share of a task's memory. What DuckDB
+    raises within the block becomes UnavailableError (memory, disk, a store that does not answer) or BuildError (all else)."""
+    memory_mb = _memory_mb()
     with spill_folder(store) as spill:
         con = duckdb.connect(":memory:")
         try:
-            con.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET threads={THREADS}; SET preserve_insertion_order=false")
+            con.execute(f"SET memory_limit='{memory_mb}MB'; SET threads={THREADS}; SET preserve_insertion_order=false")
             con.execute(f"SET temp_directory={literal(str(spill))}")
             if not store.is_local:
                 con.register_filesystem(store.filesystem)
@@ -38,7 +43,22 @@ def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
             con.close()
 
 
+def _memory_mb() -> int:
+    """Of DuckDB: what the task's memory leaves it. ConfigError where that is no number, or too small."""
+    given = os.environ.get(MEMORY_VARIABLE) or str(LEAST_MEMORY_MB)
+    if not given.isdecimal() or int(given) < LEAST_MEMORY_MB:
+        raise ConfigError(
+            f"{MEMORY_VARIABLE} is '{given}': it is a task's memory in MB, {LEAST_MEMORY_MB} at least. Correct it on the workers."
+        )
+    return int(given) - _OUTSIDE_DUCKDB_MB
+
+
 def _in_our_words(error: duckdb.Error) -> SparseIndexError:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return UnavailableError(
+            f"The store's files cannot be queried in the memory of a task: {str(error).splitlines()[0]}. Give the tasks of the "
+            f"workers more, in MB, by {MEMORY_VARIABLE} (a first plan of ten million documents: 2048), and run this again."
+        )
     if isinstance(error, duckdb.OperationalError):
         return UnavailableError(
             f"The store's files cannot be queried for now: {error}. Look at the store, and at the worker's disk and memory; then "

@@ -21,6 +21,7 @@ from types import MappingProxyType
 
 from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
+from sparse_index.store.manifests import hashes_in
 from sparse_index.store.sql import connect, literal, parquet
 from sparse_index.values import Frozen
 from sparse_index.vectors.files import merge_vectors
@@ -133,7 +134,7 @@ def _unneeded(store: Store, merge: Merge) -> dict[str, set[str]]:
     if left_out:
         path_of = {store.full(path): path for path in merge.sifted}
         query = f"""SELECT filename, text_hash FROM {vectors_in(store, merge.sifted)}
-                    ANTI JOIN ({needed_hashes(store, merge.manifests)}) USING (text_hash)"""
+                    ANTI JOIN ({hashes_in(store, merge.manifests)}) USING (text_hash)"""
         with connect(store) as con:
             for name, text_hash in con.execute(query).fetchall():
                 left_out[path_of[name]].add(text_hash)
@@ -172,7 +173,7 @@ def _readable(target: str) -> Iterator[None]:
 def _missing(store: Store, merge: Merge, sources: Sequence[str]) -> int:
     """Vectors of these sources that ought to be in the merged file and are not."""
     sifted = ", ".join(literal(store.full(path)) for path in merge.sifted)
-    needed = f"text_hash IN ({needed_hashes(store, merge.manifests)})"
+    needed = f"text_hash IN ({hashes_in(store, merge.manifests)})"
     with connect(store) as con:
         row = con.execute(
             f"""SELECT count(*) FROM {vectors_in(store, sources)}
@@ -185,10 +186,3 @@ def _missing(store: Store, merge: Merge, sources: Sequence[str]) -> int:
 def vectors_in(store: Store, files: Sequence[str]) -> str:
     """SQL: `filename` and `text_hash` of each vector in these files."""
     return f"(SELECT filename, text_hash FROM {parquet(store, files, 'filename')})"
-
-
-def needed_hashes(store: Store, manifests: Sequence[str]) -> str:
-    """SQL: the text hashes in these manifests."""
-    if not manifests:
-        return "SELECT NULL::VARCHAR AS text_hash WHERE false"
-    return f"SELECT text_hash FROM {parquet(store, manifests)} WHERE text_hash IS NOT NULL"

@@ -22,12 +22,32 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from sparse_index.errors import UnavailableError
 from sparse_index.store.files import Store
-from sparse_index.store.layout import vectors_folder
+from sparse_index.store.layout import probe_path, vectors_folder
 from sparse_index.timing import Sleep
 
 ROW_GROUP_ROWS = 1_000
 LISTINGS = 3
 LISTING_PAUSE_S = 2.0
+
+
+def vector_paths(store: Store, fingerprint: str) -> list[str]:
+    """Every file that has vectors of this encoder; its probe is none."""
+    found = store.files(vectors_folder(fingerprint), ".parquet")
+    return [path for path in found if path != probe_path(fingerprint)]
+
+
+def largest_amount(store: Store, fingerprint: str) -> float | None:
+    """Of any number in the vectors of this encoder (no unit), by the footers of its files; None while there is none."""
+    footers = map(store.metadata, vector_paths(store, fingerprint))
+    return max((amount for footer in footers for amount in _amounts(footer)), default=None)
+
+
+def _amounts(footer: pq.FileMetaData) -> list[float]:
+    """The largest amounts by the statistics that a Parquet file has of its numbers."""
+    groups = (footer.row_group(number) for number in range(footer.num_row_groups))
+    columns = (group.column(number) for group in groups for number in range(group.num_columns))
+    numbers = (each.statistics for each in columns if each.physical_type == "FLOAT" and each.is_stats_set)
+    return [float(max(abs(each.min), abs(each.max))) for each in numbers if each.has_min_max]
 
 
 class PartFiles:

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from math import isfinite
+from statistics import median
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sparse_index.cluster.client import Json
 from sparse_index.config.encoder import PruneType, Pruning
-from sparse_index.errors import ModelError
-from sparse_index.vectors.kind import Asked, Refused, Stored, VectorKind
+from sparse_index.errors import ModelError, TerminalError
+from sparse_index.vectors.kind import Asked, Piece, Refused, Stored, Vector, VectorKind
+from sparse_index.vectors.likeness import Likeness
+from sparse_index.vectors.pruned import pruned
 
 LONGEST_REFUSAL = 300
+# Of a query to a field of rank_features.
+LARGEST_QUERY_WEIGHT = 64.0
+MOST_QUERY_TOKENS = 1_024
+_BITS_LEFT_OUT = 15
+# A query of a whole document would cost as much as many queries of people.
+QUERY_TOKENS = 32
+# What one model says of different texts has few tokens in common; an array of numbers has the same places in all of them.
+_COMMON_SHARE = 0.5
+_FEWEST_TEXTS = 8
 
 
 class SparseVector(NamedTuple):
-    """Tokens with their weights (> 0, no unit), the largest weight first."""
+    """Tokens with their weights (> 0, no unit), the largest weight first; none in an empty vector."""
 
     tokens: tuple[str, ...]
     weights: tuple[float, ...]
+
+
+_QUERY = "neural_sparse"
 
 
 def sparse_kind(pruning: Pruning) -> VectorKind:
@@ -31,22 +49,42 @@ def sparse_kind(pruning: Pruning) -> VectorKind:
         function="SPARSE_ENCODING",
         predict_options={},
         read=parse_answer,
-        vector=partial(_some_vector, pruning),
-        nothing="no token",
+        from_numbers=_from_numbers,
+        vector=partial(_vector, pruning),
+        is_empty=_is_empty,
+        empty_rows="len(weights) = 0",
         columns=pa.schema([("tokens", pa.list_(pa.string())), ("weights", pa.list_(pa.float32()))]),
         in_document=_in_document,
         size=len,
         mapping={"type": "rank_features"},
         index_settings={},
         clause=_clause,
+        scores=_scores,
+        pruned=pruned,
         query_plugin="opensearch-neural-search",
-        query_word="neural_sparse",
+        query_word=_QUERY,
+        by_text=lambda field, text, _: {_QUERY: {field: {"query_text": text}}},
+        matched=shares,
+        as_output=heaviest,
+        finds_all=True,
+        likeness=Likeness(
+            whole=_whole,
+            deviation=_deviation,
+            tolerance=1e-3,
+            unit="of the largest weight",
+            doubt=_doubt,
+            traits=_traits,
+            tokens=list,
+        ),
     )
 
 
-def _some_vector(pruning: Pruning, weights: Mapping[str, float]) -> SparseVector | None:
-    vector = sparse_vector(weights, pruning)
-    return vector if vector.tokens else None
+def _vector(pruning: Pruning, weights: Mapping[str, float]) -> SparseVector:
+    return sparse_vector(weights, pruning)
+
+
+def _is_empty(vector: Vector) -> bool:
+    return not SparseVector(*vector).tokens
 
 
 def _in_document(stored: Stored) -> Json | None:
@@ -55,9 +93,101 @@ def _in_document(stored: Stored) -> Json | None:
     return dict(zip(tokens, weights, strict=True)) if tokens else None
 
 
+def strongest(pruning: Pruning, kind: VectorKind, pieces: Sequence[Piece]) -> Json | None:
+    """Of each token the largest weight that a passage has, pruned as one vector: a text of many passages has many tokens."""
+    weights: dict[str, float] = {}
+    for token, weight in chain.from_iterable((kind.in_document(piece.stored) or {}).items() for piece in pieces):
+        weights[token] = max(weight, weights.get(token, weight))
+    ordered = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
+    return dict(prune(ordered, pruning)) or None
+
+
 def _clause(field: str, weights: Mapping[str, float], asked: Asked) -> Json:
-    tokens: Json = {"neural_sparse": {field: {"query_tokens": dict(weights)}}}
+    """Weights of 0 and less are left out, as in documents."""
+    positive = {token: weight for token, weight in weights.items() if weight > 0}
+    if not positive:
+        return {"match_none": {}}
+    require_askable(positive)
+    tokens: Json = {"neural_sparse": {field: {"query_tokens": positive}}}
     return {"bool": {"must": [tokens], "filter": list(asked.filters)}} if asked.filters else tokens
+
+
+def require_askable(weights: Mapping[str, float]) -> None:
+    """TerminalError for what the cluster refuses in a query, the whole search with it."""
+    wrong = next(((token, weight) for token, weight in weights.items() if not 0 < weight <= LARGEST_QUERY_WEIGHT), None)
+    if wrong is not None:
+        raise TerminalError(
+            f"Query token '{wrong[0]}' has the weight {wrong[1]:g}: a query's weights are above 0 and at most "
+            f"{LARGEST_QUERY_WEIGHT:g}. Scale them, or leave the token out."
+        )
+    if len(weights) > MOST_QUERY_TOKENS:
+        raise TerminalError(
+            f"The query has {len(weights):,} different tokens: one search takes {MOST_QUERY_TOKENS:,}. Shorten it."
+        )
+
+
+def heaviest(weights: Mapping[str, float]) -> dict[str, float]:
+    """A query's weights may not be above 64; the order of the hits is the same at any scale."""
+    first = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))[:QUERY_TOKENS]
+    return {token: weight / first[0][1] for token, weight in first}
+
+
+def _whole(weights: Mapping[str, float]) -> SparseVector:
+    pairs = sorted((token, float(weight)) for token, weight in weights.items() if weight)
+    return SparseVector(tuple(token for token, _ in pairs), tuple(weight for _, weight in pairs))
+
+
+def _deviation(one: Sequence[Any], other: Sequence[Any]) -> float:
+    """The largest difference of a token's weight, where 0 stands for a token that is not there."""
+    left, right = (dict(zip(*vector, strict=True)) for vector in (one, other))
+    largest = max(map(abs, [*left.values(), *right.values()]))
+    return float(max(abs(left.get(token, 0.0) - right.get(token, 0.0)) for token in left | right) / largest)
+
+
+def _doubt(vectors: Sequence[Sequence[Any]]) -> str:
+    different = {tuple(zip(*vector, strict=True)) for vector in vectors}
+    if len(different) < _FEWEST_TEXTS:
+        return ""
+    there = {token for pairs in different for token, _ in pairs}
+    share = sum(map(len, different)) / len(different) / len(there)
+    if share <= _COMMON_SHARE:
+        return ""
+    return (
+        f"of the {len(there)} tokens that it gives to {len(different)} different texts each text has {share:.0%}, as the numbers "
+        "of a dense model taken for weights would be"
+    )
+
+
+def _traits(weights: Mapping[str, float]) -> dict[str, float]:
+    return {"tokens": len(weights), "largest weight": max(weights.values()), "median weight": median(weights.values())}
+
+
+def _scores(outputs: Sequence[Mapping[str, float]], stored: pa.RecordBatch) -> np.ndarray:
+    """Sums over the common tokens; of the documents only the tokens of a query are looked at."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - it takes half a second, and few processes compute scores
+
+    vocabulary = sorted({token for output in outputs for token in output})
+    columns = pc.index_in(stored["tokens"].flatten(), value_set=pa.array(vocabulary, pa.string()))
+    common = columns.is_valid()
+    rows = pc.list_parent_indices(stored["tokens"]).filter(common).to_numpy()
+    weights = as_indexed(stored["weights"].flatten().filter(common).to_numpy())
+    shape = (len(stored), len(vocabulary))
+    documents = csr_array((weights.astype(np.float64), (rows, columns.filter(common).to_numpy())), shape=shape)
+    queries = np.array([[output.get(token, 0.0) for token in vocabulary] for output in outputs])
+    scores = (documents @ queries.reshape(len(outputs), len(vocabulary)).T).T
+    return np.where(scores > 0, scores, -np.inf)
+
+
+def as_indexed(weights: np.ndarray) -> np.ndarray:
+    """float32 as a rank_features field keeps it: with 8 bits behind the first."""
+    bits: np.ndarray = weights.astype(np.float32).view(np.int32)
+    return (bits >> _BITS_LEFT_OUT << _BITS_LEFT_OUT).view(np.float32)
+
+
+def shares(query: Mapping[str, float], document: Mapping[str, float] | None) -> dict[str, float]:
+    """Token -> its share of a document's score, the largest first; None: the document has no vector."""
+    found = {token: query[token] * weight for token, weight in (document or {}).items() if token in query}
+    return dict(sorted(found.items(), key=lambda share: -share[1]))
 
 
 def parse_answer(answer: Any, expected: int) -> list[dict[str, float] | Refused]:
@@ -74,6 +204,16 @@ def parse_answer(answer: Any, expected: int) -> list[dict[str, float] | Refused]
     if len(items) != expected or any(isinstance(item, list | int | float) for item in items):
         raise _unknown_shape(answer, expected)
     return [_weights(item) for item in items]
+
+
+def _from_numbers(numbers: np.ndarray, tokens: Sequence[str]) -> dict[str, float] | Refused:
+    if len(numbers) < len(tokens):
+        raise ModelError(
+            f"The model gives {len(numbers)} numbers a text, its tokenizer has {len(tokens)} tokens. Is it a sparse model?"
+        )
+    # Special tokens have no text, and ML Commons leaves them out.
+    places = (place for place in np.flatnonzero(numbers[: len(tokens)]).tolist() if tokens[place])
+    return _weights({tokens[place]: float(numbers[place]) for place in places})
 
 
 def _items(data: Mapping[str, Any]) -> list[Any]:

@@ -1,7 +1,8 @@
 """One operator a verb: context goes in, the core works, small JSON comes out."""
 
+from opensearch_ml.operators.approval import ApproveOperator
 from opensearch_ml.operators.corpus import PlanChangesOperator, PlanShardsOperator, PreflightOperator, ScanOperator
-from opensearch_ml.operators.encode import EncodeOperator
+from opensearch_ml.operators.encode import EncodeOperator, ProveEncoderOperator
 from opensearch_ml.operators.forget import ForgetLookOperator, ForgetOperator
 from opensearch_ml.operators.index import (
     BulkIndexOperator,
@@ -24,8 +25,10 @@ from opensearch_ml.operators.model import (
 from opensearch_ml.operators.receipt import ReceiptOperator
 from opensearch_ml.operators.redrive import SelectLettersOperator, SettleLettersOperator
 from opensearch_ml.operators.rollback import ChooseTargetOperator, RollBackOperator
+from opensearch_ml.operators.serving import ServingLookOperator, ServingStageOperator
 
 __all__ = [
+    "ApproveOperator",
     "BulkIndexOperator",
     "ChooseTargetOperator",
     "CreateModelGroupOperator",
@@ -43,6 +46,7 @@ __all__ = [
     "PreflightOperator",
     "PrepareCandidateOperator",
     "PromoteOperator",
+    "ProveEncoderOperator",
     "ReceiptOperator",
     "ReconcileOperator",
     "RegisterModelOperator",
@@ -51,6 +55,8 @@ __all__ = [
     "RollBackOperator",
     "ScanOperator",
     "SelectLettersOperator",
+    "ServingLookOperator",
+    "ServingStageOperator",
     "SettleLettersOperator",
     "UndeployModelOperator",
 ]

@@ -31,7 +31,7 @@ class CorpusOperator(BaseOperator):
         self.corpus = corpus
 
     def execute(self, context: Any) -> Any:
-        with retried_only_if_useful(context), open_corpus(self.corpus) as corpus:
+        with retried_only_if_useful(context), open_corpus(context, self.corpus) as corpus:
             return self.work(corpus, context)
 
     def work(self, corpus: Corpus, context: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.sdk.configuration import conf
 
+from opensearch_ml.links import BuildLink
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.params import run_request
@@ -54,9 +55,14 @@ class PlanShardsOperator(CorpusOperator):
     """
 
     def work(self, corpus: Corpus, context: Any) -> list[dict[str, Any]]:
+        from sparse_index.corpus.shards import shards_in_words
         from sparse_index.plan.shards import plan_shards
 
-        shards = plan_shards(corpus.cluster, corpus.config, corpus.store, run_request(context))
+        request, config = run_request(context), corpus.config
+        if config.kind == "feed":
+            self.log.info("Partition %s of the feed '%s'.", request.data_date, config.alias)
+        shards = plan_shards(corpus.cluster, config, corpus.store, request)
+        self.log.info("'%s': %s", config.alias, shards_in_words(shards))
         return [shard.model_dump(mode="json") for shard in shards]
 
 
@@ -74,6 +80,7 @@ class ScanOperator(CorpusOperator):
         from sparse_index.corpus.shards import Shard
 
         scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), show_progress(context))
+        self.log.info("%s", scan)
         return scan.model_dump(mode="json")
 
 
@@ -81,6 +88,7 @@ class PlanChangesOperator(CorpusOperator):
     """Manifests x live manifest x vectors store -> the frozen plan, which every later task reads from the store."""
 
     template_fields = ("corpus", "scans")
+    operator_extra_links = (BuildLink(),)
 
     def __init__(self, *, scans: Sequence[dict[str, Any]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -104,6 +112,11 @@ class PlanChangesOperator(CorpusOperator):
             token=uuid.uuid4().hex,
         )
         self.log.info("%s", plan_in_words(plan))
+        writes = sum(part.items for part in plan.index_parts)
+        self.log.info(
+            "The plan is frozen: %s, %s texts to encode, %s documents to write or delete.",
+            *(plan.kind, f"{plan.counts.texts_to_encode:,}", f"{writes:,}"),
+        )
         return {
             "store": public_address(corpus.config.store),
             "secrets_of": self.corpus if corpus.config.has_secrets else None,

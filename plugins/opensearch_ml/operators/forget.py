@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from opensearch_ml.corpora import corpus_config
+from opensearch_ml.corpora import corpus_config, folder_of
 from opensearch_ml.operators.household import Household, HouseholdOperator
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ForgettingOperator(HouseholdOperator):
         from sparse_index.operations.forget import Site
         from sparse_index.store.files import Store
 
-        config = corpus_config(self.corpus)
+        config = corpus_config(folder_of(context), self.corpus)
         store = Store(config.store)
         runs = household.runs(context, store)
         return Site(household.clusters, store, household.stores[store.address], config, runs)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
-from opensearch_ml.corpora import corpora_folder
+from opensearch_ml.corpora import folder_of
 from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG, dag_id
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.runs import AirflowRuns
@@ -19,6 +19,7 @@ from sparse_index.errors import SparseIndexError
 if TYPE_CHECKING:
     from sparse_index.cluster.client import Cluster
     from sparse_index.config.corpus import CorpusConfig
+    from sparse_index.config.neighbours import Neighbours
     from sparse_index.store.files import Store
 
 # The DAGs, beside a corpus's own, that change what corpora share or move an alias.
@@ -28,11 +29,12 @@ _BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG)
 @dataclass(frozen=True)
 class Household:
     """All corpora whose files can be used, by the store they share; the clusters that could be opened, by connection;
-    `dag_ids`: alias -> daily DAG."""
+    `dag_ids`: alias -> daily DAG; `neighbours`: all corpora of all stores, and what is broken."""
 
     stores: dict[str, list[CorpusConfig]]
     clusters: dict[str, Cluster]
     dag_ids: dict[str, str]
+    neighbours: Neighbours
 
     def store(self, uri: str) -> Store:
         """Opened with the secrets that its corpora have for it."""
@@ -51,7 +53,7 @@ class HouseholdOperator(BaseOperator):
     """Works on stores, with all corpora that share them."""
 
     def execute(self, context: Any) -> Any:
-        with retried_only_if_useful(context), self.household() as household:
+        with retried_only_if_useful(context), self.household(context) as household:
             return self.work(household, context)
 
     def work(self, household: Household, context: Any) -> Any:
@@ -59,22 +61,24 @@ class HouseholdOperator(BaseOperator):
         raise NotImplementedError
 
     @contextmanager
-    def household(self) -> Iterator[Household]:
+    def household(self, context: Any) -> Iterator[Household]:
         from sparse_index.config.load import BrokenCorpus, load_all
+        from sparse_index.config.neighbours import neighbours
         from sparse_index.operations.janitor import by_store
 
-        found = load_all(corpora_folder())
+        found = load_all(folder_of(context))
         configs = {name: config for name, config in found.items() if not isinstance(config, BrokenCorpus)}
         for name in sorted(found.keys() - configs.keys()):
             self.log.warning("The file of corpus '%s' cannot be used (see its DAG): all that is its own stays.", name)
         with ExitStack() as stack:
             clusters = {}
-            for conn_id in sorted({config.connection for config in configs.values()}):
+            asked = {(config.connection, config.serving_connection) for config in configs.values()}
+            for conn_id in sorted({conn_id for both in asked for conn_id in both if conn_id is not None}):
                 cluster = self._opened(stack, conn_id)
                 if cluster is not None:
                     clusters[conn_id] = cluster
             dag_ids = {config.alias: dag_id(name) for name, config in configs.items()}
-            yield Household(by_store(configs.values()), clusters, dag_ids)
+            yield Household(by_store(configs.values()), clusters, dag_ids, neighbours(found))
 
     def _opened(self, stack: ExitStack, conn_id: str) -> Cluster | None:
         from opensearch_ml.hooks import OpenSearchMLHook

@@ -10,7 +10,11 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from opensearch_ml.alerts import reader_of, run_address, tell
+from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.links import JanitorLink
 from opensearch_ml.operators.household import Household, HouseholdOperator
+from sparse_index.alerts.message import Alert, Kind
 from sparse_index.errors import BuildError, SparseIndexError
 
 
@@ -20,10 +24,16 @@ class JanitorLookOperator(HouseholdOperator):
     Gives, for each store, where the report is and how much there is to do, or why the store could not be looked at.
     """
 
-    def work(self, household: Household, context: Any) -> list[dict[str, Any]]:
-        return [self._looked(household, uri, context) for uri in household.stores]
+    operator_extra_links = (JanitorLink(),)
 
-    def _looked(self, household: Household, uri: str, context: Any) -> dict[str, Any]:
+    def work(self, household: Household, context: Any) -> list[dict[str, Any]]:
+        stale: dict[str, str] = {}
+        looked = [self._looked(household, uri, context, stale) for uri in household.stores]
+        self._tell_stale(household, stale, context)
+        return looked
+
+    def _looked(self, household: Household, uri: str, context: Any, stale: dict[str, str]) -> dict[str, Any]:
+        """Adds to `stale` what is to be told when all stores were looked at."""
         from sparse_index.operations.janitor import look, save_cleanup
 
         try:
@@ -35,8 +45,19 @@ class JanitorLookOperator(HouseholdOperator):
             self.log.error("Store %s could not be looked at: %s", uri, error)
             return {"store": uri, "problem": str(error)}
         self.log.info("Store %s: %s\nReport: %s", uri, cleanup, store.full(path))
+        stale |= cleanup.stale
         counts = {"actions": len(cleanup.actions), "unproven": len(cleanup.unproven)}
         return {"store": uri, "report": path} | counts
+
+    def _tell_stale(self, household: Household, stale: dict[str, str], context: Any) -> None:
+        """Every night again, until the data is young enough: a DAG that nobody runs says nothing of itself."""
+        for config in (config for configs in household.stores.values() for config in configs if config.alias in stale):
+            corpus = household.dag_ids[config.alias].removeprefix(PREFIX)
+            title = f"Search index '{corpus}' shows old data"
+            link = run_address(context["ti"].dag_id, context["ti"].run_id)
+            alert = Alert(Kind.STALE, reader_of(corpus, config), title, stale[config.alias], link)
+            self.log.warning("%s", alert)
+            tell(alert, config.alerts, context)
 
 
 class JanitorCleanOperator(HouseholdOperator):
@@ -45,6 +66,7 @@ class JanitorCleanOperator(HouseholdOperator):
     Fails at its end when something could not be done or needs a person; all else was done.
     """
 
+    operator_extra_links = (JanitorLink(),)
     template_fields = ("found", "only_look")
 
     def __init__(self, *, found: list[dict[str, Any]], only_look: bool | str, **kwargs: Any) -> None:
@@ -77,6 +99,7 @@ class JanitorCleanOperator(HouseholdOperator):
             raise BuildError(f"it could not be looked at: {entry['problem']}")
         store, now = household.store(entry["store"]), datetime.now(UTC)
         decided, configs = load_cleanup(store, entry["report"]), household.stores.get(entry["store"], [])
-        cleanup = clean(household.clusters, store, configs, decided, now=now, runs=household.runs(context, store))
+        runs, beside = household.runs(context, store), household.neighbours
+        cleanup = clean(household.clusters, store, configs, decided, now=now, runs=runs, beside=beside)
         self.log.info("Store %s: %d of %d thing(s) done.", entry["store"], len(cleanup.actions), len(decided.actions))
         return len(cleanup.actions)

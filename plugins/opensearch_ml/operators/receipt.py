@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opensearch_ml.failures import ERROR_KEY
+from opensearch_ml.links import BuildLink
+from opensearch_ml.metrics import send_metrics
 from opensearch_ml.opened import PLAN_TASK, Corpus, planned
+from opensearch_ml.operators.approval import ANSWER_KEY
 from opensearch_ml.operators.base import CorpusOperator
+from opensearch_ml.turns import APPROVE, TURN
 from sparse_index.errors import BuildError
 
 if TYPE_CHECKING:
     from sparse_index.builds.ending import Ending, Stage
+    from sparse_index.builds.metrics import Metric
     from sparse_index.builds.plan import Plan
 
 
@@ -24,6 +29,7 @@ class ReceiptOperator(CorpusOperator):
     """
 
     template_fields = ("corpus", "plan_task_id")
+    operator_extra_links = (BuildLink(),)
 
     def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -31,19 +37,22 @@ class ReceiptOperator(CorpusOperator):
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.builds.ending import failures
-        from sparse_index.builds.receipt import receipt_path, write_receipt
+        from sparse_index.builds.metrics import NO_BUILD, build_metrics
+        from sparse_index.builds.receipt import receipt_path, sentences, write_receipt
 
         stages = ended_stages(context)
-        why = _why(failures(stages))
         found = planned(context, self.plan_task_id)
         if found is None:
-            raise BuildError(f"No build was planned. {_live_sentence(corpus)} {why}")
+            send_metrics(self.corpus, corpus.config.owner, [NO_BUILD])
+            raise BuildError("\n".join([why(failures(stages)), "No build was planned.", _live_sentence(corpus)]))
         store, plan = found
         ending = _ending(corpus, plan, stages, context)
+        reasons = why(failures(stages), ending.approval)
         receipt = write_receipt(store, plan, ending)
+        send_metrics(self.corpus, corpus.config.owner, [*build_metrics(receipt), *_of_live(corpus, ending)])
         where = store.full(receipt_path(plan))
         if not ending.is_good:
-            raise BuildError(f"{receipt['summary']} {why}\nReceipt: {where}")
+            raise BuildError("\n".join([reasons, *sentences(plan, ending), f"Receipt: {where}"]))
         self.log.info("%s Receipt: %s", receipt["summary"], where)
         return {"outcome": receipt["outcome"], "summary": receipt["summary"], "receipt": where}
 
@@ -70,10 +79,13 @@ def _message(context: Any, task: Mapping[str, Any]) -> str:
     return str(said or "no reason was left; see its log")
 
 
-def _why(reasons: Mapping[str, str]) -> str:
+def why(reasons: Mapping[str, str], answered: str | None = None) -> str:
+    """The reason comes first of all that a red receipt says: the page of a task shows the first error of its log."""
+    if answered and not reasons:
+        return f"The gate was in doubt, and the answer to it: {answered}."
     if not reasons:
         return "No task failed: the run was stopped before its end."
-    return "\n".join(["Failed:", *(f"  {task}: {reason}" for task, reason in reasons.items())])
+    return "\n".join(f"{task} failed: {reason}" for task, reason in reasons.items())
 
 
 def _live_sentence(corpus: Corpus) -> str:
@@ -86,11 +98,13 @@ def _live_sentence(corpus: Corpus) -> str:
 def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -> Ending:
     from sparse_index.builds.ending import PROMOTE, RETIRE, Ending, outcome_of
     from sparse_index.live.alias import observe_alias
-    from sparse_index.ml.life import life_of
+    from sparse_index.live.size import index_bytes
+    from sparse_index.ml.build_models import build_models
 
     live = observe_alias(corpus.cluster, plan.alias).index
-    promotion, settings, retired = context["ti"].xcom_pull(task_ids=[PROMOTE, "preflight", RETIRE])
-    remains = life_of(plan.config.first_field).remains(corpus.cluster, plan.group)
+    promotion, settings, retired, waited = context["ti"].xcom_pull(task_ids=[PROMOTE, "preflight", RETIRE, TURN])
+    answer = context["ti"].xcom_pull(task_ids=APPROVE, key=ANSWER_KEY)
+    remains = build_models(plan.group, plan.encoders).remains(corpus.cluster)
     return Ending(
         # Not by the state of the task alone, which a person can set.
         outcome=outcome_of(plan, stages, promoted=plan.candidate in (live, (promotion or {}).get("live"))),
@@ -99,7 +113,23 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
         untidy=[*remains, *(settings or {}).get("left", []), *left(retired)],
         stages=stages,
         former_settings=(settings or {}).get("former_settings", {}),
+        approval=answer,
+        candidate_bytes=index_bytes(corpus.cluster, plan.candidate) if plan.makes_candidate else None,
+        wall_seconds=_seconds_since(context["dag_run"].start_date),
+        waited_seconds=(waited or 0.0) + sum(stage.seconds for stage in stages if answer and stage.name == APPROVE),
     )
+
+
+def _of_live(corpus: Corpus, ending: Ending) -> Iterator[Metric]:
+    from sparse_index.live.age import live_metrics
+    from sparse_index.live.meta import read_meta
+
+    meta = read_meta(corpus.cluster, ending.live) if ending.live else None
+    return live_metrics(meta, ending.at) if meta else iter(())
+
+
+def _seconds_since(began: datetime | None) -> float | None:
+    return None if began is None else (datetime.now(UTC) - began).total_seconds()
 
 
 def left(retired: Any) -> list[str]:

@@ -24,11 +24,12 @@ class SelectLettersOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.operations.redrive import select_letters
 
+        self.log.info("Corpus '%s', dead letters of build: %s.", self.corpus, self.build)
         selection = select_letters(corpus.cluster, corpus.store, corpus.config, self.build)
         if selection is None:
             raise AirflowSkipException(f"'{corpus.config.alias}' has no open dead letters: nothing to redrive.")
         self.log.info("%s", selection)
-        return selection.model_dump(mode="json")
+        return {"corpus": self.corpus} | selection.model_dump(mode="json")
 
 
 class SettleLettersOperator(CorpusOperator):

@@ -8,7 +8,7 @@ from typing import Any
 from opensearch_ml.dag_names import dag_id
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
-from opensearch_ml.turns import PROMOTE, TURN, turn_holders
+from opensearch_ml.turns import APPROVE, PROMOTE, TURN, named, turn_holders
 from sparse_index.errors import BuildError
 
 
@@ -28,21 +28,22 @@ class ChooseTargetOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.operations.rollback import choose_target, require_no_build_at_work
 
+        self.log.info("Corpus '%s' goes back to: %s.", self.corpus, self.to)
         now, run_id = datetime.now(UTC), context["run_id"]
         require_no_build(context, dag_id(self.corpus))
         require_no_build_at_work(corpus.store, corpus.config.alias, now)
         target = choose_target(corpus.cluster, corpus.config, self.to, now=now, run_id=run_id)
         self.log.info("'%s' goes back from %s to %s.", target.alias, target.live or "no index", target.index)
-        return target.model_dump(mode="json")
+        return {"corpus": self.corpus} | target.model_dump(mode="json")
 
 
 def require_no_build(context: Any, daily: str) -> None:
     """`BuildError` while a run of the DAG `daily` is about to move the alias itself."""
-    states = context["ti"].get_task_states(dag_id=daily, task_ids=[TURN, PROMOTE])
+    states = context["ti"].get_task_states(dag_id=daily, task_ids=[TURN, APPROVE, PROMOTE])
     holders = turn_holders(states, own_run="", turn=TURN, until=PROMOTE)
     if holders:
         raise BuildError(
-            f"Run {', '.join(holders)} of {daily} is building an index and would switch the alias afterwards. Nothing was "
+            f"Run {named(holders, states)} of {daily} is building an index and would switch the alias afterwards. Nothing was "
             "changed. Wait until it has ended, or mark it failed, then trigger the rollback anew."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from local_airflow.settings import environment, login_of
 from own_servers import discard_airflow, ended_with_this_process
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 
-CORPORA = ("marked", "cleared", "together", "killed")
-# A lost task is noticed after five minutes by default.
-NOTICED_SOON = {
+CORPORA = ("marked", "cleared", "together", "killed", "read")
+# As it is installed, but that a lost task is noticed sooner than after five minutes.
+SETTINGS = {
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
@@ -38,7 +40,9 @@ def live(
         corpus.configure()
     with faulty_proxy(plain_settings) as proxy, ended_with_this_process(home, discard_airflow):
         settings = environment(root, home, {"host": "127.0.0.1", "port": proxy.listening})
-        services = Services(home, settings | NOTICED_SOON | {"SPARSE_INDEX_CORPORA": str(folder / "corpora")})
+        path = os.pathsep.join([settings["PYTHONPATH"], str(root / "tests" / "support")])
+        ours = {"SPARSE_INDEX_CORPORA": str(folder / "corpora"), "PYTHONPATH": path}
+        services = Services(home, settings | SETTINGS | ours)
         services.prepare()
         services.start()
         api = AirflowApi(login_of(home))

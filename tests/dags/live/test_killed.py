@@ -56,7 +56,7 @@ def test_a_run_goes_on_after_a_kill_in_each_of_these_stages(
     expected = corpus.undisturbed(live.cluster)
     stages = ", ".join(f"`{stage}`" for stage in kill.stages)
     with chaos_table.line(f"SIGKILL of the {kill.victim}, in {stages} of one run", len(kill.stages)) as line:
-        asked = live.proxy.texts_asked
+        asked = live.proxy.texts_together
         run = live.trigger(corpus)
         for stage in kill.stages:
             with live.holding(corpus.request_of(stage)) as hold:
@@ -65,4 +65,4 @@ def test_a_run_goes_on_after_a_kill_in_each_of_these_stages(
             live.start_again()
         live.ended_well(corpus, run, expected)
         line.result = "the run completed by itself, with the documents of an undisturbed run"
-        line.again = f"{live.proxy.texts_asked - asked - ROWS} of {ROWS}"
+        line.again = f"{live.proxy.texts_together - asked - ROWS} of {ROWS}"

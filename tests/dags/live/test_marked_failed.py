@@ -6,13 +6,13 @@ Airflow kills the workers and starts the teardowns at the same moment, so that a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from chaos_table import ChaosTable, whole_form
-from live_airflow import LiveAirflow, LiveRun
+from live_airflow import LiveAirflow, LiveRun, until
 from live_corpora import STAGES
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
@@ -21,37 +21,50 @@ MARKED = "the run failed, its teardowns ran, nothing of it was left"
 
 
 @contextmanager
-def marked_failed(live: LiveAirflow, stage: str) -> Iterator[LiveRun]:
-    """A run that was marked failed while a request of that stage was under way; it arrives when the block ends."""
+def held_in(live: LiveAirflow, stage: str) -> Iterator[LiveRun]:
+    """A run of which a request of that stage is under way; it arrives when the block ends."""
     corpus = live.corpora["marked"]
     corpus.write(ROWS, stage)
     with live.holding(corpus.request_of(stage)) as hold:
         run = live.trigger(corpus)
         hold.wait_until_reached()
         assert "running" in {run.states().get(stage), run.states().get(f"{stage}[0]")}
-        run.mark_failed()
         yield run
+
+
+def kinds_told(live: LiveAirflow) -> Callable[[], list[str]]:
+    """Of the messages from now on."""
+    corpus = live.corpora["marked"]
+    before = len(corpus.told())
+    return lambda: [one["kind"] for one in corpus.told()[before:]]
 
 
 @whole_form
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("encode", "promote")])
 def test_a_run_marked_failed_leaves_nothing(live: LiveAirflow, chaos_table: ChaosTable, stage: str) -> None:
     with chaos_table.line(f"Run marked failed in `{stage}`") as line:
-        with marked_failed(live, stage) as run:
-            pass
+        with held_in(live, stage) as run:
+            run.mark_failed()
         live.ended_failed(run)
         line.result = MARKED
 
 
 def test_a_run_marked_failed_while_it_encodes_and_cleared(live: LiveAirflow, chaos_table: ChaosTable) -> None:
+    """People are told of it: late already, and once each time that it fails."""
+    kinds = kinds_told(live)
     with chaos_table.line("Run marked failed in `encode`") as line:
-        with marked_failed(live, "encode") as run:
+        with held_in(live, "encode") as run:
+            live.deadline_passes(run)
+            until("the message that it is late", lambda: kinds() == ["late"])
+            run.mark_failed()
             live.ended_failed(run)
+        until("the message that it failed", lambda: kinds() == ["late", "failed"])
         line.result = MARKED
     with chaos_table.line("Clear of its failed tasks only") as line:
         run.clear(only_failed=True)
         live.ended_failed(run)
         assert "trigger a new run" in run.said("encode[0]")
+        until("the message that it failed again", lambda: kinds() == ["late", "failed", "failed"])
         line.result = "failed at once, said what to do, nothing of it was left"
 
 
@@ -62,8 +75,8 @@ def test_a_run_marked_failed_while_it_promotes_has_promoted(live: LiveAirflow, c
     So the runs that were marked before it have left nothing that disturbs it.
     """
     with chaos_table.line("Run marked failed in `promote`, the switch of the alias under way") as line:
-        with marked_failed(live, "promote") as run:
-            pass
+        with held_in(live, "promote") as run:
+            run.mark_failed()
         assert (run.ends(), run.states()["receipt"]) == ("failed", "failed")
         line.result = "promoted all the same, one whole index is live; the run failed and its receipt says so"
         corpus = live.corpora["marked"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparse_index.cli.arguments import connection, parser
+from sparse_index.cli.arguments import connection, parser, request
 from sparse_index.cluster.client import ConnectionSettings
 from sparse_index.errors import ConfigError
 
@@ -70,3 +70,12 @@ def test_words_that_mean_nothing_end_with_the_usage(words: list[str], capsys: py
         parser().parse_args(words)
     assert caught.value.code == 2
     assert words[-2] in capsys.readouterr().err
+
+
+def test_a_doubt_is_accepted_with_a_reason_or_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    accepted = request(parser().parse_args(["run", "c.yaml", "--accept-undecided", " measured by hand "]))
+    assert accepted.accept_undecided == "measured by hand"
+    assert request(parser().parse_args(["run", "c.yaml"])).accept_undecided is None
+    with pytest.raises(SystemExit):
+        parser().parse_args(["run", "c.yaml", "--accept-undecided", " "])
+    assert "say why: the receipt keeps it" in capsys.readouterr().err

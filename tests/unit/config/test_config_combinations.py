@@ -12,6 +12,7 @@ from sparse_index.config.corpus import CorpusConfig
 
 FEED = {"uri": "/lake/{data_date}", "columns": ["title"], "deleted_column": "gone", "backfill_horizon_days": 7}
 MODEL = {"source": "model_id", "model_id": "m"}
+DENSE = {"kind": "dense", "dimension": 3, "encoder": {"model": MODEL}}
 CATALOGUE = {"source": "pretrained", "name": "m", "version": "1"}
 
 
@@ -40,8 +41,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "vectors=['v0'] | index.vector_field=v0 | `encoder` and `index.vector_field` are short for one field",
     ),
     (
-        {"vectors": fields(MODEL, CATALOGUE), "encoder": {}},
-        "vectors=['v0', 'v1'] | a run registers one model so far, the first field's",
+        {"vectors": fields(MODEL, CATALOGUE, CATALOGUE | {"version": "2"}), "encoder": {}},
+        "vectors=['v0', 'v1', 'v2'] | a run tells the models that it registers apart by their names",
     ),
     (
         {"index": {"fields": {"id": {"type": "text"}}}},
@@ -49,6 +50,28 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"index": {"alias": {"routing": "a"}, "shards": 2}}, "index.alias={'routing': 'a'} | index.shards=2 | documents are"),
     ({"encoder": {"chunk_docs": 4}}, "encoder.chunk_docs=4 | encoder.docs_per_request=(default) | a chunk holds"),
+    ({"search": {"sides": ["bm25", "text"]}}, "search.sides=['bm25', 'text'] | vectors=(default) | a side is `bm25` or the"),
+    (
+        {"index": {"vector_field": "bm25"}, "search": {"sides": ["bm25"]}},
+        "search.sides=['bm25'] | vectors=(default) | `bm25` is the full-text side",
+    ),
+    (
+        {"search": {"sides": ["bm25", "text_sparse"], "fusion": {"type": "min_max", "weights": {"bm25": 1}}}},
+        "search.fusion={'type': 'min_max', 'weights': {'bm25': 1.0}} | search.sides=['bm25', 'text_sparse'] | give each side",
+    ),
+    ({"search": {"query": {"text_dense": "model"}}}, "search.query={'text_dense': 'model'} | vectors=(default) | it says"),
+    (
+        {"vectors": {"v": DENSE}, "search": {"query": {"v": "analyzer"}}, "encoder": {}},
+        "search.query={'v': 'analyzer'} | vectors=['v'] | only a model makes a dense vector",
+    ),
+    ({"search": {"mode": "dense"}}, "search.mode=dense | vectors=(default) | this mode asks a vector field of that kind"),
+    ({"search": {"mode": "hybrid"}}, "search.mode=hybrid | search.sides=(default) | one side has nothing to be fused with"),
+    ({"search": {"mode": "rerank"}}, "search.mode=rerank | search.rerank=(default) | say which model re-ranks"),
+    ({"gate": {"min_ndcg": 0.4}}, "gate.golden=(default) | gate.min_ndcg=0.4 | the floor is measured with judgements"),
+    (
+        {"gate": {"approval": {"hours": 2.5}}},
+        "gate.undecided=(default) | gate.approval={'hours': 2.5} | somebody is asked where undecided is `ask`",
+    ),
     ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
 ]  # fmt: skip
 
@@ -98,6 +121,12 @@ def test_a_feed_runs_once_every_day_or_by_hand(schedule: str) -> None:
         {"index": {"alias": {"routing": "a"}}},
         {"vectors": fields(CATALOGUE, CATALOGUE, MODEL), "encoder": {"model": CATALOGUE}},
         {"store": "/lake/xy"},
+        {"gate": {"golden": "/golden", "min_ndcg": 0.4}},
+        {"gate": {"undecided": "ask", "approval": {"hours": 2.5}}},
+        {"gate": {"undecided": "pass", "approval": {"hours": 12, "users": []}}},
+        {"index": {"vector_field": "bm25"}},
+        {"search": {"mode": "hybrid", "sides": ["bm25", "text_sparse"]}},
+        {"search": {"fusion": {"type": "min_max", "weights": {"text_sparse": 1}}}},
     ],
 )  # fmt: skip
 def test_what_goes_together_is_accepted(sections: dict[str, Any]) -> None:

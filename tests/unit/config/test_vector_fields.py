@@ -112,7 +112,15 @@ def dense(**settings: Any) -> dict[str, Any]:
     return {"v": {"kind": "dense", "dimension": 3, "encoder": {"model": MODEL}} | settings}
 
 
-@pytest.mark.parametrize(("settings", "same_vectors"), [({"space": "l2"}, True), ({"dimension": 4}, False), ({}, True)])
+@pytest.mark.parametrize(
+    ("settings", "same_vectors"),
+    [
+        ({"space": "l2"}, True),
+        ({"engine": "faiss", "knn_natives": True}, True),
+        ({"dimension": 4}, False),
+        ({}, True),
+    ],
+)
 def test_the_space_of_a_dense_field_is_the_indexs_and_the_dimension_the_vectors_too(
     settings: dict[str, Any], same_vectors: bool
 ) -> None:
@@ -140,3 +148,36 @@ def test_a_model_file_is_relative_to_the_file_that_names_it(tmp_path: Path) -> N
         '  a: {kind: sparse, encoder: {model: {source: file, name: n, version: "1", path: models/m.zip}}}\n'
     )
     assert load_corpus(path, {}).vector_fields["a"].encoder.model.path == f"{tmp_path}/models/m.zip"  # type: ignore[union-attr]
+
+
+def sparse(index: Any) -> dict[str, Any]:
+    return {"a": {"kind": "sparse", "index": index, "encoder": {"model": MODEL}}}
+
+
+def test_another_index_of_the_tokens_is_another_document_of_the_same_vectors() -> None:
+    plain, words = config(vectors=sparse("rank_features")), config(vectors=sparse("sparse_vector"))
+    more = config(vectors=sparse({"type": "sparse_vector", "n_postings": 600}))
+    without = config(vectors={"a": {"kind": "sparse", "encoder": {"model": MODEL}}})
+    assert plain.document_hash() == without.document_hash()
+    assert len({plain.document_hash(), words.document_hash(), more.document_hash()}) == 3
+    assert len({fingerprint(each.first_field, None) for each in (plain, words, more)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ("seismic", "Input should be 'rank_features' or 'sparse_vector'"),
+        ({"n_postings": 600}, "only sparse_vector has n_postings: leave that out, or write type: sparse_vector"),
+        ({"type": "sparse_vector", "n_postings": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_an_index_that_cannot_be_is_refused(index: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        config(vectors=sparse(index))
+
+
+def test_an_index_has_one_codec() -> None:
+    dense = {"b": {"kind": "dense", "dimension": 3, "encoder": {"model": MODEL}}}
+    assert config(vectors=sparse("rank_features") | dense)
+    with pytest.raises(ValueError, match=r"an index with both \(a needs index.sparse, b needs index.knn\)"):
+        config(vectors=sparse("sparse_vector") | dense)

@@ -161,7 +161,7 @@ def test_all_column_problems_come_in_one_message(config: CorpusConfig, corpus: P
         "column 'title' is list<",
         "column 'extra': the type struct<nested: int64> does not become a field by itself: say in `index.fields`",
         "column 'raw': the type binary",
-        "column 'text_sparse' has the name of index.vector_field",
+        "column 'text_sparse' has the name of a vector field",
         "column 'price.net' has a dot",
         "column '_source' is a field of OpenSearch's own",
     ):

@@ -205,7 +205,7 @@ def test_an_unchanged_shard_is_not_read_again(config: CorpusConfig, monkeypatch:
     store = Store(config.store)
     first = scan_shard(config, store, shard)
     monkeypatch.setattr("sparse_index.corpus.scan.open_parquet", None)
-    assert scan_shard(config, store, shard) == first
+    assert scan_shard(config, store, shard) == first.model_copy(update={"is_new": False})
     other = config.model_copy(update={"source": config.source.model_copy(update={"text_template": "{body}"})})
     with pytest.raises(TypeError):
         scan_shard(other, store, shard)

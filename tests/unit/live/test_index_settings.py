@@ -12,7 +12,6 @@ from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.creation.mapping import index_body, index_mapping
 from sparse_index.errors import AccessError, BuildError, ConfigError
-from sparse_index.gate.sample import sample_problems
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.attached import moved_aliases
 from sparse_index.live.meta import meta_of
@@ -113,17 +112,3 @@ def test_a_missing_permission_is_no_missing_alias() -> None:
 
     with pytest.raises(AccessError, match="permission missing"):
         observe_alias(fake_cluster(refuse), "tickets")
-
-
-def test_the_sample_is_held_against_the_manifest() -> None:
-    has_text = {"a": True, "b": True, "c": False, "d": False}
-    assert sample_problems({"a": {"v": 5, "w": 1}, "d": {"v": 0, "w": 0}}, has_text) == []
-    problems = sample_problems(
-        {"a": {"v": 5, "w": 0}, "b": {"v": 0, "w": 2}, "c": {"v": 3, "w": 0}, "x": {"v": 1, "w": 1}}, has_text
-    )
-    assert problems == [
-        "1 of 4 sampled documents are not in the manifest, such as x",
-        "1 of 4 sampled documents have a text but no vector in 'v', such as b",
-        "1 of 4 sampled documents have a vector in 'v' but no text, such as c",
-        "1 of 4 sampled documents have a text but no vector in 'w', such as a",
-    ]

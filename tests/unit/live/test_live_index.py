@@ -12,7 +12,16 @@ from build_plans import corpus_config
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.config.live_index import REFUSED, AliasConfig
 from sparse_index.live.alias import AliasState
-from sparse_index.live.attached import Shape, attached_of, fields_of, misfits, moved_aliases, serving_changes
+from sparse_index.live.attached import (
+    SEARCH_PIPELINE,
+    Shape,
+    attached_of,
+    fields_of,
+    misfits,
+    moved_aliases,
+    serving_changes,
+    with_pipeline,
+)
 
 SHAPE = Shape({"secret": "boolean", "price": "long", "title": "text", "title.raw": "keyword"}, 1)
 SECRET = {"bool": {"must_not": {"term": {"secret": True}}}}
@@ -131,3 +140,25 @@ def test_a_setting_that_was_put_to_null_has_its_default() -> None:
     attached = attached_of({"settings": null})
     assert (attached.largest_page, attached.shape.shards, attached.read_only) == (10_000, 1, None)
     assert serving_changes(IndexConfig(), {}, attached.settings, alike=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "then"),
+    [
+        (None, None, None),
+        (None, "things--q111111111111", "things--q111111111111"),
+        ("_none", "things--q111111111111", "things--q111111111111"),
+        ("things--q000000000000", "things--q111111111111", "things--q111111111111"),
+        ("things--q000000000000", None, None),
+        ("others--q000000000000", "things--q111111111111", "others--q000000000000"),
+        ("mine", "things--q111111111111", "mine"),
+        ("mine", None, "mine"),
+    ],
+)
+def test_a_pipeline_of_ours_gives_way_and_one_of_somebody_else_stays(
+    live: str | None, wanted: str | None, then: str | None
+) -> None:
+    settings = {"index.priority": "5"} | ({} if live is None else {SEARCH_PIPELINE: live})
+    found = with_pipeline(settings, "things", wanted)
+    assert found.get(SEARCH_PIPELINE) == then
+    assert found["index.priority"] == "5"

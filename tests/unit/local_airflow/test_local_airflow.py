@@ -120,7 +120,7 @@ def sleeping(seconds: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
 
 
 def until(seen: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not seen():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -116,7 +116,7 @@ def test_a_failure_does_not_wait_for_the_other_downloads(packages: PackageServer
     began = time.monotonic()
     with pytest.raises(DownloadError, match=r"absent-1\.0\.jar.*404"):
         fetcher.fetch_all([slow, artifact("absent", CONTENT)])
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50  # the slow one alone takes a minute
     part = fetcher.path_of(slow).with_name("slow-1.0.jar.part")
     assert 0 < part.stat().st_size < len(content)
 

@@ -10,7 +10,8 @@ from build_plans import corpus_config
 from fake_opensearch import fake_cluster
 from sparse_index.config.vectors import DenseField, SparseField
 from sparse_index.errors import ConfigError
-from sparse_index.ml.life import deployed, encoder_fingerprint, life_of, remove
+from sparse_index.ml.build_models import build_models, deployed, remove
+from sparse_index.ml.life import encoder_fingerprint, life_of
 from sparse_index.ml.settings import ML_NODES_ONLY, required_settings
 from sparse_index.ml.sources import FROM_FILE, FROM_URL
 from sparse_index.ml.verbs import Removal
@@ -50,10 +51,10 @@ def test_a_given_model_is_neither_made_nor_removed() -> None:
     def answer(method: str, path: str, _: Any) -> Any:
         pytest.fail(f"{method} {path}: there is nothing to ask for")
 
-    life, cluster = life_of(field(GIVEN)), fake_cluster(answer)
-    assert deployed(cluster, life, GROUP) == "m1"
-    assert remove(cluster, life, GROUP) == Removal((), ())
-    assert life.undeploy(cluster, GROUP) == life.remains(cluster, GROUP) == []
+    models, cluster = build_models(GROUP, {"f1": field(GIVEN)}), fake_cluster(answer)
+    assert deployed(cluster, models) == {"f1": "m1"}
+    assert remove(cluster, models) == Removal((), ())
+    assert models.undeploy(cluster) == models.remains(cluster) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ NODE = "n1"
 URL_ENCODER = EncoderConfig.model_validate(
     {"model": {"source": "url", "name": "a", "version": "1", "url": "http://h/m.zip", "sha256": "0" * 64}}
 )
+MADE_OF_URL = {"name": "a", "algorithm": "SPARSE_ENCODING", "model_content_hash_value": "0" * 64}
 FILE_ENCODER = EncoderConfig.model_validate(
     {"model": {"source": "file", "name": "a", "version": "1", "path": "missing.zip"}}
 )
@@ -36,6 +38,7 @@ class FakeMl:
         self.in_memory: set[str] = set()
         self.stale_group_answers = 0
         self.late_model: str | None = None
+        self.found_still: dict[str, Any] = {}  # deleted, and not yet refreshed away
         self.pipelines: dict[str, Any] = {}
         self.asked: list[str] = []
         self.now = 0.0
@@ -74,9 +77,13 @@ class FakeMl:
 
     def on_models(self, method: str, rest: list[str], body: Any) -> Any:
         if rest == ["_search"]:
-            return hits(self.models)
+            return hits(self.models | self.found_still)
         if rest == ["_register"]:
             return {"task_id": "t1"}
+        if rest == ["_register_meta"]:
+            return {"model_id": "m9"}
+        if "upload_chunk" in rest:
+            return {}
         if rest[0] not in self.models:
             raise http_error(404, "status_exception", "Failed to find model")
         if rest[1:] == ["_deploy"]:
@@ -120,7 +127,7 @@ def hits(documents: dict[str, Any]) -> dict[str, Any]:
 def ml() -> FakeMl:
     fake = FakeMl()
     fake.groups[GROUP] = "g1"
-    fake.models[MODEL] = {"model_state": "REGISTERED", "model_group_id": "g1"}
+    fake.models[MODEL] = {"model_state": "REGISTERED", "model_group_id": "g1", **MADE_OF_URL}
     return fake
 
 
@@ -150,6 +157,13 @@ def test_a_registration_that_ends_after_the_first_look_is_deleted_too(ml: FakeMl
 def test_a_group_whose_models_the_server_still_counts_is_asked_for_again(ml: FakeMl) -> None:
     ml.models.clear()
     ml.stale_group_answers = 3
+    verbs.delete_group(ml.cluster, GROUP, Timing(ml.clock, ml.sleep))
+    assert ml.groups == {}
+
+
+def test_a_model_that_only_a_search_still_finds_keeps_no_group(ml: FakeMl) -> None:
+    ml.models.clear()
+    ml.found_still = {MODEL: {"model_group_id": "g1"}}
     verbs.delete_group(ml.cluster, GROUP, Timing(ml.clock, ml.sleep))
     assert ml.groups == {}
 
@@ -195,6 +209,24 @@ def test_who_may_not_read_the_pipelines_deletes_nothing(ml: FakeMl) -> None:
 def test_a_model_that_an_earlier_attempt_registered_is_adopted(ml: FakeMl) -> None:
     assert life_with(URL_ENCODER).register(ml.cluster, "g1") == Started(model_id=MODEL)
     assert not any("_register" in call for call in ml.asked)
+
+
+@pytest.mark.parametrize(
+    "other", [{"name": "b"}, {"algorithm": "TEXT_EMBEDDING"}, {"model_content_hash_value": "1" * 64}], ids=str
+)
+def test_another_model_of_the_group_is_not_adopted(ml: FakeMl, other: dict[str, str]) -> None:
+    ml.models[MODEL] |= other
+    assert life_with(URL_ENCODER).register(ml.cluster, "g1") == Started(task_id="t1")
+    ml.models["m2"] = ml.models[MODEL] | MADE_OF_URL
+    assert life_with(URL_ENCODER).register(ml.cluster, "g1") == Started(model_id="m2")
+
+
+def test_what_another_model_s_upload_left_half_way_is_left_alone(ml: FakeMl, tmp_path: Path) -> None:
+    model = {"source": "file", "name": "b", "version": "1", "path": str(tmp_path / "m.zip")}
+    (tmp_path / "m.zip").write_bytes(b"a model")
+    ml.models[MODEL]["model_state"] = "REGISTERING"
+    life_with(EncoderConfig.model_validate({"model": model})).register(ml.cluster, "g1")
+    assert MODEL in ml.models
 
 
 def test_register_and_deploy_are_never_sent_twice(ml: FakeMl) -> None:

@@ -129,6 +129,27 @@ def test_a_vector_goes_when_no_other_document_of_any_corpus_has_the_text(store: 
     assert column(store, SOURCES[0], "tokens") == [["text-b"]]
 
 
+def test_a_vector_of_a_passage_goes_with_its_documents(store: Store) -> None:
+    def passages(*names: str) -> list[Any]:
+        return [("text_sparse", [{"text_hash": name, "start": 0, "end": 1} for name in names])]
+
+    def manifest_row(name: str, *hashes: str) -> dict[str, Any]:
+        return {
+            "id": name,
+            "text_hash": f"whole {name}",
+            "row_hash": "r",
+            "deleted": False,
+            "passages": passages(*hashes),
+        }
+
+    path = f"{BUILD}/manifest-final.parquet"
+    rows = [manifest_row("a", "text-a", "text-b"), manifest_row("b", "text-b", "text-d")]
+    store.write_table(path, pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA))
+    add_vectors(store)
+    with traced(store, "a") as traces:
+        assert hashes_to_go(traces, path) == {SOURCES[0]: {"text-a"}}, "b has the other passage too"
+
+
 def test_a_merged_file_comes_after_its_sources_so_that_a_killed_run_leaves_them_mergeable(store: Store) -> None:
     merge = add_vectors(store)
     compact(store, merge)
@@ -153,7 +174,11 @@ def test_messages_that_speak_of_a_document_go_and_others_stay(store: Store) -> N
         [DeadLetter("7", "index", "value_not_kept", refusal, 1, "b", NOW, None)],
     )
     said = {"encode": "document 7 has another text", "gate": "17 of 77 documents", "plan": "d-7.x and x7"}
-    store.write_json(f"{BUILD}/receipt.json", {"summary": "s", "failures": said})
+    checks = [{"name": "counts", "words": "77 documents"}, {"name": "stored vectors", "words": "7 has another vector"}]
+    kept = {"checks": [checks[0], checks[1] | {"words": REMOVED}], "sampled": 7}
+    gate = {"checks": checks, "sampled": 7}
+    store.write_json(f"{BUILD}/receipt.json", {"summary": "s", "failures": said, "gate": gate})
+    store.write_json(f"{BUILD}/reports/gate.json", gate)
     store.write_json(f"{BUILD}/plan.json", {"fingerprint": FINGERPRINT, "notes": [f"one of them: {refusal}", "2 rows"]})
     store.write_json(f"{BUILD}/redrive.json", {"remaining": ["7", "d-7", "77"], "tried": 7})
     store.write_json(f"{BUILD}/failures/encode/00001.json", {"part": 1, "error": "E", "message": "id 7, that is"})
@@ -166,6 +191,8 @@ def test_messages_that_speak_of_a_document_go_and_others_stay(store: Store) -> N
         "gate": said["gate"],
         "plan": REMOVED,
     }
+    assert store.read_json(f"{BUILD}/receipt.json")["gate"] == kept
+    assert store.read_json(f"{BUILD}/reports/gate.json") == kept
     assert store.read_json(f"{BUILD}/plan.json") == {"fingerprint": FINGERPRINT, "notes": ["2 rows"]}
     assert store.read_json(f"{BUILD}/redrive.json") == {"remaining": ["d-7", "77"], "tried": 7}
     assert store.files(f"{BUILD}/failures", ".json") == [f"{BUILD}/failures/encode/00002.json"]

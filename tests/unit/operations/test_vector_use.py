@@ -21,7 +21,7 @@ from sparse_index.operations.janitor import carry_out
 from sparse_index.operations.sightings import CorpusView, view_store
 from sparse_index.operations.vector_use import VectorUse, view_vector_use
 from sparse_index.store.files import Store
-from sparse_index.store.layout import build_folder, vectors_folder
+from sparse_index.store.layout import build_folder, probe_path, tokenizer_path, vectors_folder
 from sparse_index.timing import REAL_TIME
 from sparse_index.vectors.compaction import SMALL_FILES, marker_path
 from sparse_index.vectors.sparse import SparseVector
@@ -118,6 +118,21 @@ def test_a_file_nobody_needs_goes_when_it_is_old(store: Store) -> None:
     assert store.exists(old), "a run has begun meanwhile"
     done(store, [action])
     assert store.files(vectors_folder(FINGERPRINT)) == sorted([kept, young])
+
+
+def test_the_probe_of_an_encoder_stays_as_long_as_the_encoder_is_used_and_goes_after_its_vectors(store: Store) -> None:
+    path, probe, tokenizer = add(store, 50, "a"), probe_path(FINGERPRINT), tokenizer_path(FINGERPRINT)
+    for each in (probe, tokenizer):
+        store.write_bytes(each, b"kept")
+        aged(store, each, 60)
+    assert actions(store, view(index(store, 1, "a"))) == []
+    (action,) = actions(store, view(index(store, 1, "b")))
+    assert action.paths == (path,), "the encoder is used, its vectors are not"
+    done(store, [action])
+    (action,) = actions(store, view())
+    assert action.paths == (probe, tokenizer), "nobody uses the encoder"
+    aged(store, probe, 1)
+    assert actions(store, view()) == [], "somebody has just begun to"
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from build_plans import corpus_config
 from observations import INDEX, SCHEMA, found, live_index, observed, planned_from
 from sparse_index.builds.plan import BuildKind, Counts, FieldCounts
 from sparse_index.config.vectors import SparseField
+from sparse_index.creation.mapping import index_mapping
 from sparse_index.creation.templates import FromTemplates
 from sparse_index.errors import BuildError
 from sparse_index.plan import parts
 from sparse_index.plan.decide import inputs_of
 from sparse_index.plan.difference import Changes
+from sparse_index.plan.estimate import expected_seconds
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.plan.parts import part_count
 from sparse_index.plan.reasons import new_fields, reasons_for_full
@@ -117,6 +119,38 @@ def test_every_parameter_of_a_vector_field_is_compared(wanted: dict[str, Any], c
     assert bool(reasons) == bool(change)
 
 
+def test_weights_above_the_ceiling_of_the_live_index_are_a_full_build_though_nothing_changed() -> None:
+    model = {"source": "file", "name": "m", "version": "1", "path": "/m.zip"}
+    field = {"kind": "sparse", "index": "sparse_vector", "encoder": {"model": model}}
+    config = corpus_config("things", vectors={"v": field}, encoder=field["encoder"])
+    there = index_mapping(config, SCHEMA)
+    parameters = there["properties"]["v"]["method"]["parameters"]
+    there["properties"]["v"] = {
+        "type": "sparse_vector",
+        "method": {"name": "seismic", "parameters": parameters | {"quantization_ceiling_ingest": 3.5}},
+    }
+    live = live_index(config, mapping=there)
+    within = observed(config, live, largest_weights={"v": 3.5})
+    assert planned_from(within, found(10)).kind is BuildKind.NOTHING
+    plan = planned_from(observed(config, live, largest_weights={"v": 3.7}), found(10))
+    assert plan.kind is BuildKind.FULL
+    assert plan.reasons == [
+        "v: weights go up to 3.7, and the live index counts all above 3.5 as that (quantization_ceiling_ingest)"
+    ]
+
+
+def test_the_speed_of_another_set_of_encoders_tells_nothing() -> None:
+    receipt = {"fingerprint": "0123456789abcdef", "encode": {"encoded": 10, "seconds": 20.0}}
+    index = {"index": {"indexed": 10, "deleted": 0, "seconds": 0.0}, "fingerprints": {}}
+    seen = observed(CONFIG, live_index(CONFIG), receipts=(receipt | index,))
+    two = replace(seen, fingerprints={**seen.fingerprints, "other": "fedcba9876543210"})
+    changes = replace(found(10, new=1), writes=0)
+    assert expected_seconds(seen, changes) == 1 * 2.0
+    assert expected_seconds(two, changes) is None
+    known = receipt | index | {"fingerprints": two.fingerprints}
+    assert expected_seconds(replace(two, receipts=(known,)), changes) is not None
+
+
 def test_parts_are_even_and_follow_from_the_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PART_ITEMS", 3)
     plan = planned_from(observed(CONFIG), found(10, new=10))
@@ -125,7 +159,7 @@ def test_parts_are_even_and_follow_from_the_numbers_alone(monkeypatch: pytest.Mo
     assert sum(part.items for part in plan.index_parts) == 10
 
 
-def test_each_vector_field_has_parts_of_its_own() -> None:
+def test_a_part_has_the_texts_of_all_vector_fields() -> None:
     field = SparseField(kind="sparse", encoder=CONFIG.encoder)
     index = CONFIG.index.model_copy(update={"vector_field": "a"})
     config = CONFIG.model_copy(update={"vectors": {"a": field, "b": field}, "index": index})
@@ -133,7 +167,8 @@ def test_each_vector_field_has_parts_of_its_own() -> None:
     none, some = (FieldCounts(encoded=texts, reused=10 - texts, texts_to_encode=texts) for texts in (0, 7))
     counts = changes.counts.model_copy(update={"fields": {"a": none, "b": some}, "texts_to_encode": 7})
     plan = planned_from(observed(config), replace(changes, counts=counts))
-    assert [(part.number, part.field, part.items) for part in plan.encode_parts] == [(0, "b", 7)]
+    assert [(part.number, part.items) for part in plan.encode_parts] == [(0, 7)]
+    assert list(plan.fields_to_encode.values()) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -147,20 +182,6 @@ def test_parts_are_as_few_as_asked_for_and_never_too_large(items: int, count: in
 def test_more_parts_than_airflow_maps_are_refused() -> None:
     with pytest.raises(BuildError, match=r"'things': 100000001 items are 1001 parts .* divide the corpus"):
         part_count(CONFIG, 100_000_001)
-
-
-def test_the_parts_of_all_vector_fields_together_are_as_many_as_airflow_maps() -> None:
-    field = SparseField(kind="sparse", encoder=CONFIG.encoder)
-    source = CONFIG.source.model_copy(update={"max_shards": 256})
-    fields, index = dict.fromkeys("abcd", field), CONFIG.index.model_copy(update={"vector_field": "a"})
-    config = CONFIG.model_copy(update={"vectors": fields, "index": index, "source": source})
-    each = FieldCounts(encoded=1, reused=0, texts_to_encode=512_000)
-    changes = found(512_000, new=512_000)
-    counts = changes.counts.model_copy(update={"fields": dict.fromkeys(fields, each)})
-    with pytest.raises(
-        BuildError, match=r"'things': the texts of 4 vector fields are 1024 parts.*lower source\.max_shards"
-    ):
-        planned_from(observed(config), replace(changes, counts=counts))
 
 
 def test_a_day_of_a_feed_that_changes_only_dates_is_counted_all_the_same() -> None:
@@ -211,8 +232,13 @@ def test_time_is_known_from_what_has_been_done_before() -> None:
         "index": {"indexed": 4, "deleted": 0, "seconds": 2.0},
     }
     seen, changes = observed(CONFIG, live_index(CONFIG)), found(100, new=6)
-    # 6 texts at 2 s by 2 tasks; 6 documents at 0.5 s.
-    assert planned_from(replace(seen, receipts=(receipt,)), changes).seconds == 6 * 2.0 / 2 + 6 * 0.5
+    # 6 texts at 2 s, too few for two tasks; 6 documents at 0.5 s.
+    assert planned_from(replace(seen, receipts=(receipt,)), changes).seconds == 6 * 2.0 + 6 * 0.5
+    many = found(100_000, new=6_000)
+    assert planned_from(replace(seen, receipts=(receipt,)), many).seconds == 6_000 * 2.0 / 2 + 6_000 * 0.5
+    small = receipt | {"encode": {"encoded": 1, "seconds": 12.0}}
+    # 5 texts in 20 s, by both receipts together.
+    assert planned_from(replace(seen, receipts=(small, receipt)), changes).seconds == 6 * 4.0 + 6 * 0.5
     other = receipt | {"fingerprint": "other"}
     assert [planned_from(replace(seen, receipts=known), changes).seconds for known in ((), (other,))] == [None, None]
 

@@ -149,7 +149,7 @@ def _read(meaning: Callable[[Any], Any], value: Any) -> Any:
     return None if value is None else meaning(value)
 
 
-@examples(40)
+@examples(30)
 @given(st.lists(days(), min_size=1, max_size=5))
 def test_every_value_is_the_corpus_own_whatever_type_a_day_has(partitions: list[Day]) -> None:
     with TemporaryDirectory() as name:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 PLAN = Path(__file__).parents[3] / "include" / "sparse_index" / "plan"
-DECIDES = ("observed", "live_types", "reasons", "takeover", "guards", "decide", "parts", "disk", "estimate", "in_words")
+DECIDES = (
+    *("observed", "live_types", "reasons", "takeover", "guards", "decide", "parts", "disk", "estimate", "in_words"),
+    "lengths",
+)
 ASKS = {"Cluster", "Store", "connect", "Difference", "file_version", "time"}
 
 
@@ -22,5 +25,5 @@ def test_a_module_that_decides_asks_nobody(name: str) -> None:
 
 
 def test_every_module_of_the_room_decides_or_is_known_to_ask() -> None:
-    asking = {"__init__", "observe", "shards", "difference", "files", "changes"}
+    asking = {"__init__", "observe", "shards", "difference", "files", "changes", "texts"}
     assert {path.stem for path in PLAN.glob("*.py")} == asking | set(DECIDES)

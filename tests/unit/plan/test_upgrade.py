@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,14 +22,18 @@ from sparse_index.corpus.scan import scan_shard
 from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.store.files import Store
 
-CORPORA = Path(__file__).parents[3] / "include" / "corpora"
+ROOT = Path(__file__).parents[3]
+DEMO = ROOT / "include" / "demo"
+# The demo's corpus files as that version had them.
+BEFORE = ROOT / "tests" / "support" / "corpora" / "before"
 ROWS = 40
 # What a plan of that version does not have.
 NEW = {
     "": {"schema_path", "source_version", "mapping", "fingerprints"},
-    "config": {"vectors"},
+    "config": {"vectors", "search", "gate"},
     "config.source": {"format", "version", "partitions", "partition_types"},
     "config.index": {"fields", "analysis", "alias", "settings"},
+    "config.limits": {"max_empty_share", "max_truncated_share"},
     "config.retention": {"vectors_days"},
 }
 
@@ -86,6 +91,16 @@ def digest(config: CorpusConfig) -> str:
     return found.hexdigest()
 
 
+@pytest.fixture
+def corpora(tmp_path: Path) -> Path:
+    """The former corpus files, beside the corpora and the model where they look for them."""
+    folder = shutil.copytree(BEFORE, tmp_path / "corpora")
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "corpora").symlink_to(DEMO / "corpora")
+    (tmp_path / "demo" / "models").symlink_to(DEMO / "toy_models")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("name", "document_hash", "rows"),
     [
@@ -95,8 +110,10 @@ def digest(config: CorpusConfig) -> str:
         ("tickets", "1a34639265f0a546", "8d80d34240c5366da9766884a3d84795"),
     ],
 )
-def test_a_demo_corpus_has_the_hashes_that_it_had(tmp_path: Path, name: str, document_hash: str, rows: str) -> None:
-    config = load_corpus(CORPORA / f"{name}.yaml").model_copy(update={"store": str(tmp_path)})
+def test_a_former_corpus_file_has_the_hashes_that_it_had(
+    tmp_path: Path, corpora: Path, name: str, document_hash: str, rows: str
+) -> None:
+    config = load_corpus(corpora / f"{name}.yaml").model_copy(update={"store": str(tmp_path)})
     assert config.document_hash() == document_hash
     assert encoder_fingerprint(None, config.first_field) == "e63f8441ee72569c"  # type: ignore[arg-type]
     assert digest(config) == rows
@@ -114,6 +131,8 @@ def left_by_the_former_version(config: CorpusConfig, plan: Plan) -> None:
         for name in names:
             del within(raw, section.split(".") if section else [])[name]
     store.write_json(path, raw)
+    table = store.read_table(plan.manifest)
+    store.write_table(plan.manifest, table.drop_columns(["tokens", "truncated"]))
 
 
 def within(raw: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pytest
-
-from sparse_index.errors import ConfigError
-from sparse_index.query.search import Hit
-from sparse_index.relevance.evaluate import Ask, SearchMode, evaluate, in_words, per_query
+from build_plans import corpus_config
+from sparse_index.config.search import SearchMode
+from sparse_index.query.answer import Answer, Hit, Times, Via
+from sparse_index.relevance.evaluate import Ask, evaluate, in_words, modes_of, per_query
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 
 JUDGED = GoldenQuery(id="q1", text="money back")
@@ -16,11 +15,16 @@ CANARY = GoldenQuery(id="c1", text="screen", must=("d3", "d4"), within=3)
 GOLDEN = GoldenSet((JUDGED, CANARY), {"q1": {"d2": 1}})
 
 
-def answering(answers: Mapping[str, Sequence[str]]) -> Ask:
+def answering(
+    answers: Mapping[str, Sequence[str]], asked: list[GoldenQuery] | None = None, notes: tuple[str, ...] = ()
+) -> Ask:
     """Engine scores rise from hit to hit: whoever believes them has the order upside down."""
+    asked = [] if asked is None else asked
 
-    def ask(_: SearchMode, text: str, size: int) -> list[Hit]:
-        return [Hit(id_, float(place), {}, "") for place, id_ in enumerate(answers[text][:size])]
+    def ask(mode: SearchMode, query: GoldenQuery, size: int) -> Answer:
+        asked.append(query)
+        hits = [Hit(id_, float(place), {}, "") for place, id_ in enumerate(answers[query.text][:size])]
+        return Answer(query.text, mode, "things--b1", hits, Via.SERVER, Times(), notes=notes)
 
     return ask
 
@@ -65,7 +69,22 @@ def test_without_canaries_none_is_counted() -> None:
     )
 
 
-def test_a_query_with_filters_is_refused_not_asked_without_them() -> None:
+def test_a_query_is_asked_with_its_filters() -> None:
+    asked: list[GoldenQuery] = []
     golden = GoldenSet((JUDGED.model_copy(update={"filters": ("lang=en",)}),), {"q1": {"d2": 1}})
-    with pytest.raises(ConfigError, match="Query 'q1' has filters"):
-        evaluate(answering({"money back": ["d2"]}), golden, SearchMode.BM25)
+    evaluate(answering({"money back": ["d2"]}, asked), golden, SearchMode.BM25)
+    assert [query.filters for query in asked] == [("lang=en",)]
+
+
+def test_what_else_there_is_to_say_of_an_answer_is_said_once_a_mode() -> None:
+    ask = answering(
+        {"money back": ["d2"], "screen": ["d3", "d4"]}, notes=("Only the first 4 of 9 hits were re-ranked.",)
+    )
+    *_, last = in_words([evaluate(ask, GOLDEN, SearchMode.RERANK)], GOLDEN)
+    assert last == "rerank: of 2 answers there is more to say, of 'q1': Only the first 4 of 9 hits were re-ranked."
+
+
+def test_a_corpus_is_measured_in_the_modes_that_it_has() -> None:
+    assert modes_of(corpus_config("things")) == [SearchMode.BM25, SearchMode.SPARSE]
+    hybrid = corpus_config("things", search={"sides": ["bm25", "text_sparse"]})
+    assert modes_of(hybrid) == [SearchMode.BM25, SearchMode.SPARSE, SearchMode.HYBRID]

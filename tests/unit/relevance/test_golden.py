@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sparse_index.config.gate import GateConfig
 from sparse_index.errors import ConfigError, CorpusError
-from sparse_index.relevance.golden import GoldenQuery, read_golden, write_queries
+from sparse_index.relevance.golden import GoldenQuery, golden_of, read_golden, write_queries
 
 ASKED = {"id": "q1", "text": "money back"}
 CANARY = {"id": "c1", "text": "cracked screen", "must": ["d7"]}
@@ -34,6 +35,12 @@ def test_queries_and_judgements_are_read(tmp_path: Path) -> None:
     assert golden.queries == (GoldenQuery(id="q1", text="money back"), canary)
     assert golden.judgements == {"q1": {"d1": 3, "d2": 0}}
     assert golden.canaries == [canary]
+
+
+def test_a_folder_that_is_not_there_asks_nothing_and_an_empty_one_is_an_error(tmp_path: Path) -> None:
+    assert golden_of(GateConfig(golden=str(tmp_path / "gone"))) is None
+    with pytest.raises(CorpusError, match=r"queries\.jsonl cannot be read"):
+        golden_of(GateConfig(golden=str(tmp_path)))
 
 
 def test_judgements_may_be_trec_qrels(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def handshake(certificates: Path, host: str) -> str:
     except ssl.SSLCertVerificationError as error:
         return error.verify_message
     finally:
-        answering.join(timeout=10)
+        answering.join(timeout=120)
 
 
 def answer(context: ssl.SSLContext, connection: socket.socket) -> None:
@@ -286,3 +286,14 @@ def test_the_build_account_gets_the_shipped_role_on_its_aliases_only(services: d
     assert "indices:data/write/bulk*" in rule["allowed_actions"]
     assert "cluster:admin/opensearch/ml/predict" in role["cluster_permissions"]
     assert bodies["rolesmapping/sparse_index_build"] == {"users": ["sparse_index_build"]}
+
+
+def test_the_serving_account_is_another_one_that_may_write_search_pipelines(services: dict[str, Yaml]) -> None:
+    environment = dict.fromkeys(services["opensearch-users"]["environment"], "x")
+    bodies = script("opensearch_users").accounts(environment)
+    put = "cluster:admin/search/pipeline/put"
+    assert put in bodies["roles/sparse_index_serve"]["cluster_permissions"]
+    assert put not in bodies["roles/sparse_index_build"]["cluster_permissions"]
+    assert bodies["rolesmapping/sparse_index_serve"] == {"users": ["sparse_index_serve"]}
+    connection = services["airflow-worker"]["environment"]["SPARSE_INDEX_SERVING_CONNECTION"]
+    assert f'"{connection}": connection("serve")' in (ROOT / "docker" / "airflow-init.sh").read_text()

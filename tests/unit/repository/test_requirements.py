@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Set
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[3]
 IMPORT_ALL = """
@@ -89,3 +91,26 @@ def test_every_module_is_imported_without_what_is_for_tests(package: str, tmp_pa
     command = [sys.executable, "-c", IMPORT_ALL, package, *hidden_modules()]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def of_the_wheel() -> dict[str, Requirement]:
+    """What an installed wheel asks for, by name; of the optional packages, too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    return {canonical(wanted.name): wanted for wanted in map(Requirement, lines)}
+
+
+def test_the_wheel_asks_for_what_the_copied_folders_need() -> None:
+    # The provider gives connections of the type `opensearch` their form; a wheel has a type of its own.
+    form = "apache-airflow-providers-opensearch"
+    copied = {canonical(wanted.name) for wanted in named_in("requirements.txt")} - {form}
+    optional = {"deltalake", "pyiceberg", "s3fs", "gcsfs", "adlfs", "torch", "apache-airflow-providers-amazon"}
+    assert of_the_wheel().keys() - optional == copied
+
+
+def test_what_was_tested_is_in_the_ranges_of_the_wheel() -> None:
+    tested = {canonical(pin.name): next(iter(pin.specifier)).version for pin in named_in("requirements.lock")}
+    wanted = of_the_wheel()
+    outside = [name for name in wanted.keys() & tested.keys() if Version(tested[name]) not in wanted[name].specifier]
+    assert outside == []
+    assert {"apache-airflow", "pyarrow", "deltalake"} <= tested.keys()

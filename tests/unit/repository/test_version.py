@@ -1,9 +1,8 @@
-"""One version, said in three places: the package, its metadata and the changelog."""
+"""One version: the package says it, the wheel takes it from there (tests/dags/test_wheel.py), the changelog tells of it."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -20,11 +19,6 @@ def sections() -> list[tuple[str, str | None]]:
     """(Version, day) of each section of the changelog, from the top."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     return [(match["version"], match["day"]) for match in SECTION.finditer(text)]
-
-
-def test_the_package_and_its_metadata_agree() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert __version__ == project["version"]
 
 
 def test_the_changelog_begins_with_what_is_unreleased_and_then_tells_this_version() -> None:

@@ -84,6 +84,17 @@ def fail_in_the_middle(store: Store, path: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def test_a_copy_is_the_same_bytes_and_replaces_what_was_there(store: Store) -> None:
+    store.write_bytes("a/b.bin", b"\x00\xff")
+    store.write_bytes("c/d.bin", b"former")
+    store.copy("a/b.bin", "c/d.bin")
+    assert (store.read_bytes("a/b.bin"), store.read_bytes("c/d.bin")) == (b"\x00\xff", b"\x00\xff")
+    with pytest.raises(FileNotFoundError):
+        store.copy("a/gone.bin", "c/d.bin")
+    assert store.files("") == ["a/b.bin", "c/d.bin"]
+    assert store.read_bytes("c/d.bin") == b"\x00\xff"
+
+
 def test_a_failed_write_leaves_the_former_file_and_nothing_else(store: Store) -> None:
     store.write_bytes("a/b", b"former")
     with pytest.raises(UnavailableError, match="No space left"):

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 import sparse_index
-from sparse_index.errors import ConfigError
+from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.store.files import Store
-from sparse_index.store.sql import connect, copy_to, parquet
+from sparse_index.store.sql import MEMORY_VARIABLE, connect, copy_to, parquet
 
 PLACES = {
     "id=7/text_hash=abc/deleted=true/data_date=2026-01-01/row=5/file=x": None,
@@ -58,3 +58,39 @@ def test_no_other_sql_reads_parquet_by_itself() -> None:
         path.name for path in core.rglob("*.py") if re.search(r"read_parquet\(|parquet_scan\(", path.read_text())
     ]
     assert readers == ["sql.py"]
+
+
+def test_a_task_has_the_memory_that_the_worker_gives_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def limit() -> str:
+        with connect(Store(str(tmp_path))) as con:
+            return str(con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0])
+
+    assert limit() == "228.8 MiB"
+    monkeypatch.setenv(MEMORY_VARIABLE, "2048")
+    assert limit() == "1.6 GiB"
+    for wrong in ("511", "2 GB", "-1"):
+        monkeypatch.setenv(MEMORY_VARIABLE, wrong)
+        with pytest.raises(ConfigError, match=f"{MEMORY_VARIABLE} is '{wrong}'.*512 at least"):
+            limit()
+
+
+def test_rows_are_numbered_in_the_order_that_they_were_sorted_in(tmp_path: Path) -> None:
+    """Parts of a plan rest on it: with two threads, insertion order not kept, and more rows than fit into one block."""
+    with connect(Store(str(tmp_path))) as con:
+        con.execute(
+            "CREATE TEMP TABLE shuffled AS SELECT i, repeat('x', 40) || i AS payload FROM range(400000) t(i) ORDER BY hash(i)"
+        )
+        con.execute(
+            "CREATE TEMP TABLE sorted AS SELECT *, row_number() OVER () - 1 AS position FROM (FROM shuffled ORDER BY i)"
+        )
+        assert con.execute("SELECT count(*), count(*) FILTER (position <> i) FROM sorted").fetchall() == [(400_000, 0)]
+
+
+def test_a_query_that_needs_more_memory_says_how_to_give_it(tmp_path: Path) -> None:
+    def many() -> None:
+        with connect(Store(str(tmp_path))) as con:
+            con.execute("SET memory_limit='10MB'; SET temp_directory=''")
+            con.execute("SELECT count(*) FROM (SELECT DISTINCT repeat('x', 100) || i FROM range(1000000) t(i))")
+
+    with pytest.raises(UnavailableError, match=f"in the memory of a task: .*more, in MB, by {MEMORY_VARIABLE}"):
+        many()

@@ -18,12 +18,11 @@ from kinds_of_vectors import SPARSE
 from plan_help import config_at, planned, row, write
 from sparse_index.builds.plan import Plan
 from sparse_index.errors import BuildError
-from sparse_index.index.join import part_rows, vectors_of
+from sparse_index.index.join import TextVector, part_rows, vectors_of
 from sparse_index.operations.sightings import view_store
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
 from sparse_index.vectors.compaction import Merge, compact, compactions, drop_sources, marker_path
-from sparse_index.vectors.kind import Stored
 from sparse_index.vectors.sparse import SparseVector
 
 FILES = 40
@@ -172,16 +171,16 @@ def test_an_index_task_that_has_begun_finds_every_vector_through_merge_and_delet
 
     part = plan.index_parts[0]
     hashes = [line["text_hash"] for line in part_rows(store, part)]
-    vectors = vectors_of(store, plan.fingerprint, part)
+    vectors = vectors_of(store, plan, part, "text_sparse")
     found = [next(vectors)]
     compact(store, merge)
     drop_sources(store, merge)
     found += vectors
     assert tokens(found) == [[text_hash[:4]] for text_hash in hashes]
     assert len(found) == len(texts) == FILES
-    later = vectors_of(store, plan.fingerprint, part)
+    later = vectors_of(store, plan, part, "text_sparse")
     assert tokens(later) == tokens(found), "the merged file serves as well"
 
 
-def tokens(found: Iterable[Stored | None]) -> list[Any]:
-    return [vector and vector["tokens"].as_py() for vector in found]
+def tokens(found: Iterable[Sequence[TextVector]]) -> list[Any]:
+    return [text.stored and text.stored["tokens"].as_py() for (text,) in found]

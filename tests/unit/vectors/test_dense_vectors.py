@@ -43,7 +43,7 @@ def test_an_answer_is_an_output_a_text_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (answer([1, 2]), "The model answers 2 numbers, `dimension` of its vector field is 3"),
+        (answer([1, 2]), "the model answers 2 numbers, `dimension` is 3"),
         (answer([1, 2, 3], [1, 2, 3]), "answer to 1 text"),
         (SPARSE_ANSWER, "Is it a dense .* model.* `kind: sparse`"),
         (answer([[1, 2, 3]]), "not one list of numbers a text"),
@@ -64,16 +64,19 @@ def test_a_dense_answer_to_a_sparse_field_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("data", [[0, 0, 0], [0.0, -0.0, 0], ["NaN", 1, 2], [1, "Infinity", 2], [1, 2, 1e39]])
-def test_zeros_and_what_is_not_finite_leave_nothing(data: list[Any]) -> None:
+def test_zeros_and_what_is_not_finite_are_kept_empty_and_left_out_of_a_document(data: list[Any]) -> None:
     (output,) = DENSE.read(answer(data), 1)
-    assert DENSE.vector(output) is None
+    vector = DENSE.vector(output)
+    assert DENSE.is_empty(vector)
+    table = DENSE.table({"a": vector})
+    assert table["vector"].to_pylist() == [[0, 0, 0]], "so that its text is not encoded again"
+    assert DENSE.in_document({name: table.column(name)[0] for name in table.column_names}) is None
     assert DENSE.clause("v", output, Asked(10)) == {"match_none": {}}
 
 
 def kept(kind: VectorKind, **texts: list[float]) -> pa.Table:
     outputs = kind.read(answer(*texts.values()), len(texts))
-    vectors = {name: kind.vector(output) for name, output in zip(texts, outputs, strict=True)}
-    return kind.table({name: vector for name, vector in vectors.items() if vector is not None})
+    return kind.table({name: kind.vector(output) for name, output in zip(texts, outputs, strict=True)})
 
 
 def test_the_document_has_the_float32_of_the_model_to_the_last_bit() -> None:
@@ -105,6 +108,9 @@ def test_the_field_is_mapped_with_the_engine_that_needs_no_native_library() -> N
         "method": {"name": "hnsw", "engine": "lucene", "space_type": "l2"},
     }
     assert DENSE.index_settings == {"index.knn": "true"}
+    assert not DENSE.needs_natives
+    faiss = dense_kind(384, "l2", "faiss")
+    assert (faiss.needs_natives, faiss.mapping["method"]["engine"]) == (True, "faiss")
 
 
 def test_a_filter_stands_inside_the_query() -> None:
@@ -113,3 +119,16 @@ def test_a_filter_stands_inside_the_query() -> None:
     filters: list[dict[str, Any]] = [{"term": {"a": 1}}, {"exists": {"field": "b"}}]
     inside = {"vector": [1, 2, 3], "k": 7, "filter": {"bool": {"filter": filters}}}
     assert DENSE.clause("v", output, Asked(7, filters)) == {"knn": {"v": inside}}
+
+
+def test_a_query_of_zeros_matches_nothing() -> None:
+    kind = dense_kind(2, "cosinesimil")
+    (stored,) = kind.table({"a": ([3.0, 0.0],)}).to_batches()
+    scores = kind.scores([np.array([0.0, 0.0]), np.array([2.0, 0.0]), np.array([0.0, 1.0])], stored)
+    assert scores.tolist() == [[-np.inf], [1.0], [0.5]]
+
+
+def test_where_there_is_no_vector_there_is_no_score() -> None:
+    kind = dense_kind(3, "l2")
+    none = pa.RecordBatch.from_pylist([], schema=kind.table({}).schema)
+    assert kind.scores([np.array([1.0, 0.0, 0.0], np.float32)], none).shape == (1, 0)

@@ -1,5 +1,7 @@
 """Pruning does what ML Commons' processor does; an answer of another shape is an error, never a short list."""
 
+from math import inf
+
 import orjson
 import pytest
 
@@ -7,7 +9,7 @@ from kinds_of_vectors import SPARSE
 from sparse_index.config.encoder import Pruning
 from sparse_index.errors import ModelError
 from sparse_index.vectors.kind import Refused
-from sparse_index.vectors.sparse import parse_answer, sparse_vector
+from sparse_index.vectors.sparse import parse_answer, sparse_kind, sparse_vector
 
 WEIGHTS = {"a": 5.0, "b": 3.0, "c": 4.0, "d": 1.0}
 
@@ -124,3 +126,13 @@ def test_the_file_keeps_float32() -> None:
     table = SPARSE.table({"h": sparse_vector({"a": 0.045457043}, Pruning())})
     assert str(table.schema.field("weights").type) == "list<element: float>" or "float" in str(table.schema)
     assert table.column("weights").to_pylist()[0][0] == pytest.approx(0.045457043, rel=1e-7)
+
+
+def test_a_document_without_a_common_token_and_a_query_without_tokens_match_nothing() -> None:
+    kind = sparse_kind(Pruning())
+    (stored,) = kind.table({"a": (["x", "y"], [2.0, 1.0]), "b": (["z"], [1.0])}).to_batches()
+    assert kind.scores([{"x": 1.0, "y": 0.5}, {}, {"z": 2.0}], stored).tolist() == [
+        [2.5, -inf],
+        [-inf, -inf],
+        [-inf, 2.0],
+    ]

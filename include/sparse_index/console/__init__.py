@@ -1,0 +1,1 @@
+"""What a person sees of corpora and builds: frozen views of receipts, plans, dead letters and indices, and their charts."""

@@ -1,0 +1,237 @@
+"""One build for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sparse_index.console.fields import at, count, day, lines, moment, number, numbers, text, texts
+from sparse_index.console.receipts import Found
+from sparse_index.console.stages import in_order
+from sparse_index.names import build_time
+
+# The verdicts of the gate's checks.
+WORST_FIRST = ("fail", "undecided", "pass")
+SKIPPED = "skipped"
+
+
+class Sort(StrEnum):
+    """How a build ended, as a mark shows it. `open`: it has no receipt, because it is at work or was killed; `unread`: it has one
+    that cannot be read."""
+
+    PROMOTED = "promoted"
+    NOTHING_CHANGED = "nothing_changed"
+    PLAN_ONLY = "plan_only"
+    NOT_PROMOTED = "not_promoted"
+    FAILED = "failed"
+    OPEN = "open"
+    UNREAD = "unread"
+
+    @property
+    def words(self) -> str:
+        return self.value.replace("_", " ")
+
+
+class Ended(Protocol):
+    """Enough of a build for its mark."""
+
+    @property
+    def build_id(self) -> str: ...
+    @property
+    def sort(self) -> Sort: ...
+    @property
+    def data_date(self) -> date | None: ...
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Of a build whose other numbers nobody asks for."""
+
+    build_id: str
+    sort: Sort
+    data_date: date | None
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """A row of the gate's table; `value` and `limit` in the unit that `words` say."""
+
+    name: str
+    verdict: str
+    value: float | None
+    limit: float | None
+    words: str
+
+
+@dataclass(frozen=True)
+class ModelView:
+    name: str
+    version: str | None
+    id: str | None
+    nodes: int | None
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """`candidate`: its primaries on disk; `store`: the build's own files; `vectors`: those that it added."""
+
+    candidate: int | None = None
+    store: int | None = None
+    vectors: int | None = None
+
+
+@dataclass(frozen=True)
+class BuildView:
+    """None: not recorded. Counts are documents or rows; `texts_encoded` and `vectors_found` distinct texts, and documents whose
+    vector was there. `planned`, `books`, `encode`, `index`: all numbers that the receipt has of these."""
+
+    build_id: str
+    sort: Sort
+    planned_at: datetime | None
+    problem: str | None = None
+    summary: str = ""
+    ended_at: datetime | None = None
+    data_date: date | None = None
+    partition: str | None = None
+    kind: str | None = None
+    run_id: str | None = None
+    candidate: str | None = None
+    former: str | None = None
+    live: str | None = None
+    documents: int | None = None
+    texts_encoded: int | None = None
+    vectors_found: int | None = None
+    dead_letters: int | None = None
+    encode_rate: float | None = None
+    wall_s: float | None = None
+    waited_s: float | None = None
+    bytes: Bytes = Bytes()
+    model: ModelView | None = None
+    approval: str | None = None
+    reasons: tuple[str, ...] = ()
+    untidy: tuple[str, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
+    former_settings: Mapping[str, str] = field(default_factory=dict)
+    planned: Mapping[str, float] = field(default_factory=dict)
+    books: Mapping[str, float] = field(default_factory=dict)
+    encode: Mapping[str, float] = field(default_factory=dict)
+    index: Mapping[str, float] = field(default_factory=dict)
+    stage_s: Mapping[str, float] = field(default_factory=dict)
+    checks: tuple[CheckView, ...] = ()
+
+    @property
+    def work_s(self) -> float | None:
+        """Of all its tasks together."""
+        return sum(self.stage_s.values()) if self.stage_s else None
+
+    @property
+    def verdict(self) -> str | None:
+        """Of the gate as a whole: the worst of its checks; None where it was not asked."""
+        found = {check.verdict for check in self.checks}
+        return next((verdict for verdict in WORST_FIRST if verdict in found), None)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Wall time; of a receipt that does not have it, from its plan to its end."""
+        if self.wall_s is not None or self.ended_at is None or self.planned_at is None:
+            return self.wall_s
+        return max(0.0, (self.ended_at - self.planned_at).total_seconds())
+
+
+def ending(build_id: str, found: Found) -> Ending:
+    if found.content is None:
+        return Ending(build_id, _without_content(found), None)
+    return Ending(build_id, _sort(found.content), day(found.content, "data_date"))
+
+
+def build_view(build_id: str, found: Found) -> BuildView:
+    """What can be read of it, and what is wrong with the rest."""
+    planned_at = build_time(build_id)
+    if found.content is None:
+        return BuildView(build_id, _without_content(found), planned_at, found.problem)
+    return _view(build_id, planned_at, found.content, found.problem)
+
+
+def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any], problem: str | None) -> BuildView:
+    planned, books, encode = (numbers(content, name) for name in ("planned", "books", "encode"))
+    return BuildView(
+        build_id,
+        _sort(content),
+        planned_at,
+        problem,
+        summary=text(content, "summary") or "",
+        ended_at=moment(content, "ended_at"),
+        data_date=day(content, "data_date"),
+        partition=text(content, "partition"),
+        kind=text(content, "kind"),
+        run_id=text(content, "run_id"),
+        candidate=text(content, "candidate"),
+        former=text(content, "former"),
+        live=text(content, "live"),
+        documents=_first(count(content, "books", "documents"), count(content, "planned", "documents")),
+        texts_encoded=count(content, "encode", "encoded"),
+        vectors_found=_first(count(content, "books", "reused"), count(content, "planned", "reused")),
+        dead_letters=_first(count(content, "books", "dead_letters"), count(content, "index", "dead_letters")),
+        encode_rate=_rate(encode),
+        wall_s=number(content, "wall_seconds"),
+        waited_s=number(content, "waited_seconds"),
+        bytes=Bytes(*(count(content, "bytes", name) for name in ("candidate", "store", "vectors"))),
+        model=_model(content),
+        approval=text(content, "approval"),
+        reasons=lines(content, "reasons"),
+        untidy=lines(content, "untidy"),
+        failures=texts(content, "failures"),
+        former_settings=texts(content, "former_settings"),
+        planned=planned,
+        books=books,
+        encode=encode,
+        index=numbers(content, "index"),
+        stage_s=in_order(numbers(content, "stage_seconds")),
+        checks=_checks(content),
+    )
+
+
+def _without_content(found: Found) -> Sort:
+    return Sort.UNREAD if found.problem else Sort.OPEN
+
+
+def _sort(content: Mapping[str, Any]) -> Sort:
+    outcome = text(content, "outcome")
+    return next((sort for sort in Sort if sort == outcome), Sort.UNREAD)
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _rate(encode: Mapping[str, float]) -> float | None:
+    """Distinct texts per second of a task's work."""
+    seconds = encode.get("seconds", 0.0)
+    return encode.get("encoded", 0.0) / seconds if seconds > 0 else None
+
+
+def _model(content: Mapping[str, Any]) -> ModelView | None:
+    name, model_id = text(content, "model", "name"), text(content, "model", "id")
+    if name is None and model_id is None:
+        return None
+    return ModelView(name or "?", text(content, "model", "version"), model_id, count(content, "model", "nodes"))
+
+
+def _checks(content: Mapping[str, Any]) -> tuple[CheckView, ...]:
+    """Of the gate; of a build that did not come so far, of its encoder."""
+    found = next(
+        (rows for stage in ("gate", "encoder") if isinstance(rows := at(content, stage, "checks"), list) and rows), []
+    )
+    return tuple(
+        CheckView(
+            text(row, "name") or "?",
+            text(row, "verdict") or "?",
+            number(row, "value"),
+            number(row, "limit"),
+            text(row, "words") or "",
+        )
+        for row in found
+    )

@@ -1,0 +1,36 @@
+"""A corpus as the console knows it, without its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a corpus's DAG declares of it. `store`: a public address; `connection`: the name of one; `schedule`: in words, None
+    for a corpus that runs only when somebody starts it; `problems`: why its file cannot be used, then the rest is empty.
+    `searched`: what its file says of searching it, as declared; None where the DAG was parsed by a version that did not."""
+
+    corpus: str
+    dag_id: str
+    alias: str = ""
+    store: str = ""
+    connection: str = ""
+    owner: str = ""
+    description: str = ""
+    paused: bool = False
+    running: bool = False
+    schedule: str | None = None
+    period_s: float | None = None
+    problems: tuple[str, ...] = ()
+    searched: Any = None
+
+    @property
+    def is_broken(self) -> bool:
+        return not self.alias
+
+    def says(self, text: str) -> bool:
+        """Whether `text` stands somewhere in its name, alias, owner or description, in any case."""
+        words = f"{self.corpus} {self.alias} {self.owner} {self.description}".casefold()
+        return text.casefold() in words

@@ -1,0 +1,51 @@
+"""What a build set out to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sparse_index.builds.plan import plan_path
+from sparse_index.console.fields import count, lines, number, numbers, text, texts
+from sparse_index.store.files import Store
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """`encode_parts`, `index_parts`: how many; `seconds`: the estimate; `fields`: vector field -> its encoder's fingerprint."""
+
+    run_id: str | None
+    kind: str | None
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    counts: Mapping[str, float]
+    encode_parts: int
+    index_parts: int
+    seconds: float | None
+    disk_bytes: int | None
+    problem: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_plan(store: Store, alias: str, build_id: str) -> PlanView | None:
+    """Of any version, as far as it can be read; None where there is none."""
+    path, problem = plan_path(alias, build_id), None
+    try:
+        content = store.read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        content, problem = None, f"{path} in the store is torn: it is no JSON."
+    return PlanView(
+        text(content, "request", "run_id"),
+        text(content, "kind"),
+        lines(content, "reasons"),
+        lines(content, "notes"),
+        numbers(content, "counts"),
+        len(lines(content, "encode_parts")),
+        len(lines(content, "index_parts")),
+        number(content, "seconds"),
+        count(content, "disk_bytes"),
+        problem,
+        texts(content, "fingerprints"),
+    )

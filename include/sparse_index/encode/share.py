@@ -1,0 +1,85 @@
+"""What one encoder has to do of a part: its texts, the files of their vectors, and the model that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+
+from sparse_index.builds.plan import Part, Plan
+from sparse_index.cluster.client import Cluster
+from sparse_index.encode.flight import Encoding
+from sparse_index.encode.predict import of_field
+from sparse_index.encode.search_watch import SearchWatch
+from sparse_index.encode.texts import Encoded, Text, TextOutcome
+from sparse_index.encode.where import running
+from sparse_index.store.files import Store
+from sparse_index.timing import Timing
+from sparse_index.vectors.files import PartFiles
+from sparse_index.vectors.kind import Vector, VectorKind
+
+
+class _Chunks:
+    """Collects vectors and commits them in chunks, also when the task fails: answers are paid for."""
+
+    def __init__(self, files: PartFiles, kind: VectorKind, chunk_docs: int) -> None:
+        self._files, self._kind, self._chunk_docs = files, kind, chunk_docs
+        self._pending: dict[str, Vector] = {}
+
+    def add(self, item: Encoded, texts_in_flight: int) -> None:
+        """Keep a vector. What a kill costs at most, pending plus in flight, stays within one chunk, unless more than
+        half a chunk is in flight: files of a few vectors each would cost more than they save."""
+        self._pending[item.text.text_hash] = item.vector
+        if len(self._pending) >= max(self._chunk_docs - texts_in_flight, self._chunk_docs // 2):
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._pending:
+            self._files.write_chunk(self._kind.table(self._pending))
+            self._pending = {}
+
+    def __enter__(self) -> _Chunks:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._commit()
+
+
+class EncoderShare:
+    """`fields`: those that have this encoder and texts in the part. `kept`: hashes of the texts that an earlier attempt encoded;
+    `calls`: predict requests of this one."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: Store,
+        plan: Plan,
+        part: Part,
+        fields: Sequence[str],
+        model_id: str,
+        cores: int,
+        timing: Timing,
+    ) -> None:
+        """`ModelError` when the model is gone."""
+        self.fields, encoder = fields, plan.config.vector_fields[fields[0]].encoder
+        there = running(cluster, store, plan, fields[0], model_id, cores)
+        self._predictor, self._kind, self._chunk_docs = there.predictor, there.predictor.kind, encoder.chunk_docs
+        searches = SearchWatch(cluster, there.searched, timing.clock)
+        self._encoding = Encoding(self._predictor, there.governor, encoder, timing, searches)
+        self._files = PartFiles(store, plan.fingerprint_of(fields[0]), plan.build_id, part.number, timing.sleep)
+        self.kept = self._files.hashes()
+
+    @property
+    def calls(self) -> int:
+        return self._predictor.calls
+
+    def encode(self, texts: Iterable[Text], seen: Callable[[TextOutcome], None]) -> None:
+        """All of `texts`; their vectors are in the store at the end. What `seen` raises ends it."""
+        with of_field(self.fields[0]), _Chunks(self._files, self._kind, self._chunk_docs) as chunks:
+            for outcome in self._encoding.run(texts):
+                if isinstance(outcome, Encoded):
+                    chunks.add(outcome, self._encoding.texts_in_flight)
+                seen(outcome)
+
+    def close(self, vectors: int) -> None:
+        """Make one file of all, which has so many vectors."""
+        self._files.merge(vectors)

@@ -1,0 +1,99 @@
+"""Asking a golden set of a candidate and of the index that is live."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sparse_index.builds.check import Check
+from sparse_index.builds.plan import load_plan, plan_path
+from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.search import SearchMode
+from sparse_index.errors import BuildError
+from sparse_index.gate.golden import Asked, canaries_check, golden_check, nothing_asked
+from sparse_index.live.attached import observe_attached
+from sparse_index.live.meta import Meta, read_meta
+from sparse_index.query.pipelines import has_full_text
+from sparse_index.query.wish import default_mode
+from sparse_index.relevance.compare import TOP
+from sparse_index.relevance.evaluate import asks, rank
+from sparse_index.relevance.golden import GoldenSet, golden_of
+from sparse_index.relevance.measures import Rankings
+from sparse_index.relevance.unknown import unknown_documents
+from sparse_index.store.files import Store
+from sparse_index.store.sql import connect, parquet
+
+_ALTERED = """
+    SELECT id FROM (SELECT unnest($ids) AS id)
+    LEFT JOIN (SELECT id, text_hash, row_hash FROM {former} WHERE NOT deleted) former USING (id)
+    LEFT JOIN (SELECT id, text_hash, row_hash FROM {present} WHERE NOT deleted) present USING (id)
+    WHERE former.row_hash IS DISTINCT FROM present.row_hash OR former.text_hash IS DISTINCT FROM present.text_hash"""
+
+
+def judged_checks(
+    cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, live: str | None
+) -> tuple[Check, ...]:
+    """`golden` and `canaries` of two indices; `live`: None where there is none."""
+    golden = golden_of(config.gate)
+    if golden is None:
+        return nothing_asked(config.gate)
+    asked = ask_golden(cluster, store, config, golden, candidate, live)
+    return golden_check(asked, config.gate), canaries_check(asked)
+
+
+def ask_golden(
+    cluster: Cluster, store: Store, config: CorpusConfig, golden: GoldenSet, candidate: str, live: str | None
+) -> Asked:
+    """Each index is asked as searches of it are: what is live, as it was configured when it was built."""
+    found = rank(asks(cluster, config, candidate), golden, default_mode(config))
+    unknown = unknown_documents(cluster, candidate, golden)
+    former = _as_it_was(cluster, store, live)
+    if isinstance(former, str):
+        yardstick = rank(asks(cluster, config, candidate), golden, SearchMode.BM25) if has_full_text(config) else None
+        return Asked(golden, found, None, yardstick, unknown=unknown, alone=former)
+    rankings = rank(asks(cluster, former.config, former.index), golden, default_mode(former.config))
+    altered = _altered(store, former.meta, read_meta(cluster, candidate), _found(found, rankings))
+    return Asked(golden, found, rankings, altered=altered, unknown=unknown)
+
+
+@dataclass(frozen=True)
+class _Live:
+    """What is live, and the configuration of its build."""
+
+    index: str
+    meta: Meta
+    config: CorpusConfig
+
+
+def _as_it_was(cluster: Cluster, store: Store, live: str | None) -> _Live | str:
+    """Or why it cannot be asked as its searches are."""
+    if live is None:
+        return "There is no live index."
+    meta = read_meta(cluster, live)
+    if meta is None:
+        return f"{live} was not made by this package, or is gone."
+    if observe_attached(cluster, live).is_closed:
+        return f"{live} is closed."
+    path = plan_path(meta.alias, meta.build_id)
+    try:
+        config = load_plan(store, path).config if store.exists(path) else None
+    except BuildError:
+        config = None
+    if config is None:
+        return f"How {live} was configured is not known: {path} is not in the store, or of another version."
+    return _Live(live, meta, config)
+
+
+def _found(*rankings: Rankings) -> list[str]:
+    return sorted({id_ for found in rankings for ids in found.values() for id_ in ids[:TOP]})
+
+
+def _altered(store: Store, live: Meta, candidate: Meta | None, ids: Sequence[str]) -> Collection[str]:
+    """Of `ids` those that came, changed or went between the two; none where a manifest is gone."""
+    if candidate is None or not (store.exists(live.manifest) and store.exists(candidate.manifest)):
+        return frozenset()
+    former, present = parquet(store, [live.manifest]), parquet(store, [candidate.manifest])
+    with connect(store) as con:
+        rows = con.execute(_ALTERED.format(former=former, present=present), {"ids": list(ids)}).fetchall()
+    return frozenset(id_ for (id_,) in rows)

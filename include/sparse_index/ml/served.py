@@ -1,0 +1,63 @@
+"""Shared models: what queries are encoded with, kept by serving, found by the name of their group and their own hash.
+
+Only within serving groups: the model of a build has the same name and the same content, and goes with its build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.config.encoder import ExistingModel, OwnModel
+from sparse_index.config.vectors import VectorField
+from sparse_index.ml import verbs
+from sparse_index.ml.predict import answers
+from sparse_index.ml.states import ModelState
+from sparse_index.names import serving_group_name
+from sparse_index.vectors.kinds import vector_kind
+
+# What a person does about one that is not there.
+RUN_SERVING = "run the serving DAG first (sparse_index__<corpus>__serving, or `python -m sparse_index serve FILE`)"
+
+
+def serving_group(model: OwnModel, content_sha256: str | None) -> str:
+    """The group of this model, shared by every corpus that needs the same. `content_sha256`: of its zip; None for one of the
+    catalogue, whose name and version stand for its content.
+
+    What ML Commons is told beside the zip makes another model of it: then it counts as content, too.
+    """
+    told = model.model_dump(include={"model_config_body"}, exclude_none=True)
+    if content_sha256 is not None and not told:
+        return serving_group_name(model.name, content_sha256)
+    identity = told | {"content": content_sha256 or model.model_dump(include={"name", "version", "model_format"})}
+    digest = hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return serving_group_name(model.name, digest)
+
+
+def served_models(cluster: Cluster, model: OwnModel, content_sha256: str | None) -> dict[str, Json]:
+    """Model id -> document of each that is this model in its serving group, half registered ones too, the oldest first: of
+    several that were registered at once that one stays."""
+    return {
+        model_id: document
+        for model_id, document in verbs.models_called(cluster, serving_group(model, content_sha256)).items()
+        if document.get("name") == model.name
+        and content_sha256 in (None, document.get("model_content_hash_value", content_sha256))
+    }
+
+
+def find(cluster: Cluster, field: VectorField, content_sha256: str | None) -> str | None:
+    """The id of the model that encodes for `field` and answers now: the one its corpus names, or the shared one; None when
+    there is none. `content_sha256`: see `serving_group`."""
+    model = field.encoder.model
+    if isinstance(model, ExistingModel):
+        known = [model.model_id]
+    else:
+        known = [
+            model_id
+            for model_id, document in served_models(cluster, model, content_sha256).items()
+            if document.get("model_state") != ModelState.REGISTERING
+        ]
+    kind = vector_kind(field)
+    return next((model_id for model_id in known if answers(cluster, model_id, kind)), None)

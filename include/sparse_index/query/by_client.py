@@ -1,0 +1,74 @@
+"""The sides asked one by one, each shard for itself as the cluster does within a hybrid search, and fused here.
+
+It tells every side's ranks, it intersects exactly, and a side that fails leaves the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.errors import reason_of
+from sparse_index.errors import TerminalError
+from sparse_index.query.answer import Hit
+from sparse_index.query.documents import by_document, read_hits
+from sparse_index.query.fusion import Ranked, fused, merged
+from sparse_index.query.question import Question, ours_alone
+from sparse_index.query.troubles import in_words, searching
+
+
+@dataclass(frozen=True)
+class Fused:
+    """`failed`: side -> why it has no part in the hits."""
+
+    hits: Sequence[Hit]
+    failed: Mapping[str, TerminalError]
+
+
+def fused_by_client(cluster: Cluster, question: Question, size: int) -> Fused:
+    """TerminalError when no side answered."""
+    found = _by_side(cluster, question)
+    failed = {side: answer for side, answer in found.items() if isinstance(answer, TerminalError)}
+    sides = {side: answer for side, answer in found.items() if not isinstance(answer, TerminalError)}
+    if not sides:
+        raise next(iter(failed.values()))
+    search = question.config.search
+    best = fused(search.fusion, sides, only_common=search.combine == "intersection")[:size]
+    return Fused(read_hits(cluster, question, best, by_document(sides)), failed)
+
+
+def _by_side(cluster: Cluster, question: Question) -> dict[str, Ranked | TerminalError]:
+    """Side -> its candidates, of several shards those of each: a search over all would give fewer."""
+    candidates, shards = question.config.search.candidates, question.target.shards
+    bodies = {side: question.clause(side, candidates) for side in question.sides}
+    lines = [
+        line
+        for clause in bodies.values()
+        for shard in range(shards)
+        for line in (
+            _header(question.target.name, shard, shards),
+            ours_alone({"size": candidates, "_source": False, "query": clause}),
+        )
+    ]
+    content = b"".join(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n" for line in lines)
+    with searching():
+        answers: list[Json] = cluster.request("POST", "/_msearch", content)["responses"]
+    return {
+        side: _of_shards(answers[first : first + shards])
+        for side, first in zip(bodies, range(0, len(answers), shards), strict=True)
+    }
+
+
+def _header(index: str, shard: int, shards: int) -> Json:
+    return {"index": index} if shards == 1 else {"index": index, "preference": f"_shards:{shard}"}
+
+
+def _of_shards(answers: Sequence[Json]) -> Ranked | TerminalError:
+    refused = next((answer for answer in answers if "error" in answer), None)
+    if refused is None:
+        return merged([[(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]] for answer in answers])
+    status, reason = refused.get("status"), reason_of(refused)
+    return in_words(TerminalError(f"refused with {status}: {reason}", status, reason))

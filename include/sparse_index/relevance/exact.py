@@ -1,0 +1,129 @@
+"""The best documents for some queries by exact scores, computed from the vectors in the store: what a search would find that
+looks at every document. Nothing is encoded, no index is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.store.files import Store
+from sparse_index.store.manifests import rows_of
+from sparse_index.store.sql import connect, literal, parquet
+from sparse_index.vectors.files import vector_paths
+from sparse_index.vectors.kind import Stored, VectorKind
+
+# Document id and score, best first.
+Ranked = Sequence[tuple[str, float]]
+_ROWS_AT_ONCE = 2_000
+_WANTED = "IN (SELECT unnest($names))"
+
+
+class FieldVectors:
+    """The stored vectors of one vector field for the documents of a manifest, each of which has one text there or several."""
+
+    def __init__(self, store: Store, config: CorpusConfig, field: str, fingerprint: str, manifest: str) -> None:
+        self._store = store
+        own = config.vector_fields[field].has_own_texts
+        text = f"unnest(passages[{literal(field)}]).text_hash" if own else "text_hash"
+        rows = f"SELECT id, {text} AS text_hash FROM {rows_of(store, [manifest])} WHERE NOT deleted"
+        self._texts = f"(SELECT * FROM ({rows}) WHERE text_hash IS NOT NULL)"
+        self._paths = vector_paths(store, fingerprint)
+
+    def sample(self, size: int, seed: str) -> list[Stored]:
+        """The same stored vectors for the same seed."""
+        query = f"{self._stored()} ORDER BY hash(text_hash, $seed) LIMIT {size}"
+        with connect(self._store) as con:
+            rows = con.sql(query, params={"seed": seed}).to_arrow_table().combine_chunks()
+        return [{name: rows[name][row] for name in rows.column_names} for row in range(len(rows))]
+
+    def each_once(self) -> Iterator[pa.RecordBatch]:
+        """Every text's vector. Two builds may both have encoded a text; then either will do, and it must be one."""
+        if not self._paths:
+            return
+        repeated = {text_hash for (text_hash,) in self._rows(self._repeated())}
+        again: set[str] = set()
+        with connect(self._store) as con:
+            # Of a relation: what is executed is copied whole before its first batch.
+            for batch in con.sql(self._stored()).to_arrow_reader(_ROWS_AT_ONCE):
+                yield batch.filter(pa.array(_first(batch["text_hash"].to_pylist(), repeated, again), pa.bool_()))
+
+    def hashes_of(self, ids: set[str]) -> dict[str, list[str]]:
+        """Of the texts of each of these documents."""
+        query = f"SELECT id, list(text_hash) FROM {self._texts} WHERE id {_WANTED} GROUP BY id"
+        return dict(self._rows(query, sorted(ids)))
+
+    def most_texts(self) -> int:
+        """Of one document."""
+        ((most,),) = self._rows(f"SELECT max(texts) FROM (SELECT count(*) AS texts FROM {self._texts} GROUP BY id)")
+        return int(most or 1)
+
+    def documents(self, found: Sequence[Sequence[tuple[str, float]]], size: int) -> list[Ranked]:
+        """Text hashes with scores -> the first `size` documents, each as good as its best text; of equal scores by id."""
+        ids = self._ids(sorted({text_hash for texts in found for text_hash, _ in texts}), size)
+        ranked: list[Ranked] = []
+        for texts in found:
+            best: dict[str, float] = {}
+            for text_hash, score in texts:
+                best |= {name: max(score, best.get(name, score)) for name in ids.get(text_hash, ())}
+            ranked.append(sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))[:size])
+        return ranked
+
+    def _ids(self, hashes: Sequence[str], size: int) -> dict[str, list[str]]:
+        """Of the first documents with each of these texts: more than are looked for need not be told apart."""
+        query = f"SELECT text_hash, min(id, {size}) FROM {self._texts} WHERE text_hash {_WANTED} GROUP BY text_hash"
+        return dict(self._rows(query, hashes))
+
+    def _repeated(self) -> str:
+        """SQL: hashes that come in several files."""
+        return f"SELECT text_hash FROM {parquet(self._store, self._paths)} GROUP BY text_hash HAVING count(*) > 1"
+
+    def _stored(self) -> str:
+        wanted = f"SELECT text_hash FROM {self._texts}"
+        return f"SELECT * FROM {parquet(self._store, self._paths)} WHERE text_hash IN ({wanted})"
+
+    def _rows(self, query: str, names: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
+        with connect(self._store) as con:
+            return con.execute(query, {} if names is None else {"names": list(names)}).fetchall()
+
+
+def _first(hashes: Sequence[str], repeated: set[str], again: set[str]) -> list[bool]:
+    """Whether each comes for the first time; `again` remembers those that will come once more."""
+    fresh = []
+    for text_hash in hashes:
+        fresh.append(text_hash not in again)
+        if text_hash in repeated:
+            again.add(text_hash)
+    return fresh
+
+
+class BestTexts:
+    """The `size` best texts for each of some queries (`outputs`, as their kind takes them), of the vectors seen so far."""
+
+    def __init__(self, kind: VectorKind, outputs: Sequence[Any], size: int) -> None:
+        self._kind, self._outputs, self._size = kind, outputs, size
+        self._scores = np.full((len(outputs), 0), -np.inf)
+        self._hashes = np.empty((len(outputs), 0), dtype=object)
+        self.elements = 0
+        self.vectors = 0
+
+    def add(self, stored: pa.RecordBatch) -> None:
+        hashes = np.array(stored["text_hash"].to_pylist(), dtype=object)
+        scores = np.hstack([self._scores, self._kind.scores(self._outputs, stored)])
+        everywhere = np.hstack([self._hashes, np.broadcast_to(hashes, (len(self._outputs), len(hashes)))])
+        if scores.shape[1] > self._size:
+            best = np.argpartition(-scores, self._size - 1, axis=1)[:, : self._size]
+            scores, everywhere = (np.take_along_axis(each, best, axis=1) for each in (scores, everywhere))
+        self._scores, self._hashes = scores, everywhere
+        self.vectors += len(stored)
+        self.elements += sum(len(stored[name].flatten()) for name in self._kind.columns.names[:1])
+
+    def texts(self) -> list[list[tuple[str, float]]]:
+        """Text hash and score of those that match, in no order, a list for each query."""
+        return [
+            [(text_hash, float(score)) for text_hash, score in zip(hashes, scores, strict=True) if score > -np.inf]
+            for hashes, scores in zip(self._hashes, self._scores, strict=True)
+        ]

@@ -1,0 +1,176 @@
+"""Tuning a corpus' search by its judged queries, from the vectors in the store: no document is encoded, nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from statistics import median
+from typing import Any
+
+import orjson
+
+from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import Pruning
+from sparse_index.config.search import BM25, SearchMode
+from sparse_index.errors import ConfigError, ModelError
+from sparse_index.live.meta import Meta
+from sparse_index.query.answer import Answer
+from sparse_index.query.encoding import Given, encoded
+from sparse_index.query.search import search
+from sparse_index.query.target import Target, observe_target
+from sparse_index.query.wish import default_mode
+from sparse_index.relevance.exact import BestTexts, FieldVectors, Ranked
+from sparse_index.relevance.golden import GoldenQuery, GoldenSet
+from sparse_index.relevance.measures import DEPTH, Judgements
+from sparse_index.relevance.tuner import Choice, Option, choose, halves, in_words
+from sparse_index.relevance.ways import CANDIDATES, PRUNINGS, Answers, ndcg, pruning_options, way_options
+from sparse_index.store.files import Store
+from sparse_index.vectors.kinds import vector_kind
+
+_MOST = max(CANDIDATES)
+_MAX = "of its passages' vectors (`long_texts: max`) the store has each by itself, not the one that the index holds."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Lines of text, and what they say to change: full name of a key -> value."""
+
+    lines: Sequence[str]
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VectorAnswers:
+    """What the vectors of one field answer, as they are stored and pruned further, and tokens a text of each."""
+
+    answers: Mapping[Pruning, Answers]
+    sizes: Mapping[Pruning, float]
+
+
+def tune(cluster: Cluster, config: CorpusConfig, store: Store, golden: GoldenSet, given: Given) -> Iterator[str]:
+    """Tables as soon as they are known, then the lines to change. ConfigError for too few judged queries, or an index whose
+    vectors the store does not know; a side whose queries nothing encodes is left out, and said."""
+    changes: dict[str, Any] = {}
+    for finding in _Tuner(cluster, config, store, golden, given).findings():
+        yield from finding.lines
+        changes |= finding.changes
+    yield "Change in the corpus file (nothing was changed):" if changes else "Nothing to change."
+    for key, value in changes.items():
+        yield f"  {key}: {orjson.dumps(value).decode()}"
+
+
+class _Tuner:
+    """The judged queries, in two halves, and the live index that answers them."""
+
+    def __init__(self, cluster: Cluster, config: CorpusConfig, store: Store, golden: GoldenSet, given: Given) -> None:
+        self._cluster, self._config, self._store, self._given = cluster, config, store, given
+        self._target = observe_target(cluster, config, None)
+        self._meta = _require_ours(self._target, store)
+        judged = [query for query in golden.queries if query.id in golden.judgements]
+        self._queries = [query for query in judged if not query.filters]
+        self._left_out = len(judged) - len(self._queries)
+        self._judged: Judgements = {query.id: golden.judgements[query.id] for query in self._queries}
+        self._choosing, self._reporting = halves(self._judged)
+
+    def findings(self) -> Iterator[Finding]:
+        if self._left_out:
+            yield Finding(
+                [f"{self._left_out} queries with filters are left out: exact scores of all documents know none."]
+            )
+        sides: dict[str, Answers] = {BM25: {query.id: self._by_words(query) for query in self._queries}}
+        for name in self._config.vector_fields:
+            if self._config.vector_fields[name].long_texts == "max":
+                yield Finding([f"{name} is left out: {_MAX}"])
+                continue
+            try:
+                found = self._read(name)
+            except ModelError as error:
+                yield Finding([f"{name} is left out: {error.message}"])
+                continue
+            if len(found.answers) == 1:
+                (sides[name],) = found.answers.values()
+                continue
+            options = pruning_options(self._config, name, found.answers, found.sizes, self._judged)
+            choice = self._choose(options, options[0])
+            sides[name] = list(found.answers.values())[options.index(choice.chosen)]
+            yield self._finding(f"Pruning of {name}, asked alone", choice)
+        yield self._ways(sides)
+        if self._config.search.rerank is not None:
+            yield self._reranker()
+
+    def _choose(self, options: Sequence[Option], current: Option) -> Choice:
+        return choose(options, current, self._choosing, self._reporting)
+
+    def _finding(self, title: str, choice: Choice) -> Finding:
+        now, then = choice.current.settings, choice.chosen.settings
+        changes = {key: value for key, value in then.items() if now.get(key) != value}
+        return Finding(list(in_words(title, choice, self._choosing, self._reporting)), changes)
+
+    def _ways(self, sides: Mapping[str, Answers]) -> Finding:
+        models = {*self._config.model_side_fields, *self._given.models}
+        options, current = way_options(self._config, sides, models, self._judged)
+        if current is None:
+            return Finding(
+                ["What is asked now is among what was left out: there is nothing to compare other ways with."]
+            )
+        return self._finding("Sides, fusion and candidates", self._choose(options, current))
+
+    def _reranker(self) -> Finding:
+        """Without and with it, as the live index answers now."""
+        fused = SearchMode.HYBRID if len(self._config.sides) > 1 else SearchMode(self._config.first_field.kind)
+        try:
+            options = [self._timed(mode, cost) for cost, mode in enumerate((fused, SearchMode.RERANK))]
+        except ModelError as error:
+            return Finding([f"The re-ranker is left out: {error.message}"])
+        current = options[default_mode(self._config) is SearchMode.RERANK]
+        return self._finding("Re-ranker, on what the corpus file asks now", self._choose(options, current))
+
+    def _timed(self, mode: SearchMode, cost: int) -> Option:
+        answers = {query.id: self._search(query, mode, DEPTH) for query in self._queries}
+        values = ndcg({id_: [hit.id for hit in answer.hits] for id_, answer in answers.items()}, self._judged)
+        took = [sum(astuple(answer.times)) for answer in answers.values()]
+        note = f"p50 {1000 * median(took):.0f} ms"
+        return Option(f"mode {mode}", (cost,), {"search.mode": mode.value}, values, group=mode, note=note)
+
+    def _by_words(self, query: GoldenQuery) -> Ranked:
+        """BM25 is the index's own: its scores come from the words of all documents."""
+        return [(hit.id, hit.score) for hit in self._search(query, SearchMode.BM25, _MOST).hits]
+
+    def _search(self, query: GoldenQuery, mode: SearchMode, size: int) -> Answer:
+        index = self._target.name
+        return search(
+            self._cluster, self._config, query.text, mode=mode, size=size, index=index, given=self._given, strict=True
+        )
+
+    def _read(self, name: str) -> VectorAnswers:
+        """One reading of the field's vectors for all that is tried with them."""
+        kind = vector_kind(self._config.vector_fields[name])
+        outputs = [self._output(name, query) for query in self._queries]
+        fingerprint, manifest = self._meta.fingerprint_of(name), self._meta.manifest
+        vectors = FieldVectors(self._store, self._config, name, fingerprint, manifest)
+        size = _MOST * vectors.most_texts()
+        best = {pruning: BestTexts(kind, outputs, size) for pruning in (Pruning(), *(PRUNINGS if kind.pruned else ()))}
+        for batch in vectors.each_once():
+            for pruning, of_pruning in best.items():
+                of_pruning.add(kind.pruned(batch, pruning) if kind.pruned else batch)
+        return VectorAnswers(
+            {pruning: self._answers(vectors, of_pruning) for pruning, of_pruning in best.items()},
+            {pruning: each.elements / max(each.vectors, 1) for pruning, each in best.items()},
+        )
+
+    def _output(self, name: str, query: GoldenQuery) -> Any:
+        return encoded(self._cluster, self._config, self._target, name, query.text, self._given).output
+
+    def _answers(self, vectors: FieldVectors, best: BestTexts) -> Answers:
+        documents = vectors.documents(best.texts(), _MOST)
+        return {query.id: ranked for query, ranked in zip(self._queries, documents, strict=True)}
+
+
+def _require_ours(target: Target, store: Store) -> Meta:
+    if target.meta is None or not store.exists(target.meta.manifest):
+        raise ConfigError(
+            f"{target.name} was not built by this package, or its manifest is not in the store: nobody knows which vectors are "
+            "its documents'. Build the index anew, then tune."
+        )
+    return target.meta

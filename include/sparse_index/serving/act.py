@@ -1,0 +1,229 @@
+"""What was decided, done: a stage looks for itself, so that it may be repeated, alone or beside another one.
+
+A pipeline is put, read back and tried by its name before any index names it: every search of an index whose pipeline does
+not work is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.neighbours import Neighbours
+from sparse_index.errors import BuildError, ConfigError, TerminalError
+from sparse_index.live.attached import SEARCH_PIPELINE
+from sparse_index.live.generations import own_indices
+from sparse_index.ml import verbs
+from sparse_index.ml.settings import ensure_settings, settings_problem
+from sparse_index.names import pipeline_name
+from sparse_index.serving.at_work import GoesOn, groups_at_work, plans_at_work
+from sparse_index.serving.decide import Decision, Stage, Step, Verb, decide
+from sparse_index.serving.look import default_of, look, model_answers
+from sparse_index.serving.models import delete_spare, ensure_answers, ensure_model
+from sparse_index.serving.needs import needs_of
+from sparse_index.serving.proof import require_same_encoder
+from sparse_index.serving.seen import Seen
+from sparse_index.serving.state import recall, remember
+from sparse_index.serving.trial import try_pipelines
+from sparse_index.store.files import Store
+from sparse_index.timing import Timing
+
+log = logging.getLogger(__name__)
+
+# For a model that only a former configuration tells more of.
+_DEPLOY_DEADLINE_S = 1800.0
+_UNKNOWN_PROCESSOR = "Invalid processor type"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What serves one corpus, and where. `beside`: the other corpora of this installation, in any store, which may need the same
+    model. `goes_on`: None where there is no scheduler to ask."""
+
+    cluster: Cluster
+    store: Store
+    config: CorpusConfig
+    timing: Timing
+    beside: Neighbours = field(default_factory=Neighbours)
+    goes_on: GoesOn | None = None
+
+    def seen(self) -> Seen:
+        return look(self.cluster, self.config, self.store)
+
+
+def serve(serving: Serving) -> Decision:
+    """Every stage, in order; gives what is left to do: nothing, unless something is still needed by a build at work."""
+    for stage in Stage:
+        carry_out(serving, stage)
+    return decide(serving.seen())
+
+
+def carry_out(serving: Serving, stage: Stage) -> list[str]:
+    """Do what a look of now says for this stage; gives what was done, and what stays and why, in words."""
+    seen = serving.seen()
+    steps = decide(seen).of(stage)
+    _remember(serving, seen, steps)
+    done: list[str] = []
+    for step in steps:
+        kept = _ACTS[step.verb](serving, seen, step)
+        done.append(str(step) if kept is None else f"{step.name} stays: {kept}")
+        log.info("%s", done[-1])
+    if stage is Stage.TRY:
+        done += [f"{name} answers" for name in try_pipelines(serving.cluster, seen)]
+    return done
+
+
+def _remember(serving: Serving, seen: Seen, steps: Sequence[Step]) -> None:
+    """Before anything is made: what a kill leaves is found by it. A body that somebody changed is not its name's any more."""
+    groups = sorted({*seen.memory.groups, *(need.group for need in seen.needs)})
+    there = {name: seen.pipelines[name] for name in seen.named & seen.pipelines.keys()}
+    sound = {name: body for name, body in there.items() if pipeline_name(seen.alias, body) == name}
+    former = {name: body for name, body in seen.memory.pipelines.items() if name in seen.named}
+    pipelines = {**sound, **former, **seen.wanted}
+    needed = {*seen.named, *seen.wanted}
+    leaving = [name for name in seen.memory.leaving if name in seen.pipelines and name not in needed]
+    unproven = sorted({*seen.memory.unproven, *_deployed(seen, steps)} & seen.config.vector_fields.keys())
+    known = {"groups": groups, "pipelines": pipelines, "leaving": leaving, "unproven": unproven}
+    remember(serving.store, seen.alias, seen.memory.model_copy(update=known))
+
+
+def _deployed(seen: Seen, steps: Sequence[Step]) -> set[str]:
+    """What the models are for that these steps deploy."""
+    names = {step.name for step in steps if step.stage is Stage.MODELS}
+    return {need.used_for for need in seen.needs if {need.group, seen.serving.get(need.used_for)} & names}
+
+
+def _register(serving: Serving, seen: Seen, step: Step) -> None:
+    _require_settings(serving)
+    need = next(need for need in seen.needs if need.group == step.name)
+    ensure_model(serving.cluster, need, serving.timing)
+
+
+def _require_settings(serving: Serving) -> None:
+    if serving.config.cluster_settings == "ensure":
+        ensure_settings(serving.cluster, serving.config)
+    problem = settings_problem(serving.cluster, serving.config)
+    if problem is not None:
+        raise ConfigError(problem)
+
+
+def _deploy(serving: Serving, seen: Seen, step: Step) -> None:
+    need = next((need for need in seen.needs if seen.serving.get(need.used_for) == step.name), None)
+    deadline_s = _DEPLOY_DEADLINE_S if need is None else need.deploy_deadline_s
+
+    def answers() -> bool:
+        return model_answers(serving.cluster, step.name) is True
+
+    ensure_answers(serving.cluster, step.name, answers, deadline_s, serving.timing)
+
+
+def _prove(serving: Serving, seen: Seen, step: Step) -> None:
+    memory = recall(serving.store, seen.alias)
+    proven = {name for name in memory.unproven if seen.serving.get(name) == step.name}
+    for name in sorted(proven):
+        require_same_encoder(serving.cluster, serving.store, seen.config, name, step.name, serving.timing)
+    unproven = [name for name in memory.unproven if name not in proven]
+    remember(serving.store, seen.alias, memory.model_copy(update={"unproven": unproven}))
+
+
+def _put(serving: Serving, seen: Seen, step: Step) -> None:
+    path, body = f"/_search/pipeline/{step.name}", seen.wanted.get(step.name, seen.memory.pipelines.get(step.name))
+    try:
+        serving.cluster.put(path, body)
+    except TerminalError as error:
+        if _UNKNOWN_PROCESSOR not in error.message:
+            raise
+        raise ConfigError(
+            f"The cluster does not know what the search pipeline {step.name} is made of ({error.reason}). Install the plugin "
+            "opensearch-neural-search on every node, or leave fusion, models of queries and re-ranking out of `search`."
+        ) from error
+    there = (serving.cluster.find(path) or {}).get(step.name)
+    if there != body:
+        raise BuildError(
+            f"The search pipeline {step.name} is not what was put there a moment ago: {there}. Somebody else changes it too."
+        )
+
+
+def _point(serving: Serving, seen: Seen, step: Step) -> None:
+    if step.to is not None and serving.cluster.find(f"/_search/pipeline/{step.to}") is None:
+        raise BuildError(
+            f"The search pipeline {step.to} is gone again, so {step.name} does not name it. Run serving again."
+        )
+    serving.cluster.put(f"/{step.name}/_settings", {SEARCH_PIPELINE: step.to})
+
+
+def _delete_pipeline(serving: Serving, seen: Seen, step: Step) -> str | None:
+    memory = recall(serving.store, seen.alias)
+    if step.name not in memory.leaving:
+        remember(serving.store, seen.alias, memory.model_copy(update={"leaving": [*memory.leaving, step.name]}))
+        return "it goes when the next run needs it as little"
+    return delete_pipeline(serving, step.name)
+
+
+def delete_pipeline(serving: Serving, name: str) -> str | None:
+    """Delete a search pipeline of ours that was seen to be needed by nobody, twice; why it stays after all, in words."""
+    alias, now = serving.config.alias, serving.timing.now()
+    at_work = plans_at_work(serving.store, alias, serving.goes_on, now)
+    builds = [plan.build_id for plan in at_work if plan.search_pipeline == name]
+    if builds:
+        return f"build {', '.join(builds)} may be at work and name it"
+    # The last look before the deletion.
+    naming = [index.name for index in own_indices(serving.cluster, alias) if default_of(index) == name]
+    if naming:
+        return f"{', '.join(naming)} names it"
+    serving.cluster.remove(f"/_search/pipeline/{name}")
+    return None
+
+
+def _delete_model(serving: Serving, seen: Seen, step: Step) -> str | None:
+    return delete_spare(serving.cluster, step.name, serving.timing)
+
+
+def _delete_double(serving: Serving, seen: Seen, step: Step) -> None:
+    """Where the model is that serves, that one stays."""
+    groups = verbs.find_groups(serving.cluster, step.name)
+    filled = [group_id for group_id in groups if verbs.models_in_group(serving.cluster, group_id)]
+    verbs.delete_group(serving.cluster, step.name, serving.timing, but=next(iter([*filled, *groups]), None))
+
+
+def _delete_group(serving: Serving, seen: Seen, step: Step) -> str | None:
+    return delete_group(serving, step.name)
+
+
+def delete_group(serving: Serving, name: str) -> str | None:
+    """Delete a serving group and its models, which this corpus needs no more; why it stays after all, in words."""
+    everybody = serving.beside.and_those([serving.config])
+    needing = [config.alias for config in everybody.corpora if name in _groups(serving, config)]
+    if needing:
+        return f"{', '.join(needing)} needs it"
+    if everybody.broken:
+        return f"the file of {', '.join(everybody.broken)} cannot be used, so nobody knows whether it needs it"
+    removal = verbs.remove_build_models(serving.cluster, name, serving.timing)
+    if removal.kept:
+        return "; ".join(removal.kept)
+    memory = recall(serving.store, serving.config.alias)
+    groups = [group for group in memory.groups if group != name]
+    remember(serving.store, serving.config.alias, memory.model_copy(update={"groups": groups}))
+    return None
+
+
+def _groups(serving: Serving, config: CorpusConfig) -> set[str]:
+    """The serving groups that a corpus needs, by its file and by its builds at work."""
+    at_work = groups_at_work(Store(config.store), config, serving.goes_on, serving.timing.now())
+    return {need.group for need in needs_of(config)} | at_work
+
+
+_ACTS: Mapping[Verb, Callable[[Serving, Seen, Step], str | None]] = {
+    Verb.REGISTER: _register,
+    Verb.DEPLOY: _deploy,
+    Verb.PROVE: _prove,
+    Verb.PUT: _put,
+    Verb.POINT: _point,
+    Verb.DELETE_PIPELINE: _delete_pipeline,
+    Verb.DELETE_MODEL: _delete_model,
+    Verb.DELETE_GROUP: _delete_group,
+    Verb.DELETE_DOUBLE: _delete_double,
+}

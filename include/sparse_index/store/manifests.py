@@ -1,0 +1,33 @@
+"""The texts of a row, in SQL, for all who read manifests and parts.
+
+A row has its whole text in `text_hash`, and in `passages`, by vector field, the texts of the fields that have their own: the hash
+of each passage, or of the one whole text, and which characters of the field's text it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparse_index.store.files import Store
+from sparse_index.store.sql import parquet
+
+PASSAGES = 'MAP(VARCHAR, STRUCT(text_hash VARCHAR, "start" INTEGER, "end" INTEGER)[])'
+
+
+def rows_of(store: Store, paths: Sequence[str]) -> str:
+    """SQL: the rows of these files; `passages` is null in those of a version that knew of no such texts."""
+    none = f"SELECT NULL::{PASSAGES} AS passages WHERE false"
+    return f"(FROM {parquet(store, paths, 'union_by_name')} UNION ALL BY NAME {none})"
+
+
+# SQL: whether a row has any text.
+HAS_TEXT = "(text_hash IS NOT NULL OR coalesce(cardinality(passages), 0) > 0)"
+
+
+def hashes_in(store: Store, paths: Sequence[str], where: str = "true") -> str:
+    """SQL: `text_hash` of every text that the rows of these manifests or parts have."""
+    if not paths:
+        return "SELECT NULL::VARCHAR AS text_hash WHERE false"
+    rows = f"FROM {rows_of(store, paths)} WHERE {where}"
+    divided = f"SELECT unnest(flatten(map_values(passages))).text_hash AS text_hash {rows} AND passages IS NOT NULL"
+    return f"SELECT text_hash {rows} AND text_hash IS NOT NULL UNION ALL {divided}"

@@ -1,0 +1,87 @@
+"""Whom an alert reaches, the notifiers of the corpus file and of the deployment, and what leads from it back to Airflow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.configuration import conf
+
+from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.links import CONSOLE
+from sparse_index.alerts.message import Alert, Reader
+from sparse_index.alerts.notifiers import notifier_class, problems, send
+from sparse_index.config.airflow_rules import SERVING
+from sparse_index.config.alerts import ALERTS_VARIABLE, AlertConfig, deployment_alerts
+from sparse_index.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sparse_index.config.corpus import CorpusConfig
+
+log = logging.getLogger(__name__)
+
+
+def tell(alert: Alert, own: Sequence[AlertConfig], context: Any) -> bool:
+    """Through the corpus's `own` notifiers and the deployment's. What was not sent is an error of the log; gives whether one of
+    them took it."""
+    alerts = [*own, *told_of_all()]
+    unsent = send(alert, alerts, context)
+    for said in unsent:
+        log.error("%s", said)
+    return len(unsent) < len(alerts)
+
+
+def told_of_all() -> Sequence[AlertConfig]:
+    """The deployment's; none where the variable cannot be used, which is an error of the log."""
+    try:
+        return deployment_alerts()
+    except ConfigError as error:
+        log.error("%s", error.message)
+        return ()
+
+
+def alert_problems(config: CorpusConfig, folder: Path | None = None) -> Iterator[str]:
+    """What would keep its own notifiers from telling of this corpus, without sending anything."""
+    wrong = [f"alerts: {problem}" for problem in problems(config.alerts)]
+    yield from wrong
+    if config.late_after_minutes is None or wrong:
+        return
+    yield from _not_in_triggerer(config.alerts)
+    if folder is not None and config.alerts:
+        yield (
+            "late_after_minutes: the triggerer tells of a late run, and looks for `alerts` in its own corpora folder, not in "
+            f"{folder}. Leave one of the two out, or name the notifiers in SPARSE_INDEX_ALERTS"
+        )
+
+
+def deployment_problems() -> list[str]:
+    """What would keep the deployment's notifiers from telling of anything."""
+    try:
+        return [f"{ALERTS_VARIABLE}: {problem}" for problem in problems(deployment_alerts())]
+    except ConfigError as error:
+        return [error.message]
+
+
+def _not_in_triggerer(alerts: Sequence[AlertConfig]) -> Iterator[str]:
+    for alert in alerts:
+        if notifier_class(alert.notifier).async_notify is BaseNotifier.async_notify:
+            yield (
+                f"late_after_minutes: the triggerer tells of a late run, and {alert.notifier} cannot send there (it has no "
+                "async_notify). Leave late_after_minutes out, or name another notifier"
+            )
+
+
+def reader_of(corpus: str, config: CorpusConfig) -> Reader:
+    return Reader(corpus, config.owner, config.owner_url, config.runbook_url)
+
+
+def run_address(dag_id: str, run_id: str) -> str:
+    """Whole, for a message that is read elsewhere: the console's page of a corpus's run, Airflow's own of any other."""
+    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    dag, run = quote(dag_id, safe=""), quote(run_id, safe="")
+    daily = dag_id.startswith(PREFIX) and not dag_id.endswith(SERVING)
+    return f"{base}/{CONSOLE}/runs/{dag}/{run}" if daily else f"{base}/dags/{dag}/runs/{run}"

@@ -1,0 +1,122 @@
+"""One build: its receipt for people, and the files that it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from opensearch_ml.console.html import page, quoted
+from opensearch_ml.console.pages.letters import letters_of
+from opensearch_ml.console.pages.timeline import require_listed
+from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, may_see_content
+from sparse_index.builds.plan import plan_path
+from sparse_index.console.build import BuildView, Sort, build_view
+from sparse_index.console.charts import shares, waterfall
+from sparse_index.console.listed import Listed
+from sparse_index.console.planned import PlanView, read_plan
+from sparse_index.console.receipts import Found, receipt_of
+from sparse_index.console.remedies import remedy
+from sparse_index.console.words import duration, whole
+from sparse_index.names import build_time
+
+if TYPE_CHECKING:
+    from opensearch_ml.console.app import Console
+
+router = APIRouter()
+# The lines of the books, which add up to the rows that were read.
+BOOKS = ("unchanged", "encoded", "reused", "blank", "duplicate_ids", "superseded", "tombstones", "dead_letters")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a stage, or one part of it (`index`), said when it failed."""
+
+    label: str
+    task: str
+    index: str | None
+    said: str
+
+    @property
+    def remedy(self) -> str:
+        return remedy(self.task)
+
+
+@router.get("/corpora/{corpus}/builds/{build_id}")
+def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -> HTMLResponse:
+    console: Console = request.app.state.console
+    _require_id(build_id)
+    answers = console.side_by_side.ask(
+        {
+            "receipt": lambda: _receipt(console, listed, build_id),
+            "plan": lambda: read_plan(console.sources.open_store(listed), listed.alias, build_id),
+            "letters": lambda: letters_of(console, listed, build_id, many=0),
+        }
+    )
+    found, plan = answers["receipt"], answers["plan"].value
+    view = build_view(build_id, found.value or Found(problem=found.problem))
+    if found.problem is None and view.sort is Sort.OPEN and answers["plan"].problem is None and plan is None:
+        raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
+    content = may_see_content(request, user, listed.dag_id)
+    values = _values(view, plan) | {"plan": plan, "letters": answers["letters"], "content": content}
+    return page(request, "build.html", listed=listed, **values)
+
+
+def _values(view: BuildView, plan: PlanView | None) -> dict[str, Any]:
+    books = {name: view.books[name] for name in BOOKS if view.books.get(name)}
+    run_id = view.run_id or (plan.run_id if plan else None)
+    return {
+        "build": view,
+        "run_id": run_id,
+        "reads_again": view.sort is Sort.OPEN,
+        "books": books,
+        "books_bar": shares("The rows that were read", books, whole),
+        "stages": waterfall("Seconds of work of each stage", view.stage_s, duration),
+        "failures": [Failure(label, *_task(label), said) for label, said in view.failures.items()],
+    }
+
+
+def _task(label: str) -> tuple[str, str | None]:
+    """(Task, map index) of a stage's label, which is `encode[3]` for one part of it."""
+    task, bracket, rest = label.partition("[")
+    return task, rest.removesuffix("]") if bracket else None
+
+
+def _receipt(console: Console, listed: Listed, build_id: str) -> Found:
+    return console.receipts.of(console.sources.open_store(listed), listed.alias, [build_id])[0]
+
+
+def _require_id(build_id: str) -> None:
+    """Nothing else ever becomes part of a path."""
+    if build_time(build_id) is None:
+        raise HTTPException(404, "That is no id of a build.")
+
+
+@router.get("/corpora/{corpus}/builds/{build_id}/{kind}.json")
+def build_file(request: Request, listed: ReadableCorpus, build_id: str, kind: str) -> Response:
+    """The receipt or the plan as it lies in the store."""
+    _require_id(build_id)
+    paths = {"receipt": receipt_of(listed.alias, build_id), "plan": plan_path(listed.alias, build_id)}
+    if kind not in paths:
+        raise HTTPException(404, "A build has a receipt.json and a plan.json.")
+    store = request.app.state.console.sources.open_store(listed)
+    answer = request.app.state.console.side_by_side.ask({"file": lambda: store.read_json(paths[kind])})["file"]
+    if answer.problem is not None:
+        raise HTTPException(404, answer.problem)
+    return Response(orjson.dumps(answer.value, option=orjson.OPT_INDENT_2), media_type="application/json")
+
+
+@router.get("/runs/{dag_id}/{run_id:path}", response_model=None)
+def run(request: Request, dag_id: str, run_id: str, corpora: Corpora) -> HTMLResponse | RedirectResponse:
+    """To the build that a run of Airflow has planned."""
+    if not any(each.dag_id == dag_id for each in corpora):
+        return page(request, "not_ours.html")
+    listed = require_listed(corpora, dag_id)
+    plan = request.app.state.console.sources.plan_of(dag_id, run_id)
+    if plan is None:
+        return page(request, "not_planned.html", listed=listed, run_id=run_id, reads_again=True)
+    corpus, build_id = quoted(listed.corpus), quoted(plan.split("/")[-2])
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/corpora/{corpus}/builds/{build_id}")

@@ -1,0 +1,128 @@
+"""What each corpus has worked in a month, and what it keeps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from opensearch_ml.console.blocks import Block
+from opensearch_ml.console.html import page
+from opensearch_ml.console.lots import lots_of
+from opensearch_ml.console.permissions import Corpora
+from sparse_index.console.costs import Costs, costs_in_stores, index_bytes, total
+from sparse_index.console.costs_table import Column, columns, passed, spreadsheet
+from sparse_index.console.listed import Listed
+from sparse_index.console.prices import Prices, prices_in
+from sparse_index.console.spreadsheet import as_csv
+from sparse_index.errors import ConfigError
+from sparse_index.timing import utc_now
+
+if TYPE_CHECKING:
+    from opensearch_ml.console.app import Console
+
+router = APIRouter()
+Month = Annotated[str | None, Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
+
+
+@dataclass(frozen=True)
+class View:
+    """`problem`: with the prices."""
+
+    month: date
+    each: list[Costs]
+    table: list[Column]
+    prices: Prices | None
+    problem: str | None
+    goes_on: bool
+
+
+@router.get("/costs")
+def costs(request: Request, corpora: Corpora, month: Month = None) -> HTMLResponse:
+    view = _view(request, corpora, month)
+    return page(
+        request,
+        "costs.html",
+        view=view,
+        total=total(view.each),
+        before=view.month - timedelta(days=1),
+        after=view.month + timedelta(days=31),
+    )
+
+
+@router.get("/costs.csv")
+def costs_csv(request: Request, corpora: Corpora, month: Month = None) -> Response:
+    view = _view(request, corpora, month)
+    headers = {"Content-Disposition": f'attachment; filename="costs-{view.month:%Y-%m}.csv"'}
+    content = as_csv(spreadsheet(view.table, view.month, view.each))
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _view(request: Request, corpora: Sequence[Listed], month: str | None) -> View:
+    now = utc_now()
+    first = date.fromisoformat(f"{month or f'{now:%Y-%m}'}-01")
+    share = passed(first, now)
+    prices, problem = _prices()
+    wanted = [each for each in corpora if not each.is_broken]
+    each = _costs(request.app.state.console, wanted, first, with_kept=share > 0)
+    return View(first, each, columns(prices, share), prices, problem, share > 0)
+
+
+def _prices() -> tuple[Prices | None, str | None]:
+    try:
+        return prices_in(os.environ), None
+    except ConfigError as error:
+        return None, error.message
+
+
+def _costs(console: Console, wanted: Sequence[Listed], month: date, *, with_kept: bool) -> list[Costs]:
+    """By name. Stores and clusters are asked side by side."""
+    lots, shared = lots_of(wanted), _by_connection(wanted) if with_kept else {}
+    in_stores = partial(
+        costs_in_stores,
+        open_store=console.sources.open_store,
+        receipts=console.receipts,
+        month=month,
+        with_files=with_kept,
+    )
+    answers = console.side_by_side.ask(
+        {name: partial(in_stores, lot) for name, lot in lots.items()}
+        | {name: partial(_index_bytes, console, its) for name, its in shared.items()}
+    )
+    found = [costs for name, lot in lots.items() for costs in _of_lot(lot, answers[name])]
+    sizes = {each.corpus: answers[name] for name, its in shared.items() for each in its}
+    whole = (_with_index(costs, sizes[costs.corpus]) if with_kept else costs for costs in found)
+    return sorted(whole, key=lambda costs: costs.corpus)
+
+
+def _by_connection(wanted: Sequence[Listed]) -> dict[str, list[Listed]]:
+    found: dict[str, list[Listed]] = {}
+    for each in wanted:
+        found.setdefault(f"cluster {each.connection}", []).append(each)
+    return found
+
+
+def _index_bytes(console: Console, listed: Sequence[Listed]) -> dict[str, int]:
+    """By corpus, of those that have a connection in common."""
+    with console.sources.open_cluster(listed[0].connection) as cluster:
+        sizes = index_bytes(cluster, [each.alias for each in listed])
+    return {each.corpus: sizes[each.alias] for each in listed}
+
+
+def _of_lot(lot: Sequence[Listed], answer: Block) -> list[Costs]:
+    if answer.problem is not None:
+        return [Costs(each.corpus, problems=(answer.problem,)) for each in lot]
+    found: list[Costs] = answer.value
+    return found
+
+
+def _with_index(costs: Costs, answer: Block) -> Costs:
+    if answer.problem is not None:
+        return replace(costs, problems=(*costs.problems, answer.problem))
+    return replace(costs, index_bytes=answer.value[costs.corpus])

@@ -1,0 +1,104 @@
+"""The indices of a corpus, and the buttons: each asks Airflow itself to start a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from opensearch_ml.console.html import page
+from opensearch_ml.console.permissions import ReadableCorpus, User, editable_dags, may_read_runs, may_run
+from opensearch_ml.dag_names import ROLLBACK_DAG, operations_dag_id
+from sparse_index.console.generations import Generations, generations, past_rollbacks
+from sparse_index.console.listed import Listed
+
+if TYPE_CHECKING:
+    from opensearch_ml.console.app import Console
+
+router = APIRouter()
+REDRIVE_DAG = operations_dag_id("redrive")
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button with its dialog. `says`: what will happen, a sentence; `conf`: what the run is started with; `asks`: whether the
+    dialog has fields of its own (mode, accepting a mass change)."""
+
+    key: str
+    title: str
+    says: str
+    dag_id: str
+    conf: Mapping[str, Any]
+    asks: bool = False
+
+    @property
+    def json(self) -> str:
+        return orjson.dumps(dict(self.conf)).decode()
+
+
+@router.get("/corpora/{corpus}/generations")
+def corpus_generations(request: Request, listed: ReadableCorpus, user: User) -> HTMLResponse:
+    console: Console = request.app.state.console
+    operations = [dag_id for dag_id in (ROLLBACK_DAG, REDRIVE_DAG) if may_read_runs(request, user, dag_id)]
+    answers = console.side_by_side.ask(
+        {
+            "indices": lambda: indices_of(console, listed),
+            "rollbacks": lambda: past_rollbacks(console.sources.open_store(listed), listed.alias),
+            "runs": lambda: console.sources.operations_on(listed.corpus, operations),
+        }
+    )
+    allowed = {dag_id for dag_id in (ROLLBACK_DAG, REDRIVE_DAG, listed.dag_id) if may_run(request, user, dag_id)}
+    found = answers["indices"].value
+    back = {action.key: action for action in _ways_back(listed, found) if action.dag_id in allowed} if found else {}
+    return page(
+        request,
+        "generations.html",
+        listed=listed,
+        content=listed.dag_id in editable_dags(user),
+        indices=answers["indices"],
+        rollbacks=answers["rollbacks"],
+        runs=answers["runs"],
+        back=back,
+        actions=[action for action in _actions(listed) if action.dag_id in allowed],
+    )
+
+
+def indices_of(console: Console, listed: Listed) -> Generations:
+    with console.sources.open_cluster(listed.connection) as cluster:
+        return generations(cluster, listed.alias)
+
+
+def _ways_back(listed: Listed, found: Generations) -> Iterator[Action]:
+    """One for each index that one can go back to, by its name."""
+    live = next((each.index for each in found.indices if each.state == "live"), "no index")
+    for each in found.indices:
+        if each.hindrance is None:
+            says = (
+                f"The alias '{listed.alias}' of corpus {listed.corpus} goes back from {live} to {each.index}, with the data of "
+                f"{each.data_date} and {each.documents:,} documents. The next daily run goes forward again."
+            )
+            conf = {"corpus": listed.corpus, "generation": each.index}
+            yield Action(each.index, "Go back to this one", says, ROLLBACK_DAG, conf)
+
+
+def _actions(listed: Listed) -> Iterator[Action]:
+    yield Action(
+        "build",
+        "Build now",
+        f"A run of corpus {listed.corpus} starts now. Where something changed, and the gate lets it through, the alias "
+        f"'{listed.alias}' goes to a new index.",
+        listed.dag_id,
+        {},
+        asks=True,
+    )
+    yield Action(
+        "redrive",
+        "Redrive",
+        f"The dead letters of the newest promoted build of corpus {listed.corpus} are tried again, by a whole run of it.",
+        REDRIVE_DAG,
+        {"corpus": listed.corpus, "build": "latest"},
+    )

@@ -1,0 +1,89 @@
+"""A query asked of a corpus in two ways, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from opensearch_ml.console.blocks import Block
+from opensearch_ml.console.html import page
+from opensearch_ml.console.pages.generations import indices_of
+from opensearch_ml.console.permissions import CorpusWithContent, User
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.console.listed import Listed
+from sparse_index.console.searching import MOST_HITS, Column, column, config_of, moves, usual_ways, way_of, ways
+from sparse_index.errors import ConfigError
+
+if TYPE_CHECKING:
+    from opensearch_ml.console.app import Console
+
+router = APIRouter()
+LONGEST_QUERY = 500
+LEFT, RIGHT = "left", "right"
+_INDICES = "indices"
+Said = Annotated[str, Query(max_length=200)]
+
+
+@dataclass(frozen=True)
+class Side:
+    """`said`: the way of searching, as the address says it. `moved`: id -> how its place differs from the one on the other side,
+    in words."""
+
+    name: str
+    said: str
+    block: Block
+    moved: Mapping[str, str]
+
+
+@router.get("/corpora/{corpus}/search")
+def corpus_search(
+    request: Request,
+    listed: CorpusWithContent,
+    user: User,
+    q: Annotated[str, Query(max_length=LONGEST_QUERY)] = "",
+    left: Said = "",
+    right: Said = "",
+    size: Annotated[int, Query(ge=1, le=MOST_HITS)] = 10,
+) -> HTMLResponse:
+    try:
+        config = config_of(listed)
+    except ConfigError as error:
+        return page(request, "search.html", listed=listed, problem=error.message)
+    console: Console = request.app.state.console
+    usual = usual_ways(config)
+    said = {LEFT: left or str(usual[0]), RIGHT: right or str(usual[1])}
+    questions: dict[str, Callable[[], Any]] = {_INDICES: partial(indices_of, console, listed)}
+    if q.strip():
+        ask = partial(_column, console, listed, config, q, size)
+        questions |= {name: partial(ask, each) for name, each in said.items()}
+    answers = console.searches.ask(user.get_id(), console.side_by_side, questions)
+    return page(
+        request,
+        "search.html",
+        listed=listed,
+        problem=None,
+        q=q,
+        size=size,
+        said=said,
+        ways=ways(config, answers[_INDICES].value),
+        indices=answers[_INDICES],
+        sides=list(_sides(said, answers)) if q.strip() else [],
+    )
+
+
+def _column(console: Console, listed: Listed, config: CorpusConfig, query: str, size: int, said: str) -> Column:
+    way = way_of(said)
+    with console.sources.open_cluster(listed.connection) as cluster:
+        return column(cluster, config, query, way, size)
+
+
+def _sides(said: Mapping[str, str], answers: Mapping[str, Block]) -> Iterator[Side]:
+    for name, other in ((LEFT, RIGHT), (RIGHT, LEFT)):
+        here, there = answers[name].value, answers[other].value
+        moved = moves(here.ids, there.ids) if here is not None and there is not None else {}
+        yield Side(name, said[name], answers[name], moved)

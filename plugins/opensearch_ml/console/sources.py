@@ -1,0 +1,189 @@
+"""Where the console's knowledge comes from: Airflow's database, its connections, the corpora's stores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.asset import AssetActive, AssetModel
+from airflow.models.dag import DagModel, DagTag
+from airflow.models.dagrun import DagRun
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.xcom import XComModel
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState, State
+from croniter import croniter
+from sqlalchemy import select
+
+from opensearch_ml.assets import GROUP
+from opensearch_ml.dag_names import PREFIX, dag_id
+from opensearch_ml.factory import BROKEN_TAG, TAG
+from opensearch_ml.hooks import OpenSearchMLHook
+from opensearch_ml.opened import PLAN_TASK
+from sparse_index.cluster.client import Cluster
+from sparse_index.console.fields import at, text
+from sparse_index.console.listed import Listed
+from sparse_index.errors import ConfigError
+from sparse_index.store.files import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+CLUSTER_TIMEOUT_S = 4.0
+# Of all corpora together: so far back are the operations of one looked for, and so many are shown.
+LOOKED_AT, SHOWN = 500, 20
+
+
+@dataclass(frozen=True)
+class OperationRun:
+    """A run of one of the operations for one corpus; `who` started it, None for a run of the schedule."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    at: datetime | None
+    who: str | None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """`plan_of`: the path of the plan that a run (its DAG's id and its own) wrote, None before it has planned.
+    `operations_on`: the newest runs of these DAGs for a corpus. `goes_on`: whether a run (its DAG's id and its own) goes on, None
+    where Airflow knows no such run."""
+
+    corpora: Callable[[], list[Listed]]
+    open_store: Callable[[Listed], Store]
+    open_cluster: Callable[[str], AbstractContextManager[Cluster]]
+    plan_of: Callable[[str, str], str | None]
+    operations_on: Callable[[str, Sequence[str]], list[OperationRun]]
+    goes_on: Callable[[str, str], bool | None]
+
+
+def real_sources() -> Sources:
+    def open_store(listed: Listed) -> Store:
+        return Store(listed.store)
+
+    return Sources(declared_corpora, open_store, open_cluster, plan_of_run, runs_of_operations, run_goes_on)
+
+
+def declared_corpora() -> list[Listed]:
+    """Of every asset that a DAG of ours declares, and of every DAG whose file is broken."""
+    with create_session(scoped=False) as session:
+        whole = list(_declared(session))
+        dags = _dags(session, [each.dag_id for each in whole])
+        running = _running(session, [each.dag_id for each in whole])
+        known = [_of_dag(each, dags[each.dag_id], each.dag_id in running) for each in whole if each.dag_id in dags]
+        return known + list(_broken(session))
+
+
+def _declared(session: Session) -> Iterator[Listed]:
+    active = select(AssetModel).join(AssetActive, AssetActive.name == AssetModel.name).where(AssetModel.group == GROUP)
+    for asset in session.scalars(active):
+        corpus = text(asset.extra, "corpus")
+        if corpus is not None:
+            store, connection, owner = (text(asset.extra, name) or "" for name in ("store", "connection", "owner"))
+            searched = at(asset.extra, "searched")
+            yield Listed(corpus, dag_id(corpus), asset.name, store, connection, owner, searched=searched)
+
+
+def _dags(session: Session, ids: Iterable[str]) -> dict[str, DagModel]:
+    there = select(DagModel).where(DagModel.dag_id.in_(list(ids)), DagModel.is_stale.is_(False))
+    return {dag.dag_id: dag for dag in session.scalars(there)}
+
+
+def _running(session: Session, ids: Iterable[str]) -> set[str]:
+    states = (DagRunState.RUNNING, DagRunState.QUEUED)
+    return set(session.scalars(select(DagRun.dag_id).where(DagRun.dag_id.in_(list(ids)), DagRun.state.in_(states))))
+
+
+def _of_dag(listed: Listed, dag: DagModel, running: bool) -> Listed:
+    return replace(
+        listed,
+        description=dag.description or "",
+        paused=bool(dag.is_paused),
+        running=running,
+        schedule=dag.timetable_description or dag.timetable_summary,
+        period_s=period_of(dag.timetable_summary),
+    )
+
+
+def period_of(timetable: str | None) -> float | None:
+    """Seconds between two times of a cron expression; None of what is none."""
+    try:
+        times = croniter(timetable or "", datetime.now(UTC))
+        first = times.get_next(float)
+        return float(times.get_next(float) - first)
+    except (ValueError, KeyError, AttributeError):
+        return None
+
+
+def _broken(session: Session) -> Iterator[Listed]:
+    broken = (
+        select(DagModel)
+        .join(DagTag, DagTag.dag_id == DagModel.dag_id)
+        .where(DagTag.name == BROKEN_TAG, DagModel.tags.any(DagTag.name == TAG), DagModel.is_stale.is_(False))
+    )
+    for dag in session.scalars(broken):
+        saved = SerializedDagModel.get(dag.dag_id, session=session)
+        doc = text(saved.data if saved else None, "dag", "doc_md") or ""
+        name = dag.dag_id.removeprefix(PREFIX)
+        yield Listed(name, dag.dag_id, owner=dag.owners or "", problems=problems_in(doc) or (dag.description or "",))
+
+
+def problems_in(doc: str) -> tuple[str, ...]:
+    """The items of the list in a broken DAG's Markdown, as text."""
+    return tuple(re.sub(r"\\(.)", r"\1", line[2:]) for line in doc.splitlines() if line.startswith("- "))
+
+
+def plan_of_run(dag: str, run_id: str) -> str | None:
+    found = select(XComModel.value).where(
+        XComModel.dag_id == dag,
+        XComModel.run_id == run_id,
+        XComModel.task_id == PLAN_TASK,
+        XComModel.key == "return_value",
+    )
+    with create_session(scoped=False) as session:
+        value: Any = session.scalar(found)
+    return text(value, "plan")
+
+
+def run_goes_on(dag: str, run_id: str) -> bool | None:
+    found = select(DagRun.state).where(DagRun.dag_id == dag, DagRun.run_id == run_id)
+    with create_session(scoped=False) as session:
+        state = session.scalar(found)
+    return None if state is None else state not in State.finished_dr_states
+
+
+def runs_of_operations(corpus: str, dag_ids: Sequence[str]) -> list[OperationRun]:
+    newest = select(DagRun).where(DagRun.dag_id.in_(list(dag_ids))).order_by(DagRun.id.desc()).limit(LOOKED_AT)
+    with create_session(scoped=False) as session:
+        found = [
+            OperationRun(
+                run.dag_id, run.run_id, str(run.state), run.start_date or run.queued_at, run.triggering_user_name
+            )
+            for run in session.scalars(newest)
+            if text(run.conf, "corpus") == corpus
+        ]
+    return found[:SHOWN]
+
+
+@contextmanager
+def open_cluster(connection: str) -> Iterator[Cluster]:
+    """For a person who waits: never retried, and no request longer than 4 seconds."""
+    try:
+        settings = OpenSearchMLHook(connection).settings
+    except AirflowNotFoundException:
+        raise ConfigError(
+            f"The API server knows no connection '{connection}'. Make it one of Airflow's connections, or give the API server "
+            "the environment that the workers have."
+        ) from None
+    cluster = Cluster.connect(replace(settings, timeout_s=CLUSTER_TIMEOUT_S), attempts=1)
+    try:
+        yield cluster
+    finally:
+        cluster.close()

@@ -1,0 +1,49 @@
+"""Where the console shows up in Airflow's UI, and what stands there when it cannot be loaded. Light: every process imports it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+TABS_VARIABLE = "SPARSE_INDEX_CONSOLE_TABS"
+# Without a leading slash: then it works with a base path, too.
+_HOME = "sparse-index"
+
+
+def external_views() -> list[dict[str, Any]]:
+    """The entry in the navigation; tabs on each DAG and run of the deployment where somebody wants them."""
+    views = [_view("nav", "search", f"{_HOME}/")]
+    if os.environ.get(TABS_VARIABLE, "").lower() == "true":
+        views += [
+            _view("dag", "search-corpus", f"{_HOME}/dags/{{DAG_ID}}"),
+            _view("dag_run", "search-build", f"{_HOME}/runs/{{DAG_ID}}/{{RUN_ID}}"),
+        ]
+    return views
+
+
+def _view(destination: str, route: str, href: str) -> dict[str, Any]:
+    return {
+        "name": "Search",
+        "href": href,
+        "destination": destination,
+        "url_route": route,
+        "icon": f"{_HOME}/assets/search-light.svg",
+        "icon_dark_mode": f"{_HOME}/assets/search-dark.svg",
+    }
+
+
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Broken:
+    """An app that answers everything with 503 and why."""
+
+    def __init__(self, why: str) -> None:
+        self._body = f"The console cannot be shown: {why}\nThe whole reason stands in the API server's log.\n".encode()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: object, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+            await send({"type": "http.response.start", "status": 503, "headers": headers})
+            await send({"type": "http.response.body", "body": self._body})

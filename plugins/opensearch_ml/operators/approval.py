@@ -1,0 +1,60 @@
+"""A person's word where the gate is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.execution_time.hitl import HITLUser
+
+from opensearch_ml.failures import retried_only_if_useful
+from opensearch_ml.opened import PLAN_TASK, planned
+from sparse_index.errors import BuildError
+
+ANSWER_KEY = "answer"
+_SUBJECT = "May the candidate go live?"
+
+
+class ApproveOperator(ApprovalOperator):
+    """Asks whether the candidate may go live, where the corpus file says `gate.undecided: ask` and the gate was in doubt; else it
+    asks nobody. Without an answer in time it is no, which skips what follows.
+
+    The task waits in the state `awaiting_input`, without worker or triggerer. Who is asked what, and for how long, stands in
+    the plan.
+    """
+
+    template_fields = ("plan_task_id",)
+
+    def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
+        # Subject and timeout are the plan's, which is not there yet; Airflow wants some.
+        super().__init__(subject=_SUBJECT, defaults=self.REJECT, response_timeout=timedelta(hours=1), **kwargs)
+        self.plan_task_id = plan_task_id
+
+    def execute(self, context: Any) -> Any:
+        from sparse_index.gate.doubt import question
+
+        with retried_only_if_useful(context):
+            found = planned(context, self.plan_task_id)
+            if found is None:
+                raise BuildError(f"Task '{self.plan_task_id}' of this run left no plan. Trigger a new run.")
+            asked = question(*found)
+        if asked is None:
+            self.log.info("Nothing is in doubt, or nobody is asked: the build goes on.")
+            return None
+        self.subject, self.body = asked.subject, asked.body
+        self.response_timeout = timedelta(hours=asked.hours)
+        self.assigned_users = [HITLUser(id=user, name=user) for user in asked.users]
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Leaves the answer for the receipt: a no skips what follows, and with it what a task gives."""
+        context["ti"].xcom_push(key=ANSWER_KEY, value=_in_words(event))
+        return super().execute_complete(context, event)
+
+
+def _in_words(event: Mapping[str, Any]) -> str:
+    user = event.get("responded_by_user")
+    who = f"by {user['name']}" if user else "because nobody answered in time"
+    return f"{', '.join(event.get('chosen_options', []))} {who}, {event.get('responded_at')}"

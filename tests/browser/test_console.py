@@ -1,0 +1,226 @@
+"""The console as a person meets it: inside Airflow's UI, in a browser, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from browsed import HEIGHT, WIDTH, Visitor, Visitors
+from console_airflow import BASES, ConsoleAirflow
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Frame
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / ".local" / "console"
+UNREADABLE = (ROOT / "tests" / "support" / "page_audit.js").read_text(encoding="utf-8")
+CORPUS = "/corpora/tickets"
+OF_A_CORPUS = ["Builds", "Generations", "Dead letters"]
+ROLLBACK = "sparse_index_rollback"
+OPENED = "isOpen => document.querySelectorAll('details').forEach((each) => { each.open = isOpen })"
+REACHABLE = """() => [...document.querySelectorAll('a, button, input, select, summary')]
+  .filter((each) => each.checkVisibility() || each.matches('.skip')).map((each) => each.innerText)"""
+FOCUSED = """() => { const each = document.activeElement, style = getComputedStyle(each);
+  return { says: each.innerText, isMarked: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 } }"""
+# 640: what is left of 1280 at a zoom of 200 %.
+WIDTHS = (1024, 640)
+both_bases = pytest.mark.parametrize("base", BASES, ids=["at the root", "below a path"])
+
+
+def pages(airflow: ConsoleAirflow) -> dict[str, str]:
+    return {
+        "corpora": "/",
+        "builds": CORPUS,
+        "build": f"{CORPUS}/builds/{airflow.build_id}",
+        "generations": f"{CORPUS}/generations",
+        "search": f"{CORPUS}/search?q=water",
+        "dead-letters": f"{CORPUS}/dead-letters",
+        "costs": "/costs",
+        "cluster": "/clusters/opensearch_default",
+        "broken": "/corpora/torn",
+        "janitor": "/janitor",
+    }
+
+
+def shows(frame: Frame, heading: str) -> None:
+    assert frame.inner_text("h1") == heading
+
+
+@both_bases
+def test_the_way_from_the_navigation_to_a_build_and_back(
+    visitors: Visitors, airflow: ConsoleAirflow, base: str
+) -> None:
+    build = f"{CORPUS}/builds/{airflow.build_id}"
+    with visitors.visit(base, "viewer") as visitor:
+        visitor.goes_to("/")
+        visitor.page.click("a[href$='/plugin/search']")
+        visitor.arrives("/").click("a:text-is('tickets')")
+        visitor.arrives(CORPUS).click(f"a:text-is('{airflow.build_id}')")
+        shows(visitor.arrives(build), f"tickets: build {airflow.build_id}")
+        visitor.page.go_back()
+        shows(visitor.arrives(CORPUS), "tickets")
+        visitor.page.go_forward()
+        visitor.arrives(build)
+        visitor.page.reload()
+        shows(visitor.arrives(build), f"tickets: build {airflow.build_id}")
+
+
+@both_bases
+def test_an_address_without_airflow_around_it_moves_into_it(
+    visitors: Visitors, airflow: ConsoleAirflow, base: str
+) -> None:
+    with visitors.visit(base, "viewer") as visitor:
+        visitor.goes_to(f"/sparse-index{CORPUS}/generations")
+        shows(visitor.arrives(f"{CORPUS}/generations"), "tickets: generations")
+        visitor.goes_to(f"/sparse-index{CORPUS}/generations?plain")
+        assert visitor.page.query_selector("iframe") is None
+        assert visitor.page.inner_text("h1") == "tickets: generations"
+
+
+@both_bases
+def test_the_way_from_a_run_of_airflow_to_its_build_and_back(
+    visitors: Visitors, airflow: ConsoleAirflow, base: str
+) -> None:
+    run = f"/dags/{airflow.corpus.dag_id}/runs/{quote(airflow.run_id, safe='')}"
+    with visitors.visit(base, "viewer") as visitor:
+        visitor.goes_to(f"{run}/tasks/receipt/details")
+        visitor.page.click("a:text-is('Build')")
+        visitor.page.wait_for_selector("iframe")
+        shows(visitor.frame, f"tickets: build {airflow.build_id}")
+        visitor.frame.click("a:text-is('The run')")
+        visitor.page.wait_for_url(f"**{base}/dags/{airflow.corpus.dag_id}/runs/**")
+        assert visitor.page.query_selector("iframe") is None
+
+
+def test_who_may_only_read_has_no_buttons_and_is_refused_by_hand(visitors: Visitors, airflow: ConsoleAirflow) -> None:
+    with visitors.visit("", "viewer") as visitor:
+        frame = visitor.opens(f"{CORPUS}/generations")
+        assert frame.query_selector_all("button[data-dialog]") == []
+        body = {"logical_date": None, "conf": {"corpus": "tickets", "generation": "previous"}}
+        assert visitor.asks("POST", f"/api/v2/dags/{ROLLBACK}/dagRuns", body)[0] == 403
+        assert [links(frame), links(visitor.turns_to(CORPUS))] == [["All corpora", "Costs", *OF_A_CORPUS]] * 2
+    with visitors.visit("", "user") as visitor:
+        assert links(visitor.opens(CORPUS)) == ["All corpora", "Costs", *OF_A_CORPUS, "Search"]
+
+
+def links(frame: Frame) -> list[str]:
+    return [each.inner_text() for each in frame.query_selector_all("nav[aria-label='Search'] a")]
+
+
+@both_bases
+def test_going_back_asks_twice_and_leads_to_the_run(visitors: Visitors, airflow: ConsoleAirflow, base: str) -> None:
+    with visitors.visit(base, "user") as visitor:
+        frame = visitor.opens(f"{CORPUS}/generations")
+        before = runs(visitor)
+        frame.click("table button[data-dialog]")
+        assert "the alias 'live-tickets' of corpus tickets goes back" in frame.inner_text("dialog[open]").lower()
+        frame.click("dialog[open] button[data-close]")
+        assert frame.query_selector("dialog[open]") is None
+        assert runs(visitor) == before
+        frame.click("table button[data-dialog]")
+        frame.click("dialog[open] button[type=submit]")
+        frame.click("dialog[open] a:has-text('has been started')")
+        visitor.page.wait_for_url(f"**{base}/dags/{ROLLBACK}/runs/**")
+        (run,) = (each for each in runs(visitor) if each not in before)
+        assert quote(run[0], safe="") in visitor.page.url
+        assert run[1:] == ("user", "tickets")
+
+
+def runs(visitor: Visitor) -> list[tuple[str, str, str]]:
+    """(Id, who started it, of which corpus) of each rollback."""
+    found = visitor.asks("GET", f"/api/v2/dags/{ROLLBACK}/dagRuns")[1]["dag_runs"]
+    return [(each["dag_run_id"], each["triggering_user_name"], each["conf"].get("corpus", "")) for each in found]
+
+
+@both_bases
+def test_a_login_that_has_ended_leads_to_a_new_one_and_back(
+    visitors: Visitors, airflow: ConsoleAirflow, base: str
+) -> None:
+    page_path = f"{CORPUS}/generations"
+    with visitors.visit(base, "user") as visitor:
+        visitor.page.context.clear_cookies()
+        visitor.goes_to(f"/plugin/search{base}/sparse-index{page_path}")
+        visitor.page.fill("input[name=username]", "user")
+        visitor.page.fill("input[name=password]", airflow.logins[base].password)
+        visitor.page.click("button[type=submit]")
+        shows(visitor.arrives(page_path), "tickets: generations")
+        visitor.wrong[:] = [said for said in visitor.wrong if "status of 401" not in said]
+
+
+def test_a_keyboard_is_enough(visitors: Visitors) -> None:
+    """All that can be pressed is reached in the order of the page, and marked; a dialog holds the keys until it is left."""
+    with visitors.visit("", "user") as visitor:
+        frame, press = visitor.opens(f"{CORPUS}/generations"), visitor.page.keyboard.press
+        frame.focus("a.skip")
+        wanted, visited = frame.evaluate(REACHABLE), [frame.evaluate(FOCUSED)]
+        for _ in wanted[1:]:
+            press("Tab")
+            visited.append(frame.evaluate(FOCUSED))
+        assert [each["says"] for each in visited] == wanted
+        assert [each["says"] for each in visited if not each["isMarked"]] == []
+        frame.focus("table button[data-dialog]")
+        press("Enter")
+        frame.wait_for_selector("dialog[open]")
+        assert frame.evaluate("() => document.activeElement.closest('dialog[open]') !== null")
+        press("Escape")
+        frame.wait_for_selector("dialog[open]", state="detached")
+        assert frame.evaluate("() => document.activeElement.matches('table button[data-dialog]')")
+
+
+def switch(visitor: Visitor, theme: str) -> None:
+    """As another window of the same person does it: this one is not loaded again."""
+    visitor.page.evaluate(
+        "theme => { localStorage.setItem('theme', theme); "
+        "dispatchEvent(new StorageEvent('storage', { key: 'theme', newValue: theme, storageArea: localStorage })) }",
+        theme,
+    )
+    visitor.page.wait_for_selector(f"html.{theme}")
+    visitor.frame.wait_for_selector(f"html.{theme}")
+
+
+GROUND = "() => getComputedStyle(document.body).backgroundColor"
+AROUND = "() => getComputedStyle(document.documentElement).backgroundColor"
+
+
+def test_the_page_has_airflows_colours_and_follows_them(visitors: Visitors) -> None:
+    with visitors.visit("", "viewer") as visitor:
+        frame, seen = visitor.opens("/"), set()
+        frame.evaluate("() => { window.isTheSamePage = true }")
+        for theme in ("light", "dark", "light"):
+            switch(visitor, theme)
+            ground = frame.evaluate(GROUND)
+            assert ground == visitor.page.evaluate(AROUND), theme
+            seen.add(ground)
+        assert len(seen) == 2
+        assert frame.evaluate("() => window.isTheSamePage")
+
+
+def test_every_page_can_be_read(visitors: Visitors, airflow: ConsoleAirflow) -> None:
+    """Contrast, and no sideways scrolling on a small screen nor at a zoom of 200 %, also with all tables open."""
+    wrong: list[str] = []
+    with visitors.visit("", "admin") as visitor:
+        visitor.opens("/")
+        for name, path in pages(airflow).items():
+            visitor.turns_to(path)
+            for theme in ("light", "dark"):
+                switch(visitor, theme)
+                visitor.page.screenshot(path=SHOTS / f"{name}-{theme}.png")
+                wrong += [f"{name}, {theme}: {said}" for said in complaints(visitor)]
+    assert wrong == []
+
+
+def complaints(visitor: Visitor) -> list[str]:
+    frame = visitor.frame
+    frame.evaluate(OPENED, True)
+    found = list(frame.evaluate(UNREADABLE))
+    for width in WIDTHS:
+        visitor.page.set_viewport_size({"width": width, "height": HEIGHT})
+        wide, there = frame.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+        found += [f"{wide} wide where {there} are there, in a window of {width}"] if wide > there else []
+    frame.evaluate(OPENED, False)
+    visitor.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    return found

@@ -1,0 +1,130 @@
+"""Generations: what one can go back to, and buttons for who may press them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import unescape
+from typing import Any
+
+import orjson
+import pytest
+
+from console_html import look
+from console_place import Place, Visit
+from fake_opensearch import fake_cluster
+from opensearch_ml.console.sources import OperationRun
+
+DAYS = {"news--b20261101t000000-000000": 1, "news--b20261102t000000-000000": 2, "news--b20261103t000000-000000": 3}
+LIVE, FORMER, OLDEST = sorted(DAYS, reverse=True)
+FAILED = "news--b20261104t000000-000000"
+
+
+def meta(index: str, day: int, **more: Any) -> dict[str, Any]:
+    return {
+        "alias": "news",
+        "build_id": index.removeprefix("news--b").replace("t", "T"),
+        "state": "complete",
+        "data_date": f"2026-11-{day:02}",
+        "fingerprint": "f" * 16,
+        "document_hash": "h",
+        "store": "s",
+        "manifest": "m",
+        "receipt": "r",
+        "documents": 1000 + day,
+        "promoted_at": f"2026-11-{day:02}T06:00:00+00:00",
+    } | more
+
+
+def body(
+    index: str, day: int, live: bool = False, settings: dict[str, str] | None = None, **more: Any
+) -> dict[str, Any]:
+    aliases: dict[str, Any] = {"news": {}} if live else {}
+    return {
+        "aliases": aliases,
+        "settings": settings or {},
+        "mappings": {"_meta": {"sparse_index": meta(index, day, **more)}},
+    }
+
+
+INDICES = {
+    LIVE: body(LIVE, 3, live=True),
+    FORMER: body(FORMER, 2),
+    OLDEST: body(OLDEST, 1, settings={"index.verified_before_close": "true"}),
+    FAILED: body(FAILED, 4, promoted_at=None),
+}
+
+
+def answer(method: str, path: str, _: Any) -> Any:
+    assert method == "GET", "the console changes nothing"
+    if path == "/news/_alias":
+        return {LIVE: {"aliases": {"news": {}}}}
+    if path == "/news--b*/_stats/store":
+        return {"indices": {LIVE: {"primaries": {"store": {"size_in_bytes": 2_500_000}}}}}
+    return INDICES if path == "/news--b*" else {LIVE: INDICES[LIVE]}
+
+
+@pytest.fixture
+def open_place(place: Place) -> Place:
+    place.cluster = fake_cluster(answer)
+    return place
+
+
+def rows(html: str) -> dict[str, str]:
+    found = html.split("<tbody>")[1].split("</tbody>", maxsplit=1)[0].split("<tr>")[1:]
+    return {next(name for name in INDICES if f"{name}</a>" in row): " ".join(row.split()) for row in found}
+
+
+def test_each_index_says_what_it_is_and_why_one_cannot_go_back(open_place: Place, visit: Visit) -> None:
+    html = visit("/corpora/news/generations", "user").text
+    look(html)
+    found = rows(html)
+    assert "it is live" in found[LIVE]
+    assert "2.5 MB" in found[LIVE]
+    assert ">previous<" in found[FORMER]
+    assert "it is closed" in found[OLDEST]
+    assert "it never went live" in found[FAILED]
+    assert [index for index, row in found.items() if "Go back to this one" in row] == [FORMER]
+
+
+def test_the_dialog_says_what_will_happen_and_asks_airflow_for_it(open_place: Place, visit: Visit) -> None:
+    html = visit("/corpora/news/generations", "user").text
+    row = rows(html)[FORMER]
+    assert f"from {LIVE} to {FORMER}, with the data of 2026-11-02 and 1,002 documents" in unescape(row)
+    assert 'data-dag="sparse_index_rollback"' in row
+    conf = row.split('data-conf="')[1].split('"')[0]
+    assert orjson.loads(unescape(conf)) == {"corpus": "news", "generation": FORMER}
+
+
+@pytest.mark.parametrize(("role", "shown"), [("viewer", False), ("user", True), ("op", True), ("admin", True)])
+def test_buttons_are_for_who_may_start_runs(open_place: Place, visit: Visit, role: str, shown: bool) -> None:
+    html = visit("/corpora/news/generations", role).text
+    for title in ("Go back to this one", "Build now", "Redrive"):
+        assert (title in html) is shown
+
+
+def test_past_rollbacks_and_runs_are_listed(open_place: Place, visit: Visit) -> None:
+    open_place.store().write_json(
+        "news/rollbacks/20261103T070000-x.json", {"summary": "'news' is on x again", "at": "2026-11-03T07:00:00+00:00"}
+    )
+    open_place.store().write_bytes("news/rollbacks/20261103T080000-y.json", b"{")
+    at = datetime(2026, 11, 3, 7, tzinfo=UTC)
+    open_place.runs = [OperationRun("sparse_index_rollback", "manual__1", "success", at, "ann")]
+    html = visit("/corpora/news/generations").text
+    assert "&#39;news&#39; is on x again" in html
+    assert "20261103T080000-y.json in the store cannot be read" in html
+    assert "<td>ann</td>" in html
+
+
+def test_without_a_cluster_the_rest_is_there(place: Place, visit: Visit) -> None:
+    answer = visit("/corpora/news/generations", "user")
+    assert answer.status_code == 200
+    assert "does not answer" in answer.text
+    assert "Build now" in answer.text
+
+
+def test_a_clone_is_no_generation_and_a_stranger_is_said(open_place: Place, visit: Visit) -> None:
+    strange = {**INDICES, "news--b20261105t000000-000000": {"aliases": {}, "settings": {}, "mappings": {}}}
+    open_place.cluster = fake_cluster(
+        lambda method, path, _: strange if path == "/news--b*" else answer(method, path, _)
+    )
+    assert "is called like an index of this corpus" in visit("/corpora/news/generations").text

@@ -1,0 +1,121 @@
+"""The page and the file of dead letters: who sees which of it, and what must not become markup, formula or path."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from console_html import look
+from console_place import Place, Visit
+from sparse_index.builds.dead_letters import SCHEMA
+
+BUILD = "20261101T000000-000000"
+PAGE = "/corpora/news/dead-letters"
+EVIL = '=1+1"><svg onload=alert(1)>'
+SECRET = "the words of a customer"
+
+
+def write(place: Place, many: int, **more: Any) -> None:
+    usual = {
+        "stage": "index",
+        "error_class": "Refused",
+        "reason": EVIL,
+        "attempt": 2,
+        "build_id": BUILD,
+        "file": "a.parquet",
+    }
+    rows = [
+        usual | {"id": f"d{number}", "row_group": 0, "row": number, "source": SECRET} | more for number in range(many)
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    place.store().write_table(f"news/builds/{BUILD}/dead_letters/index-00000.parquet", table)
+
+
+def test_the_page_and_the_builds_own_page_say_why_and_lead_to_each_other(place: Place, visit: Visit) -> None:
+    place.write(BUILD, {"outcome": "promoted", "books": {"dead_letters": 120, "documents": 5}})
+    write(place, 120)
+    first, last = visit(PAGE).text, visit(f"{PAGE}?build={BUILD}&class=Refused&page=3").text
+    assert "page 1 of 3" in first
+    assert ("d49<" in first, "d50<" in first) == (True, False)
+    assert ("d99<" in last, "d119<" in last) == (False, True)
+    assert any(link.endswith(f"{PAGE}?page=2&build={BUILD}&class=Refused") for link in look(last).links)
+    assert "<svg onload" not in first
+    assert any(
+        link.endswith(f"{PAGE}?build={BUILD}") for link in look(visit(f"/corpora/news/builds/{BUILD}").text).links
+    )
+    assert any(link.endswith(f"{PAGE}?build={BUILD}") for link in look(visit("/corpora/news").text).links)
+
+
+@pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("user", True), ("op", True), ("admin", True)])
+def test_source_rows_are_for_who_may_edit_the_dag(place: Place, visit: Visit, role: str, sees: bool) -> None:
+    write(place, 2)
+    assert (SECRET in visit(PAGE, role).text) is sees
+    assert (SECRET in visit(f"{PAGE}.csv", role).text) is sees
+
+
+def test_source_rows_can_be_switched_off_for_all(place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(place, 2)
+    monkeypatch.setenv("SPARSE_INDEX_CONSOLE_CONTENT", "off")
+    assert SECRET not in visit(PAGE, "admin").text + visit(f"{PAGE}.csv", "admin").text
+
+
+def test_the_file_holds_what_the_page_shows_and_no_formula(place: Place, visit: Visit) -> None:
+    write(place, 60, id="+1")
+    answer = visit(f"{PAGE}.csv?class=Refused", "op")
+    head, *rows = csv.reader(io.StringIO(answer.text))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert (head[:4], len(rows)) == (["id", "stage", "error_class", "reason"], 60)
+    assert {row[0] for row in rows} == {"'+1"}
+    assert {row[3] for row in rows} == {f"'{EVIL}"}
+
+
+def test_a_page_full_of_long_rows_stays_small(place: Place, visit: Visit) -> None:
+    write(place, 50, source='{"body": "' + "&" * 20_000 + '"}')
+    answer = visit(PAGE, "admin")
+    assert len(answer.content) < 750_000
+    assert "this page has no room for it" in answer.text
+    assert "Cut at 10,000 characters" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ("?page=0", 422),
+        ("?page=201", 422),
+        ("?page=x", 422),
+        ("?class=" + "a" * 201, 422),
+        ("?build=..%2f..%2fetc", 404),
+        ("?build=%00", 404),
+        (f"?build={BUILD}&class=%22%3E%3Csvg%20onload%3E", 200),
+        ("?page=200", 200),
+    ],
+)
+def test_what_cannot_be_asked_for(place: Place, visit: Visit, asked: str, code: int) -> None:
+    write(place, 1)
+    page, file = visit(f"{PAGE}{asked}"), visit(f"{PAGE}.csv{asked}")
+    assert page.status_code == code
+    assert file.status_code == (code if "page" not in asked else 200)
+    assert "<svg onload" not in page.text
+
+
+def test_a_corpus_without_builds_and_a_torn_file(place: Place, visit: Visit) -> None:
+    assert "There are none." in visit(PAGE).text
+    place.store().write_bytes(f"news/builds/{BUILD}/dead_letters/index-00000.parquet", b"PAR1 torn")
+    page, file = visit(PAGE), visit(f"{PAGE}.csv")
+    assert (page.status_code, file.status_code) == (200, 503)
+    assert "torn or no Parquet" in page.text
+    look(page.text)
+
+
+def test_letters_of_a_corpus_that_is_not_theirs_are_not_there(place: Place, visit: Visit) -> None:
+    place.corpora.append(place.listed("secret"))
+    assert (
+        visit("/corpora/secret/dead-letters").status_code
+        == visit("/corpora/secret/dead-letters.csv").status_code
+        == 404
+    )
+    assert visit(PAGE, None).status_code == 401

@@ -1,0 +1,196 @@
+"""Every page: well formed, safe, and whole even where what it shows is not there."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from console_html import look
+from console_place import BASE, Place, Visit
+from sparse_index.console.listed import Listed
+
+BUILD = "20261101T000000-000000"
+ROOT = f"{BASE}/sparse-index"
+EVIL = '"><svg onload=alert(1)><script>alert(2)</script>'
+PAGES = ("/", "/costs", "/corpora/news", f"/corpora/news/builds/{BUILD}")
+RECEIPT: dict[str, Any] = {
+    "outcome": "failed",
+    "summary": EVIL,
+    "failures": {"encode[3]": EVIL, EVIL: "x"},
+    "untidy": [EVIL],
+    "run_id": "manual__2026-11-01T00:00:00+00:00",
+    "candidate": EVIL,
+    "model": {"name": EVIL},
+    "gate": {"checks": [{"name": EVIL, "verdict": EVIL, "value": 1, "limit": 2, "words": EVIL}]},
+    "books": {"documents": 9, "rows_read": 9, "unchanged": 5, "encoded": 4},
+    "encode": {"encoded": 4, "seconds": 2.0},
+    "stage_seconds": {EVIL: 2.0, "scan": 1.0},
+    "former_settings": {EVIL: EVIL},
+}
+
+
+@pytest.fixture
+def full(place: Place) -> Place:
+    place.corpora = [place.listed("news", description=EVIL, owner=EVIL), place.corpora[1]]
+    place.write(BUILD, RECEIPT)
+    return place
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, "/?q=" + EVIL, "/corpora/nowhere", "/runs/a/b", "/dags/other", "/corpora/news?before=" + EVIL]
+)
+def test_pages_are_well_formed_and_hold_nothing_that_came_from_outside_as_markup(
+    full: Place, visit: Visit, path: str
+) -> None:
+    answer = visit(path)
+    assert answer.status_code in (200, 404, 422), answer.text
+    look(answer.text)
+    assert "<script>alert" not in answer.text
+    assert "<svg onload" not in answer.text
+    assert len(answer.content) < 250_000
+    assert answer.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["%2e%2e", "%2e%2e%2f%2e%2e%2fetc", "%00", "a" * 10_000, "%E2%80%AEx", "20261301T000000-000000", "%3Csvg%3E"],
+)
+def test_addresses_that_are_no_build_are_not_there(full: Place, visit: Visit, path: str) -> None:
+    for address in (f"/corpora/news/builds/{path}", f"/corpora/news/builds/{path}/receipt.json", f"/corpora/{path}"):
+        answer = visit(address)
+        assert answer.status_code in (404, 307), address
+        assert "etc/passwd" not in answer.text
+
+
+def test_a_build_that_nobody_made_is_not_there(full: Place, visit: Visit) -> None:
+    assert visit("/corpora/news/builds/20261102T000000-000000").status_code == 404
+
+
+def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) -> None:
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    run = f"{BASE}/dags/sparse_index__news/runs/manual__2026-11-01T00%3A00%3A00%2B00%3A00"
+    assert {f"{run}/tasks/encode/mapped/3", run} <= set(look(html).links)
+    assert "docs/operate.md#good-texts-are-refused" in html
+    assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
+
+
+def test_the_cluster_that_is_down_is_said_and_the_builds_are_there(full: Place, visit: Visit) -> None:
+    for path in ("/", "/corpora/news"):
+        answer = visit(path)
+        assert answer.status_code == 200
+        assert "does not answer" in answer.text
+        assert BUILD in answer.text
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"outcome": "prom', b"[]", b"\xff", b"null", b'{"form": 99, "outcome": "promoted"}', b"{}"]
+)
+def test_a_receipt_that_cannot_be_read_leaves_the_pages_whole(place: Place, visit: Visit, data: bytes) -> None:
+    place.store().write_bytes(f"news/builds/{BUILD}/receipt.json", data)
+    for path in PAGES:
+        answer = visit(path)
+        assert answer.status_code == 200, path
+        look(answer.text)
+
+
+def test_a_store_that_is_missing_or_no_store_is_no_error(place: Place, visit: Visit) -> None:
+    place.corpora = [place.listed("news", store="nonsense://nowhere"), place.listed("tickets", store="/does/not/exist")]
+    for path in ("/", "/corpora/news", "/corpora/tickets", f"/corpora/news/builds/{BUILD}"):
+        assert visit(path).status_code == 200, path
+    assert "nonsense" in visit("/corpora/news").text
+    assert "No build yet" in visit("/corpora/tickets").text
+
+
+@pytest.mark.parametrize("deadline_s", [2.0])
+def test_what_hangs_keeps_no_page_waiting(place: Place, visit: Visit) -> None:
+    place.hangs_s = 120.0
+    place.write(BUILD, RECEIPT)
+    began = time.monotonic()
+    answer = visit("/corpora/news")
+    assert time.monotonic() - began < 100
+    assert "No answer within 2 seconds" in answer.text
+    assert BUILD in answer.text
+
+
+def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> None:
+    place.corpora = [Listed("news", "sparse_index__news", problems=("no id column", EVIL))]
+    for path in ("/", "/corpora/news"):
+        html = visit(path).text
+        look(html)
+        assert "no id column" in html
+
+
+def test_a_run_leads_to_its_build_and_waits_for_its_plan(place: Place, visit: Visit) -> None:
+    place.write(BUILD, RECEIPT)
+    run = "manual__2026-11-01T00:00:00+00:00"
+    assert "Not planned yet" in visit(f"/runs/sparse_index__news/{run.replace('+', '%2B')}").text
+    place.plans["sparse_index__news", run] = f"news/builds/{BUILD}/plan.json"
+    answer = visit(f"/runs/sparse_index__news/{run.replace('+', '%2B')}")
+    assert answer.headers["location"] == f"{ROOT}/corpora/news/builds/{BUILD}"
+    assert "keeps no search index" in visit("/runs/somebody_elses/r1").text
+    assert visit("/dags/sparse_index__news").headers["location"] == f"{ROOT}/corpora/news"
+
+
+def test_a_build_at_work_asks_airflow_for_its_progress(place: Place, visit: Visit) -> None:
+    place.store().write_json(f"news/builds/{BUILD}/plan.json", {"request": {"run_id": "r1"}, "counts": {"new": 4}})
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    assert 'data-progress data-dag="sparse_index__news" data-run="r1"' in html
+    look(html)
+
+
+def test_a_thousand_builds_are_shown_sixty_at_a_time(place: Place, visit: Visit) -> None:
+    stages = (
+        "preflight",
+        "scan",
+        "plan_changes",
+        "register_model",
+        "encode",
+        "index",
+        "reconcile",
+        "gate",
+        "promote",
+        "retire",
+    )
+    checks = [
+        {"name": name, "verdict": "pass", "value": 0.12345, "limit": 0.5, "words": "w" * 80} for name in stages[:6]
+    ]
+    more = {
+        "planned": {"new": 5, "deleted": 3, "text_changed": 9},
+        "bytes": {"candidate": 10**9, "store": 10**6, "vectors": 10**7},
+    }
+    ordinary = RECEIPT | more | {"stage_seconds": dict.fromkeys(stages, 12.345), "gate": {"checks": checks}}
+    for number in range(1000):
+        place.write(f"20261101T{number // 60:02}{number % 60:02}00-000000", ordinary)
+    html = visit("/corpora/news").text
+    assert html.count('<th scope="row"><a') == 120  # of the list, and of the gate's table
+    assert len(html.encode()) < 250_000
+    assert any(link.startswith("?before=") for link in look(html).links)
+
+
+def test_the_files_of_a_build_are_there_as_json(full: Place, visit: Visit) -> None:
+    answer = visit(f"/corpora/news/builds/{BUILD}/receipt.json")
+    assert answer.json()["outcome"] == "failed"
+    assert answer.headers["content-type"] == "application/json"
+    assert visit(f"/corpora/news/builds/{BUILD}/plan.json").status_code == 404
+    assert visit(f"/corpora/news/builds/{BUILD}/secret.json").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["console.css", "console.js", "search-light.svg", "search-dark.svg"])
+def test_the_assets_are_small_and_ours_alone(visit: Visit, name: str) -> None:
+    answer = visit(f"/assets/{name}", None)
+    assert answer.status_code == 200
+    assert "://" not in answer.text.replace("http://www.w3.org", "")
+
+
+def test_style_and_script_stay_small(visit: Visit) -> None:
+    style, script = visit("/assets/console.css", None).text, visit("/assets/console.js", None).text
+    assert len(style.encode()) + len(script.encode()) <= 25_000
+    assert script.count("\n") <= 250
+
+
+def test_no_other_file_is_an_asset(visit: Visit) -> None:
+    assert visit("/assets/..%2Fapp.py", None).status_code == 404
+    assert visit("/assets/app.py", None).status_code == 404

@@ -1,0 +1,94 @@
+"""Which corpora there are, read from Airflow's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from opensearch_ml.console.sources import (
+    declared_corpora,
+    period_of,
+    plan_of_run,
+    problems_in,
+    run_goes_on,
+    runs_of_operations,
+)
+
+
+@pytest.fixture
+def declared(known_dags: None) -> Iterator[None]:
+    """An asset of `news` as its DAG declares it, one of a DAG that went away, and a broken DAG."""
+    from airflow.models.asset import AssetActive, AssetModel
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.utils.session import create_session
+
+    broken = "sparse_index__bad"
+    extra = {"store": "/store", "connection": "c", "owner": "newsroom"}
+    assets = [
+        AssetModel(name, f"x-opensearch://{name}", group="search index", extra=extra | {"corpus": name})
+        for name in ("news", "gone")
+    ]
+    with create_session() as session:
+        session.add_all(assets)
+        session.flush()
+        session.add_all(AssetActive.for_asset(asset) for asset in assets)
+        bad = DagModel(
+            dag_id=broken, bundle_name="console-tests", is_stale=False, max_active_tasks=1, description="why"
+        )  # type: ignore[no-untyped-call]
+        session.add(bad)
+        session.flush()
+        session.add_all(DagTag(name=tag, dag_id=broken) for tag in ("sparse-index", "broken"))
+    yield
+    with create_session() as session:
+        for name in ("news", "gone"):
+            session.query(AssetActive).filter(AssetActive.name == name).delete()
+            session.query(AssetModel).filter(AssetModel.name == name).delete()
+        session.query(DagTag).filter(DagTag.dag_id == broken).delete()
+        session.query(DagModel).filter(DagModel.dag_id == broken).delete()
+
+
+def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(declared: None) -> None:
+    found = {each.corpus: each for each in declared_corpora()}
+    assert set(found) == {"news", "bad"}
+    news = found["news"]
+    assert (news.alias, news.store, news.connection, news.owner) == ("news", "/store", "c", "newsroom")
+    assert found["bad"].is_broken
+    assert found["bad"].problems == ("why",)
+
+
+def test_runs_that_are_not_there_are_none(metadata_database: None) -> None:
+    assert plan_of_run("nobody", "r1") is None
+    assert runs_of_operations("news", ["sparse_index_rollback"]) == []
+
+
+def test_a_run_goes_on_until_it_has_ended(known_dags: None) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunType
+
+    dag, states = "sparse_index__news", {"queued": True, "running": True, "success": False, "failed": False}
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    with create_session() as session:
+        for state in states:
+            run = DagRun(dag_id=dag, run_id=state, run_type=DagRunType.MANUAL, state=DagRunState(state), run_after=at)
+            session.add(run)
+    try:
+        assert {state: run_goes_on(dag, state) for state in states} == states
+        assert run_goes_on(dag, "never") is None
+    finally:
+        with create_session() as session:
+            session.query(DagRun).filter(DagRun.dag_id == dag, DagRun.run_id.in_(states)).delete()
+
+
+def test_the_items_of_the_list_are_the_problems() -> None:
+    assert problems_in("# Broken\n- no \\`id\\`\n- two\n\nCorrect it.") == ("no `id`", "two")
+
+
+@pytest.mark.parametrize(
+    ("timetable", "seconds"), [("0 6 * * *", 86_400.0), ("*/15 * * * *", 900.0), ("None", None), (None, None)]
+)
+def test_the_period_of_a_schedule(timetable: str | None, seconds: float | None) -> None:
+    assert period_of(timetable) == seconds

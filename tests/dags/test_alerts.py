@@ -1,0 +1,301 @@
+"""Who is told how a run ended: one message a failed run, one when it is green again, and nothing that only parsing could know."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from airflow.sdk import DAG
+
+from dag_help import load_dags
+from opensearch_ml.corpora import corpus_config
+from opensearch_ml.factory import BrokenCorpusOperator
+from opensearch_ml.notifier import KILLED
+from opensearch_ml.operators.household import Household
+from sparse_index.config.neighbours import Neighbours
+from sparse_index.store.files import Store
+from told import TOLD
+
+KEEPS = {"notifier": "told.Keeps", "arguments": {"to": "#news-s3cret"}}
+FAILS = {"notifier": "told.Fails"}
+DAG_ID = "sparse_index__first"
+Written = Callable[..., dict[str, DAG]]
+
+
+@pytest.fixture
+def written(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, told: list[dict[str, Any]]) -> Written:
+    """The DAGs of two corpora, of which the first has these keys more."""
+    monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
+    raw = yaml.safe_load((root / "include" / "corpora" / "tickets.yaml").read_text())
+    shutil.copy(root / "include" / "corpora" / "news.yaml", tmp_path / "second.yaml")
+
+    def dags(**keys: Any) -> dict[str, DAG]:
+        store = {"store": str(tmp_path / "store"), "owner": "Ada"}
+        (tmp_path / "first.yaml").write_text(yaml.safe_dump(raw | store | keys))
+        return load_dags()
+
+    return dags
+
+
+def context(
+    dag: DAG, task_id: str, run_id: str, failed: tuple[str, ...] = (), error: str | None = None
+) -> dict[str, Any]:
+    """What Airflow gives a callback of a task, when these tasks of its run have failed."""
+    crumbs = [{"task_id": name, "map_index": -1, "state": "failed", "duration": 1.0} for name in failed]
+    ti = SimpleNamespace(
+        dag_id=dag.dag_id,
+        task_id=task_id,
+        run_id=run_id,
+        get_task_breadcrumbs=lambda dag_id, run_id: [
+            *crumbs,
+            {"task_id": "plan", "state": "success", "map_index": -1, "duration": 1},
+        ],
+        xcom_pull=lambda task_ids, map_indexes, key: f"no more memory in {task_ids}",
+    )
+    return {"ti": ti, "task": dag.get_task(task_id)} | ({"exception": RuntimeError(error)} if error else {})
+
+
+def call(dag: DAG, task_id: str, kind: str, run_id: str, **found: Any) -> None:
+    """As the task runner does when a task has ended."""
+    for callback in getattr(dag.get_task(task_id), kind):
+        callback(context(dag, task_id, run_id, **found))
+
+
+def texts() -> list[str]:
+    return [one["text"] for one in TOLD]
+
+
+def test_one_task_of_a_run_tells_of_all_of_it(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    telling = {task.task_id for task in dag.tasks if task.on_failure_callback or task.on_success_callback}
+    assert telling == {"receipt"}
+
+
+def test_a_failed_run_is_told_with_its_reason_its_page_and_whom_it_concerns(written: Written) -> None:
+    dag = written(alerts=[KEEPS], runbook_url="https://wiki.example/news", owner_url="mailto:ada@example.org")[DAG_ID]
+    call(
+        dag,
+        "receipt",
+        "on_failure_callback",
+        "manual__1+00:00",
+        failed=("encode", "receipt"),
+        error="encode failed: no memory",
+    )
+    assert texts() == [
+        "sparse_index__first failed in 'encode' (run manual__1+00:00)\n"
+        "encode failed: no memory\n"
+        "Run: http://localhost:8080/sparse-index/runs/sparse_index__first/manual__1%2B00%3A00\n"
+        "What to do: docs/operate.md#good-texts-are-refused\n"
+        "Runbook: https://wiki.example/news\n"
+        "Owner: Ada, mailto:ada@example.org"
+    ]
+
+
+def test_each_failed_run_is_told_and_the_first_good_one_after_them(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_success_callback", "r0")
+    assert TOLD == [], "nobody was told of a failure"
+    for run_id in ("r1", "r2"):
+        call(dag, "receipt", "on_failure_callback", run_id, error="no memory")
+    for run_id in ("r3", "r4"):
+        call(dag, "receipt", "on_success_callback", run_id)
+    assert [one["kind"] for one in TOLD] == ["failed", "failed", "green"]
+    assert "Run r3 ended well. It was red since run r1, of which you were told at 20" in texts()[-1]
+
+
+def test_a_run_that_only_a_clean_up_made_red_is_told_once_by_its_good_receipt(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_success_callback", "r1", failed=("undeploy_model", "delete_model"))
+    (text,) = texts()
+    assert text.startswith(
+        "sparse_index__first failed in 'undeploy_model' (run r1)\nundeploy_model failed: no more memory in undeploy"
+    )
+    assert "delete_model failed: no more memory in delete_model" in text
+    assert "docs/operate.md#a-model-stays-behind" in text
+
+
+def never(**_: Any) -> Any:
+    pytest.fail("Airflow was asked where it does not answer")
+
+
+def refused(**_: Any) -> Any:
+    raise RuntimeError("Airflow does not answer")
+
+
+@pytest.mark.parametrize(("error", "asked", "said"), [("no memory", refused, "no memory"), (None, never, KILLED)])
+def test_a_failure_of_airflow_to_answer_keeps_no_message_back(
+    written: Written, error: str | None, asked: Callable[..., Any], said: str
+) -> None:
+    """A killed task is told of by the DAG processor, without its error; there a question is never answered."""
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    silent = context(dag, "receipt", "r1", error=error)
+    silent["ti"].get_task_breadcrumbs = asked
+    silent["ti"].xcom_pull = never
+    receipt: Any = dag.get_task("receipt")
+    receipt.on_failure_callback[0](silent)
+    assert texts()[0].startswith(f"sparse_index__first failed in 'receipt' (run r1)\n{said}\n")
+
+
+def test_a_good_run_of_which_airflow_says_nothing_more_tells_nothing(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="no memory")
+    silent = context(dag, "receipt", "r2")
+    silent["ti"].get_task_breadcrumbs = refused
+    receipt: Any = dag.get_task("receipt")
+    receipt.on_success_callback[0](silent)
+    assert [one["kind"] for one in TOLD] == ["failed"]
+
+
+def test_what_nobody_took_was_not_told(written: Written) -> None:
+    """An outage of the only notifier neither silences the next failure nor takes the good news away."""
+    dag = written(alerts=[FAILS])[f"{DAG_ID}__serving"]
+    call(dag, "look", "on_failure_callback", "r1", error="no answer")
+    dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
+    call(dag, "look", "on_failure_callback", "r2", error="no answer")
+    dag = written(alerts=[FAILS])[f"{DAG_ID}__serving"]
+    call(dag, "tidy", "on_skipped_callback", "r3")
+    dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
+    call(dag, "tidy", "on_skipped_callback", "r4")
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
+
+
+def test_what_serves_queries_is_told_once_until_it_is_well(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
+    for run_id in ("r1", "r2", "r3"):
+        call(dag, "look", "on_failure_callback", run_id, error="no answer")
+    call(dag, "look", "on_success_callback", "r4")
+    call(dag, "tidy", "on_skipped_callback", "r4")
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
+    assert "http://localhost:8080/dags/sparse_index__first__serving/runs/r1" in texts()[0]
+
+
+def test_the_deployment_is_told_of_corpora_and_operations(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([{"notifier": "told.Keeps", "arguments": {"to": "all"}}]))
+    dags = written(alerts=[KEEPS])
+    call(dags["sparse_index_rollback"], "choose_target", "on_failure_callback", "r1", error="nothing to go back to")
+    call(dags[DAG_ID], "receipt", "on_failure_callback", "r2", error="x")
+    assert [one["to"] for one in TOLD] == ["all", "#news-s3cret", "all"]
+    assert "Owner: sparse-index" in texts()[0]
+
+
+def test_one_that_cannot_send_stops_no_other_and_is_an_error_of_the_log(
+    written: Written, caplog: pytest.LogCaptureFixture
+) -> None:
+    dag = written(alerts=[FAILS, KEEPS])[DAG_ID]
+    with caplog.at_level(logging.DEBUG):
+        call(dag, "receipt", "on_failure_callback", "r1", error="x")
+    assert len(TOLD) == 1
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "opensearch_ml.alerts"]
+    assert "was not sent by told.Fails: ConnectionError: no answer from https://hooks.example/send" in said
+    assert "s3cret" not in caplog.text, "nor in a line of Airflow's own"
+
+
+def test_a_store_that_does_not_answer_keeps_no_message_back(written: Written, tmp_path: Path) -> None:
+    dag = written(alerts=[KEEPS], store=str(tmp_path / "first.yaml" / "store"))[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="x")
+    call(dag, "receipt", "on_success_callback", "r2")
+    assert [one["kind"] for one in TOLD] == ["failed"]
+
+
+def test_where_nobody_is_named_the_store_keeps_nothing(written: Written, tmp_path: Path) -> None:
+    dag = written()[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="x")
+    call(dag, "receipt", "on_success_callback", "r2")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"alerts": [{"notifier": "told.Nobody"}]}, "alerts: notifier told.Nobody cannot be imported (ImportError"),
+        (
+            {"alerts": [{"notifier": "told.Keeps"}]},
+            "does not take these arguments: missing a required argument: 'to'",
+        ),
+        ({"alerts": [FAILS], "late_after_minutes": 5}, "told.Fails cannot send there (it has no async_notify)"),
+    ],
+)
+def test_what_would_tell_nobody_breaks_the_dag_when_it_is_parsed(
+    written: Written, keys: dict[str, Any], words: str
+) -> None:
+    dags = written(**keys)
+    (task,) = dags[DAG_ID].tasks
+    assert isinstance(task, BrokenCorpusOperator)
+    assert words in task.problems
+    assert "read_configuration" not in dags["sparse_index__second"].task_dict
+    assert len(dags["sparse_index_rollback"].tasks) == 2, "one goes back at night whatever is wrong with alerts"
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ("[1]", "SPARSE_INDEX_ALERTS cannot be used"),
+        ('[{"notifier": "told.Nobody"}]', "SPARSE_INDEX_ALERTS: notifier told.Nobody cannot be imported"),
+    ],
+)
+def test_what_the_deployment_cannot_use_breaks_no_corpus(
+    written: Written, monkeypatch: pytest.MonkeyPatch, environment: str, words: str
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", environment)
+    dags = written(alerts=[KEEPS], late_after_minutes=5)
+    assert {len(dags[name].tasks) > 20 for name in (DAG_ID, "sparse_index__second")} == {True}
+    (broken,) = (dag for name, dag in dags.items() if name.startswith("sparse_index_broken_alerts__"))
+    (task,) = broken.tasks
+    assert isinstance(task, BrokenCorpusOperator)
+    assert words in task.problems
+
+
+def test_the_example_of_the_guide_can_be_used(written: Written, root: Path) -> None:
+    """A mail, which needs no provider but Airflow's own."""
+    text = (root / "docs" / "operate.md").read_text()
+    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "alerts:" in block)
+    dag = written(**yaml.safe_load(example))[DAG_ID]
+    assert len(dag.tasks) > 20
+    assert dag.deadline
+
+
+def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", DAG_ID)
+    assert len(written(alerts=[{"notifier": "told.Nobody"}])[DAG_ID].tasks) > 20
+
+
+def test_no_argument_of_a_notifier_is_stored_with_the_dag(written: Written) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dags = written(alerts=[KEEPS], late_after_minutes=5)
+    stored = json.dumps([DagSerialization.to_dict(dags[name]) for name in (DAG_ID, f"{DAG_ID}__serving")])
+    assert "opensearch_ml.late.tell_late" in stored
+    assert "s3cret" not in stored
+
+
+def test_what_is_remembered_is_in_the_corpus_own_folder(written: Written, tmp_path: Path) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="x")
+    (path,) = Store(str(tmp_path / "store")).files("tickets")
+    assert path == f"tickets/alerts/{DAG_ID}.json"
+
+
+def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_path: Path) -> None:
+    """What it finds old is decided in the core: tests/unit/operations/test_stale.py."""
+    dag = written(alerts=[KEEPS], stale_after_hours=48)["sparse_index_janitor"]
+    first, second = (corpus_config(tmp_path, name) for name in ("first", "second"))
+    ids = {first.alias: DAG_ID, second.alias: "sparse_index__second"}
+    household = Household({"a": [first], "b": [second]}, {}, ids, Neighbours())
+    look: Any = dag.get_task("look")
+    look._tell_stale(household, {first.alias: "76 hours old"}, context(dag, "look", "r1"))
+    (told,) = TOLD
+    assert (told["kind"], told["to"]) == ("stale", "#news-s3cret")
+    assert told["text"].splitlines() == [
+        "Search index 'first' shows old data",
+        "76 hours old",
+        "Run: http://localhost:8080/dags/sparse_index_janitor/runs/r1",
+        "Owner: Ada",
+    ]

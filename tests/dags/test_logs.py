@@ -1,0 +1,110 @@
+"""What a person reads in the log of a task: our sentences, and not what the client says of each request."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from opensearch_ml.client_log import CLIENT, keep_requests_out
+from opensearch_ml.failures import ERROR_KEY, retried_only_if_useful
+from opensearch_ml.progress import LINE_EVERY_S, STATE_KEY, show_progress
+from sparse_index.errors import BuildError, UnavailableError
+from sparse_index.progress import Progress
+
+
+@pytest.fixture
+def client() -> Iterator[logging.Logger]:
+    """The client's logger, without a level, as it is before anybody has said anything."""
+    logger = logging.getLogger(CLIENT)
+    before = logger.level
+    logger.setLevel(logging.NOTSET)
+    yield logger
+    logger.setLevel(before)
+
+
+@pytest.fixture
+def airflows_level() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.INFO)
+    yield root
+    root.setLevel(before)
+
+
+@pytest.mark.usefixtures("airflows_level")
+def test_requests_and_expected_answers_of_404_are_not_logged(client: logging.Logger) -> None:
+    assert client.isEnabledFor(logging.INFO)
+    keep_requests_out()
+    assert not client.isEnabledFor(logging.INFO)
+    assert not client.isEnabledFor(logging.WARNING)
+    assert client.isEnabledFor(logging.ERROR)
+
+
+def test_where_airflow_debugs_they_are(client: logging.Logger, airflows_level: logging.Logger) -> None:
+    airflows_level.setLevel(logging.DEBUG)
+    keep_requests_out()
+    assert client.isEnabledFor(logging.DEBUG)
+
+
+@pytest.mark.usefixtures("airflows_level")
+def test_a_level_that_the_deployment_has_set_stays(client: logging.Logger) -> None:
+    client.setLevel(logging.INFO)
+    keep_requests_out()
+    assert client.level == logging.INFO
+
+
+@pytest.mark.usefixtures("airflows_level")
+def test_a_level_that_the_deployment_has_set_in_airflow_s_own_way_stays(
+    client: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__LOGGING__NAMESPACE_LEVELS", "sqlalchemy=WARN, opensearch=INFO")
+    keep_requests_out()
+    assert client.level == logging.NOTSET
+
+
+def refused() -> None:
+    try:
+        raise OSError("the socket's own words")
+    except OSError as error:
+        raise BuildError("The gate refuses b1.\nThe live index stays.") from error
+
+
+def test_a_failed_task_says_its_sentences_before_it_raises_and_shows_one_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pushed: dict[str, str] = {}
+    context: dict[str, Any] = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}
+    with pytest.raises(AirflowFailException) as caught, retried_only_if_useful(context):
+        refused()
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == ["The gate refuses b1.", "The live index stays."]
+    assert pushed == {ERROR_KEY: "The gate refuses b1.\nThe live index stays."}
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("Traceback (most recent call last)") == 1
+    assert "in refused" in shown, "it begins where the error was raised"
+
+
+def test_what_may_pass_is_said_too_and_left_to_airflow_s_retries(caplog: pytest.LogCaptureFixture) -> None:
+    context: dict[str, Any] = {"ti": SimpleNamespace(xcom_push=lambda key, value: None)}
+    with pytest.raises(UnavailableError), retried_only_if_useful(context):
+        raise UnavailableError("no answer from the cluster")
+    assert [record.getMessage() for record in caplog.records] == ["no answer from the cluster"]
+
+
+def test_progress_is_kept_at_once_and_said_every_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "opensearch_ml.progress")
+    kept: list[Any] = []
+    now = 0.0
+    store = SimpleNamespace(set=lambda key, value: kept.append((key, value["done"])))
+    show = show_progress({"task_state_store": store}, lambda: now)
+    for now in (1.0, 6.0, 1.0 + LINE_EVERY_S, 16.0, 20.0):
+        show(Progress("encode", int(now), 20, 1.0, 20 - now))
+    assert kept == [(STATE_KEY, done) for done in (1, 6, 11, 16, 20)]
+    said = [record.getMessage().split(" of")[0] for record in caplog.records]
+    assert said == ["encode: 1", "encode: 11"], "the task's own sentence is its last"

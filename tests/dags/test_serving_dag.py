@@ -1,0 +1,110 @@
+"""The DAG that keeps what queries need: which corpora have one, its order, and days with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+import yaml
+
+from dag_help import load_dags
+from opensearch_ml.dag_names import serving_dag_id
+from opensearch_ml.notifier import FailureNotifier
+from real_serving import SEARCH
+from sparse_index.config.airflow_rules import LONGEST_DAG_ID, LONGEST_NAME, corpus_name_problem
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.ml import verbs
+from sparse_index.serving.needs import needs_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from real_day import RealDay
+
+
+@pytest.fixture
+def served(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, DAG]:
+    """The DAGs of two corpora, one of which has something to serve."""
+    found = yaml.safe_load((root / "tests" / "support" / "corpora" / "before" / "tickets.yaml").read_text())
+    plain = {name: found[name] for name in ("alias", "store", "source", "encoder")}
+    model = {"source": "pretrained", "name": "a", "version": "1"}
+    shared = plain | {"alias": "other", "encoder": {"model": model, "lifecycle": "shared"}, "search": SEARCH}
+    for name, content in (("plain", plain), ("shared", shared)):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
+    return load_dags()
+
+
+def test_only_a_corpus_with_something_to_serve_has_one(served: dict[str, DAG]) -> None:
+    assert [name for name in served if name.endswith("__serving")] == ["sparse_index__shared__serving"]
+    assert {"sparse_index__plain", "sparse_index__shared"} <= served.keys()
+
+
+def test_it_looks_often_one_run_at_a_time_and_says_when_it_fails(served: dict[str, DAG]) -> None:
+    dag = served["sparse_index__shared__serving"]
+    schedule: Any = dag.schedule
+    assert schedule == "*/15 * * * *"
+    assert (dag.catchup, dag.max_active_runs, dag.dagrun_timeout) == (False, 1, None)
+    assert "serving" in dag.tags
+    for task in dag.tasks:
+        assert isinstance(task.on_failure_callback, list), task.task_id
+        (told,) = task.on_failure_callback
+        assert isinstance(told, FailureNotifier), task.task_id
+
+
+def test_what_a_search_would_miss_first_is_put_right_first(served: dict[str, DAG]) -> None:
+    tasks = served["sparse_index__shared__serving"].task_dict
+    assert list(tasks) == ["look", "models", "try", "point", "tidy"]
+    for before, after in pairwise(tasks.values()):
+        assert after.task_id in before.downstream_task_ids
+
+
+@pytest.mark.usefixtures("served")
+def test_only_the_one_that_a_task_needs_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "sparse_index__shared__serving")
+    assert [name for name in load_dags() if name.startswith("sparse_index__")] == ["sparse_index__shared__serving"]
+
+
+def test_no_corpus_can_be_called_like_it_and_a_long_name_is_cut() -> None:
+    assert "rename the file" in str(corpus_name_problem("tickets__serving"))
+    long = serving_dag_id("a" * LONGEST_NAME)
+    assert len(long) == LONGEST_DAG_ID
+    assert long != serving_dag_id("a" * (LONGEST_NAME - 1))
+
+
+@pytest.fixture
+def shared_day(day: RealDay) -> Iterator[RealDay]:
+    """A corpus with a model of its own that queries share; in the end it is gone."""
+    model = day.config["encoder"]["model"] | {"name": f"toy-{uuid4().hex[:6]}"}
+    day.config |= {"encoder": {"model": model, "lifecycle": "shared"}, "search": SEARCH}
+    yield day
+    for name in day.cluster.find("/_search/pipeline") or {}:
+        if name.startswith(f"{day.alias}--"):
+            day.cluster.remove(f"/_search/pipeline/{name}")
+    (need,) = needs_of(CorpusConfig.model_validate(day.config))
+    assert verbs.remove_build_models(day.cluster, need.group).kept == (), "a pipeline names it"
+
+
+@pytest.mark.integration
+def test_days_with_a_shared_model(shared_day: RealDay) -> None:
+    """Served, built, looked at; and a model that somebody undeployed comes back."""
+    day = shared_day
+    first = day.serve()
+    assert set(first.tasks.values()) == {"success"}
+    assert day.run().state == "success"
+    body = {"query": {"hybrid": {"queries": [{"neural_sparse": {"text_sparse": {"query_text": "a broken screen"}}}]}}}
+    assert day.cluster.post(f"/{day.alias}/_search", body)["hits"]["hits"]
+    well = day.serve()
+    assert well.tasks == {"look": "success"} | dict.fromkeys(("models", "try", "point", "tidy"), "skipped")
+    (need,) = needs_of(CorpusConfig.model_validate(day.config))
+    (model_id,) = verbs.models_called(day.cluster, need.group)
+    verbs.undeploy(day.cluster, model_id)
+    again = day.serve()
+    assert set(again.tasks.values()) == {"success"}
+    assert any(model_id in line for line in again.xcoms["models"])
+    assert list(verbs.models_called(day.cluster, need.group)) == [model_id]
+    assert day.left_behind()["groups"] == []

@@ -1,0 +1,164 @@
+"""What a month has worked and what is kept: counted from receipts, whatever they say."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_opensearch import fake_cluster
+from sparse_index.console.costs import Costs, Files, Work, costs_in_stores, index_bytes, total
+from sparse_index.console.costs_table import columns, passed, spreadsheet
+from sparse_index.console.listed import Listed
+from sparse_index.console.prices import EXAMPLE, VARIABLE, Prices, prices_in
+from sparse_index.console.receipts import Receipts
+from sparse_index.console.spreadsheet import as_csv
+from sparse_index.errors import ConfigError
+from sparse_index.store.files import Store
+
+NOVEMBER = date(2026, 11, 1)
+PRINT = "0123456789abcdef"
+NEWS, TICKETS = (Listed(name, f"sparse_index__{name}", name, "", "opensearch_default") for name in ("news", "tickets"))
+
+
+def receipt(**more: Any) -> dict[str, Any]:
+    return {
+        "outcome": "promoted",
+        "fingerprint": PRINT,
+        "model": {"name": "m", "id": "1", "nodes": 2},
+        "encode": {"encoded": 100, "predict_calls": 10, "seconds": 30.0},
+        "books": {"reused": 40, "unchanged": 500},
+        "index": {"bytes": 7_000},
+        "wall_seconds": 60.0,
+    } | more
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+def write(store: Store, build_id: str, content: Any, alias: str = "news") -> None:
+    store.write_json(f"{alias}/builds/{build_id}/receipt.json", content)
+
+
+def costs(store: Store, *listed: Listed, files: bool = False) -> list[Costs]:
+    return costs_in_stores(listed or [NEWS], lambda _: store, Receipts(), NOVEMBER, with_files=files)
+
+
+def test_the_builds_of_a_month_are_added_up(store: Store) -> None:
+    write(store, "20261031T235959-000000", receipt())
+    write(store, "20261101T000000-000000", receipt())
+    write(store, "20261130T235959-000000", receipt())
+    write(store, "20261201T000000-000000", receipt())
+    assert costs(store)[0].work == Work(2, 0, 200, 280, 20, 120.0, 14_000)
+
+
+def test_nodes_are_not_paid_for_longer_than_the_run_took(store: Store) -> None:
+    """Four tasks of 30 s in a run of 40 s: at most two nodes for 40 s."""
+    write(store, "20261101T000000-000000", receipt(encode={"seconds": 120.0}, wall_seconds=40.0))
+    assert costs(store)[0].work == Work(1, 0, 0, 40, 0, 80.0, 7_000)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, [], "text", {"outcome": 7}, {"outcome": "promoted", "encode": [], "books": "x"}]
+)
+def test_a_receipt_of_any_kind_counts_as_a_build(store: Store, content: Any) -> None:
+    write(store, "20261101T000000-000000", content)
+    work = costs(store)[0].work
+    assert work is not None
+    assert (work.builds, work.texts_encoded, work.ml_node_s) == (1, 0, 0.0)
+
+
+def test_a_build_without_a_receipt_and_a_torn_one_are_told(store: Store) -> None:
+    store.write_bytes("news/builds/20261101T000000-000000/plan.json", b"{}")
+    store.write_bytes("news/builds/20261102T000000-000000/receipt.json", b'{"outc')
+    assert costs(store)[0].work == Work(2, 2)
+
+
+def test_a_plan_alone_found_no_vectors_that_saved_anything(store: Store) -> None:
+    write(store, "20261101T000000-000000", receipt(outcome="plan_only", books=None, encode=None, planned={"reused": 9}))
+    assert costs(store)[0].work == Work(1, 0, 0, 0, 0, 0.0, 7_000)
+
+
+def test_shared_vectors_stand_in_each_line_and_once_in_the_sum(store: Store) -> None:
+    for alias in ("news", "tickets"):
+        write(store, "20261001T000000-000000", receipt(), alias)
+    store.write_bytes(f"vectors/{PRINT}/a.parquet", b"x" * 1_000)
+    both = costs(store, NEWS, TICKETS, files=True)
+    own = [each.files.own for each in both if each.files]
+    assert [each.store_bytes for each in both] == [size + 1_000 for size in own]
+    assert total(both).store_bytes == sum(own) + 1_000
+
+
+def test_no_path_is_made_of_what_is_no_fingerprint(store: Store) -> None:
+    write(store, "20261101T000000-000000", receipt(fingerprint="../..", fingerprints={"a": "../../etc"}))
+    files = costs(store, files=True)[0].files
+    assert files is not None
+    assert files.vectors == {}
+
+
+def test_a_store_that_is_not_there_is_its_corpus_s_alone(store: Store) -> None:
+    def open_store(listed: Listed) -> Store:
+        if listed is TICKETS:
+            raise ConfigError("no such file system")
+        return store
+
+    write(store, "20261101T000000-000000", receipt())
+    news, tickets = costs_in_stores([NEWS, TICKETS], open_store, Receipts(), NOVEMBER, with_files=False)
+    assert (news.work is None, tickets.work, tickets.problems) == (False, None, ("no such file system",))
+    assert total([news, tickets]).work == news.work
+
+
+def test_indices_are_those_of_each_alias_with_replicas() -> None:
+    def answer(method: str, path: str, _: Any) -> Any:
+        assert (method, path) == ("GET", "/news--b*,tickets--b*/_stats/store")
+        sizes = {"news--b20261101t000000-000000": 5, "news--b20261102t000000-000000": 7, "news--other": 100}
+        return {"indices": {name: {"total": {"store": {"size_in_bytes": size}}} for name, size in sizes.items()}}
+
+    assert index_bytes(fake_cluster(answer), ["news", "tickets"]) == {"news": 12, "tickets": 0}
+
+
+def test_money_follows_hours_and_the_part_of_the_month_that_has_passed() -> None:
+    prices = Prices(currency="EUR", ml_node_hour=2.0, index_gb_month=3.0, store_gb_month=1.0)
+    one = Costs("news", Work(ml_node_s=1_800.0), Files(1_000_000_000, {"v": 1_000_000_000}), 2_000_000_000)
+    by_key = {column.key: column.of(one) for column in columns(prices, 0.5)}
+    assert (by_key["encoding_EUR"], by_key["keeping_EUR"], by_key["both_EUR"]) == (1.0, 4.0, 5.0)
+    unknown = {column.key: column.of(Costs("news", Work())) for column in columns(prices, 0.5)}
+    assert (unknown["encoding_EUR"], unknown["keeping_EUR"], unknown["both_EUR"]) == (0.0, None, None)
+    assert [column.key for column in columns(prices, 0.0)][-1] == "encoding_EUR"
+
+
+def test_half_a_month() -> None:
+    assert passed(NOVEMBER, datetime(2026, 11, 16, tzinfo=UTC)) == 0.5
+    assert passed(NOVEMBER, datetime(2026, 12, 16, tzinfo=UTC)) == 0.0
+
+
+def test_shares_of_nothing_are_none() -> None:
+    column = columns(None, 0.0)[2]
+    assert column.share(Costs("a", Work(texts_encoded=1)), Costs("all", Work(texts_encoded=4))) == 25.0
+    assert column.share(Costs("a", Work()), Costs("all", Work())) is None
+
+
+def test_a_cell_is_no_formula() -> None:
+    table = columns(None, 0.0)
+    rows = list(
+        csv.reader(io.StringIO(as_csv(spreadsheet(table, NOVEMBER, [Costs("=1+1", None, problems=("@x", "y"))]))))
+    )
+    assert rows[0][:3] == ["month", "corpus", "builds"]
+    assert rows[1] == ["2026-11", "'=1+1", *[""] * len(table), "'@x y"]
+    assert as_csv([[-1, "-1"]]) == "-1,'-1\r\n"
+
+
+def test_prices_are_read_or_said_to_be_wrong() -> None:
+    assert prices_in({}) is None
+    prices = prices_in({VARIABLE: EXAMPLE})
+    assert prices is not None
+    assert prices.currency == "EUR"
+    for wrong in ("cheap", "[]", EXAMPLE.replace("0.40", "-1"), EXAMPLE.replace("ml_node_hour", "hour")):
+        with pytest.raises(ConfigError, match=VARIABLE):
+            prices_in({VARIABLE: wrong})

@@ -1,0 +1,47 @@
+"""What keeps a cluster from taking an index with fields whose engine would end some of its nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from build_plans import corpus_config
+from fake_opensearch import fake_cluster
+from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.creation.hindrances import hindrances
+
+HEALTH = {"number_of_data_nodes": 1, "active_shards": 0, "initializing_shards": 0, "unassigned_shards": 0}
+WITHOUT = {"knn_natives": "false"}
+
+
+def faiss(**said: bool) -> CorpusConfig:
+    encoder = {"model": {"source": "model_id", "model_id": "m"}}
+    field = {"kind": "dense", "dimension": 3, "engine": "faiss", "encoder": encoder}
+    return corpus_config("things", vectors={"v": field | said}, encoder=encoder)
+
+
+def cluster(said: bool = False, **attributes: str) -> Cluster:
+    answers: dict[str, Any] = {
+        "/_cluster/health/*": HEALTH,
+        "/_nodes/os": {"nodes": {"n": {"name": "node-1", "attributes": attributes}}},
+    }
+    found = fake_cluster(lambda method, path, body: answers.get(path, {}))
+    found.knn_natives = said
+    return found
+
+
+@pytest.mark.parametrize(("config", "said"), [(faiss(knn_natives=True), False), (faiss(), True)])
+def test_the_corpus_file_or_the_connection_says_that_the_libraries_are_there(config: CorpusConfig, said: bool) -> None:
+    assert hindrances(cluster(said), config) == []
+    (problem,) = hindrances(cluster(said, **WITHOUT), config)
+    assert problem.startswith("vectors.v: engine is faiss, and node-1 has not the k-NN plugin's native libraries")
+
+
+def test_where_nobody_says_it_no_node_is_put_at_risk() -> None:
+    (problem,) = hindrances(cluster(), faiss())
+    assert problem.startswith("vectors.v: engine is faiss, which ends a node that lacks")
+    assert problem.endswith(
+        "say `knn_natives: true`, in the field or in the extra of the connection, if every data node has them"
+    )

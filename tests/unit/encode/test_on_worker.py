@@ -1,0 +1,180 @@
+"""`encoder.run_on: worker`: the model's zip in the task's own process; everything around it as with the cluster's model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from fake_opensearch import fake_cluster
+from fake_torch import OutOfMemoryError, fake_torch, weight, write_zip
+from plan_help import config_at, live_cluster, planned, row, write
+from sparse_index.builds.plan import Plan
+from sparse_index.builds.reports import EncodeResult
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import EncoderConfig
+from sparse_index.encode.part import encode_part
+from sparse_index.errors import BuildError, ConfigError, ModelError
+from sparse_index.gate.encoder import prove_encoder
+from sparse_index.store.files import Store
+from sparse_index.timing import Timing
+from sparse_index.vectors.files import vector_paths
+from sparse_index.vectors.probe import Probe
+
+TEXTS = ["alpha", "beta alpha", "delta", "alpha beta delta alpha"]
+NO_WAIT = Timing(sleep=lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", fake_torch())
+
+
+def corpus_of(folder: Path, texts: list[str], run_on: str = "worker", **limits: Any) -> CorpusConfig:
+    model = {"source": "file", "name": "m", "version": "1", "path": str(write_zip(folder / "model.zip"))}
+    encoder = {"model": model, "run_on": run_on, "max_tokens": 3}
+    config = config_at(folder, encoder=encoder, limits=limits, source={"text_template": "{body}"})
+    write(folder / "corpus", [row(number, body=text) for number, text in enumerate(texts)])
+    return config
+
+
+def planned_on(config: CorpusConfig) -> Plan:
+    return planned(config, cluster=live_cluster(config, None))
+
+
+def encoded(config: CorpusConfig, plan: Plan) -> EncodeResult:
+    """By a cluster that answers nothing."""
+    (part,) = plan.encode_parts
+    ids = {plan.fingerprint: "gone"}
+    cluster = fake_cluster(lambda *asked: pytest.fail(f"the cluster was asked for {asked[:2]}"))
+    return encode_part(cluster, Store(config.store), plan, part, ids, cores=1, timing=NO_WAIT)
+
+
+def vectors(config: CorpusConfig, plan: Plan) -> list[tuple[tuple[str, ...], tuple[float, ...]]]:
+    store = Store(config.store)
+    found = [each for path in vector_paths(store, plan.fingerprint) for each in store.read_table(path).to_pylist()]
+    return sorted((tuple(each["tokens"]), tuple(round(one, 3) for one in each["weights"])) for each in found)
+
+
+def said(words: list[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    ordered = sorted(words, key=lambda word: (-weight(word), word))
+    return tuple(ordered), tuple(round(weight(word), 3) for word in ordered)
+
+
+def test_texts_are_encoded_without_the_cluster_and_cut_where_the_tokenizer_cuts(tmp_path: Path) -> None:
+    config = corpus_of(tmp_path, TEXTS)
+    plan = planned_on(config)
+    result = encoded(config, plan)
+    assert (result.encoded, result.dead_letters) == (len(TEXTS), 0)
+    assert vectors(config, plan) == sorted(said(list(dict.fromkeys(text.split()[:3]))) for text in TEXTS)
+
+
+@pytest.mark.parametrize(("refuses", "said_so"), [("cpu", False), ("cuda", True)])
+def test_a_gpu_is_used_where_the_program_can_run_on_it_and_else_the_cpu_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refuses: str, said_so: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(gpu=True, refuses=refuses))
+    config = corpus_of(tmp_path, TEXTS)
+    result = encoded(config, planned_on(config))
+    assert (result.encoded, result.dead_letters) == (len(TEXTS), 0)
+    warned = "Model m runs on this worker's CPU: its program cannot run on the GPU"
+    assert any(warned in record.getMessage() for record in caplog.records) is said_so
+
+
+@pytest.mark.parametrize(
+    "error", [OutOfMemoryError("CUDA out of memory"), RuntimeError("CUDA error: unspecified launch")]
+)
+def test_what_a_worker_or_its_gpu_lacks_for_a_moment_is_no_fault_of_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(fails=[error, error]))
+    config = corpus_of(tmp_path, TEXTS)
+    result = encoded(config, planned_on(config))
+    assert (result.encoded, result.dead_letters) == (len(TEXTS), 0)
+
+
+def test_a_text_that_the_program_cannot_take_is_a_dead_letter(tmp_path: Path) -> None:
+    config = corpus_of(tmp_path, [*TEXTS, "alpha gamma"], max_dead_letter_share=1)
+    result = encoded(config, planned_on(config))
+    assert (result.encoded, result.dead_letters) == (len(TEXTS), 1)
+
+
+def test_where_texts_are_encoded_is_not_in_the_fingerprint(tmp_path: Path) -> None:
+    prints = {planned_on(corpus_of(tmp_path, TEXTS, run_on)).fingerprint for run_on in ("worker", "cluster")}
+    assert len(prints) == 1
+
+
+def test_a_zip_that_was_exchanged_after_the_plan_stops_the_task(tmp_path: Path) -> None:
+    config = corpus_of(tmp_path, TEXTS)
+    plan = planned_on(config)
+    (tmp_path / "model.zip").write_bytes(b"another one")
+    with pytest.raises(ModelError, match="was exchanged after the plan of build"):
+        encoded(config, plan)
+
+
+def test_a_worker_without_torch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = corpus_of(tmp_path, TEXTS)
+    plan = planned_on(config)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ConfigError, match="extra `worker`"):
+        encoded(config, plan)
+
+
+def answering(_method: str, path: str, body: Any) -> Any:
+    """The same model in the cluster."""
+    if "/_predict/" not in path:
+        return {"nodes": {}, "model_state": "DEPLOYED"}
+    known = ("alpha", "beta", "delta", "[UNK]")
+    words = [[word if word in known else "[UNK]" for word in text.split()[:3]] for text in body["text_docs"]]
+    maps = [{"response": [{word: weight(word) for word in of_text}]} for of_text in words]
+    return {"inference_results": [{"output": [{"dataAsMap": each}]} for each in maps]}
+
+
+def prove(config: CorpusConfig, plan: Plan) -> dict[str, str]:
+    ids = {plan.fingerprint: "there"}
+    report = prove_encoder(fake_cluster(answering), Store(config.store), plan, ids, NO_WAIT)
+    return {check.name: check.verdict for check in report.checks}
+
+
+def test_a_worker_is_compared_with_the_cluster_before_anything_is_encoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparse_index.gate.encoder.texts_to_probe", probe_texts)
+    config = corpus_of(tmp_path, TEXTS)
+    plan = planned_on(config)
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(scale=1.01))
+    with pytest.raises(BuildError, match="4 of 4 texts are not encoded on this worker as in the cluster"):
+        prove(config, plan)
+    monkeypatch.setitem(sys.modules, "torch", fake_torch())
+    assert prove(config, plan)["worker"] == "pass"
+
+
+def probe_texts(*_: Any) -> list[Probe]:
+    return [Probe(f"hash{number}", text, of_corpus=False, vector=None) for number, text in enumerate(TEXTS)]
+
+
+def test_fields_of_one_model_are_encoded_in_one_place(tmp_path: Path) -> None:
+    config = corpus_of(tmp_path, TEXTS)
+    encoder = config.encoder.model_dump(exclude_unset=True)
+    fields = {
+        "one": {"kind": "sparse", "encoder": encoder},
+        "two": {"kind": "sparse", "encoder": encoder | {"run_on": "cluster"}, "text": "{title}"},
+    }
+    single = config.model_dump(exclude={"encoder", "index", "vectors"})
+    with pytest.raises(ValidationError, match="fields with the same model have different `run_on`"):
+        CorpusConfig.model_validate(single | {"vectors": fields})
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({"source": "model_id", "model_id": "m"}, "needs the model's zip"),
+        ({"source": "file", "name": "m", "version": "1", "path": "m.zip", "model_format": "ONNX"}, "TORCH_SCRIPT"),
+    ],
+)
+def test_a_model_that_no_worker_can_load_is_refused(model: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        EncoderConfig.model_validate({"model": model, "run_on": "worker"})

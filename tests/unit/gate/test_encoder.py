@@ -1,0 +1,56 @@
+"""What a model that is used for the first time must be, and where it cuts texts."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from kinds_of_vectors import SPARSE
+from probed import COUNT, DENSE, output, probes
+from sparse_index.corpus.tokenizer import NoTokenizer, read_tokenizer
+from sparse_index.gate.encoder import some_encoder, token_limit
+from sparse_index.gate.probe_texts import beyond
+
+
+def test_the_numbers_of_a_dense_model_are_no_tokens() -> None:
+    numbers = [random.Random(number) for number in range(COUNT)]
+    dense: list[object] = [{f"[unused{place}]": chance.gauss(0, 1) for place in range(64)} for chance in numbers]
+    check = some_encoder(SPARSE, probes(SPARSE, dense))
+    assert check.verdict == "fail"
+    assert "of the 64 tokens that it gives to 12 different texts each text has 100%" in check.words
+
+
+def test_a_sparse_model_is_one_even_where_every_text_of_the_corpus_is_alike() -> None:
+    ordinary: list[object] = [output(SPARSE, number) for number in range(COUNT)]
+    assert some_encoder(SPARSE, probes(SPARSE, ordinary)).verdict == "pass"
+    alike: list[object] = [{"order": 1.0, "number": 0.5, "late": number / 100} for number in range(1, COUNT)]
+    assert some_encoder(SPARSE, probes(SPARSE, [*alike, *ordinary])).verdict == "pass"
+    assert some_encoder(SPARSE, probes(SPARSE, alike[:7])).verdict == "pass", "too few to say"
+
+
+def test_a_dense_model_that_says_one_thing_of_all_texts_is_none() -> None:
+    assert some_encoder(DENSE, probes(DENSE, [output(DENSE, 1)] * COUNT)).verdict == "fail"
+    assert some_encoder(DENSE, probes(DENSE, [output(DENSE, number) for number in range(COUNT)])).verdict == "pass"
+
+
+def test_the_token_limit_of_the_model_and_that_of_the_corpus_file() -> None:
+    def tokenizer(cut: str) -> bytes:
+        words = '{"type": "WordLevel", "vocab": {"a": 0, "[UNK]": 1}, "unk_token": "[UNK]"}'
+        return f'{{"version": "1.0", "added_tokens": [], "truncation": {cut}, "model": {words}}}'.encode()
+
+    cuts = '{"direction": "Right", "max_length": 128, "strategy": "LongestFirst", "stride": 0}'
+    at_128 = read_tokenizer(tokenizer(cuts))
+    assert token_limit(at_128, 128).verdict == "pass"
+    wrong = token_limit(at_128, 512)
+    assert (wrong.verdict, wrong.value, wrong.limit) == ("fail", 128, 512)
+    assert "Write `max_tokens: 128`" in wrong.words
+    assert token_limit(read_tokenizer(tokenizer("null")), 512).verdict == "skipped"
+    assert token_limit(NoTokenizer("the model is far away"), 512).words == "the model is far away."
+
+
+@pytest.mark.parametrize("limit", [16, 256, 512])
+def test_wherever_the_long_text_is_cut_it_loses_words(limit: int) -> None:
+    words = beyond(limit).split()
+    assert len(words) == 2 * limit
+    assert set(words[: limit // 2]) < set(words[:limit]) < set(words)

@@ -1,0 +1,63 @@
+"""Whose live data is too old, by the live index alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from build_plans import corpus_config
+from sparse_index.live.generations import OwnIndex
+from sparse_index.live.meta import Meta
+from sparse_index.names import candidate_name, new_build_id
+from sparse_index.operations.cleanup import Cleanup
+from sparse_index.operations.sightings import CorpusView
+from sparse_index.operations.stale import stale
+
+NOW = datetime(2026, 3, 20, 4, 30, tzinfo=UTC)
+
+
+def view(alias: str, days: int | None, allowed_hours: float | None) -> CorpusView:
+    """A corpus whose live index has the data of so many days ago, beside a younger candidate; None: nothing is live."""
+    config = corpus_config(alias, stale_after_hours=allowed_hours)
+    candidate = index(alias, 0)
+    indices = (candidate,) if days is None else (candidate, replace(index(alias, days), live=True))
+    return CorpusView(config, indices, (), (), (), frozenset(), is_busy=False, states={})
+
+
+def index(alias: str, days: int) -> OwnIndex:
+    when = NOW - timedelta(days=days)
+    build_id = new_build_id(when, f"{days:03x}")
+    values = {
+        "alias": alias,
+        "build_id": build_id,
+        "state": "complete",
+        "data_date": when.date(),
+        "fingerprint": "a" * 16,
+        "document_hash": "h",
+        "store": "memory://store",
+        "manifest": "m",
+        "receipt": "r",
+    }
+    return OwnIndex(candidate_name(alias, build_id), Meta.model_validate(values), live=False)
+
+
+def test_only_what_is_older_than_its_owner_allows_is_named() -> None:
+    young, old = view("young", 1, 48), view("old", 3, 48)
+    found = stale([young, old, view("unasked", 900, None)], NOW)
+    assert found.keys() == {"old"}
+    (live,) = (each for each in old.indices if each.live)
+    assert found["old"] == (
+        f"'old' shows the data of 2026-03-17 ({live.name}), 76 hours old; stale_after_hours allows 48. Look whether its DAG is "
+        "paused, and at its last runs."
+    )
+
+
+def test_nothing_live_is_older_than_anything() -> None:
+    assert "'new' has no live index of ours" in stale([view("new", None, 1_000)], NOW)["new"]
+
+
+def test_the_report_names_it_and_reads_those_of_before() -> None:
+    report = Cleanup(at=NOW, actions=[], notes=[], unproven=[], stale={"old": "'old' is old."})
+    assert "stale: 'old' is old." in str(report)
+    before = report.model_dump(exclude={"stale"})
+    assert Cleanup.model_validate(before).stale == {}

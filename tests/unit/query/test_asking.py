@@ -1,0 +1,117 @@
+"""Who is said not to have answered when a search that re-ranks is refused: the side, the re-ranker or the cluster's own way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from build_plans import corpus_config
+from fake_opensearch import fake_cluster, http_error
+from sparse_index.cluster.client import Cluster
+from sparse_index.config.search import SearchMode
+from sparse_index.errors import ModelError, TerminalError
+from sparse_index.live.attached import Attached
+from sparse_index.query.answer import Hit, Via
+from sparse_index.query.asking import asked
+from sparse_index.query.question import Question
+from sparse_index.query.target import Target
+from sparse_index.query.wish import Findings, Wish, nothing_yet
+
+TOO_MANY = {"type": "too_many_clauses", "reason": "maxClauseCount is set to 1024"}
+# Of the model, which puts upside down what the sides say.
+READ = {"a": 1.0, "b": 2.0, "c": 3.0}
+SIDE, RERANKING, MODEL = "bm25", "re-ranking", "model"
+
+
+class Refusing:
+    """Two sides that find the same three documents, and a model that reads them; some of it answers 400."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = set(refused)
+
+    def __call__(self, method: str, path: str, body: Any) -> Any:
+        if path.startswith("/_nodes"):
+            return {"nodes": {}}
+        if path.startswith("/_plugins/_ml/models"):
+            return {"algorithm": "TEXT_SIMILARITY", "model_state": "DEPLOYED"}
+        if "_predict" in path:
+            return self.read(body["text_docs"])
+        if path == "/_msearch":
+            return {"responses": [self.side(line) for line in list(map(orjson.loads, body.splitlines()))[1::2]]}
+        if "hybrid" in body["query"]:
+            return self.fused(body)
+        return found(body["query"]["bool"]["filter"][0]["ids"]["values"])
+
+    def read(self, texts: list[str]) -> Any:
+        if MODEL in self.refused:
+            raise http_error(400, "illegal_argument_exception", "it does not feel like it")
+        return {"inference_results": [{"output": [{"data": [READ[text]]}]} for text in texts]}
+
+    def side(self, body: Any) -> Any:
+        if body["query"]["bool"]["_name"] in self.refused:
+            return {"error": {"root_cause": [TOO_MANY], **TOO_MANY}, "status": 400}
+        return found(list(READ))
+
+    def fused(self, body: Any) -> Any:
+        if SIDE in self.refused:
+            raise http_error(400, TOO_MANY["type"], TOO_MANY["reason"])
+        if "response_processors" in body["search_pipeline"] and self.refused:
+            raise http_error(400, "illegal_argument_exception", "no processor of that name")
+        return found(list(READ))
+
+
+def found(names: list[str]) -> Any:
+    return {
+        "hits": {
+            "hits": [
+                {"_id": name, "_score": 1 / rank, "_source": {"title": name}, "matched_queries": {"title": 1 / rank}}
+                for rank, name in enumerate(names, start=1)
+            ]
+        }
+    }
+
+
+def search(cluster: Cluster, *, strict: bool = False) -> tuple[list[Hit], Findings]:
+    rerank = {"model": {"source": "model_id", "model_id": "r1"}, "max_words": None, "budget_ms": None}
+    config = corpus_config("things", search={"sides": ["bm25", "text_sparse"], "rerank": rerank})
+    target = Target("things--b1", attached=Attached(settings={"index.number_of_shards": "1"}))
+    question = Question(config, target, "q", {SIDE: None, "title": None}, [], explain=False)
+    noted = nothing_yet()
+    wish = Wish(SearchMode.RERANK, 3, (), explain=False, via=Via.AUTO, strict=strict)
+    return list(asked(cluster, question, wish, noted)), noted
+
+
+def test_a_side_that_is_refused_is_named_and_the_others_are_re_ranked() -> None:
+    hits, noted = search(fake_cluster(Refusing(SIDE)))
+    assert [(hit.id, hit.rank_before) for hit in hits] == [("c", 3), ("b", 2), ("a", 1)]
+    (said,) = noted.degraded
+    assert said.startswith("bm25 did not answer: the query has more words than the cluster takes")
+    with pytest.raises(TerminalError, match=r"^the query has more words"):
+        search(fake_cluster(Refusing(SIDE)), strict=True)
+
+
+def test_a_re_ranker_that_does_not_answer_is_named_and_the_hits_stay_as_they_were_fused() -> None:
+    hits, noted = search(fake_cluster(Refusing(MODEL)))
+    assert [hit.id for hit in hits] == ["a", "b", "c"]
+    (said,) = noted.degraded
+    assert said.startswith("The re-ranker did not answer: Model r1 of search.rerank failed: ")
+    with pytest.raises(ModelError, match=r"Model r1 of search\.rerank failed"):
+        search(fake_cluster(Refusing(MODEL)), strict=True)
+
+
+def test_a_side_and_the_re_ranker_are_both_named() -> None:
+    _, noted = search(fake_cluster(Refusing(SIDE, MODEL)))
+    assert [said.partition(" did not answer")[0] for said in noted.degraded] == ["bm25", "The re-ranker"]
+
+
+def test_where_only_the_cluster_s_own_re_ranking_is_refused_we_re_rank_and_say_so() -> None:
+    hits, noted = search(fake_cluster(Refusing(RERANKING)))
+    assert [hit.id for hit in hits] == ["c", "b", "a"]
+    assert noted.via is Via.CLIENT
+    (said,) = noted.degraded
+    assert said.startswith("The cluster's own re-ranking did not answer: ")
+    assert "no processor of that name" in said
+    with pytest.raises(TerminalError, match=r"no processor of that name"):
+        search(fake_cluster(Refusing(RERANKING)), strict=True)

@@ -1,0 +1,63 @@
+"""docs/performance.md says what was measured and nothing else; a ratio that fell is seen, one within its spread is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def bench_is_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+
+
+def test_tables_and_charts_are_made_of_the_results() -> None:
+    import report
+
+    written = report.PAGE.read_text(encoding="utf-8")
+    assert report.page(written) == written, "run `PYTHONPATH=include python bench/report.py`"
+    shown = list(report.shown(written))
+    assert shown
+    for found in shown:
+        assert (report.CHARTS / f"{found.name}.svg").read_text(encoding="utf-8") == report.chart(found)
+    assert {path.stem for path in report.CHARTS.iterdir()} == {found.name for found in shown}
+
+
+def test_a_ratio_is_of_one_round_and_above_one_where_ours_is_better() -> None:
+    from side_by_side import Comparison
+
+    def comparison(unit: str) -> Comparison:
+        figures = {"ours": [2.0, 4.0, 6.0], "loop": [1.0, 8.0, 3.0]}
+        return Comparison("x", "X", unit, "make x", "ours", figures, "2026-01-01", "1 core", 0.0)
+
+    assert comparison("docs/s").ratios("loop") == [2.0, 0.5, 2.0]
+    assert comparison("seconds").ratios("loop") == [0.5, 2.0, 0.5]
+    assert comparison("docs/s").ratio("loop") == 2.0
+
+
+def test_a_ratio_has_fallen_when_no_round_of_it_reaches_the_committed_ones() -> None:
+    from quick import fallen
+
+    kept = {"bulk: ours / raw": [0.9, 1.0, 1.1], "load: ours / loop": [2.0, 2.2]}
+    assert fallen({"bulk: ours / raw": [0.5, 0.91], "load: ours / loop": [9.0]}, kept) == []
+    (line,) = fallen({"bulk: ours / raw": [0.5, 0.89], "load: ours / loop": [2.1]}, kept)
+    assert line == "bulk: ours / raw: 0.50 to 0.89, committed 0.90 to 1.10"
+    (line,) = fallen({"bulk: ours / raw": [1.0]}, kept)
+    assert line.startswith("load: ours / loop: measured no more")
+
+
+def test_contenders_take_turns_after_a_round_that_is_not_counted() -> None:
+    from side_by_side import in_turn
+
+    asked: list[tuple[str, int]] = []
+
+    def contender(name: str, number: int) -> float:
+        asked.append((name, number))
+        return float(number)
+
+    figures = in_turn({"a": lambda number: contender("a", number), "b": lambda number: contender("b", number)}, 2)
+    assert figures == {"a": [1.0, 2.0], "b": [1.0, 2.0]}
+    assert asked == [("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]

@@ -1,0 +1,62 @@
+"""What serving finds out about the nodes, and about models that are gone, silent or nobody's to ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fake_opensearch import fake_cluster, http_error
+from sparse_index.cluster.client import Cluster
+from sparse_index.query.pipelines import DEEPENING
+from sparse_index.serving.look import deepens, model_answers, models_named
+
+
+def nodes(*types: set[str]) -> Cluster:
+    """Each with the processors of these types."""
+    answer = {
+        f"n{number}": {"search_pipelines": {"request_processors": [{"type": name} for name in sorted(names)]}}
+        for number, names in enumerate(types)
+    }
+    return fake_cluster(lambda *_: {"nodes": answer})
+
+
+def test_a_re_ranker_reads_deeper_only_where_every_node_has_search_pipeline_common() -> None:
+    assert deepens(nodes({*DEEPENING, "rerank"}, set(DEEPENING)))
+    assert not deepens(nodes(set(DEEPENING), {"rerank"}))
+    assert not deepens(fake_cluster(lambda *_: {}))
+
+
+@pytest.mark.parametrize(
+    ("document", "error", "expected"),
+    [
+        (None, None, None),
+        ("SPARSE_ENCODING", None, True),
+        ("SPARSE_ENCODING", http_error(400, "illegal_argument_exception", "Model not ready yet. Deploy it."), False),
+        ("SPARSE_ENCODING", http_error(400, "illegal_argument_exception", "needs an image, too"), True),
+        ("REMOTE", http_error(500, "io_exception", "never asked"), True),
+    ],
+)
+def test_a_model_is_asked_and_its_state_is_not_believed(
+    document: str | None, error: Exception | None, expected: bool | None
+) -> None:
+    def answer(method: str, path: str, body: Any) -> Any:
+        if "_predict" in path:
+            if error is not None:
+                raise error
+            return {"inference_results": []}
+        if document is None:
+            raise http_error(404, "status_exception", "Failed to find model")
+        return {"algorithm": document, "model_state": "DEPLOYED"}
+
+    assert model_answers(fake_cluster(answer), "m1") is expected
+
+
+def test_every_way_in_which_a_pipeline_names_a_model_is_known() -> None:
+    body = {
+        "request_processors": [
+            {"neural_query_enricher": {"default_model_id": "m1", "neural_field_default_id": {"a": "m2", "b": "m3"}}}
+        ],
+        "response_processors": [{"rerank": {"ml_opensearch": {"model_id": "m4"}}}],
+    }
+    assert models_named(body) == {"m1", "m2", "m3", "m4"}
