@@ -86,7 +86,7 @@ class Scene:
 
     def predict(self, texts: list[str]) -> Any:
         path = f"/_plugins/_ml/_predict/sparse_encoding/{self.model_id}"
-        return self.cluster.post(path, {"text_docs": texts}, retry=False)
+        return self.cluster.post(path, {"text_docs": texts}, retry=None)
 
     def rate(self, seconds: float) -> float:
         return len(self.texts) / seconds

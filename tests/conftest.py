@@ -35,6 +35,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByServer(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real servers on a busy machine are slow or out of memory at times: what fails beside them is tried once more, and the
+    last lines of the run name it (RERUN)."""
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").parts[0] != "unit":
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What each layer of the tests costs, set-up included; of several workers the sum."""
     seconds: dict[str, float] = defaultdict(float)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from sparse_index.cluster.client import Cluster
-from sparse_index.errors import ModelError
+from sparse_index.errors import ModelError, OverloadedError
 from sparse_index.ml.predict import answers_as
 from sparse_index.ml.settings import ML_NODES_ONLY
 from sparse_index.ml.sources import FROM_URL
@@ -52,7 +52,7 @@ def deployed(cluster: Cluster, folder: Path) -> Iterator[str]:
     try:
         with served(folder) as base_url:
             model = config | {"url": f"{base_url}/model.zip", "model_group_id": create_group(cluster, group, group)}
-            started = cluster.post(f"{ML}/models/_register", model, retry=False)
+            started = cluster.post(f"{ML}/models/_register", model, retry=OverloadedError)
             model_id = _awaited(cluster, "register", task_id=started["task_id"])
         _awaited(cluster, "deploy", task_id=deploy(cluster, model_id), model_id=model_id)
         _wait_until_it_answers(cluster, model_id, config["function_name"])

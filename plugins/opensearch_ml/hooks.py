@@ -133,7 +133,7 @@ class OpenSearchMLHook(BaseHook):
         """Whether the cluster answers, and what it is or why not."""
         try:
             with self:
-                answer = self.cluster.request("GET", "/", retry=False)  # a person waits for it
+                answer = self.cluster.request("GET", "/", retry=None)  # a person waits for it
         except SparseIndexError as error:
             return False, str(error)
         version = answer.get("version") if isinstance(answer, dict) else None

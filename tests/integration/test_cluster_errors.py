@@ -46,7 +46,7 @@ def test_two_that_wait_do_not_come_back_together() -> None:
 def test_a_call_that_must_not_be_repeated_is_not() -> None:
     waits: list[float] = []
     with pytest.raises(UnavailableError):
-        connect(free_port(), waits).post("/_plugins/_ml/models/_register", {}, retry=False)
+        connect(free_port(), waits).post("/_plugins/_ml/models/_register", {}, retry=None)
     assert waits == []
 
 

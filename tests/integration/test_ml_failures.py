@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -141,6 +142,23 @@ def test_an_open_memory_breaker(plain_cluster: Cluster, model_zip: Path, group: 
     ):
         deployed(plain_cluster, model_id)
     assert deployed(plain_cluster, model_id) == model_id
+
+
+def test_a_full_heap_is_waited_for(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
+    """The parent circuit breaker of the node refuses every request but that which sets its limit."""
+    refused = Event()
+
+    def sleep(seconds: float) -> None:
+        refused.set()
+        time.sleep(seconds)
+
+    waiting = Cluster(plain_cluster._client, sleep=sleep)
+    with ThreadPoolExecutor(1) as others:
+        with setting(plain_cluster, "indices.breaker.total.limit", "1%"):
+            working = others.submit(lambda: deployed(waiting, registered(waiting, file_encoder(model_zip), group)))
+            assert refused.wait(30)
+        model_id = working.result()
+    assert model_id in in_memory(plain_cluster)
 
 
 def test_a_cluster_without_a_node_for_models(plain_cluster: Cluster, model_zip: Path, group: str) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -104,6 +105,23 @@ def test_a_file_of_several_chunks_arrives_whole(
     group_id = verbs.find_group(plain_cluster, group)
     assert group_id is not None
     assert list(verbs.models_in_group(plain_cluster, group_id)) == [model_id]
+
+
+class Twice(Cluster):
+    """Every chunk of a model is sent again, as after an answer that was lost."""
+
+    def _once(self, method: str, path: str, body: Any, arguments: dict[str, Any]) -> Any:
+        if "upload_chunk" in path:
+            super()._once(method, path, body, arguments)
+        return super()._once(method, path, body, arguments)
+
+
+def test_a_chunk_may_be_sent_twice(plain_cluster: Cluster, model_zip: Path, group: str, tmp_path: Path) -> None:
+    big = tmp_path / "big.zip"
+    big.write_bytes(b"\0" * UPLOAD_CHUNK_BYTES + model_zip.read_bytes())
+    twice = Twice(plain_cluster._client)
+    model_id = deployed(twice, registered(twice, file_encoder(big), group))
+    assert model_id in in_memory(plain_cluster)
 
 
 def test_a_url_is_registered_once_however_often_it_is_asked_for(

@@ -179,8 +179,8 @@ def test_a_half_uploaded_model_is_deleted_and_uploaded_anew(serving: Serving, pl
         "model_content_size_in_bytes": 20_000_000,
         "total_chunks": 2,
     }
-    torn = plain_cluster.post("/_plugins/_ml/models/_register_meta", meta, retry=False)["model_id"]
-    plain_cluster.request("POST", f"/_plugins/_ml/models/{torn}/upload_chunk/0", b"-" * 1000, retry=False)
+    torn = plain_cluster.post("/_plugins/_ml/models/_register_meta", meta, retry=None)["model_id"]
+    plain_cluster.request("POST", f"/_plugins/_ml/models/{torn}/upload_chunk/0", b"-" * 1000, retry=None)
     hurried = Serving(serving.cluster, serving.store, serving.config, HURRY)
     assert serve(hurried).steps == []
     assert len(models(serving)) == 1

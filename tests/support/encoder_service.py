@@ -116,6 +116,6 @@ def remote_model(cluster: Cluster, service: EncoderService, path: str, parameter
         "credential": {"key": "value"},
         "actions": [action],
     }
-    connector_id = cluster.post("/_plugins/_ml/connectors/_create", connector, retry=False)["connector_id"]
+    connector_id = cluster.post("/_plugins/_ml/connectors/_create", connector, retry=None)["connector_id"]
     body = {"name": f"{REMOTE}{path}", "function_name": "remote", "connector_id": connector_id}
-    return str(cluster.post("/_plugins/_ml/models/_register", body, retry=False, deploy="true")["model_id"])
+    return str(cluster.post("/_plugins/_ml/models/_register", body, retry=None, deploy="true")["model_id"])

@@ -26,6 +26,8 @@ if home.exists():
     getattr(own_servers, sys.argv[2])(home)
 """
 WATCHER_TIMEOUT_S = 120
+# A session's models come and go in it, real ones among them: with 1 GB the parent breaker opened at times.
+HEAP = "1536m"
 
 
 def discard_server(home: Path) -> None:
@@ -44,7 +46,7 @@ def discard_airflow(home: Path) -> None:
 def server_of_this_run(home: Path, profile: str) -> Iterator[LocalCluster]:
     """A server that is there inside the block. If it died meanwhile, the teardown fails with its last log lines."""
     with ended_with_this_process(home):
-        yield start(home, profile, quick_start=True, settings={"path.repo": str(home / "snapshots")})
+        yield start(home, profile, heap=HEAP, quick_start=True, settings={"path.repo": str(home / "snapshots")})
         died = lost(home)
         if died is not None:
             pytest.fail(died)

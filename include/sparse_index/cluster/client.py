@@ -123,8 +123,10 @@ def _require_gone(error: TerminalError) -> None:
 class Cluster:
     """OpenSearch as this package sees it.
 
-    Idempotent calls are retried here and nowhere else (connection errors, time-outs, 502-504, 429), with jitter.
-    Register, deploy and predict pass `retry=False`: their callers look for what may have happened first.
+    What may be asked again is asked again here and nowhere else, with jitter. `retry` says after which errors: every transient
+    one (connection errors, time-outs, 502-504, 429) for calls that may be carried out twice; `OverloadedError` for those that
+    may not: a cluster that answers 429 did nothing, after any other answer their callers look for what may have happened;
+    None where the caller has its own way of waiting.
     `knn_natives`: whether somebody has said of the connection that its data nodes have those libraries: no request tells.
     """
 
@@ -156,7 +158,7 @@ class Cluster:
         body: Mapping[str, Any] | bytes | None = None,
         *,
         params: Mapping[str, Any] | None = None,
-        retry: bool = True,
+        retry: type[TransientError] | None = TransientError,
         timeout_s: float | None = None,
     ) -> Any:
         """The decoded answer; raises a `SparseIndexError` for every status outside 2xx."""
@@ -164,10 +166,10 @@ class Cluster:
         if timeout_s is not None:
             arguments["request_timeout"] = timeout_s
         policy = Retrying(
-            stop=stop_after_attempt(self._attempts if retry else 1) | stop_after_delay(LAST_ATTEMPT_AFTER_S),
+            stop=stop_after_attempt(self._attempts) | stop_after_delay(LAST_ATTEMPT_AFTER_S),
             wait=wait_exponential(FIRST_WAIT_S / 2, MAX_WAIT_S / 2)
             + wait_random_exponential(FIRST_WAIT_S / 2, MAX_WAIT_S / 2),
-            retry=retry_if_exception_type(TransientError),
+            retry=retry_if_exception_type(retry or ()),
             before_sleep=before_sleep_log(log, logging.WARNING),
             sleep=self._sleep,
             reraise=True,
@@ -188,7 +190,14 @@ class Cluster:
     def delete(self, path: str, **params: Any) -> Any:
         return self.request("DELETE", path, params=params)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None, *, retry: bool = True, **params: Any) -> Any:
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        retry: type[TransientError] | None = TransientError,
+        **params: Any,
+    ) -> Any:
         return self.request("POST", path, body, params=params, retry=retry)
 
     def find(self, path: str, query: Mapping[str, Any] | None = None, **params: Any) -> Any | None:

@@ -42,7 +42,7 @@ def _live(cluster: Cluster, aliases: Sequence[str]) -> dict[str, Live]:
         "GET",
         f"/{','.join(aliases)}",
         params={"ignore_unavailable": "true", "filter_path": "*.aliases,*.mappings._meta"},
-        retry=False,
+        retry=None,
     )
     return {alias: _of(members) for alias in aliases if (members := dict(_members(answer, alias)))}
 

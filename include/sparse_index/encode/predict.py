@@ -138,4 +138,4 @@ class Predictor:
 
     def _redeploy(self) -> None:
         log.warning("Model %s did not come back by itself; deploying it again, once.", self.model_id)
-        self._cluster.post(f"/_plugins/_ml/models/{self.model_id}/_deploy", retry=False)
+        self._cluster.post(f"/_plugins/_ml/models/{self.model_id}/_deploy", retry=OverloadedError)

@@ -49,7 +49,7 @@ class SearchWatch:
         """Milliseconds; None when there were too few searches to tell, or nobody answers."""
         try:
             # Encoding waits for the answer, so it is asked for once only.
-            stats = self._cluster.request("GET", f"/{index}/_stats/search", retry=False)["_all"]["total"]["search"]
+            stats = self._cluster.request("GET", f"/{index}/_stats/search", retry=None)["_all"]["total"]["search"]
         except SparseIndexError:
             return None
         total = int(stats["query_total"]), int(stats["query_time_in_millis"])

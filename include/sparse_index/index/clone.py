@@ -15,7 +15,7 @@ from sparse_index.cluster.allocation import why_unallocated
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.mapping import building_settings, room_for
 from sparse_index.creation.neutral import neutral_settings
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, OverloadedError
 from sparse_index.live.meta import meta_of, read_meta, write_meta
 
 _CLONE_TIMEOUT_S = 120
@@ -46,9 +46,9 @@ def _clone(cluster: Cluster, plan: Plan) -> Json:
         {"settings": settings, "aliases": {plan.write_alias: {}}},
         params={"wait_for_active_shards": 1, "timeout": f"{_CLONE_TIMEOUT_S}s"},
         timeout_s=_CLONE_TIMEOUT_S + 30,
-        # Not repeated: the second request would be told "already exists", and the first one's answer is what counts.
-        # A rerun finds a clone without its own `_meta` and makes it anew.
-        retry=False,
+        # Not repeated once it may be under way: the second request would be told "already exists", and the first one's answer
+        # is what counts. A rerun finds a clone without its own `_meta` and makes it anew.
+        retry=OverloadedError,
     )
     return answer
 

@@ -101,6 +101,6 @@ def _deleted(cluster: Cluster, index: str) -> int:
 def _merge(cluster: Cluster, index: str) -> None:
     params = {"only_expunge_deletes": "true"}
     try:
-        cluster.request("POST", f"/{index}/_forcemerge", params=params, retry=False, timeout_s=_MERGE_TIMEOUT_S)
+        cluster.request("POST", f"/{index}/_forcemerge", params=params, retry=None, timeout_s=_MERGE_TIMEOUT_S)
     except TransientError:
         return

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig, IndexConfig
-from sparse_index.errors import BuildError, SparseIndexError
+from sparse_index.errors import BuildError, OverloadedError, SparseIndexError
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.attached import (
     misfits,
@@ -88,8 +88,8 @@ def switch_alias(
 def _moved(cluster: Cluster, seen: AliasState, to: str, moved: Mapping[str, Json], *, last: bool) -> bool:
     """False: what points to the live index changed at that moment, and nothing was moved."""
     try:
-        # Not repeated: after a lost answer the second request would find the alias moved, by ourselves.
-        cluster.post("/_aliases", {"actions": switch_actions(seen.index, to, moved)}, retry=False)
+        # After a refusal only: after a lost answer the second request would find the alias moved, by ourselves.
+        cluster.post("/_aliases", {"actions": switch_actions(seen.index, to, moved)}, retry=OverloadedError)
     except SparseIndexError as error:
         now = observe_alias(cluster, seen.alias)
         if now.index not in (to, seen.index):

@@ -24,7 +24,7 @@ def outputs(
     Never repeated by the client's policy: the server goes on with a request that timed out. None: the client's own timeout.
     """
     answer = cluster.request(
-        "POST", kind.predict_path(model_id), kind.predict_body(texts), retry=False, timeout_s=timeout_s
+        "POST", kind.predict_path(model_id), kind.predict_body(texts), retry=None, timeout_s=timeout_s
     )
     return kind.read(answer, len(texts))
 
@@ -39,7 +39,7 @@ def answers_as(cluster: Cluster, model_id: str, function: str) -> bool:
     """`answers` for a model of which only its function is known: whatever it says."""
     asked = {"query_text": ANY_TEXT} if function == RERANKER else {}
     path = f"/_plugins/_ml/_predict/{function.lower()}/{model_id}"
-    return is_there(lambda: cluster.request("POST", path, {"text_docs": [ANY_TEXT], **asked}, retry=False))
+    return is_there(lambda: cluster.request("POST", path, {"text_docs": [ANY_TEXT], **asked}, retry=None))
 
 
 def is_there(ask: Callable[[], object]) -> bool:

@@ -13,7 +13,7 @@ import fsspec
 from sparse_index.addresses import showable
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.encoder import FileModel, OwnModel, PretrainedModel, UrlModel
-from sparse_index.errors import ConfigError
+from sparse_index.errors import ConfigError, OverloadedError
 from sparse_index.ml.states import ModelState
 from sparse_index.ml.waits import Started
 
@@ -39,7 +39,9 @@ class Source:
         """Begin the registration of one more model in the group. `expires`: the cluster drops it from memory when it is idle."""
         idle = {"model_ttl_minutes": IDLE_MINUTES} if expires else {}
         body = self._body(group_id) | {"deploy_setting": {"is_auto_deploy_enabled": False} | idle}
-        return Started(task_id=str(cluster.post("/_plugins/_ml/models/_register", body, retry=False)["task_id"]))
+        return Started(
+            task_id=str(cluster.post("/_plugins/_ml/models/_register", body, retry=OverloadedError)["task_id"])
+        )
 
     def _body(self, group_id: str) -> Json:
         named = self.model.model_dump(include={"name", "version", "model_format"})
@@ -96,7 +98,8 @@ class Upload(Source):
     is_upload = True
 
     def register(self, cluster: Cluster, group_id: str, *, expires: bool = True) -> Started:
-        """A model whose upload was killed half way stays REGISTERING and is found and deleted by its group."""
+        """A model whose upload was killed half way stays REGISTERING and is found and deleted by its group. A chunk may be
+        sent twice: it is stored under its number, and the last one ends the registration."""
         source = local_zip(self.model.path)
         meta = self._body(group_id) | {
             "function_name": self.function,
@@ -105,9 +108,9 @@ class Upload(Source):
             "total_chunks": source.chunks,
             **_model_config(self.model),
         }
-        model_id = str(cluster.post("/_plugins/_ml/models/_register_meta", meta, retry=False)["model_id"])
+        model_id = str(cluster.post("/_plugins/_ml/models/_register_meta", meta, retry=OverloadedError)["model_id"])
         for number, data in enumerate(source.read_chunks()):
-            cluster.request("POST", f"/_plugins/_ml/models/{model_id}/upload_chunk/{number}", data, retry=False)
+            cluster.request("POST", f"/_plugins/_ml/models/{model_id}/upload_chunk/{number}", data)
         return Started(model_id=model_id)
 
     def content_sha256(self) -> str:

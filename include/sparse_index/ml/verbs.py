@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.errors import AccessError, ModelError, SparseIndexError, TerminalError
+from sparse_index.errors import AccessError, ModelError, OverloadedError, SparseIndexError, TerminalError
 from sparse_index.ml.causes import explain
 from sparse_index.ml.sources import Source
 from sparse_index.ml.states import MODEL_DEPLOYED, TASK_PENDING, ModelState
@@ -70,7 +70,7 @@ def create_group(cluster: Cluster, name: str, description: str, **access: Any) -
         return found
     body = {"name": name, "description": description, **access}
     try:
-        return str(cluster.post(f"{ML}/model_groups/_register", body, retry=False)["model_group_id"])
+        return str(cluster.post(f"{ML}/model_groups/_register", body, retry=OverloadedError)["model_group_id"])
     except SparseIndexError as error:
         return _group_made_meanwhile(cluster, name, error)
 
@@ -135,7 +135,7 @@ def deploy(cluster: Cluster, model_id: str) -> str | None:
 def begin_deployment(cluster: Cluster, model_id: str) -> str:
     """Deploy it whatever its document says; gives the task."""
     with _explained(f"Model {model_id} was not deployed"):
-        return str(cluster.post(f"{ML}/models/{model_id}/_deploy", retry=False)["task_id"])
+        return str(cluster.post(f"{ML}/models/{model_id}/_deploy", retry=OverloadedError)["task_id"])
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def similarities(cluster: Cluster, model_id: str, query: str, texts: Sequence[st
     body = {"query_text": query, "text_docs": list(texts)}
     path = f"/_plugins/_ml/_predict/{RERANKER.lower()}/{model_id}"
     with explained(cluster, model_id, RERANKER, "search.rerank"):
-        answer = cluster.post(path, body, retry=False)
+        answer = cluster.post(path, body, retry=None)
     numbers = _numbers(model_id, answer)
     several = next((len(each) for each in numbers if len(each) != 1), None)
     if several is not None:

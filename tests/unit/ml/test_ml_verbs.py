@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opensearchpy import exceptions as client_errors
 
 from fake_opensearch import fake_cluster, http_error, unreachable
 from ml_verbs import life_with
@@ -221,22 +224,39 @@ def test_another_model_of_the_group_is_not_adopted(ml: FakeMl, other: dict[str, 
     assert life_with(URL_ENCODER).register(ml.cluster, "g1") == Started(model_id="m2")
 
 
+def encoder_from(folder: Path) -> EncoderConfig:
+    """One whose model is a file of that folder, a chunk long."""
+    (folder / "m.zip").write_bytes(b"a model")
+    model = {"source": "file", "name": "b", "version": "1", "path": str(folder / "m.zip")}
+    return EncoderConfig.model_validate({"model": model})
+
+
 def test_what_another_model_s_upload_left_half_way_is_left_alone(ml: FakeMl, tmp_path: Path) -> None:
-    model = {"source": "file", "name": "b", "version": "1", "path": str(tmp_path / "m.zip")}
-    (tmp_path / "m.zip").write_bytes(b"a model")
     ml.models[MODEL]["model_state"] = "REGISTERING"
-    life_with(EncoderConfig.model_validate({"model": model})).register(ml.cluster, "g1")
+    life_with(encoder_from(tmp_path)).register(ml.cluster, "g1")
     assert MODEL in ml.models
 
 
-def test_register_and_deploy_are_never_sent_twice(ml: FakeMl) -> None:
-    sent: list[str] = []
+@dataclass
+class EachAtFirst:
+    """In place of the answer to the first request of each path that ends so."""
 
-    def answer(method: str, path: str, body: Any) -> Any:
-        if path.endswith(("_register", "_deploy", "_register_meta")):
-            sent.append(path)
-            raise unreachable()
-        return ml.answer(method, path, body)
+    ml: FakeMl
+    endings: tuple[str, ...]
+    error: client_errors.OpenSearchException
+    sent: list[str] = field(default_factory=list)
+
+    def __call__(self, method: str, path: str, body: Any) -> Any:
+        if not path.endswith(self.endings):
+            return self.ml.answer(method, path, body)
+        self.sent.append(path)
+        if self.sent.count(path) == 1:
+            raise self.error
+        return self.ml.answer(method, path, body)
+
+
+def test_register_and_deploy_are_not_sent_twice_where_the_first_may_have_arrived(ml: FakeMl) -> None:
+    answer = EachAtFirst(ml, ("_register", "_deploy", "_register_meta"), unreachable())
 
     cluster = fake_cluster(answer, attempts=3)
     with pytest.raises(UnavailableError):
@@ -244,7 +264,20 @@ def test_register_and_deploy_are_never_sent_twice(ml: FakeMl) -> None:
     ml.models.clear()
     with pytest.raises(UnavailableError):
         life_with(URL_ENCODER).register(cluster, "g1")
-    assert len(sent) == 2
+    assert len(answer.sent) == 2
+
+
+def test_what_a_full_heap_refused_is_sent_again(ml: FakeMl, tmp_path: Path) -> None:
+    """As an OpenSearch 3.6.0 with a heap of 1 GB answered the second chunk of a model: nothing of it was done."""
+    refusal = http_error(429, "circuit_breaking_exception", "[parent] Data too large, data for [<http_request>]")
+    answer = EachAtFirst(ml, ("_register_meta", "upload_chunk/0", "_deploy", "model_groups/_register"), refusal)
+    cluster = fake_cluster(answer, attempts=3)
+    ml.groups.clear()
+    verbs.deploy(cluster, MODEL)
+    group_id = verbs.create_group(cluster, GROUP, "d")
+    life_with(encoder_from(tmp_path)).register(cluster, group_id)
+    assert set(Counter(answer.sent).values()) == {2}
+    assert len(answer.sent) == 8
 
 
 def test_a_group_whose_making_was_not_answered_is_found(ml: FakeMl) -> None:
