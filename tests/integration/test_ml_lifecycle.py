@@ -22,6 +22,7 @@ from ml_verbs import (
     registered,
     sparse_field,
     tasks_of,
+    until,
     url_encoder,
 )
 from sparse_index.cluster.client import Cluster
@@ -261,10 +262,3 @@ def test_the_fingerprint_of_a_file_follows_its_content(plain_cluster: Cluster, m
 def test_cores_are_those_of_the_only_node(plain_cluster: Cluster) -> None:
     nodes = plain_cluster.get("/_nodes/os")["nodes"]
     assert ml_cores(plain_cluster) == next(iter(nodes.values()))["os"]["allocated_processors"]
-
-
-def until(condition: object, seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.1)
