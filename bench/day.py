@@ -1,0 +1,179 @@
+"""A day on which a share of the corpus changed, from files to a searchable index: what it costs whom.
+
+    PYTHONPATH=include python bench/day.py [--rows 20000] [--rounds 3] [--shares 0 0.01 0.05]
+
+The same files, model and server, interleaved, day after day; of the changed rows a quarter keeps its text, and as many are
+deleted and added. Before the clock starts each has the day before.
+
+- this package: the whole daily build in one process, which registers, deploys and deletes its model where it needs one.
+- encoding again: this package with a store that is empty; what a rebuild costs him who keeps no vectors.
+- pipeline, skip_existing: every document is sent; the ingest processor keeps the vector of a text that is there already. The
+  model stays deployed. It deletes nothing, so rows that are gone stay in its index.
+- script: bench/hash_cache.py. The model stays deployed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+from opensearchpy import OpenSearch, helpers
+
+import hash_cache
+from day_costs import config_of
+from demo.edit import EditRequest, edit_corpus
+from demo.generate import CorpusRequest, generate_corpus
+from local_cluster import LocalCluster
+from side_by_side import Comparison, Contender, compared, in_words, own_server
+from sparse_index.builds.request import RunRequest
+from sparse_index.cluster.client import Cluster
+from sparse_index.ml import verbs
+from sparse_index.ml.build_models import build_models, deployed
+from sparse_index.ml.settings import ensure_settings
+from sparse_index.pipeline import make_plan, run
+from sparse_index.store.files import Store
+
+SHARES = (0.0, 0.01, 0.05)
+FIRST_DAY = date(2026, 1, 1)
+PIPELINE, SKIPPING, CACHED = "bench-day", "day-skipping", "day-cached"
+MAPPING = {
+    "properties": {"id": {"type": "keyword"}, "text": {"type": "text"}, "text_sparse": {"type": "rank_features"}}
+}
+
+
+@dataclass(frozen=True)
+class Days:
+    """The corpus of each day, made when it is first asked for; day 0 is the first load."""
+
+    cluster: Cluster
+    client: OpenSearch
+    folder: Path
+    rows: int
+    share: float
+    model_id: str = ""
+
+    def corpus(self, number: int) -> Path:
+        target = self.folder / f"corpus-{number}"
+        if not target.exists():
+            if number == 0:
+                generate_corpus(CorpusRequest("tickets", self.rows), target)
+            else:
+                edit_corpus(self.corpus(number - 1), target, EditRequest(self.share, self.share, self.share, number))
+        return target
+
+    def count(self, number: int) -> int:
+        return int(ds.dataset(self.corpus(number)).count_rows())
+
+
+def build(days: Days, number: int, store: Path) -> float:
+    config = config_of(days.folder, days.corpus(number)).model_copy(update={"store": str(store)})
+    config = config.model_copy(update={"alias": store.name})
+    request = RunRequest(run_id=f"day-{number}", data_date=FIRST_DAY + timedelta(days=number))
+    started = time.perf_counter()
+    run(days.cluster, config, Store(config.store), request)
+    seconds = time.perf_counter() - started
+    require_all(days, store.name, number)
+    return seconds
+
+
+def package(days: Days, number: int) -> float:
+    return build(days, number, days.folder / "days")
+
+
+def again(days: Days, number: int) -> float:
+    return build(days, number, days.folder / f"again-{number}")
+
+
+def skipping(days: Days, number: int) -> float:
+    if number == 0:
+        processor = {"model_id": days.model_id, "field_map": {"text": "text_sparse"}, "skip_existing": True}
+        days.cluster.put(f"/_ingest/pipeline/{PIPELINE}", {"processors": [{"sparse_encoding": processor}]})
+        empty_index(days, SKIPPING, {"default_pipeline": PIPELINE})
+    rows = ds.dataset(days.corpus(number)).to_table(hash_cache.COLUMNS)
+    started = time.perf_counter()
+    documents = (document(row) for batch in rows.to_batches() for row in batch.to_pylist())
+    for answer in helpers.parallel_bulk(days.client, documents, 4, 8, queue_size=4, request_timeout=600):
+        if not answer[0]:
+            raise SystemExit(str(answer))
+    days.cluster.post(f"/{SKIPPING}/_refresh")
+    return time.perf_counter() - started
+
+
+def document(row: dict[str, Any]) -> dict[str, Any]:
+    return {"_index": SKIPPING, "_id": row["id"], "id": row["id"], "text": f"{row['title']}. {row['body']}"}
+
+
+def script(days: Days, number: int) -> float:
+    if number == 0:
+        empty_index(days, CACHED, {})
+    corpus, started = days.corpus(number), time.perf_counter()
+    hash_cache.day(days.client, corpus, days.model_id, CACHED, days.folder / "cache")
+    seconds = time.perf_counter() - started
+    require_all(days, CACHED, number)
+    return seconds
+
+
+def empty_index(days: Days, name: str, settings: dict[str, Any]) -> None:
+    days.cluster.delete(f"/{name}", ignore_unavailable="true")
+    settings = {"number_of_replicas": 0, **settings}
+    days.cluster.put(f"/{name}", {"settings": settings, "mappings": MAPPING})
+
+
+def require_all(days: Days, index: str, number: int) -> None:
+    found, wanted = days.cluster.get(f"/{index}/_count")["count"], days.count(number)
+    if found != wanted:
+        raise SystemExit(f"{index} has {found} documents on day {number}, the corpus {wanted}")
+
+
+CONTENDERS: dict[str, Callable[[Days, int], float]] = {
+    "this package": package,
+    "encoding again": again,
+    "pipeline, skip_existing": skipping,
+    "script": script,
+}
+
+
+def compare(days: Days, rounds: int, command: str) -> Comparison:
+    ensure_settings(days.cluster, config_of(days.folder, days.corpus(0)))
+    config = config_of(days.folder, days.corpus(0)).model_copy(update={"store": str(days.folder / "model-only")})
+    plan = make_plan(days.cluster, config, Store(config.store), RunRequest(run_id="model", data_date=FIRST_DAY))
+    model_id = deployed(days.cluster, build_models(plan.group, plan.encoders))[plan.fingerprint]
+    try:
+        ready = replace(days, model_id=model_id)
+        contenders: dict[str, Contender] = {name: partial(each, ready) for name, each in CONTENDERS.items()}
+        name, title = f"day_{round(days.share * 100)}", f"A day with {days.share:.0%} changed, {days.rows:,} documents"
+        return compared(name, title, "seconds", command, contenders, rounds)
+    finally:
+        verbs.remove_build_models(days.cluster, plan.group)
+
+
+def on_own_server(rows: int, share: float, rounds: int, command: str) -> Comparison:
+    with own_server(command) as (server, cluster, folder):
+        return compare(Days(cluster, client_of(server), folder, rows, share), rounds, command)
+
+
+def client_of(server: LocalCluster) -> OpenSearch:
+    return OpenSearch([{"host": server.host, "port": server.port}], timeout=600)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--rows", type=int, default=20_000)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--shares", type=float, nargs="+", default=SHARES)
+    chosen = options.parse_args()
+    command = f"PYTHONPATH=include python bench/day.py --rows {chosen.rows} --rounds {chosen.rounds}"
+    for share in chosen.shares:
+        found = on_own_server(chosen.rows, share, chosen.rounds, command)
+        print(in_words(found), found.save(), sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
