@@ -82,7 +82,8 @@ def config_of(folder: Path, rows: int, model: Mapping[str, str]) -> CorpusConfig
 def build(cluster: Cluster, folder: Path, rows: int, model_id: str) -> None:
     config = config_of(folder, rows, {"source": "model_id", "model_id": model_id})
     generate_corpus(CorpusRequest("tickets", rows), Path(config.source.uri))
-    run(cluster, config, Store(config.store), RunRequest(run_id=f"estimates-{rows}", data_date=DAY))
+    receipt = run(cluster, config, Store(config.store), RunRequest(run_id=f"estimates-{rows}", data_date=DAY)).receipt
+    print(f"{rows:,} documents; bytes: {receipt['bytes']}")
 
 
 def make_builds(rows: list[int], model: Path, command: str) -> None:

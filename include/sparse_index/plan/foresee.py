@@ -15,14 +15,14 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.plan.estimate import Speed, encoding_of, expected, indexing_of, one_after_another, probed
 from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
-from sparse_index.timing import REAL_TIME, Clock
+from sparse_index.timing import Clock
 
 RECEIPTS_READ = 10
 # A probe costs at most a tenth of what it foresees, and one of fewer than ten texts says nothing.
 _FEWEST_TEXTS, _MOST_PROBED = 100, 256
 
 
-def foreseen(cluster: Cluster, store: Store, plan: Plan, *, encodes_here: bool, clock: Clock = REAL_TIME.clock) -> Plan:
+def foreseen(cluster: Cluster, store: Store, plan: Plan, *, encodes_here: bool, clock: Clock) -> Plan:
     """The plan with its estimate, or with why there is none; kept in the store. A model that cannot be asked stops nothing.
 
     `encodes_here`: whether a model that workers load would be loaded in this very process.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -113,7 +114,7 @@ class PlanChangesOperator(CorpusOperator):
             token=uuid.uuid4().hex,
         )
         # Where tasks load a model themselves, they do so in other processes, on whatever machines they have.
-        plan = foreseen(corpus.cluster, corpus.store, plan, encodes_here=False)
+        plan = foreseen(corpus.cluster, corpus.store, plan, encodes_here=False, clock=time.monotonic)
         self.log.info("%s", plan_in_words(plan))
         writes = sum(part.items for part in plan.index_parts)
         self.log.info(

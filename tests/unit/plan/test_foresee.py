@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def answering(predict: Any = None, cores: int = 2) -> Any:
 def told(plan: Plan, cluster: Any = None, *, here: bool = True) -> tuple[Plan, str]:
     """The plan with its estimate, and the line of it that says so; the store has the same."""
     store = Store(plan.config.store)
-    done = foreseen(cluster or answering()[0], store, plan, encodes_here=here)
+    done = foreseen(cluster or answering()[0], store, plan, encodes_here=here, clock=time.monotonic)
     assert load_plan(store, plan_path(done.alias, done.build_id)) == done
     (line,) = (line.strip() for line in plan_in_words(done).splitlines() if "expected time" in line)
     return done, line.removeprefix("expected time of encoding and indexing: ")
