@@ -31,6 +31,7 @@ from sparse_index.live.size import index_bytes
 from sparse_index.ml.build_models import BuildModels, build_models, deployed, remove
 from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
+from sparse_index.plan.foresee import foreseen
 from sparse_index.plan.shards import plan_shards
 from sparse_index.preflight.examine import preflight
 from sparse_index.progress import OnProgress, silent
@@ -135,6 +136,7 @@ def _build(
     with sign_of_life(store, build_folder(config.alias, new_build_id(now, token)), stages.timing.now):
         with stages.timed("plan"):
             plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
+            plan = foreseen(cluster, store, plan, encodes_here=True, clock=stages.timing.clock)
         try:
             if plan.makes_candidate:
                 _encode(cluster, store, plan, stages, on_progress)

@@ -95,6 +95,15 @@ class Counts(Frozen):
     lengths: dict[str, TextLengths] = Field(default_factory=dict)
 
 
+class Estimate(Frozen):
+    """Seconds of encoding and indexing, and between which they may well be. `because`: what it was made from, in words."""
+
+    seconds: float
+    low: float
+    high: float
+    because: str
+
+
 class Plan(Frozen):
     """One planning attempt for one alias.
 
@@ -107,7 +116,7 @@ class Plan(Frozen):
     partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of
     the index; both None in plans of former versions. `source_version`: of a table, the version that is read.
     `search_pipeline`: the default of its index, put by serving; None where its searches need none. `disk_bytes` (of the
-    cluster) and `seconds` are estimates; None: unknown.
+    cluster) and `seconds` (of `estimate`) are estimates; None: unknown, of the time because of `no_estimate`.
     """
 
     build_id: str
@@ -134,6 +143,8 @@ class Plan(Frozen):
     search_pipeline: str | None = None
     disk_bytes: int | None = None
     seconds: float | None = None
+    estimate: Estimate | None = None
+    no_estimate: str = ""
 
     def with_secrets_of(self, config: CorpusConfig) -> Plan:
         """This plan, read back from the store, with the secrets that the corpus file has: the store holds none."""
@@ -156,6 +167,24 @@ class Plan(Frozen):
     def encoders(self) -> dict[str, VectorField]:
         """The same, with the vector field itself."""
         return {fingerprint: self.config.vector_fields[name] for fingerprint, name in self.fields_to_encode.items()}
+
+    @property
+    def writes(self) -> int:
+        """Documents that the candidate gets or loses."""
+        counts = self.counts
+        if self.kind is BuildKind.FULL:
+            return counts.documents
+        return counts.new + counts.text_changed + counts.fields_changed + counts.deleted
+
+    @property
+    def texts_by_encoder(self) -> dict[str, tuple[str, int]]:
+        """Of those that have texts to encode: fingerprint -> the first vector field that it is for, and how many texts."""
+        found: dict[str, tuple[str, int]] = {}
+        for name in self.config.vector_fields:
+            field, texts = found.get(self.fingerprint_of(name), (name, 0))
+            due = self.counts.fields.get(name, self.counts).texts_to_encode
+            found[self.fingerprint_of(name)] = (field, texts + due)
+        return {fingerprint: each for fingerprint, each in found.items() if each[1]}
 
     @property
     def corpus_uri(self) -> str:

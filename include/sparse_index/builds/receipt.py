@@ -174,10 +174,25 @@ def _content(report: Books | GateReport | None) -> dict[str, Any] | None:
 
 
 def _summed(reports: Sequence[Any]) -> dict[str, Any]:
-    """The numbers of all parts that ended, added up; `seconds` is the work of all tasks together, not wall time."""
+    """The numbers of all parts that ended, added up; `seconds` is the work of all tasks together, `wall_seconds` the time in
+    which at least one of them was at work (None: a former version did some)."""
     ended = [asdict(report) for report in reports if report is not None]
+    no_amounts = {"part", "ended_at"}
     names = (
-        [name for name, value in ended[0].items() if name != "part" and not isinstance(value, dict)] if ended else []
+        [name for name, value in ended[0].items() if name not in no_amounts and not isinstance(value, dict)]
+        if ended
+        else []
     )
     totals = {name: round(sum(report[name] for report in ended), 3) for name in names}
-    return {"parts": len(reports), "parts_ended": len(ended)} | totals
+    wall = {"wall_seconds": _rounded(_seconds_at_work(ended))} if ended else {}
+    return {"parts": len(reports), "parts_ended": len(ended)} | totals | wall
+
+
+def _seconds_at_work(ended: Sequence[Mapping[str, Any]]) -> float | None:
+    if any(report["ended_at"] is None for report in ended):
+        return None
+    total = reached = 0.0
+    for begin, end in sorted((report["ended_at"] - report["seconds"], report["ended_at"]) for report in ended):
+        total += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total

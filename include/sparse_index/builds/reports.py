@@ -15,7 +15,8 @@ _REMEDY = "Trigger a new run, or finish the build with that version."
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """Distinct texts of one part. `reused`: encoded by an earlier attempt of this part; `seconds` is this attempt's."""
+    """Distinct texts of one part. `reused`: encoded by an earlier attempt of this part; `seconds` is this attempt's, `ended_at`
+    its end (epoch seconds; None in reports of former versions)."""
 
     part: int
     encoded: int
@@ -23,6 +24,7 @@ class EncodeResult:
     dead_letters: int
     predict_calls: int
     seconds: float
+    ended_at: float | None = None
 
     def __str__(self) -> str:
         rate = f", {self.encoded / self.seconds:,.0f} a second" if self.seconds > 0 else ""
@@ -82,8 +84,9 @@ def encoder_report(store: Store, plan: Plan) -> EncoderReport | None:
 
 @dataclass(frozen=True)
 class IndexResult:
-    """Documents of one part; `bytes` were sent to the cluster, repetitions included; `seconds` is wall time. `empty`: by vector
-    field, how many of the indexed ones go without a vector because their text has an empty one."""
+    """Documents of one part; `bytes` were sent to the cluster, repetitions included; `seconds` is wall time, `ended_at` its
+    end as in `EncodeResult`. `empty`: by vector field, how many of the indexed ones go without a vector because their text has
+    an empty one."""
 
     part: int
     indexed: int
@@ -92,6 +95,7 @@ class IndexResult:
     bytes: int
     seconds: float
     empty: dict[str, int] = field(default_factory=dict)
+    ended_at: float | None = None
 
     @property
     def items(self) -> int:

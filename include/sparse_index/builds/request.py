@@ -21,7 +21,8 @@ class Mode(StrEnum):
 
 class RunRequest(Frozen):
     """What one run asks for; the Params of the trigger form, resolved. `accept_undecided`: why a candidate goes live that the
-    golden queries leave in doubt; said on the command line only."""
+    golden queries leave in doubt; `probe`: whether the model may be tried out for an estimate; both are said on the command line
+    only."""
 
     run_id: str
     data_date: date
@@ -30,3 +31,4 @@ class RunRequest(Frozen):
     force_older_date: bool = False
     accept_mass_change: bool = False
     accept_undecided: Annotated[str, Field(min_length=1)] | None = None
+    probe: bool = True

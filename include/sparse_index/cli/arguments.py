@@ -180,6 +180,12 @@ def _request_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--row-limit", type=_count, help="only the first rows; never promoted")
     command.add_argument("--force-older-date", action="store_true", help="replace a newer live index")
+    command.add_argument(
+        "--probe",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="where no build has encoded with a model that is at hand, try it for some seconds to say how long encoding takes",
+    )
     command.add_argument("--accept-mass-change", action="store_true", help="pass the guards")
     command.add_argument(
         "--accept-undecided",
@@ -243,4 +249,5 @@ def request(options: argparse.Namespace) -> RunRequest:
         force_older_date=options.force_older_date,
         accept_mass_change=options.accept_mass_change,
         accept_undecided=options.accept_undecided,
+        probe=options.probe,
     )

@@ -62,6 +62,7 @@ def encode_part(
         dead_letters=len(rejected),
         predict_calls=sum(share.calls for share in shares),
         seconds=timing.clock() - started,
+        ended_at=timing.now().timestamp(),
     )
     ENCODED.save(store, encode_report_path(plan, part), result)
     return result

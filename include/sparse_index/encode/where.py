@@ -9,15 +9,20 @@ from typing import Any
 
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.cores import ml_cores
 from sparse_index.config.vectors import VectorField
 from sparse_index.encode.governor import Governor, beside_searches, own_model
 from sparse_index.encode.own_process import LoadedModel, load_model
 from sparse_index.encode.predict import Predictor
 from sparse_index.errors import ModelError
-from sparse_index.ml.life import encoder_fingerprint, life_of
+from sparse_index.ml import served
+from sparse_index.ml.life import PerRun, encoder_fingerprint, life_of
 from sparse_index.store.files import Store
 from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.kinds import vector_kind
+
+# A plan waits for no model that does not answer.
+PROBE_TIMEOUT_S = 10.0
 
 
 class WorkerPredictor(Predictor):
@@ -50,6 +55,33 @@ def running(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str
     predictor.require_model()
     governor = beside_searches if life_of(field).serves_queries else own_model
     return Running(predictor, governor(cores, tasks), plan.live_index)
+
+
+@dataclass(frozen=True)
+class NotAtHand:
+    """Nobody can encode before the build itself makes it so."""
+
+    why: str
+
+
+def at_hand(cluster: Cluster, store: Store, plan: Plan, name: str, *, encodes_here: bool) -> Running | NotAtHand:
+    """Who would encode for the vector field `name`, with as much at once as all of a build's tasks together begin with, where
+    that needs no model to be registered. `encodes_here`: workers' models are loaded in this process.
+    """
+    field = plan.config.vector_fields[name]
+    life = life_of(field)
+    if field.encoder.run_on == "worker":
+        if not encodes_here:
+            return NotAtHand(f"the workers that encode for '{name}' are others than this one")
+        return Running(on_worker(cluster, store, plan, name, "none"), own_model(os.cpu_count() or 1, 1), None)
+    if isinstance(life, PerRun):
+        return NotAtHand(f"the model of '{name}' is registered only when it is needed")
+    model_id = served.find(cluster, field, life.content_sha256(cluster))
+    if model_id is None:
+        return NotAtHand(f"the model of '{name}' does not answer")
+    governor = beside_searches if life.serves_queries else own_model
+    kind, timeout_s = vector_kind(field), min(field.encoder.request_timeout_s, PROBE_TIMEOUT_S)
+    return Running(Predictor(cluster, model_id, kind, timeout_s, ours=False), governor(ml_cores(cluster), 1), None)
 
 
 def in_cluster(cluster: Cluster, field: VectorField, model_id: str) -> Predictor:

@@ -53,6 +53,7 @@ def index_part(
         empty=empty,
         bytes=written.bytes_sent,
         seconds=timing.clock() - started,
+        ended_at=timing.now().timestamp(),
     )
     INDEXED.save(store, index_report_path(plan, part), result)
     return result

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sparse_index.builds.plan import BuildKind, Counts, Plan
 from sparse_index.plan.difference import Changes, Inputs
 from sparse_index.plan.disk import candidate_bytes, large_shard_note
-from sparse_index.plan.estimate import expected_seconds
 from sparse_index.plan.guards import skipped_days_note
 from sparse_index.plan.lengths import length_notes
 from sparse_index.plan.observed import Observed
@@ -63,7 +62,6 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         search_pipeline=seen.search_pipeline,
         notes=_notes(seen, takeover, counts),
         disk_bytes=candidate_bytes(config, changes, seen.live_bytes) if live.index else None,
-        seconds=expected_seconds(seen, changes),
     )
     if not plan.makes_candidate:
         return plan

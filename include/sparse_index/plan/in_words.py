@@ -61,7 +61,7 @@ def _outlook(plan: Plan) -> Iterator[str]:
         yield "  only a plan was asked for: nothing is built"
     else:
         yield "  nothing changed: the live index stays as it is"
-    yield f"  expected time of encoding and indexing: {_duration(plan.seconds)}"
+    yield f"  expected time of encoding and indexing: {_expected(plan)}"
     size = "unknown before the first build" if plan.disk_bytes is None else f"up to {readable_bytes(plan.disk_bytes)}"
     yield f"  disk for the candidate: {size}"
     yield from _vector_bytes(plan)
@@ -88,9 +88,16 @@ def _texts(plan: Plan, field: str) -> tuple[str, int]:
     return "passage", lengths.passages if lengths is not None else 0
 
 
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown (no former build has done this work)"
+def _expected(plan: Plan) -> str:
+    if plan.estimate is None:
+        return f"unknown ({plan.no_estimate})"
+    if not plan.estimate.because:
+        return _duration(0)
+    likely, low, high = map(_duration, (plan.estimate.seconds, plan.estimate.low, plan.estimate.high))
+    return f"{likely} ({low} to {high}: {plan.estimate.because})"
+
+
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Plan, load_plan, plan_path
-from sparse_index.builds.receipt import read_receipt
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.disks import data_disks
@@ -34,11 +32,9 @@ from sparse_index.plan.disk import usable_bytes
 from sparse_index.plan.observed import Live, Observed, Scanned
 from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
-from sparse_index.store.layout import builds_folder
 from sparse_index.vectors.files import largest_amount, vector_paths
 from sparse_index.vectors.kinds import vector_kinds
 
-RECEIPTS_READ = 10
 _DISK = "cluster.routing.allocation.disk"
 
 
@@ -83,7 +79,6 @@ def observe(
         live=live,
         fingerprints=fingerprints,
         vectors={name: vector_paths(store, one) for name, one in fingerprints.items()},
-        receipts=tuple(_newest_receipts(store, config.alias)),
         refusal=_refusal(cluster, config, candidate),
         search_pipeline=_search_pipeline(cluster, config),
         uncounted=dict(_uncounted(store, config, fingerprints)),
@@ -143,12 +138,6 @@ def _largest_weights(store: Store, seen: Observed) -> Iterator[tuple[str, float]
         largest = largest_amount(store, seen.fingerprints[name]) if kind.fitted is not None else None
         if largest is not None:
             yield name, largest
-
-
-def _newest_receipts(store: Store, alias: str) -> Iterator[dict[str, Any]]:
-    paths = store.files(builds_folder(alias), "/receipt.json")
-    for path in reversed(paths[-RECEIPTS_READ:]):
-        yield read_receipt(store, path)
 
 
 def _refusal(cluster: Cluster, config: CorpusConfig, candidate: str) -> str | None:

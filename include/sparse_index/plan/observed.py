@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
 
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.request import RunRequest
@@ -78,8 +77,8 @@ class Scanned:
 class Observed:
     """Who asks for what (`config`, `request`, `build_id`, `now`), the corpus, the live index, the store and the cluster.
 
-    `fingerprints`: vector field -> that of its encoder; `vectors`: vector field -> the files of its vectors; `receipts`: of
-    former builds, newest first. `version`: of the cluster. `templates`: what they set on an index of the candidate's name.
+    `fingerprints`: vector field -> that of its encoder; `vectors`: vector field -> the files of its vectors.
+    `version`: of the cluster. `templates`: what they set on an index of the candidate's name.
     `refusal`: what the cluster has against `index.alias` or `index.settings`. `pipeline_gone`: the search pipeline that the
     live index names is not there. `search_pipeline`: what the configuration's searches need. `live_bytes`: of its primaries;
     `usable_bytes`: what data nodes still take, None where nothing limits it. `largest`: column -> the largest number in the
@@ -96,7 +95,6 @@ class Observed:
     live: Live
     fingerprints: Mapping[str, str]
     vectors: Mapping[str, Sequence[str]]
-    receipts: tuple[Mapping[str, Any], ...] = ()
     version: str = ""
     templates: FromTemplates = field(default_factory=FromTemplates)
     refusal: str | None = None

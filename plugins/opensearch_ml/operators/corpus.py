@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -99,6 +100,7 @@ class PlanChangesOperator(CorpusOperator):
         from sparse_index.builds.plan import plan_path
         from sparse_index.corpus.shards import ShardScan
         from sparse_index.plan.changes import plan_changes
+        from sparse_index.plan.foresee import foreseen
         from sparse_index.plan.in_words import plan_in_words
 
         scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
@@ -111,6 +113,8 @@ class PlanChangesOperator(CorpusOperator):
             now=datetime.now(UTC),
             token=uuid.uuid4().hex,
         )
+        # Where tasks load a model themselves, they do so in other processes, on whatever machines they have.
+        plan = foreseen(corpus.cluster, corpus.store, plan, encodes_here=False, clock=time.monotonic)
         self.log.info("%s", plan_in_words(plan))
         writes = sum(part.items for part in plan.index_parts)
         self.log.info(

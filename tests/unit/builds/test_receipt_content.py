@@ -48,8 +48,10 @@ def plan(store: Store) -> Plan:
     )
 
 
-def finish(store: Store, plan: Plan, part: int, calls: int) -> None:
-    result = EncodeResult(part=part, encoded=9, reused=0, dead_letters=1, predict_calls=calls, seconds=1.5)
+def finish(store: Store, plan: Plan, part: int, calls: int, ended_at: float | None = None) -> None:
+    result = EncodeResult(
+        part, encoded=9, reused=0, dead_letters=1, predict_calls=calls, seconds=1.5, ended_at=ended_at
+    )
     path = f"{plan.folder}/reports/encode-{part:05d}.json"
     store.write_bytes(path, orjson.dumps(result))
 
@@ -66,9 +68,23 @@ def test_parts_are_added_up_and_unended_ones_show(store: Store, plan: Plan) -> N
         "dead_letters": 2,
         "predict_calls": 7,
         "seconds": 3.0,
+        "wall_seconds": None,
     }
     assert content["books"] is None
     assert store.read_json(receipt_path(plan)) == content
+
+
+@pytest.mark.parametrize(
+    ("ends", "wall"),
+    [((11.5, 11.5, 11.5), 1.5), ((11.5, 12.5, 20.0), 4.0), ((20.0, 11.5, 12.0), 3.5), ((11.5, None, 12.5), None)],
+    ids=["at once", "one beside another, one later", "in any order", "one by a former version"],
+)
+def test_wall_seconds_are_those_in_which_a_task_was_at_work(
+    store: Store, plan: Plan, ends: tuple[float | None, ...], wall: float | None
+) -> None:
+    for part, ended_at in enumerate(ends):
+        finish(store, plan, part, 1, ended_at)
+    assert write_receipt(store, plan, Ending("failed", None, NOW))["encode"]["wall_seconds"] == wall
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from sparse_index.errors import BuildError
 from sparse_index.plan import parts
 from sparse_index.plan.decide import inputs_of
 from sparse_index.plan.difference import Changes
-from sparse_index.plan.estimate import expected_seconds
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.plan.parts import part_count
 from sparse_index.plan.reasons import new_fields, reasons_for_full
@@ -139,18 +138,6 @@ def test_weights_above_the_ceiling_of_the_live_index_are_a_full_build_though_not
     ]
 
 
-def test_the_speed_of_another_set_of_encoders_tells_nothing() -> None:
-    receipt = {"fingerprint": "0123456789abcdef", "encode": {"encoded": 10, "seconds": 20.0}}
-    index = {"index": {"indexed": 10, "deleted": 0, "seconds": 0.0}, "fingerprints": {}}
-    seen = observed(CONFIG, live_index(CONFIG), receipts=(receipt | index,))
-    two = replace(seen, fingerprints={**seen.fingerprints, "other": "fedcba9876543210"})
-    changes = replace(found(10, new=1), writes=0)
-    assert expected_seconds(seen, changes) == 1 * 2.0
-    assert expected_seconds(two, changes) is None
-    known = receipt | index | {"fingerprints": two.fingerprints}
-    assert expected_seconds(replace(two, receipts=(known,)), changes) is not None
-
-
 def test_parts_are_even_and_follow_from_the_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PART_ITEMS", 3)
     plan = planned_from(observed(CONFIG), found(10, new=10))
@@ -223,24 +210,6 @@ def test_large_shards_and_the_disk_are_reckoned() -> None:
     config = corpus_config("things", index={"replicas": 1})
     plan = planned_from(observed(config, live_index(config), live_bytes=12 * GIB), found(125, new=25))
     assert plan.disk_bytes == 15 * GIB * 2
-
-
-def test_time_is_known_from_what_has_been_done_before() -> None:
-    receipt = {
-        "fingerprint": "0123456789abcdef",
-        "encode": {"encoded": 4, "seconds": 8.0},
-        "index": {"indexed": 4, "deleted": 0, "seconds": 2.0},
-    }
-    seen, changes = observed(CONFIG, live_index(CONFIG)), found(100, new=6)
-    # 6 texts at 2 s, too few for two tasks; 6 documents at 0.5 s.
-    assert planned_from(replace(seen, receipts=(receipt,)), changes).seconds == 6 * 2.0 + 6 * 0.5
-    many = found(100_000, new=6_000)
-    assert planned_from(replace(seen, receipts=(receipt,)), many).seconds == 6_000 * 2.0 / 2 + 6_000 * 0.5
-    small = receipt | {"encode": {"encoded": 1, "seconds": 12.0}}
-    # 5 texts in 20 s, by both receipts together.
-    assert planned_from(replace(seen, receipts=(small, receipt)), changes).seconds == 6 * 4.0 + 6 * 0.5
-    other = receipt | {"fingerprint": "other"}
-    assert [planned_from(replace(seen, receipts=known), changes).seconds for known in ((), (other,))] == [None, None]
 
 
 def test_what_the_file_owns_is_reason_enough_for_a_clone() -> None:

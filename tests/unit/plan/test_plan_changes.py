@@ -211,23 +211,6 @@ def test_too_little_disk_stops_the_plan(config: CorpusConfig, corpus: Path) -> N
     assert planned(config, cluster=roomy).disk_bytes == int(10 * GIB * 5 / 4) * 2
 
 
-def test_time_is_estimated_from_former_receipts(config: CorpusConfig, corpus: Path) -> None:
-    write(corpus, [row(number) for number in range(4)])
-    first = planned(config)
-    assert "unknown" in plan_in_words(first)
-    receipt = {
-        "fingerprint": first.fingerprint,
-        "encode": {"encoded": 4, "seconds": 8.0},
-        "index": {"indexed": 4, "deleted": 0, "seconds": 2.0},
-    }
-    Store(config.store).write_json(f"{first.folder}/receipt.json", receipt)
-    write(corpus, [row(number) for number in range(10)])
-    plan = planned(config, live=first)
-    # No vector is in the store: 6 texts at 2 s in one task; 6 documents at 0.5 s.
-    assert (plan.counts.texts_to_encode, plan.seconds) == (6, 6 * 2.0 + 6 * 0.5)
-    assert "0 min 15 s" in plan_in_words(plan)
-
-
 def test_a_first_day_and_an_idle_day_read_well(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(number) for number in range(4)])
     first = planned(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,38 @@ def test_tables_and_charts_are_made_of_the_results() -> None:
     for found in shown:
         assert (report.CHARTS / f"{found.name}.svg").read_text(encoding="utf-8") == report.chart(found)
     assert {path.stem for path in report.CHARTS.iterdir()} == {found.name for found in shown}
+
+
+def test_the_page_of_scale_has_the_calculators_tables() -> None:
+    import scale
+
+    written = scale.PAGE.read_text(encoding="utf-8")
+    assert scale.page(written) == written, "run `PYTHONPATH=include python bench/scale.py --write`"
+    assert scale.ORIGINS.keys() == {each.name for each in fields(scale.Rates)}
+
+
+def test_what_a_corpus_asks_for_follows_from_the_rates() -> None:
+    from scale import Need, Rates
+
+    rates = Rates(gpu_texts=100, hours=10, index_kb=3, replicas=1, index_documents=1_000)
+    need = Need(36_000_000, rates)
+    assert (need.gpu_hours, need.gpus, need.parts, need.aliases) == (100.0, 10, 360, 1)
+    assert (need.index_gb, need.shards, need.disk_gb) == (108.0, 4, 432.0)
+    assert need.data_nodes == 4
+    assert need.first_load["index"] == 2.5
+    assert need.plan[2] is False
+    assert Need(10**7, rates).plan == (59.0, 2048, True)
+    assert Need(100_000_001, rates).aliases == 2
+
+
+def test_what_was_needed_is_the_wall_time_of_parts_that_all_ended() -> None:
+    from estimates import needed
+
+    ended = {"parts": 2, "parts_ended": 2, "wall_seconds": 3.0}
+    assert needed({"encode": ended, "index": ended}) == 6.0
+    assert needed({"encode": {"parts": 0, "parts_ended": 0}, "index": ended}) == 3.0
+    assert needed({"encode": ended | {"parts_ended": 1}, "index": ended}) is None
+    assert needed({"encode": ended | {"wall_seconds": None}, "index": ended}) is None
 
 
 def test_a_ratio_is_of_one_round_and_above_one_where_ours_is_better() -> None:

@@ -1,0 +1,64 @@
+"""How fast a model that is at hand encodes: some texts of the corpus, asked for as a build would ask, for a few seconds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from sparse_index.timing import Clock
+from sparse_index.vectors.kind import Refused
+
+BUDGET_S = 3.0
+# A model's first answers are slow: its program is still being optimised.
+_WARM_UP_ROUNDS = 2
+# Of one request: with longer ones the budget would not be kept.
+_REQUEST_S = 0.3
+
+Ask = Callable[[Sequence[str]], Sequence[Any]]
+
+
+def texts_per_second(
+    ask: Ask, texts: Sequence[str], in_flight: int, largest_request: int, clock: Clock
+) -> tuple[int, float] | None:
+    """How many texts were encoded, and how many a second, with `in_flight` requests at once; None where the model refuses all of
+    them. Ends with the texts, or after `BUDGET_S` and the requests of that moment. Raises what `ask` raises."""
+    with ThreadPoolExecutor(in_flight, thread_name_prefix="probe") as pool:
+        began = clock()
+        for _ in range(_WARM_UP_ROUNDS):
+            list(pool.map(ask, [[texts[len(texts) // 2]]] * in_flight))
+        each = (clock() - began) / _WARM_UP_ROUNDS
+        size = max(1, min(largest_request, int(_REQUEST_S / max(each, 1e-6)), len(texts) // in_flight))
+        requests, deadline = _Requests(texts, size), clock() + BUDGET_S
+        found = [pool.submit(_asking, ask, requests, deadline, clock) for _ in range(in_flight)]
+        done = [each.result() for each in found]
+    rates = [encoded / seconds for encoded, seconds in done if seconds > 0]
+    encoded = sum(number for number, _ in done)
+    return (encoded, sum(rates)) if encoded else None
+
+
+class _Requests:
+    """The texts in requests, for several threads."""
+
+    def __init__(self, texts: Sequence[str], size: int) -> None:
+        self._texts, self._size, self._lock = iter(texts), size, threading.Lock()
+
+    def __iter__(self) -> Iterator[list[str]]:
+        while request := self._next():
+            yield request
+
+    def _next(self) -> list[str]:
+        with self._lock:
+            return list(islice(self._texts, self._size))
+
+
+def _asking(ask: Ask, requests: _Requests, deadline: float, clock: Clock) -> tuple[int, float]:
+    """Of one thread: texts encoded and the seconds until its last answer, so that waiting for the others counts for nothing."""
+    began, encoded = clock(), 0
+    for request in requests:
+        encoded += sum(not isinstance(output, Refused) for output in ask(request))
+        if clock() >= deadline:
+            break
+    return encoded, clock() - began

@@ -1,0 +1,155 @@
+"""docs/examples/kubernetes, as far as it can be checked without a cluster: values, pod templates, what a corpus file names.
+
+The chart's own schema is in no package, so keys are compared with a list made by hand from it. Where Airflow's Kubernetes
+provider is installed, the templates also go through its generator, as the KubernetesExecutor has them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sparse_index.config.encoder import EncoderConfig
+from sparse_index.config.tasks import AirflowConfig
+from sparse_index.store.sql import LEAST_MEMORY_MB, MEMORY_VARIABLE
+
+FOLDER = Path(__file__).parents[3] / "docs" / "examples" / "kubernetes"
+PODS = sorted((FOLDER / "pods").glob("*.yaml"))
+MIB = {"Mi": 1, "Gi": 1024}
+# Of chart/values.schema.json of the chart for Airflow 3: what the two files use, and of what type it is there.
+CHART: dict[str, Any] = {
+    "executor": str,
+    "airflowVersion": str,
+    "images": {"airflow": {"repository": str, "tag": str, "pullPolicy": str}},
+    "env": list,
+    "extraEnvFrom": str,
+    "securityContexts": {"pod": dict, "containers": dict},
+    "workers": {
+        "replicas": int,
+        "env": list,
+        "serviceAccount": {"create": bool, "annotations": dict},
+        "resources": {"requests": dict, "limits": dict},
+    },
+    "config": dict,
+}
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def unknown(values: Any, known: Any, where: str = "") -> list[str]:
+    if not isinstance(known, dict):
+        return [] if isinstance(values, known) else [f"{where} is no {known.__name__}"]
+    found: list[str] = []
+    for name, value in values.items():
+        found += unknown(value, known[name], f"{where}.{name}") if name in known else [f"{where}.{name}"]
+    return found
+
+
+def mebibytes(quantity: str) -> int:
+    return int(quantity[:-2]) * MIB[quantity[-2:]]
+
+
+def variables(container: Any) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container["env"]}
+
+
+@pytest.mark.parametrize("name", ["values.yaml", "values-celery.yaml"])
+def test_values_have_keys_that_the_chart_knows(name: str) -> None:
+    values = read(FOLDER / name)
+    assert unknown(values, CHART) == []
+    # Airflow reads a configuration file: there are only strings.
+    assert all(isinstance(value, str) for section in values["config"].values() for value in section.values())
+    assert values["executor"].split(",")[-1] == "KubernetesExecutor"
+
+
+def test_a_list_of_keys_finds_what_it_does_not_know() -> None:
+    assert unknown({"worker": {}, "env": {}, "images": {"airflow": {"tags": "1"}}}, CHART) == [
+        ".worker",
+        ".env is no list",
+        ".images.airflow.tags",
+    ]
+
+
+def test_the_tasks_of_a_celery_worker_fit_into_it() -> None:
+    values = read(FOLDER / "values-celery.yaml")
+    (memory,) = (int(each["value"]) for each in values["workers"]["env"] if each["name"] == MEMORY_VARIABLE)
+    at_once = int(values["config"]["celery"]["worker_concurrency"])
+    assert mebibytes(values["workers"]["resources"]["limits"]["memory"]) >= memory * at_once + 300
+
+
+@pytest.mark.parametrize("path", PODS, ids=lambda path: path.stem)
+def test_a_pod_has_the_memory_that_its_task_takes_and_no_more_rights_than_it_needs(path: Path) -> None:
+    spec = read(path)["spec"]
+    (container,) = spec["containers"]
+    limits, environment = container["resources"]["limits"], variables(container)
+    assert container["name"] == "base"
+    assert LEAST_MEMORY_MB <= int(environment[MEMORY_VARIABLE]) * 1.1 <= mebibytes(limits["memory"])
+    assert container["resources"]["requests"]["memory"] == limits["memory"]
+    assert environment.get("PYTHON_CPU_COUNT") in (None, container["resources"]["requests"]["cpu"])
+    assert (spec["securityContext"]["runAsNonRoot"], spec["serviceAccountName"]) == (True, "airflow-worker")
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert mounted.keys() == {each["name"] for each in spec["volumes"]}
+    # What a task writes to beside the store.
+    assert (mounted["scratch"], mounted["logs"], environment["HOME"]) == ("/tmp", "/opt/airflow/logs", "/tmp")
+
+
+def test_one_template_asks_for_a_gpu_and_says_where_one_is() -> None:
+    gpus = {path.stem: read(path)["spec"] for path in PODS if "nvidia.com/gpu" in path.read_text(encoding="utf-8")}
+    assert list(gpus) == ["encode-gpu"]
+    spec = gpus["encode-gpu"]
+    assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert spec["nodeSelector"]
+    assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+
+
+def test_the_corpus_file_names_templates_that_are_in_the_image() -> None:
+    corpus = read(FOLDER / "corpus.yaml")
+    settings = AirflowConfig.model_validate(corpus["airflow"])
+    named = [settings.pod_override, settings.encode.pod_override]
+    assert {str(path).removeprefix("/opt/airflow/") for path in named} <= {f"pods/{path.name}" for path in PODS}
+    assert "COPY pods/ /opt/airflow/pods/" in (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+    model = {"source": "file", "name": "m", "version": "1", "path": "s3://example-search/model.zip"}
+    assert EncoderConfig.model_validate({"model": model} | corpus["encoder"]).run_on == "worker"
+
+
+@pytest.mark.parametrize("path", PODS, ids=lambda path: path.stem)
+def test_airflows_generator_makes_a_pod_of_each_template(path: Path) -> None:
+    generator = pytest.importorskip(
+        "airflow.providers.cncf.kubernetes.pod_generator",
+        reason="apache-airflow-providers-cncf-kubernetes is no part of this",
+    ).PodGenerator
+    pod = generator.construct_pod(
+        dag_id="sparse_index__tickets",
+        task_id="encode",
+        pod_id="sparse-index-tickets-encode",
+        try_number=1,
+        kube_image="registry.example.org/airflow-search:2",
+        date=datetime(2026, 1, 2, tzinfo=UTC),
+        args=["python", "-m", "airflow.sdk.execution_time.execute_workload"],
+        pod_override_object=None,
+        base_worker_pod=generator.deserialize_model_file(str(path)),
+        namespace="airflow",
+        scheduler_job_id="1",
+        run_id="scheduled__2026-01-02",
+        map_index=3,
+    )
+    (container,) = pod.spec.containers
+    template = read(path)["spec"]
+    assert container.image == "registry.example.org/airflow-search:2"
+    assert container.resources.limits == template["containers"][0]["resources"]["limits"]
+    assert container.security_context.read_only_root_filesystem is True
+    assert {each.name: each.value for each in container.env if each.value}.items() >= variables(
+        template["containers"][0]
+    ).items()
+    assert (pod.spec.node_selector, pod.metadata.labels["map_index"]) == (template.get("nodeSelector"), "3")
+    assert (
+        generator.serialize_pod(generator.reconcile_pods(pod, None))["spec"]["serviceAccountName"] == "airflow-worker"
+    )
