@@ -3,18 +3,25 @@
     PYTHONPATH=include python bench/console.py
 
 The overview has 200 corpora with 60 builds each and a page of 50, the timeline 60 of 1,000 builds; once on this disk, and the
-timeline again with 30 ms a read. What they ask the store is counted by `tests/unit/console/test_bounds.py`.
+timeline again with 30 ms a read. The dead letters are a million in 100 files, seen in a process of its own, which tells what
+its memory grows by. What the pages ask the store is counted by `tests/unit/console/test_bounds.py`.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from sparse_index.builds.dead_letters import SCHEMA
 from sparse_index.console.charts import strip
+from sparse_index.console.letters import letter_files, read_letters
 from sparse_index.console.listed import Listed
 from sparse_index.console.overview import STRIP, look, recent, rows
 from sparse_index.console.receipts import Receipts
@@ -24,6 +31,7 @@ from sparse_index.store.files import Store
 
 CORPORA, BUILDS, A_PAGE, MANY = 200, 60, 50, 1_000
 READ_S = 0.03
+LETTER_FILES, LETTERS_A_FILE = 100, 10_000
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RECEIPT: dict[str, Any] = {
     "outcome": "promoted",
@@ -63,12 +71,43 @@ def main() -> None:
         show(f"overview, {CORPORA} x {BUILDS} builds", lambda receipts: overview(store, corpora, receipts))
         show(f"timeline, 60 of {MANY:,} builds", lambda receipts: builds(store, receipts))
         show("timeline, 30 ms a read", lambda receipts: builds(FarStore(folder), receipts))
+        write_letters(store)
+        with multiprocessing.get_context("spawn").Pool(1) as alone:
+            took, grown = alone.apply(letters, (folder,))
+        print(f"{f'dead letters, {LETTER_FILES * LETTERS_A_FILE:,}':34}{took:>9.2f}   memory +{grown:.0f} MB")
 
 
 def write_builds(store: Store, alias: str, count: int) -> None:
     for number in range(count):
         build_id = new_build_id(NOW + timedelta(hours=number), "000")
         store.write_json(f"{alias}/builds/{build_id}/receipt.json", RECEIPT)
+
+
+def write_letters(store: Store) -> None:
+    """Each with a source row of 300 characters; in groups of 500 rows, as a build writes them."""
+    rows = [
+        {"id": f"document {row}", "stage": "index", "error_class": "mapper_parsing_exception", "attempt": 1}
+        | {"reason": f"failed to parse field [{row % 50}] of type [date]", "source": f"{row:0300}", "row": row}
+        for row in range(LETTERS_A_FILE)
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    build = new_build_id(NOW, "000")
+    for part in range(LETTER_FILES):
+        store.write_table(f"refused/builds/{build}/dead_letters/index-{part:05}.parquet", table, row_group_rows=500)
+
+
+def letters(folder: str) -> tuple[float, float]:
+    """(Seconds, by how many MB the most memory in use grew) for a page in the middle, with its sources."""
+    store, receipts, before = Store(folder), Receipts(), peak_mb()
+    files = letter_files(store, receipts, "refused")
+    took = seconds(lambda: read_letters(store, files, first=5_000, sources=True))
+    return took, peak_mb() - before
+
+
+def peak_mb() -> float:
+    """Of this process since it began (Linux)."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def show(name: str, page: Callable[[Receipts], object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from functools import cached_property
 from typing import Any
@@ -21,23 +20,10 @@ class SearchConsole(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]
-        return [{"name": "Search", "app": _app(), "url_prefix": PREFIX}] if self.is_on else []
+        return [{"name": "Search", "app": app_or_reason(), "url_prefix": PREFIX}] if self.is_on else []
 
 
 if SearchConsole.is_on:
-    from opensearch_ml.console.views import external_views
+    from opensearch_ml.console.views import app_or_reason, external_views
 
     SearchConsole.external_views = external_views()
-
-
-def _app() -> Any:
-    """An error in here would keep the API server from starting."""
-    try:
-        from opensearch_ml.console.app import console_app
-
-        return console_app()
-    except Exception as error:
-        logging.getLogger(__name__).exception("The console cannot be shown.")
-        from opensearch_ml.console.views import Broken
-
-        return Broken(str(error))

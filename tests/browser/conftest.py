@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from browsed import Visitors, chromium, headless
-from console_airflow import ConsoleAirflow, console_airflow
+from browsed import Visitor, Visitors, chromium, headless
+from console_airflow import BASES, ConsoleAirflow, console_airflow
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 
 
@@ -33,3 +33,16 @@ def airflow(
 def visitors(program: str, airflow: ConsoleAirflow) -> Iterator[Visitors]:
     with headless(program) as browser:
         yield Visitors(browser, airflow)
+
+
+@pytest.fixture(params=BASES, ids=["at the root", "below a path"])
+def base(request: pytest.FixtureRequest) -> str:
+    """The path that Airflow is under."""
+    return str(request.param)
+
+
+@pytest.fixture
+def viewer(visitors: Visitors, base: str) -> Iterator[Visitor]:
+    """Somebody who may only read."""
+    with visitors.visit(base, "viewer") as visitor:
+        yield visitor

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from browsed import HEIGHT, WIDTH, Visitor, Visitors
-from console_airflow import BASES, ConsoleAirflow
+from console_airflow import REFUSING, ConsoleAirflow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Frame
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / ".local" / "console"
 UNREADABLE = (ROOT / "tests" / "support" / "page_audit.js").read_text(encoding="utf-8")
 CORPUS = "/corpora/tickets"
+CLUSTER_DOWN = f"/clusters/{REFUSING}"
 OF_A_CORPUS = ["Builds", "Generations", "Dead letters"]
 ROLLBACK = "sparse_index_rollback"
 OPENED = "isOpen => document.querySelectorAll('details').forEach((each) => { each.open = isOpen })"
@@ -28,7 +29,6 @@ FOCUSED = """() => { const each = document.activeElement, style = getComputedSty
   return { says: each.innerText, isMarked: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 } }"""
 # 640: what is left of 1280 at a zoom of 200 %.
 WIDTHS = (1024, 640)
-both_bases = pytest.mark.parametrize("base", BASES, ids=["at the root", "below a path"])
 
 
 def pages(airflow: ConsoleAirflow) -> dict[str, str]:
@@ -43,6 +43,7 @@ def pages(airflow: ConsoleAirflow) -> dict[str, str]:
         "cluster": "/clusters/opensearch_default",
         "broken": "/corpora/torn",
         "janitor": "/janitor",
+        "cluster-down": CLUSTER_DOWN,
     }
 
 
@@ -50,50 +51,38 @@ def shows(frame: Frame, heading: str) -> None:
     assert frame.inner_text("h1") == heading
 
 
-@both_bases
-def test_the_way_from_the_navigation_to_a_build_and_back(
-    visitors: Visitors, airflow: ConsoleAirflow, base: str
-) -> None:
+def test_the_way_from_the_navigation_to_a_build_and_back(viewer: Visitor, airflow: ConsoleAirflow) -> None:
     build = f"{CORPUS}/builds/{airflow.build_id}"
-    with visitors.visit(base, "viewer") as visitor:
-        visitor.goes_to("/")
-        visitor.page.click("a[href$='/plugin/search']")
-        visitor.arrives("/").click("a:text-is('tickets')")
-        visitor.arrives(CORPUS).click(f"a:text-is('{airflow.build_id}')")
-        shows(visitor.arrives(build), f"tickets: build {airflow.build_id}")
-        visitor.page.go_back()
-        shows(visitor.arrives(CORPUS), "tickets")
-        visitor.page.go_forward()
-        visitor.arrives(build)
-        visitor.page.reload()
-        shows(visitor.arrives(build), f"tickets: build {airflow.build_id}")
+    viewer.goes_to("/")
+    viewer.page.click("a[href$='/plugin/search']")
+    viewer.arrives("/").click("a:text-is('tickets')")
+    viewer.arrives(CORPUS).click(f"a:text-is('{airflow.build_id}')")
+    shows(viewer.arrives(build), f"tickets: build {airflow.build_id}")
+    viewer.page.go_back()
+    shows(viewer.arrives(CORPUS), "tickets")
+    viewer.page.go_forward()
+    viewer.arrives(build)
+    viewer.page.reload()
+    shows(viewer.arrives(build), f"tickets: build {airflow.build_id}")
 
 
-@both_bases
-def test_an_address_without_airflow_around_it_moves_into_it(
-    visitors: Visitors, airflow: ConsoleAirflow, base: str
-) -> None:
-    with visitors.visit(base, "viewer") as visitor:
-        visitor.goes_to(f"/sparse-index{CORPUS}/generations")
-        shows(visitor.arrives(f"{CORPUS}/generations"), "tickets: generations")
-        visitor.goes_to(f"/sparse-index{CORPUS}/generations?plain")
-        assert visitor.page.query_selector("iframe") is None
-        assert visitor.page.inner_text("h1") == "tickets: generations"
+def test_an_address_without_airflow_around_it_moves_into_it(viewer: Visitor) -> None:
+    viewer.goes_to(f"/sparse-index{CORPUS}/generations")
+    shows(viewer.arrives(f"{CORPUS}/generations"), "tickets: generations")
+    viewer.goes_to(f"/sparse-index{CORPUS}/generations?plain")
+    assert viewer.page.query_selector("iframe") is None
+    assert viewer.page.inner_text("h1") == "tickets: generations"
 
 
-@both_bases
-def test_the_way_from_a_run_of_airflow_to_its_build_and_back(
-    visitors: Visitors, airflow: ConsoleAirflow, base: str
-) -> None:
+def test_the_way_from_a_run_of_airflow_to_its_build_and_back(viewer: Visitor, airflow: ConsoleAirflow) -> None:
     run = f"/dags/{airflow.corpus.dag_id}/runs/{quote(airflow.run_id, safe='')}"
-    with visitors.visit(base, "viewer") as visitor:
-        visitor.goes_to(f"{run}/tasks/receipt/details")
-        visitor.page.click("a:text-is('Build')")
-        visitor.page.wait_for_selector("iframe")
-        shows(visitor.frame, f"tickets: build {airflow.build_id}")
-        visitor.frame.click("a:text-is('The run')")
-        visitor.page.wait_for_url(f"**{base}/dags/{airflow.corpus.dag_id}/runs/**")
-        assert visitor.page.query_selector("iframe") is None
+    viewer.goes_to(f"{run}/tasks/receipt/details")
+    viewer.page.click("a:text-is('Build')")
+    viewer.page.wait_for_selector("iframe")
+    shows(viewer.frame, f"tickets: build {airflow.build_id}")
+    viewer.frame.click("a:text-is('The run')")
+    viewer.page.wait_for_url(f"**{viewer.base}/dags/{airflow.corpus.dag_id}/runs/**")
+    assert viewer.page.query_selector("iframe") is None
 
 
 def test_who_may_only_read_has_no_buttons_and_is_refused_by_hand(visitors: Visitors, airflow: ConsoleAirflow) -> None:
@@ -111,7 +100,6 @@ def links(frame: Frame) -> list[str]:
     return [each.inner_text() for each in frame.query_selector_all("nav[aria-label='Search'] a")]
 
 
-@both_bases
 def test_going_back_asks_twice_and_leads_to_the_run(visitors: Visitors, airflow: ConsoleAirflow, base: str) -> None:
     with visitors.visit(base, "user") as visitor:
         frame = visitor.opens(f"{CORPUS}/generations")
@@ -136,13 +124,11 @@ def runs(visitor: Visitor) -> list[tuple[str, str, str]]:
     return [(each["dag_run_id"], each["triggering_user_name"], each["conf"].get("corpus", "")) for each in found]
 
 
-@both_bases
 def test_a_login_that_has_ended_leads_to_a_new_one_and_back(
     visitors: Visitors, airflow: ConsoleAirflow, base: str
 ) -> None:
     page_path = f"{CORPUS}/generations"
-    with visitors.visit(base, "user") as visitor:
-        visitor.page.context.clear_cookies()
+    with visitors.stranger(base) as visitor:
         visitor.goes_to(f"/plugin/search{base}/sparse-index{page_path}")
         visitor.page.fill("input[name=username]", "user")
         visitor.page.fill("input[name=password]", airflow.logins[base].password)
@@ -224,3 +210,28 @@ def complaints(visitor: Visitor) -> list[str]:
     frame.evaluate(OPENED, False)
     visitor.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     return found
+
+
+def test_a_cluster_that_is_down_is_said_in_each_block_and_the_builds_stay(visitors: Visitors) -> None:
+    with visitors.visit("", "viewer") as visitor:
+        frame = visitor.opens(CLUSTER_DOWN)
+        said = [each.inner_text() for each in frame.query_selector_all("[role=alert]")]
+        assert len(said) >= 6
+        assert [words for words in said if "no answer from the cluster" not in words] == []
+        visitor.turns_to("/corpora/lost").wait_for_selector("text=No build yet")
+
+
+def test_a_build_at_work_shows_its_parts(visitors: Visitors, airflow: ConsoleAirflow) -> None:
+    """The run is a real one that stays queued; what its tasks would say is given to the browser, as nothing runs them here."""
+    with visitors.visit("", "user") as visitor, airflow.planned_run() as (run_id, build_id):
+        api = f"**/dagRuns/{quote(run_id, safe='')}/taskInstances"
+        running = {"task_instances": [{"task_id": "encode", "map_index": 3, "state": "running"}]}
+        value = {"stage": "encode", "done": 1_200, "total": 4_000, "per_second": 80.0, "seconds_left": 35}
+        stored = {"task_state_store": [{"key": "progress", "value": value}]}
+        visitor.page.route(f"{api}?state=running*", lambda route: route.fulfill(json=running))
+        visitor.page.route(f"{api}/encode/state-store?map_index=3", lambda route: route.fulfill(json=stored))
+        frame = visitor.opens(f"{CORPUS}/builds/{build_id}")
+        frame.wait_for_selector("progress[aria-label='encode 3'][value='1200'][max='4000']")
+        shown = frame.inner_text("[data-progress]")
+        assert "The run is queued. At work: encode 3." in shown
+        assert "encode 3: 1,200 of 4,000, 80/s, time left 35 s" in shown

@@ -290,7 +290,12 @@ def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_pat
     ids = {first.alias: DAG_ID, second.alias: "sparse_index__second"}
     household = Household({"a": [first], "b": [second]}, {}, ids, Neighbours())
     look: Any = dag.get_task("look")
-    look._tell_stale(household, {first.alias: "76 hours old"}, context(dag, "look", "r1"))
+    states: dict[str, Any] = {}
+    store = SimpleNamespace(get=states.get, set=states.__setitem__)
+    for _ in ("an attempt that dies after it has told", "the next one"):
+        look._tell_stale(
+            household, {first.alias: "76 hours old"}, context(dag, "look", "r1") | {"task_state_store": store}
+        )
     (told,) = TOLD
     assert (told["kind"], told["to"]) == ("stale", "#news-s3cret")
     assert told["text"].splitlines() == [

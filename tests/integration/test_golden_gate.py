@@ -79,6 +79,9 @@ def test_a_worse_encoder_declared_honestly_is_stopped_by_golden(plain_cluster: C
         BuildError, match=r"golden: nDCG@10 1\.000 -> 0\.500 \(-0\.500, 95 % interval .* fail.*Lost most"
     ):
         gate(plain_cluster, Store(config.store), worse)
+    report = gate_report(Store(config.store), worse)
+    assert report is not None
+    assert {(each.id, each.ndcg) for each in report.moved} == {(f"q{number}", -1) for number in range(1, 16)}
     found = compare(plain_cluster, Store(config.store), config, worse.candidate, first.candidate, seed="test")
     assert Verdict.FAIL in [check.verdict for check in found if check.name == GOLDEN]
     lost_canary = candidate(plain_cluster, with_encoder(config, "2.0.1"), loses=[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig, RetentionConfig
 from sparse_index.config.search import SearchConfig, SearchMode
+from sparse_index.console.cluster_models import breaker_counts, deployed_models, running_tasks
+from sparse_index.console.cluster_nodes import health, limits, nodes
 from sparse_index.errors import AccessError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE
@@ -45,6 +48,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.secure]
 
 ALIAS = "roles-test"
 ROLES = role_bodies(ALIAS)
+STATS = "cluster:admin/opensearch/ml/stats/nodes"
 EVERYTHING: dict[str, Any] = {"query": {"match_all": {}}}
 
 
@@ -180,6 +184,20 @@ def test_the_build_role_ends_at_its_alias(hardened: Cluster, builder: Cluster) -
 
 
 @pytest.mark.usefixtures("plans")
+def test_the_build_role_shows_a_cluster_but_for_one_count_and_says_what_that_needs(
+    hardened: Cluster, secure_server: LocalCluster, builder: Cluster
+) -> None:
+    """The questions of the console's cluster page."""
+    for question in (health, nodes, limits, deployed_models, running_tasks):
+        question(builder)
+    with pytest.raises(AccessError, match=STATS):
+        breaker_counts(builder)
+    role = ROLES["sparse_index_build"]
+    more = role | {"cluster_permissions": [*role["cluster_permissions"], STATS]}
+    with closing(accounts(secure_server, hardened, {"counting": more})["counting"]) as counting:
+        assert set(breaker_counts(counting)) == {node.id for node in nodes(counting)}
+
+
 def test_the_read_role_searches_the_alias(reader: Cluster, config: CorpusConfig) -> None:
     full_text = search(reader, config, "body number 4", mode=SearchMode.BM25)
     assert full_text.hits[0].id == "d4"

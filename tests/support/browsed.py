@@ -131,7 +131,8 @@ class Visitor:
 
 @dataclass
 class Visitors:
-    """The browser's windows. Who comes again finds what his browser has kept of Airflow's UI, and his login."""
+    """The browser's windows. Who comes again finds what his browser has kept of Airflow's UI, and his login; a stranger finds
+    neither."""
 
     browser: Browser
     airflow: ConsoleAirflow
@@ -140,7 +141,22 @@ class Visitors:
     @contextmanager
     def visit(self, base: str, role: str) -> Iterator[Visitor]:
         """A new window of somebody who is logged in; it ends with nothing to complain of."""
-        visitor = Visitor(self.airflow, base, self._context(base, role).new_page())
+        with self._window(base, self._context(base, role)) as visitor:
+            yield visitor
+
+    @contextmanager
+    def stranger(self, base: str) -> Iterator[Visitor]:
+        """Somebody who is not logged in, or no more."""
+        context = self._new_context()
+        try:
+            with self._window(base, context) as visitor:
+                yield visitor
+        finally:
+            context.close()
+
+    @contextmanager
+    def _window(self, base: str, context: BrowserContext) -> Iterator[Visitor]:
+        visitor = Visitor(self.airflow, base, context.new_page())
         visitor.watch()
         try:
             yield visitor
@@ -150,11 +166,14 @@ class Visitors:
 
     def _context(self, base: str, role: str) -> BrowserContext:
         if (base, role) not in self._contexts:
-            context = self.browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
-            context.set_default_timeout(PATIENCE_MS)
-            log_in(context, self.airflow, base, role)
-            self._contexts[base, role] = context
+            self._contexts[base, role] = self._new_context()
+            log_in(self._contexts[base, role], self.airflow, base, role)
         return self._contexts[base, role]
+
+    def _new_context(self) -> BrowserContext:
+        context = self.browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+        context.set_default_timeout(PATIENCE_MS)
+        return context
 
 
 def log_in(context: BrowserContext, airflow: ConsoleAirflow, base: str, role: str) -> None:

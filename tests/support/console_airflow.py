@@ -35,6 +35,8 @@ ROOT = Path(__file__).parents[2]
 ROLES = ("admin", "user", "viewer")
 BASES = ("", "/airflow")
 PAST_BUILDS = 40
+# A connection to a port where nobody listens.
+REFUSING = "opensearch_refusing"
 ROWS = 60
 PRICES = {"currency": "EUR", "ml_node_hour": 0.40, "index_gb_month": 0.15, "store_gb_month": 0.02}
 
@@ -55,6 +57,21 @@ class ConsoleAirflow:
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
+    @contextmanager
+    def planned_run(self) -> Iterator[tuple[str, str]]:
+        """(Run id, build id) of a run that a person has started and that has a plan: it is taken away again."""
+        api, build_id = AirflowApi(self.logins[""]), new_build_id(datetime.now(UTC), "fff")
+        api.wait_until_ready(self.corpus.dag_id)
+        run_id = str(api.post(f"/dags/{self.corpus.dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
+        folder = f"{self.corpus.alias}/builds"
+        plan = self.corpus.store.read_json(f"{folder}/{self.build_id}/plan.json")
+        plan["request"]["run_id"] = run_id
+        self.corpus.store.write_json(f"{folder}/{build_id}/plan.json", plan)
+        try:
+            yield run_id, build_id
+        finally:
+            self.corpus.store.delete(f"{folder}/{build_id}/plan.json")
+
 
 @contextmanager
 def console_airflow(folder: Path, opensearch: ConnectionSettings, cluster: Cluster) -> Iterator[ConsoleAirflow]:
@@ -64,6 +81,7 @@ def console_airflow(folder: Path, opensearch: ConnectionSettings, cluster: Clust
     _configure(corpus)
     _write(corpus, "before")
     (folder / "corpora" / "torn.yaml").write_text("alias: torn\nowner: test\n")
+    _lose_the_cluster(corpus)
     try:
         with ended_with_this_process(home, discard_airflow), ended_with_this_process(under_a_path, discard_airflow):
             services, second, logins = _services(folder, home, under_a_path, opensearch)
@@ -105,6 +123,13 @@ def _configure(corpus: LiveCorpus) -> None:
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
+def _lose_the_cluster(corpus: LiveCorpus) -> None:
+    """Another corpus, behind a cluster that does not answer."""
+    config = corpus.config.model_dump(mode="json", exclude_unset=True)
+    changes = {"alias": "lost", "store": f"{corpus.config.store}-lost", "connection": REFUSING}
+    (corpus.folder / "corpora" / "lost.yaml").write_text(yaml.safe_dump(config | changes), encoding="utf-8")
+
+
 def _write(corpus: LiveCorpus, mark: str) -> None:
     corpus.write(ROWS, mark)
     file = corpus.folder / f"{corpus.name}.parquet"
@@ -123,6 +148,7 @@ def _services(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{role}:{role}" for role in ROLES),
         "SPARSE_INDEX_CORPORA": str(folder / "corpora"),
         "SPARSE_INDEX_PRICES": json.dumps(PRICES),
+        f"AIRFLOW_CONN_{REFUSING.upper()}": json.dumps({"conn_type": "opensearch", "host": "127.0.0.1", "port": 9}),
     }
     elsewhere = {"AIRFLOW__API__PORT": str(port), "AIRFLOW__API__BASE_URL": other.url}
     return Services(home, settings), Services(under_a_path, settings | elsewhere), {"": login, base: other}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 from console_place import BASE
 
@@ -54,6 +55,7 @@ def look(html: str) -> Page:
     steps = [after - before for before, after in zip(page.headings, page.headings[1:], strict=False)]
     assert all(step <= 1 for step in steps), page.headings
     assert len(page.ids) == len(set(page.ids))
-    outside = [link for link in page.links if not link.startswith((f"{BASE}/", "?", "#"))]
+    here = f"{BASE}/sparse-index/here/"
+    outside = [link for link in page.links if not urljoin(here, link).startswith(f"{BASE}/")]
     assert outside == []
     return page

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
+
+import pyarrow as pa
 
 from sparse_index.store.files import Store, StoredFile
 
@@ -48,6 +51,12 @@ class CountingStore(Store):
         with self._lock:
             self._reading -= 1
         return super().read_bytes(path)
+
+    def read_table(
+        self, path: str, columns: list[str] | None = None, row_groups: Sequence[int] | None = None
+    ) -> pa.Table:
+        self._count("table")
+        return super().read_table(path, columns, row_groups)
 
     def _count(self, what: str) -> None:
         with self._lock:

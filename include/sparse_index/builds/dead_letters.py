@@ -12,6 +12,7 @@ The books count `scan` and `index` files; `encode` files give the index stage th
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -27,6 +28,7 @@ from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
 
 Stage = Literal["scan", "encode", "index"]
+Key = tuple[str | None, str | None, str | None]
 
 SCHEMA = pa.schema(
     [
@@ -46,6 +48,9 @@ SCHEMA = pa.schema(
     ]
 )
 LONGEST_REASON = 1_000
+KEYS = ("stage", "error_class", "reason")
+# Of one file. Reasons that quote ids or values are as many as letters.
+_REASONS_TOLD_APART = 1_000
 # Whoever shows a page of them reads few source rows beside those.
 _ROWS_A_GROUP = 500
 
@@ -103,6 +108,21 @@ def read_letters(store: Store, path: str) -> list[DeadLetter]:
 def _letter(row: dict[str, Any]) -> DeadLetter:
     place = Place.of(row) if row["file"] else None
     return DeadLetter(place=place, **{name: value for name, value in row.items() if name not in COLUMNS})
+
+
+def by_reason(letters: pa.Table) -> Counter[Key]:
+    """How many of one file have each stage, class and reason: the most frequent ones. `letters` has the columns `KEYS`."""
+    counted = letters.group_by(list(KEYS)).aggregate([([], "count_all")]).sort_by([("count_all", "descending")])
+    told_apart = counted.slice(0, _REASONS_TOLD_APART).to_pylist()
+    return Counter({(row["stage"], row["error_class"], row["reason"]): row["count_all"] for row in told_apart})
+
+
+def most_frequent(store: Store, plan: Plan, many: int) -> list[dict[str, Any]]:
+    """The reasons of a build's letters, each with its `stage`, `error_class`, `reason` and number of `letters`."""
+    counts: Counter[Key] = Counter()
+    for path in letters_files(store, plan):
+        counts += by_reason(store.read_table(path, list(KEYS)))
+    return [dict(zip(KEYS, key, strict=True)) | {"letters": letters} for key, letters in counts.most_common(many)]
 
 
 def require_few(plan: Plan, refused: int, what: str, reasons: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sparse_index.builds.check import Check, table
+from sparse_index.builds.dead_letters import most_frequent
 from sparse_index.builds.ending import Ending, failures, stage_seconds
 from sparse_index.builds.footprint import folder_bytes, vectors_bytes
 from sparse_index.builds.plan import Plan
@@ -29,12 +30,13 @@ from sparse_index.store.layout import builds_folder
 
 LATEST = "latest"
 SHOWN = 5
-_CHECKS = "checks"
+_CHECKS, _MOVED = "checks", "moved"
+_REASONS = 10
 
 RECEIPT = Form(dict[str, Any], "a receipt", "Read it with that version.")
 # Which fields a receipt has; a field that is missing was not recorded. 2: `partition`, `model`, `models`, `bytes`,
-# `wall_seconds`, `waited_seconds`.
-SCHEMA_VERSION = 2
+# `wall_seconds`, `waited_seconds`. 3: `letters`, and `moved` of the gate.
+SCHEMA_VERSION = 3
 
 
 def receipt_path(plan: Plan) -> str:
@@ -100,6 +102,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "approval": ending.approval,
         "encode": _summed([encode_report(store, plan, part) for part in plan.encode_parts]),
         "index": _summed([index_report(store, plan, part) for part in plan.index_parts]),
+        "letters": most_frequent(store, plan, _REASONS),
         "bytes": {
             "candidate": ending.candidate_bytes,
             "store": folder_bytes(store, plan),
@@ -150,7 +153,9 @@ def receipt_lines(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _without_table(value: Any) -> Any:
-    return {name: item for name, item in value.items() if name != _CHECKS} if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    return {name: item for name, item in value.items() if name not in (_CHECKS, _MOVED)}
 
 
 def _checks(content: Mapping[str, Any]) -> list[Check]:

@@ -182,10 +182,21 @@ def books_path(plan: Plan) -> str:
     return f"{plan.folder}/reports/books.json"
 
 
+@dataclass(frozen=True)
+class MovedQuery:
+    """A golden query that the live index and the candidate answer otherwise. `alike`: how much the first ten of both are, 0 to 1;
+    `ndcg`: nDCG@10 of the candidate minus that of the live index, None of one that nobody judged."""
+
+    id: str
+    text: str
+    alike: float
+    ndcg: float | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class GateReport:
-    """`tokens_*`: per document, over the `sampled` documents that have a vector; `blank`: sampled ones without text. `checks`:
-    none in reports of former versions."""
+    """`tokens_*`: per document, over the `sampled` documents that have a vector; `blank`: sampled ones without text; `moved`: the
+    least alike first. `checks` and `moved`: none in reports of former versions."""
 
     documents: int
     live_documents: int | None
@@ -195,6 +206,7 @@ class GateReport:
     tokens_median: float
     tokens_max: int
     checks: list[Check] = field(default_factory=list)
+    moved: list[MovedQuery] = field(default_factory=list)
 
     def __str__(self) -> str:
         """How the checks ended, of one that refuses nothing."""

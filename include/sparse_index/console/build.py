@@ -75,6 +75,16 @@ class ModelView:
 
 
 @dataclass(frozen=True)
+class LettersView:
+    """So many dead letters say the same."""
+
+    stage: str | None
+    error_class: str | None
+    reason: str | None
+    letters: int | None
+
+
+@dataclass(frozen=True)
 class Bytes:
     """`candidate`: its primaries on disk; `store`: the build's own files; `vectors`: those that it added."""
 
@@ -121,6 +131,7 @@ class BuildView:
     index: Mapping[str, float] = field(default_factory=dict)
     stage_s: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[CheckView, ...] = ()
+    letters: tuple[LettersView, ...] | None = None
 
     @property
     def work_s(self) -> float | None:
@@ -191,6 +202,7 @@ def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any]
         index=numbers(content, "index"),
         stage_s=in_order(numbers(content, "stage_seconds")),
         checks=_checks(content),
+        letters=_letters(content),
     )
 
 
@@ -234,4 +246,14 @@ def _checks(content: Mapping[str, Any]) -> tuple[CheckView, ...]:
             text(row, "words") or "",
         )
         for row in found
+    )
+
+
+def _letters(content: Mapping[str, Any]) -> tuple[LettersView, ...] | None:
+    rows = at(content, "letters")
+    if not isinstance(rows, list):
+        return None
+    return tuple(
+        LettersView(text(row, "stage"), text(row, "error_class"), text(row, "reason"), count(row, "letters"))
+        for row in rows
     )

@@ -13,15 +13,15 @@ _LEFT, _RIGHT, _TOP, _AXIS = 64, 64, 10, 24
 _PLOT_W, _PLOT_H = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _AXIS
 _WIDEST_BAR = 28.0
 _NAMES = 170  # the width that names take at the left, and numbers at the right
-# Of a build by how it ended, around 0, 0.
+# Of a build by how it ended, from its place on.
 _SHAPES: Mapping[str, str] = {
-    "promoted": "M-4 -4H4V4H-4Z",
-    "nothing_changed": "M-4 0H4",
-    "plan_only": "M-4 -4H4V4H-4Z",
-    "not_promoted": "M0 -5L5 0L0 5L-5 0Z",
-    "failed": "M-4 -4L4 4M4 -4L-4 4",
-    "open": "M0 -4A4 4 0 1 1 -0.01 -4Z",
-    "unread": "M0 -5V1M0 3V5",
+    "promoted": "m-4 -4h8v8h-8z",
+    "nothing_changed": "m-4 0h8",
+    "plan_only": "m-4 -4h8v8h-8z",
+    "not_promoted": "m0 -5l5 5l-5 5l-5 -5z",
+    "failed": "m-4 -4l8 8m0 -8l-8 8",
+    "open": "m0 -4a4 4 0 1 1 -.01 0z",
+    "unread": "m0 -5v6m0 2v2",
 }
 # Of a check by its verdict, from its place on. A dot is a line of no length with round ends: many of them are short to say.
 _VERDICTS: Mapping[str, str] = {
@@ -66,9 +66,8 @@ class Scale:
 
 
 def definitions() -> str:
-    """What the charts of a page refer to: the marks, and a hatch for each layer but the first. Once a page."""
-    marks = (f'<path id="m-{sort}" class="mark {sort}" d="{shape}"/>' for sort, shape in _SHAPES.items())
-    return f'<svg class="defs" aria-hidden="true"><defs>{"".join(marks)}{"".join(_hatches())}</defs></svg>'
+    """What the charts of a page refer to: a hatch for each layer but the first. Once a page."""
+    return f'<svg class="defs" aria-hidden="true"><defs>{"".join(_hatches())}</defs></svg>'
 
 
 def bars(
@@ -85,9 +84,11 @@ def bars(
     highest = max((value for line in lines for value in line.values if value is not None), default=0.0)
     scale = Scale(max(scale.top, highest)) if one_scale else scale
     right = scale if one_scale else Scale(highest)
-    body = [*_axes(scale, None if one_scale or not lines else right, words)]
-    for number, slot in enumerate(slots):
-        body.extend(_slot(slot, number, len(slots), layers, lines, scale, words))
+    body = [*_axes(scale, None if one_scale or not lines else right, words), *_layers(layers, len(slots), scale)]
+    centers = [_center(number, len(slots)) for number in range(len(slots))]
+    body.extend(_marks(slots, centers, HEIGHT - 12))
+    said = [_said(slot, number, (*layers, *lines), words) for number, slot in enumerate(slots)]
+    body.append(_links(said, centers, _PLOT_W / max(1, len(slots)), HEIGHT))
     body.extend(_line(line, number, len(slots), right) for number, line in enumerate(lines))
     return _svg(title, WIDTH, HEIGHT, body)
 
@@ -121,11 +122,8 @@ def _verdict(verdict: str, places: Sequence[str]) -> str:
 def strip(title: str, slots: Sequence[Slot]) -> str:
     """Small marks side by side, one a build: shape and colour by how it ended."""
     step = 14
-    body = [
-        _link(slot, _mark(slot.sort, step * number + step / 2, 9) + _hit(step * number, step, 18))
-        for number, slot in enumerate(slots)
-    ]
-    return _svg(title, max(1, step * len(slots)), 18, body)
+    centers = [step * (number + 0.5) for number in range(len(slots))]
+    return _svg(title, max(1, step * len(slots)), 18, [*_marks(slots, centers, 9), _links(slots, centers, step, 18)])
 
 
 def waterfall(title: str, seconds: Mapping[str, float], words: Words) -> str:
@@ -157,29 +155,26 @@ def _total(layers: Sequence[Series], slot: int) -> float:
     return sum(layer.values[slot] or 0.0 for layer in layers)
 
 
-def _slot(
-    slot: Slot,
-    number: int,
-    of: int,
-    layers: Sequence[Series],
-    lines: Sequence[Series],
-    scale: Scale,
-    words: Words,
-) -> Iterator[str]:
-    width = _PLOT_W / of
-    bar = min(_WIDEST_BAR, width * 0.8)
-    center, bottom = _center(number, of), float(_TOP + _PLOT_H)
-    body: list[str] = []
-    for layer_number, layer in enumerate(layers):
-        height = scale.height(layer.values[number] or 0.0)
-        if height > 0:
-            bottom -= height
-            body.append(_rect(center - bar / 2, bottom, bar, height, layer_number))
-    known = ((series.name, series.values[number]) for series in (*layers, *lines))
+def _layers(layers: Sequence[Series], of: int, scale: Scale) -> Iterator[str]:
+    """Each as one path, whose strokes are its bars: they are many, and short to say."""
+    bottoms = [float(_TOP + _PLOT_H)] * of
+    for number, layer in enumerate(layers):
+        bars = []
+        for slot, value in enumerate(layer.values):
+            height = scale.height(value or 0.0)
+            if height > 0:
+                bars.append(f"M{_n(_center(slot, of))} {_n(bottoms[slot])}v-{_n(height)}")
+                bottoms[slot] -= height
+        if bars:
+            colour = f'stroke="url(#p{number})"' if number else 'class="s0"'
+            yield f'<path {colour} stroke-width="{_n(min(_WIDEST_BAR, _PLOT_W / of * 0.8))}" d="{"".join(bars)}"/>'
+
+
+def _said(slot: Slot, number: int, series: Sequence[Series], words: Words) -> Slot:
+    """With its numbers in its tooltip."""
+    known = ((each.name, each.values[number]) for each in series)
     said = [f"{name}: {words(value)}" for name, value in known if value is not None]
-    body.append(_mark(slot.sort, center, HEIGHT - 12))
-    body.append(_hit(center - width / 2, width, HEIGHT))
-    yield _link(Slot("\n".join([slot.name, *said]), slot.href, slot.sort), "".join(body))
+    return Slot("\n".join([slot.name, *said]), slot.href, slot.sort)
 
 
 def _line(line: Series, number: int, of: int, scale: Scale) -> str:
@@ -237,22 +232,26 @@ def _rect(x: float, y: float, width: float, height: float, layer: int, title: st
     return f"<rect {fill} {place}{'>' + said if said else '/>'}"
 
 
-def _hit(x: float, width: float, height: float) -> str:
-    """Where the pointer finds the slot, however small its bar."""
-    return f'<path class="hit" d="M{_n(x)} 0h{_n(width)}v{_n(height)}h-{_n(width)}z"/>'
-
-
-def _link(slot: Slot, body: str) -> str:
-    return f'<a href="{escape(slot.href)}"><title>{escape(slot.name)}</title>{body}</a>'
+def _links(slots: Sequence[Slot], centers: Sequence[float], width: float, height: float) -> str:
+    """A column a slot, where the pointer finds it however small its bar."""
+    links = (
+        f'<a href="{escape(slot.href)}"><title>{escape(slot.name)}</title><path d="M{_n(center)} 0v{_n(height)}"/></a>'
+        for slot, center in zip(slots, centers, strict=True)
+    )
+    return f'<g stroke-width="{_n(width)}">{"".join(links)}</g>'
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:
     return f'<text x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
-def _mark(sort: str, x: float, y: float) -> str:
-    known = sort if sort in _SHAPES else "unread"
-    return f'<use href="#m-{known}" x="{_n(x)}" y="{_n(y)}"/>'
+def _marks(slots: Sequence[Slot], centers: Sequence[float], y: float) -> Iterator[str]:
+    """How each ended, a path for each way."""
+    places: dict[str, list[str]] = {}
+    for slot, center in zip(slots, centers, strict=True):
+        sort = slot.sort if slot.sort in _SHAPES else "unread"
+        places.setdefault(sort, []).append(f"M{_n(center)} {_n(y)}{_SHAPES[sort]}")
+    return (f'<path class="mark {sort}" d="{"".join(its)}"/>' for sort, its in places.items())
 
 
 def _svg(title: str, width: float, height: float, body: Sequence[str]) -> str:

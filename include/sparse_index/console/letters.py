@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparse_index.builds.dead_letters import SCHEMA
+from sparse_index.builds.dead_letters import KEYS, SCHEMA, Key, by_reason
 from sparse_index.console.build import build_view
 from sparse_index.console.receipts import READERS, Receipts, build_ids
 from sparse_index.errors import SparseIndexError
@@ -25,14 +25,9 @@ BUILDS = 60
 PAGE = 50
 LONGEST_SOURCE = 10_000
 REASONS = 100
-# Of one file. Reasons that quote ids or values are as many as letters.
-_REASONS_TOLD_APART = 1_000
 # Documents, and rows that are none. What the model refused is a text: its documents are letters of the stage `index`.
 DOCUMENTS = ("scan", "index")
-_KEYS = ("stage", "error_class", "reason")
 _SHOWN = tuple(name for name in SCHEMA.names if name not in ("source", "file_version", "text_hash"))
-
-Key = tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -144,15 +139,11 @@ def _each(store: Store, ask: Any, of: Sequence[Any]) -> list[Any]:
 
 def _seen(store: Store, file: LetterFile, error_class: str | None) -> _Seen:
     try:
-        table = store.read_table(file.path, list(_KEYS))
+        table = store.read_table(file.path, list(KEYS))
     except (SparseIndexError, OSError) as error:
         return _Seen(file, problem=str(error))
-    counted = table.group_by(list(_KEYS)).aggregate([([], "count_all")]).sort_by([("count_all", "descending")])
-    told_apart = counted.slice(0, _REASONS_TOLD_APART).to_pylist()
-    counts = Counter({tuple(row[name] for name in _KEYS): row["count_all"] for row in told_apart})
-    return _Seen(
-        file, len(table), counts, _wanted(table, error_class) if file.is_of_documents else np.empty(0, np.int64)
-    )
+    wanted = _wanted(table, error_class) if file.is_of_documents else np.empty(0, np.int64)
+    return _Seen(file, len(table), by_reason(table), wanted)
 
 
 def _wanted(table: pa.Table, error_class: str | None) -> np.ndarray:

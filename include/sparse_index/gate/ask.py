@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from sparse_index.builds.check import Check
 from sparse_index.builds.plan import load_plan, plan_path
+from sparse_index.builds.reports import MovedQuery
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import BuildError
 from sparse_index.gate.golden import Asked, canaries_check, golden_check, nothing_asked
+from sparse_index.gate.moved import most_moved
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta, read_meta
 from sparse_index.query.pipelines import has_full_text
@@ -31,15 +33,21 @@ _ALTERED = """
     WHERE former.row_hash IS DISTINCT FROM present.row_hash OR former.text_hash IS DISTINCT FROM present.text_hash"""
 
 
-def judged_checks(
-    cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, live: str | None
-) -> tuple[Check, ...]:
-    """`golden` and `canaries` of two indices; `live`: None where there is none."""
+@dataclass(frozen=True)
+class Judged:
+    """`checks`: `golden` and `canaries`; `moved`: the queries that were answered otherwise than by the live index."""
+
+    checks: Sequence[Check]
+    moved: Sequence[MovedQuery] = ()
+
+
+def judge(cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, live: str | None) -> Judged:
+    """`live`: None where there is none."""
     golden = golden_of(config.gate)
     if golden is None:
-        return nothing_asked(config.gate)
+        return Judged(nothing_asked(config.gate))
     asked = ask_golden(cluster, store, config, golden, candidate, live)
-    return golden_check(asked, config.gate), canaries_check(asked)
+    return Judged((golden_check(asked, config.gate), canaries_check(asked)), most_moved(asked))
 
 
 def ask_golden(

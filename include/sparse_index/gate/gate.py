@@ -14,7 +14,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.proof import ENCODER
 from sparse_index.errors import BuildError
-from sparse_index.gate.ask import judged_checks
+from sparse_index.gate.ask import Judged, judge
 from sparse_index.gate.doubt import refusal, way_of
 from sparse_index.gate.examine import Examined, checks
 from sparse_index.gate.golden import not_judged
@@ -37,11 +37,12 @@ def gate(cluster: Cluster, store: Store, plan: Plan, *, can_ask: bool = False) -
     with connect(store) as con:
         alone = Examined(cluster, store, con, plan.config, candidate, None, plan.build_id, accepts_change=accepts)
         examined = _with_live(alone, plan.live_index)
-        report = _report(examined, [*_of_the_encoder(store, plan), *checks(examined), *recall, *judged])
+        found = [*_of_the_encoder(store, plan), *checks(examined), *recall, *judged.checks]
+        report = replace(_report(examined, found), moved=list(judged.moved))
     GATE.save(store, gate_report_path(plan), report)
     log.info("%s", "\n".join(table(report.checks, wrapped=False)))
     way = way_of(plan, read_meta(cluster, plan.live_index) if plan.live_index else None)
-    problems = [*reasons(report.checks), *filter(None, [refusal(judged, plan, way, can_ask=can_ask)])]
+    problems = [*reasons(report.checks), *filter(None, [refusal(judged.checks, plan, way, can_ask=can_ask)])]
     if problems:
         raise BuildError(f"The gate refuses {plan.candidate}: {'; '.join(problems)}. The live index stays as it is.")
     return report
@@ -52,13 +53,13 @@ def compare(cluster: Cluster, store: Store, config: CorpusConfig, index: str, ag
     with connect(store) as con:
         examined = Examined(cluster, store, con, config, side_of(cluster, index), None, seed)
         found = list(checks(_with_live(examined, against)))
-    return [*found, *judged_checks(cluster, store, config, index, against)]
+    return [*found, *judge(cluster, store, config, index, against).checks]
 
 
-def _judged(cluster: Cluster, store: Store, plan: Plan) -> Sequence[Check]:
+def _judged(cluster: Cluster, store: Store, plan: Plan) -> Judged:
     if not plan.promotes:
-        return not_judged("a limited build answers for a part of the corpus only, and never goes live.")
-    return judged_checks(cluster, store, plan.config, plan.candidate, plan.live_index)
+        return Judged(not_judged("a limited build answers for a part of the corpus only, and never goes live."))
+    return judge(cluster, store, plan.config, plan.candidate, plan.live_index)
 
 
 def _with_live(examined: Examined, index: str | None) -> Examined:

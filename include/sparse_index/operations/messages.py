@@ -39,6 +39,11 @@ def _corrected(content: dict[str, Any], traces: Traces) -> dict[str, Any]:
         found["checks"] = [
             check | {"words": REMOVED} if traces.spoken_of(check["words"]) else check for check in content["checks"]
         ]
+    if "letters" in content:
+        found["letters"] = [
+            each | {"reason": REMOVED} if traces.spoken_of(each["reason"] or "") else each
+            for each in content["letters"]
+        ]
     if content.get("gate"):
         found["gate"] = content["gate"] | _corrected(content["gate"], traces)
     if "remaining" in content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -47,3 +48,14 @@ class Broken:
             headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 503, "headers": headers})
             await send({"type": "http.response.body", "body": self._body})
+
+
+def app_or_reason() -> Any:
+    """The console, or why there is none: an error in here would keep the API server from starting."""
+    try:
+        from opensearch_ml.console.app import console_app
+
+        return console_app()
+    except Exception as error:
+        logging.getLogger(__name__).exception("The console cannot be shown.")
+        return Broken(str(error))

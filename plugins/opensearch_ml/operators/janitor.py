@@ -17,6 +17,9 @@ from opensearch_ml.operators.household import Household, HouseholdOperator
 from sparse_index.alerts.message import Alert, Kind
 from sparse_index.errors import BuildError, SparseIndexError
 
+# Aliases in the task state store, which outlives an attempt.
+TOLD = "told"
+
 
 class JanitorLookOperator(HouseholdOperator):
     """What there is to tidy up, printed and kept in each store; nothing else is changed.
@@ -50,14 +53,20 @@ class JanitorLookOperator(HouseholdOperator):
         return {"store": uri, "report": path} | counts
 
     def _tell_stale(self, household: Household, stale: dict[str, str], context: Any) -> None:
-        """Every night again, until the data is young enough: a DAG that nobody runs says nothing of itself."""
+        """Every night again, until the data is young enough: a DAG that nobody runs says nothing of itself. Once a look: an
+        attempt after one that died tells what that one had not."""
+        states = context["task_state_store"]
+        told = list(states.get(TOLD) or [])
         for config in (config for configs in household.stores.values() for config in configs if config.alias in stale):
             corpus = household.dag_ids[config.alias].removeprefix(PREFIX)
             title = f"Search index '{corpus}' shows old data"
             link = run_address(context["ti"].dag_id, context["ti"].run_id)
             alert = Alert(Kind.STALE, reader_of(corpus, config), title, stale[config.alias], link)
             self.log.warning("%s", alert)
-            tell(alert, config.alerts, context)
+            if config.alias not in told:
+                tell(alert, config.alerts, context)
+                told.append(config.alias)
+                states.set(TOLD, told)
 
 
 class JanitorCleanOperator(HouseholdOperator):

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from console_place import Place, Visit
 from counting_store import CountingStore
+from sparse_index.builds.dead_letters import SCHEMA
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import UnavailableError
 
@@ -27,6 +28,8 @@ PAGES = 10
 def counted(place: Place, monkeypatch: pytest.MonkeyPatch) -> CountingStore:
     place.write(BUILD, {"outcome": "promoted", "summary": "fine"})
     store = CountingStore(str(place.folder / "news"))
+    for part in range(20):
+        store.write_table(f"news/builds/{BUILD}/dead_letters/index-{part:05}.parquet", SCHEMA.empty_table())
     store.write_json(f"news/builds/{BUILD}/plan.json", {"request": {"run_id": "r1"}, "counts": {"new": 4}})
     for number in range(ROLLBACKS):
         store.write_json(f"news/rollbacks/2026{number:04}.json", {"summary": f"rollback {number}"})

@@ -36,7 +36,8 @@ def write(place: Place, many: int, **more: Any) -> None:
 
 
 def test_the_page_and_the_builds_own_page_say_why_and_lead_to_each_other(place: Place, visit: Visit) -> None:
-    place.write(BUILD, {"outcome": "promoted", "books": {"dead_letters": 120, "documents": 5}})
+    said = {"stage": "index", "error_class": "Refused", "reason": EVIL, "letters": 120}
+    place.write(BUILD, {"outcome": "promoted", "books": {"dead_letters": 120, "documents": 5}, "letters": [said]})
     write(place, 120)
     first, last = visit(PAGE).text, visit(f"{PAGE}?build={BUILD}&class=Refused&page=3").text
     assert "page 1 of 3" in first
@@ -44,10 +45,11 @@ def test_the_page_and_the_builds_own_page_say_why_and_lead_to_each_other(place: 
     assert ("d99<" in last, "d119<" in last) == (False, True)
     assert any(link.endswith(f"{PAGE}?page=2&build={BUILD}&class=Refused") for link in look(last).links)
     assert "<svg onload" not in first
-    assert any(
-        link.endswith(f"{PAGE}?build={BUILD}") for link in look(visit(f"/corpora/news/builds/{BUILD}").text).links
-    )
-    assert any(link.endswith(f"{PAGE}?build={BUILD}") for link in look(visit("/corpora/news").text).links)
+    build = visit(f"/corpora/news/builds/{BUILD}").text
+    assert "<td>Refused</td>" in build
+    assert "<svg onload" not in build
+    assert any(link.endswith(f"{PAGE}?build={BUILD}") for link in look(build).links)
+    assert f"news/dead-letters?build={BUILD}" in look(visit("/corpora/news").text).links
 
 
 @pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("user", True), ("op", True), ("admin", True)])

@@ -247,6 +247,30 @@ def test_the_store_is_not_read(cluster: Searched, app: FastAPI, visit: Visit, mo
     assert opened == []
 
 
+def _gated(place: Place, moved: list[dict[str, Any]]) -> None:
+    checks = [{"name": "golden", "verdict": "pass", "value": 0.0, "limit": 0.02, "words": "w"}]
+    gate = {"checks": checks, "moved": moved}
+    place.write("20261104T000000-000000", {"former": LIVE, "candidate": CANDIDATE, "gate": gate})
+
+
+def test_golden_queries_that_moved_lead_to_both_answers(cluster: Searched, place: Place, visit: Visit) -> None:
+    _gated(place, [{"id": "q1", "text": EVIL, "alike": 0.25, "ndcg": -0.5}, {"id": "q2", "text": "x", "alike": 0.5}])
+    html = visit(PAGE, "user").text
+    links = [link for link in look(html).links if link.startswith("?q=")]
+    assert "<svg onload" not in html
+    assert "25 %" in html
+    assert "-0.500" in html
+    assert "not judged" in html
+    assert cluster.searches == []
+    visit(f"{PAGE}{links[0]}", "user")
+    assert sorted(cluster.searches) == sorted([LIVE, CANDIDATE])
+
+
+def test_golden_queries_that_all_stayed_are_said_to(cluster: Searched, place: Place, visit: Visit) -> None:
+    _gated(place, [])
+    assert "The gate found none to differ between" in visit(PAGE, "user").text
+
+
 def test_a_person_has_one_search_at_a_time(cluster: Searched, place: Place, visit: Visit) -> None:
     """Another person is not kept waiting; and the next one goes once the former has ended."""
     began, go_on = threading.Event(), threading.Event()

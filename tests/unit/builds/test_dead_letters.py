@@ -17,6 +17,7 @@ from sparse_index.builds.dead_letters import (
     DeadLetter,
     letters_files,
     letters_path,
+    most_frequent,
     read_letters,
     with_sources,
     write_letters,
@@ -111,3 +112,12 @@ def test_a_row_with_columns_of_any_type_is_kept_whole(tmp_path: Path) -> None:
     assert first["struct"] == {"at": "2025-03-01T00:00:00Z", "raw": "/w=="}
     assert {name for name, value in second.items() if value is None} >= {"binary", "duration", "struct", "nothing"}
     assert write_letters(Store(str(tmp_path)), "letters.parquet", letters) == 2
+
+
+def test_the_reasons_of_a_build_are_counted_over_its_files(tmp_path: Path) -> None:
+    store, plan = Store(str(tmp_path)), make_plan(corpus_config("tickets", store=str(tmp_path)))
+    write_letters(store, letters_path(plan, "index", 0), [letter(1, "often"), letter(2, "rare")])
+    write_letters(store, letters_path(plan, "index", 1), [letter(3, "often")])
+    said = {"stage": "index", "error_class": "mapper_parsing_exception"}
+    assert most_frequent(store, plan, 1) == [said | {"reason": "often", "letters": 2}]
+    assert [each["letters"] for each in most_frequent(store, plan, 9)] == [2, 1]

@@ -173,7 +173,8 @@ FULL: dict[str, Any] = {
     "wall_seconds": None,
     "waited_seconds": 1.5,
     "form": 1,
-    "schema_version": 2,
+    "letters": [{"stage": "index", "error_class": "e", "reason": "r", "letters": 2}],
+    "schema_version": 3,
     "of_a_later_version": {"new": [1]},
 }
 

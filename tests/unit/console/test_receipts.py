@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from property_help import examples
 from sparse_index.console import receipts as kept
-from sparse_index.console.build import Sort, build_view
+from sparse_index.console.build import LettersView, Sort, build_view
 from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.store.files import Store
 
@@ -30,6 +30,7 @@ CONTENT: dict[str, Any] = {
     "encode": {"parts": 1, "encoded": 30, "seconds": 2.0, "predict_calls": 4},
     "gate": {"checks": [{"name": "count", "verdict": "pass", "value": 1, "limit": 2.5, "words": "fine"}]},
     "stage_seconds": {"scan": 1.5, "encode": 2.0},
+    "letters": [{"stage": "index", "error_class": "Mapping", "reason": "no date", "letters": 3}],
     "wall_seconds": 12.5,
     "waited_seconds": 0.0,
     "bytes": {"candidate": 1000, "store": 20, "vectors": 3},
@@ -56,6 +57,7 @@ def test_a_whole_receipt_is_shown_whole() -> None:
     assert (view.sort, view.documents, view.texts_encoded, view.vectors_found) == (Sort.PROMOTED, 9, 30, 7)
     assert (view.dead_letters, view.encode_rate, view.wall_s, view.work_s) == (1, 15.0, 12.5, 3.5)
     assert view.bytes.candidate == 1000
+    assert view.letters == (LettersView("index", "Mapping", "no date", 3),)
     assert view.model is not None
     assert view.model.name == "splade"
     assert view.verdict == "pass"

@@ -62,7 +62,7 @@ def test_each_chart_has_a_table_with_a_row_a_build(store: Store) -> None:
 def test_builds_without_numbers_are_marks_and_no_gaps() -> None:
     failed = BuildView(IDS[0], Sort.FAILED, None)
     for chart in timeline_charts([failed], str):
-        assert 'href="#m-failed"' in chart.svg
+        assert 'class="mark failed"' in chart.svg
 
 
 def test_waiting_is_no_work() -> None:

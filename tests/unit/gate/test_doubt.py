@@ -71,7 +71,14 @@ def test_only_the_judgements_are_in_doubt() -> None:
 )
 def test_who_is_asked(tmp_path: Path, gate: dict[str, Any], checks: tuple[Check, ...], asked: bool) -> None:
     plan, store = plan_with(str(tmp_path), **gate), Store(str(tmp_path))
-    numbers = {"documents": 1, "live_documents": 1, "sampled": 1, "tokens_min": 1, "tokens_median": 1, "tokens_max": 1}
+    numbers: dict[str, Any] = {
+        "documents": 1,
+        "live_documents": 1,
+        "sampled": 1,
+        "tokens_min": 1,
+        "tokens_median": 1,
+        "tokens_max": 1,
+    }
     GATE.save(store, gate_report_path(plan), GateReport(**numbers, checks=list(checks)))
     assert (question(store, plan) is not None) is asked
     assert question(store, plan.model_copy(update={"promotes": False})) is None
@@ -82,7 +89,14 @@ def test_the_question_says_what_each_answer_does_and_shows_the_table(tmp_path: P
         plan_with(str(tmp_path), undecided="ask", approval={"hours": 1.5, "users": ["vera"]}),
         Store(str(tmp_path)),
     )
-    numbers = {"documents": 1, "live_documents": 1, "sampled": 1, "tokens_min": 1, "tokens_median": 1, "tokens_max": 1}
+    numbers: dict[str, Any] = {
+        "documents": 1,
+        "live_documents": 1,
+        "sampled": 1,
+        "tokens_min": 1,
+        "tokens_median": 1,
+        "tokens_max": 1,
+    }
     GATE.save(store, gate_report_path(plan), GateReport(**numbers, checks=[DOUBT]))
     asked = question(store, plan)
     assert asked is not None

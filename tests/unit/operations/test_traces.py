@@ -177,7 +177,8 @@ def test_messages_that_speak_of_a_document_go_and_others_stay(store: Store) -> N
     checks = [{"name": "counts", "words": "77 documents"}, {"name": "stored vectors", "words": "7 has another vector"}]
     kept = {"checks": [checks[0], checks[1] | {"words": REMOVED}], "sampled": 7}
     gate = {"checks": checks, "sampled": 7}
-    store.write_json(f"{BUILD}/receipt.json", {"summary": "s", "failures": said, "gate": gate})
+    told = [{"reason": refusal, "letters": 1}, {"reason": "no date", "letters": 2}, {"reason": None, "letters": 3}]
+    store.write_json(f"{BUILD}/receipt.json", {"summary": "s", "failures": said, "gate": gate, "letters": told})
     store.write_json(f"{BUILD}/reports/gate.json", gate)
     store.write_json(f"{BUILD}/plan.json", {"fingerprint": FINGERPRINT, "notes": [f"one of them: {refusal}", "2 rows"]})
     store.write_json(f"{BUILD}/redrive.json", {"remaining": ["7", "d-7", "77"], "tried": 7})
@@ -192,6 +193,7 @@ def test_messages_that_speak_of_a_document_go_and_others_stay(store: Store) -> N
         "plan": REMOVED,
     }
     assert store.read_json(f"{BUILD}/receipt.json")["gate"] == kept
+    assert store.read_json(f"{BUILD}/receipt.json")["letters"] == [{"reason": REMOVED, "letters": 1}, *told[1:]]
     assert store.read_json(f"{BUILD}/reports/gate.json") == kept
     assert store.read_json(f"{BUILD}/plan.json") == {"fingerprint": FINGERPRINT, "notes": ["2 rows"]}
     assert store.read_json(f"{BUILD}/redrive.json") == {"remaining": ["d-7", "77"], "tried": 7}

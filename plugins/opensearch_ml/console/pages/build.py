@@ -10,7 +10,6 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from opensearch_ml.console.html import page, quoted
-from opensearch_ml.console.pages.letters import letters_of
 from opensearch_ml.console.pages.timeline import require_listed
 from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, may_see_content
 from sparse_index.builds.plan import plan_path
@@ -53,7 +52,6 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
         {
             "receipt": lambda: _receipt(console, listed, build_id),
             "plan": lambda: read_plan(console.sources.open_store(listed), listed.alias, build_id),
-            "letters": lambda: letters_of(console, listed, build_id, many=0),
         }
     )
     found, plan = answers["receipt"], answers["plan"].value
@@ -61,7 +59,7 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
     if found.problem is None and view.sort is Sort.OPEN and answers["plan"].problem is None and plan is None:
         raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
     content = may_see_content(request, user, listed.dag_id)
-    values = _values(view, plan) | {"plan": plan, "letters": answers["letters"], "content": content}
+    values = _values(view, plan) | {"plan": plan, "content": content}
     return page(request, "build.html", listed=listed, **values)
 
 

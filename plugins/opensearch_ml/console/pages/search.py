@@ -16,8 +16,10 @@ from opensearch_ml.console.pages.generations import indices_of
 from opensearch_ml.console.permissions import CorpusWithContent, User
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.console.listed import Listed
+from sparse_index.console.moved import Compared, compared
 from sparse_index.console.searching import MOST_HITS, Column, column, config_of, moves, usual_ways, way_of, ways
 from sparse_index.errors import ConfigError
+from sparse_index.query.wish import default_mode
 
 if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 router = APIRouter()
 LONGEST_QUERY = 500
 LEFT, RIGHT = "left", "right"
-_INDICES = "indices"
+_INDICES, _GOLDEN = "indices", "golden"
 Said = Annotated[str, Query(max_length=200)]
 
 
@@ -61,6 +63,8 @@ def corpus_search(
     if q.strip():
         ask = partial(_column, console, listed, config, q, size)
         questions |= {name: partial(ask, each) for name, each in said.items()}
+    else:
+        questions[_GOLDEN] = partial(_compared, console, listed)
     answers = console.searches.ask(user.get_id(), console.side_by_side, questions)
     return page(
         request,
@@ -72,8 +76,14 @@ def corpus_search(
         said=said,
         ways=ways(config, answers[_INDICES].value),
         indices=answers[_INDICES],
+        mode=default_mode(config),
+        golden=answers.get(_GOLDEN),
         sides=list(_sides(said, answers)) if q.strip() else [],
     )
+
+
+def _compared(console: Console, listed: Listed) -> Compared | None:
+    return compared(console.sources.open_store(listed), console.receipts, listed.alias)
 
 
 def _column(console: Console, listed: Listed, config: CorpusConfig, query: str, size: int, said: str) -> Column:

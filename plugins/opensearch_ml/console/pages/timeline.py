@@ -35,7 +35,6 @@ def corpus_timeline(
         }
     )
     builds = answers["builds"].value.builds if answers["builds"].value else ()
-    its = partial(_build, f"{request.scope.get('root_path', '')}/corpora/{quoted(listed.corpus)}")
     return page(
         request,
         "timeline.html",
@@ -45,7 +44,7 @@ def corpus_timeline(
         live=answers["live"],
         before=before,
         builds=builds,
-        charts=timeline_charts(builds, its) if builds else [],
+        charts=timeline_charts(builds, partial(_build, listed.corpus)) if builds else [],
         checks=gate_checks(builds),
         gate=gate_chart(builds),
         verdict_key=verdict_key(),
@@ -53,7 +52,8 @@ def corpus_timeline(
 
 
 def _build(corpus: str, build_id: str) -> str:
-    return f"{corpus}/builds/{build_id}"
+    """Seen from the page of its corpus: it stands there often, and a whole address is long."""
+    return f"{quoted(corpus)}/builds/{build_id}"
 
 
 def live_of(console: Console, listed: Listed) -> Live | None:
