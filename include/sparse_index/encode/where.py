@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster
+from sparse_index.config.encoder import EncoderConfig
 from sparse_index.config.vectors import VectorField
-from sparse_index.encode.governor import Governor, beside_searches, own_model
+from sparse_index.encode.governor import Governor, beside_searches, in_own_process, own_model
+from sparse_index.encode.own_cores import own_cores
 from sparse_index.encode.own_process import LoadedModel, load_model
 from sparse_index.encode.predict import Predictor
 from sparse_index.errors import ModelError
@@ -18,6 +19,7 @@ from sparse_index.ml.life import encoder_fingerprint, life_of
 from sparse_index.store.files import Store
 from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.kinds import vector_kind
+from sparse_index.vectors.probe import Probe, kept_probes
 
 
 class WorkerPredictor(Predictor):
@@ -25,18 +27,19 @@ class WorkerPredictor(Predictor):
 
     def __init__(self, cluster: Cluster, model_id: str, kind: VectorKind, model: LoadedModel, request_timeout_s: float):
         super().__init__(cluster, model_id, kind, request_timeout_s)
-        self._model = model
+        self.model = model
 
     def _outputs(self, texts: Sequence[str]) -> Sequence[Any]:
-        return [self._model(text) for text in texts]
+        return self.model(texts)
 
 
 @dataclass(frozen=True)
 class Running:
-    """Who encodes, how much of it at once, and the index whose searches suffer from it (None: none's)."""
+    """Who encodes, how many requests of how many texts at once, and the index whose searches suffer from it (None: none's)."""
 
     predictor: Predictor
     governor: Governor
+    docs_per_request: int
     searched: str | None
 
 
@@ -45,11 +48,19 @@ def running(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str
     field = plan.config.vector_fields[name]
     tasks = max(1, min(field.encoder.parallel_tasks, len(plan.encode_parts)))
     if field.encoder.run_on == "worker":
-        return Running(on_worker(cluster, store, plan, name, model_id), own_model(os.cpu_count() or 1, tasks), None)
+        kept = kept_probes(store, plan.fingerprint_of(name), vector_kind(field))
+        return _in_this_process(on_worker(cluster, store, plan, name, model_id, kept), field.encoder, tasks)
     predictor = in_cluster(cluster, field, model_id)
     predictor.require_model()
     governor = beside_searches if life_of(field).serves_queries else own_model
-    return Running(predictor, governor(cores, tasks), plan.live_index)
+    return Running(predictor, governor(cores, tasks), field.encoder.docs_per_request, plan.live_index)
+
+
+def _in_this_process(predictor: WorkerPredictor, encoder: EncoderConfig, tasks: int) -> Running:
+    """Half a chunk in flight: the more texts at once, the less of a batch is padding, and what a kill costs stays a chunk."""
+    governor = in_own_process(own_cores(), tasks, on_gpu=predictor.model.way.on_gpu)
+    docs = max(encoder.docs_per_request, encoder.chunk_docs // (2 * governor.limit))
+    return Running(predictor, governor, docs, None)
 
 
 def in_cluster(cluster: Cluster, field: VectorField, model_id: str) -> Predictor:
@@ -57,8 +68,10 @@ def in_cluster(cluster: Cluster, field: VectorField, model_id: str) -> Predictor
     return Predictor(cluster, model_id, vector_kind(field), field.encoder.request_timeout_s, ours=ours)
 
 
-def on_worker(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str) -> Predictor:
-    """`ModelError` when the zip is another one than was planned."""
+def on_worker(
+    cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str, probes: Sequence[Probe]
+) -> WorkerPredictor:
+    """`ModelError` when the zip is another one than was planned, or says something else of the texts of `probes` here."""
     field = plan.config.vector_fields[name]
     found, planned = encoder_fingerprint(cluster, field), plan.fingerprint_of(name)
     if found != planned:
@@ -67,5 +80,5 @@ def on_worker(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: s
             f"{found}, planned {planned}). Put the former one back and clear this task, or trigger a new run."
         )
     kind = vector_kind(field)
-    model = load_model(store, field.encoder, kind)
+    model = load_model(store, field.encoder, kind, probes)
     return WorkerPredictor(cluster, model_id, kind, model, field.encoder.request_timeout_s)
