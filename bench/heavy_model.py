@@ -2,8 +2,9 @@
 
     PYTHONPATH=include python bench/heavy_model.py FOLDER
 
-Writes model.zip and config.json as `demo.model_archive` does. Needs torch. It knows no language: a text of 64 tokens gets some 200, as
-many as a trained model gives; which ones means nothing. The tokenizer is the demo's small model's, whose ids are a part of the vocabulary.
+Writes model.zip and config.json as `demo.model_archive` does. Needs torch. It knows no language: which tokens a text gets means
+nothing, and how many is set by texts of 64 tokens. Its tokenizer is that of the demo's small model, whose ids are a part of the
+vocabulary.
 """
 
 from __future__ import annotations

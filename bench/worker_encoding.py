@@ -1,6 +1,6 @@
 """Texts per second of a model in this process (`encoder.run_on: worker`): every way that this machine has, and how near each is.
 
-    PYTHONPATH=include python bench/worker_encoding.py MODEL.zip [--texts 200] [--words 150] [--threads 2] [--dense 384] [--budgets 2048]
+    PYTHONPATH=include python bench/worker_encoding.py MODEL.zip [--texts 200] [--words 150] [--threads 2] [--dense 384]
 
 Needs the extra `worker` (`worker-onnx` for ONNX). "near" is the largest difference from one text after another on the CPU in full
 precision, in the unit and against the limit by which a build compares. The first round of each way is for warming up.
@@ -27,7 +27,6 @@ from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.probe import Probe
 from sparse_index.vectors.sparse import sparse_kind
 
-WORDS = "the parcel did not arrive money back order late refund account open large red".split()
 MEAN = {"pooling_mode": "MEAN", "normalize_result": True}
 
 
@@ -69,15 +68,15 @@ def measured(chosen: argparse.Namespace) -> None:
     model = FileModel(source="file", name="m", version="1", path=chosen.model, model_format=chosen.format or suffix)
     program, content = _unpacked(Store("."), model)
     tokenizer = _tokenizer(content, 512)
-    known = [word for word in sorted(tokenizer.get_vocab()) if word.isalpha() and len(word) > 2] or WORDS
+    known = [word for word in sorted(tokenizer.get_vocab()) if word.isalpha() and len(word) > 2]
     texts = made_up(chosen.texts, chosen.words, known)
     *_, plain = ways_of(model.model_format, program, MEAN)
     few = texts[: chosen.cpu_texts]
     truth, rate = rate_of(LoadedModel(plain, tokenizer, kind), few, chosen.threads)
     lengths = [len(encoding) for encoding in tokenizer.encode_batch(texts)]
     print(
-        f"{chosen.model}: {chosen.texts} texts of {sum(lengths) / len(lengths):.0f} tokens (at most {max(lengths)}), the vectors have "
-        f"{sum(map(len, truth)) / len(truth):.0f} numbers; near: at most {kind.likeness.tolerance} {kind.likeness.unit}",
+        f"{chosen.model}: {chosen.texts} texts of {sum(lengths) / len(lengths):.0f} tokens (at most {max(lengths)}), the vectors "
+        f"have {sum(map(len, truth)) / len(truth):.0f} numbers; near: at most {kind.likeness.tolerance} {kind.likeness.unit}",
         flush=True,
     )
     print(f"  {plain.words}, {chosen.threads} threads, {len(few)} texts: {rate:.1f} texts/s", flush=True)

@@ -77,8 +77,8 @@ def _padded(encodings: Sequence[Encoding]) -> dict[str, np.ndarray]:
 
 
 def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind, probes: Sequence[Probe]) -> LoadedModel:
-    """The fastest that says of the texts of `probes` what they hold; without any, one that says it text by text.
-    `ConfigError` where its library is not installed; `ModelError` for a zip that is not read here, or that says something else."""
+    """The fastest that says of the texts of `probes` what they hold; without any, one that goes text by text. `ConfigError`
+    where its library is not installed; `ModelError` for a zip that is not read here, or that says something else."""
     model = encoder.model
     if not isinstance(model, FileModel | UrlModel):
         raise ConfigError(f"A model of the source {model.source} has no zip that a worker could load.")
