@@ -25,7 +25,7 @@ TOKENS_OF_A_TEXT, LENGTH = 200, 64
 BODY = {"name": "heavy", "version": "1.0.0", "model_format": "TORCH_SCRIPT", "function_name": "SPARSE_ENCODING"}
 
 
-class Layer(nn.Module):
+class Layer(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.q, self.k, self.v, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
@@ -44,7 +44,7 @@ class Layer(nn.Module):
         return self.last(x + self.narrow(nn.functional.gelu(self.wide(x))))
 
 
-class Heavy(nn.Module):
+class Heavy(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.words, self.places = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(POSITIONS, WIDTH)
@@ -67,7 +67,8 @@ class Heavy(nn.Module):
 
 def heavy() -> Heavy:
     torch.manual_seed(1)
-    model = Heavy().eval()
+    model = Heavy()
+    model.eval()
     with torch.inference_mode():
         model.words.weight.mul_(0.2)
         ids = torch.randint(1_000, (8, LENGTH))

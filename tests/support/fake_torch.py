@@ -104,7 +104,7 @@ def fake_torch(told: Told | None = None) -> Any:
     )
 
 
-def write_zip(path: Path) -> Path:
+def write_zip(path: Path, program: str = "sparse.pt") -> Path:
     """A model whose tokenizer knows `WORDS` and reads three of them."""
     tokenizer = {
         "version": "1.0",
@@ -114,6 +114,6 @@ def write_zip(path: Path) -> Path:
         "model": {"type": "WordLevel", "vocab": {word: n for n, word in enumerate(WORDS)}, "unk_token": "[UNK]"},
     }
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("sparse.pt", b"a program")
+        archive.writestr(program, b"a program")
         archive.writestr("tokenizer.json", json.dumps(tokenizer))
     return path

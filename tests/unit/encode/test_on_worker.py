@@ -37,8 +37,11 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", fake_torch())
 
 
-def corpus_of(folder: Path, texts: list[str], run_on: str = "worker", **limits: Any) -> CorpusConfig:
-    model = {"source": "file", "name": "m", "version": "1", "path": str(write_zip(folder / "model.zip"))}
+def corpus_of(
+    folder: Path, texts: list[str], run_on: str = "worker", *, model_format: str = "TORCH_SCRIPT", **limits: Any
+) -> CorpusConfig:
+    path = str(write_zip(folder / "model.zip", "sparse.onnx" if model_format == "ONNX" else "sparse.pt"))
+    model = {"source": "file", "name": "m", "version": "1", "path": path, "model_format": model_format}
     encoder = {"model": model, "run_on": run_on, "max_tokens": 3}
     config = config_at(folder, encoder=encoder, limits=limits, source={"text_template": "{body}"})
     write(folder / "corpus", [row(number, body=text) for number, text in enumerate(texts)])
@@ -185,11 +188,17 @@ def test_a_zip_that_was_exchanged_after_the_plan_stops_the_task(tmp_path: Path) 
         encoded(config, plan)
 
 
-def test_a_worker_without_torch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = corpus_of(tmp_path, TEXTS)
+@pytest.mark.parametrize(
+    ("model_format", "library", "extra"),
+    [("TORCH_SCRIPT", "torch", "worker"), ("ONNX", "onnxruntime", "worker-onnx")],
+)
+def test_a_worker_without_the_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_format: str, library: str, extra: str
+) -> None:
+    config = corpus_of(tmp_path, TEXTS, model_format=model_format)
     plan = planned_on(config)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ConfigError, match="extra `worker`"):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigError, match=f"needs {library} on every worker .* extra `{extra}`"):
         encoded(config, plan)
 
 
