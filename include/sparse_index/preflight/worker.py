@@ -20,6 +20,6 @@ def check_worker(findings: Findings, config: CorpusConfig) -> None:
         library = LIBRARIES[encoder.model.model_format]
         if find_spec(library) is None:
             findings.warning(
-                f"vectors.{name}: `run_on: worker` needs {library}, and {socket.gethostname()}, where preflight ran, has none. If "
-                f"encode tasks run there too, install the package's extra `{EXTRAS[library]}`; else this is none of its concern."
+                f"vectors.{name}: `run_on: worker` needs {library}, and {socket.gethostname()}, where preflight runs, has none. "
+                f"If encode tasks run there too, install the package's extra `{EXTRAS[library]}`."
             )
