@@ -66,7 +66,7 @@ def encoded(cluster: Cluster, plan: Plan, model_id: str) -> dict[str, np.ndarray
 def test_a_worker_makes_the_dense_vectors_that_the_cluster_makes_and_none_in_batches(
     plain_cluster: Cluster, tmp_path: Path, minilm: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="sparse_index")
     plans = {run_on: planned(plain_cluster, tmp_path / run_on, minilm, run_on) for run_on in ("cluster", "worker")}
     assert plans["cluster"].fingerprint == plans["worker"].fingerprint
     with deployed(plain_cluster, minilm) as model_id:

@@ -99,7 +99,6 @@ def fake_torch(told: Told | None = None) -> Any:
         inference_mode=nullcontext,
         autocast=autocast,
         float16="fp16",
-        bfloat16="bf16",
         from_numpy=Tensor,
         jit=SimpleNamespace(load=lambda _program, map_location: Program(it, map_location)),
     )

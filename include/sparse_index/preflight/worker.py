@@ -1,4 +1,4 @@
-"""Whether what `encoder.run_on: worker` needs is installed where this runs, which may be another worker than those that encode."""
+"""Whether what `run_on: worker` needs is installed where this runs, which may be another worker than those that encode."""
 
 from __future__ import annotations
 

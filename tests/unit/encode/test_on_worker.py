@@ -99,10 +99,10 @@ def told_torch(monkeypatch: pytest.MonkeyPatch, **told: Any) -> Told:
     ("told", "device", "half", "words"),
     [
         ({"gpu": True}, "cuda", "fp16", "Fake GPU, fp16, in batches: differs by 0"),
-        ({"gpu": True, "halves": {"fp16": 0.01}}, "cuda", "bf16", "fp16, in batches: differs by 0.01 of the largest"),
-        ({"gpu": True, "halves": {"fp16": 1, "bf16": 1}}, "cuda", None, "full precision, in batches: differs by 0"),
+        ({"gpu": True, "halves": {"fp16": 0.01}}, "cuda", None, "fp16, in batches: differs by 0.01 of the largest"),
+        ({"gpu": True, "by_neighbours": 0.1}, "cuda", None, "full precision, text by text: differs by"),
         ({"gpu": True, "refuses": "cuda"}, "cpu", None, "on its CPU (Fake GPU, fp16, in batches: differs by 1 of"),
-        ({"gpu": False, "by_neighbours": 0.1}, "cpu", None, "CPU, text by text: differs by"),
+        ({"by_neighbours": 0.1}, "cpu", None, "CPU, text by text: differs by"),
     ],
 )
 def test_the_fastest_way_that_says_what_the_cluster_says_is_taken_and_named(
