@@ -19,13 +19,16 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.part import encode_part
+from sparse_index.errors import ModelError
 from sparse_index.gate.encoder import prove_encoder
 from sparse_index.pipeline import make_plan
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import vector_paths
 
-pytest.importorskip("onnxruntime", reason="onnxruntime (the extra `worker-onnx`) is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime (the extra `worker-onnx`) is not installed")
 pytestmark = pytest.mark.integration
+# That of OpenSearch's plugin. What int8 weights say of some texts depends on it.
+THE_CLUSTERS = "1.20."
 BODIES = [f"the parcel no. {number} did not arrive {'and the money is gone ' * (number % 7)}" for number in range(40)]
 
 
@@ -63,17 +66,20 @@ def encoded(cluster: Cluster, plan: Plan, model_id: str) -> dict[str, np.ndarray
     return {row["text_hash"]: np.array(row["vector"]) for row in rows}
 
 
-def test_a_worker_makes_the_dense_vectors_that_the_cluster_makes_and_none_in_batches(
-    plain_cluster: Cluster, tmp_path: Path, minilm: Path, caplog: pytest.LogCaptureFixture
+def test_a_worker_makes_the_dense_vectors_that_the_cluster_makes_or_none_and_never_in_batches(
+    plain_cluster: Cluster, tmp_path: Path, minilm: Path
 ) -> None:
-    caplog.set_level("INFO", logger="sparse_index")
     plans = {run_on: planned(plain_cluster, tmp_path / run_on, minilm, run_on) for run_on in ("cluster", "worker")}
     assert plans["cluster"].fingerprint == plans["worker"].fingerprint
     with deployed(plain_cluster, minilm) as model_id:
-        there, here = (encoded(plain_cluster, plan, model_id) for plan in plans.values())
+        there = encoded(plain_cluster, plans["cluster"], model_id)
+        try:
+            here = encoded(plain_cluster, plans["worker"], model_id)
+        except ModelError as refusal:
+            assert not onnxruntime.__version__.startswith(THE_CLUSTERS)
+            # Its int8 is scaled by all that stands in a batch.
+            assert "CPU, in batches: differs by" in refusal.message
+            assert "CPU, text by text: differs by" in refusal.message
+            return
     assert here.keys() == there.keys()
     assert max(float(1 - here[each] @ there[each]) for each in here) < 1e-5
-    # Its int8 is scaled by all that stands in a batch, so that is found out and left.
-    ways = [each.getMessage() for each in caplog.records if "runs on worker" in each.getMessage()]
-    assert ways
-    assert all("CPU, in batches: differs by 0." in each and "CPU, text by text: differs" in each for each in ways)

@@ -65,7 +65,7 @@ def same_on_worker(kind: VectorKind, cluster: Sequence[Probe], worker: Sequence[
     if different:
         words = (
             f"{len(different)} of {len(cluster)} texts are not encoded on this worker as in the cluster; {found} "
-            f"({_shortest(different)}). Write `run_on: cluster`, or give the workers another version of torch"
+            f"({_shortest(different)}). Write `run_on: cluster`, or give the workers another version of the libraries"
         )
     return passes(WORKER, value=worst, limit=likeness.tolerance, words=words)
 
