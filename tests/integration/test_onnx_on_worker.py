@@ -74,7 +74,7 @@ def test_a_worker_makes_the_dense_vectors_that_the_cluster_makes_or_none(
     with deployed(plain_cluster, minilm) as model_id:
         there = encoded(plain_cluster, plans["cluster"], model_id)
         if not onnxruntime.__version__.startswith(THE_CLUSTERS):
-            with pytest.raises(ModelError, match="CPU, in batches: differs by .*CPU, text by text: differs by"):
+            with pytest.raises(ModelError, match=r"CPU, in batches: differs by .*CPU, text by text: differs by"):
                 encoded(plain_cluster, plans["worker"], model_id)
             return
         here = encoded(plain_cluster, plans["worker"], model_id)
