@@ -8,21 +8,22 @@ from uuid import uuid4
 
 import pytest
 
+import victims
 from build_plans import make_plan as bare_plan
 from ml_verbs import deployed, registered
 from real_builds import planned, real_config, rows, write_corpus
 from sparse_index.builds.plan import Plan
-from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.part import encode_part
 from sparse_index.gate.encoder import prove_encoder
 from sparse_index.ml import verbs
 from sparse_index.store.files import Store
-from sparse_index.vectors.files import vector_paths
+from sparse_index.vectors.files import PartFiles, vector_paths
 
 pytest.importorskip("torch", reason="torch (the extra `worker`) is not installed")
 pytestmark = pytest.mark.integration
-COUNT = 100
+COUNT, MANY, CHUNK = 100, 1_500, 64
 LONG = "the parcel did not arrive and the money is gone " * 100
 
 
@@ -66,3 +67,28 @@ def test_a_worker_makes_the_vectors_that_the_cluster_makes(
     assert here.keys() == there.keys()
     for text_hash, tokens in there.items():
         assert here[text_hash] == pytest.approx(tokens, rel=1e-4)
+
+
+def kept(store: Store, plan: Plan) -> set[str]:
+    return set(PartFiles(store, plan.fingerprint, plan.build_id, 0).hashes())
+
+
+def test_a_task_that_is_killed_in_mid_part_goes_on_from_its_chunks(
+    plain_cluster: Cluster, plain_settings: ConnectionSettings, tmp_path: Path, model_id: str
+) -> None:
+    config = real_config("killed", tmp_path, encoder={"run_on": "worker", "chunk_docs": CHUNK})
+    write_corpus(config, rows(MANY))
+    plan, store = planned(plain_cluster, config), Store(config.store)
+    ids = {plan.fingerprint: model_id}
+    prove_encoder(plain_cluster, store, plan, ids)
+    (part,) = plan.encode_parts
+    process = victims.started(victims.encode, plain_settings, plan, part, model_id)
+    while process.is_alive() and not kept(store, plan):
+        process.join(0.01)
+    assert victims.killed(process), "it had ended before the kill"
+    before = kept(store, plan)
+    assert 0 < len(before) < MANY
+    result = encode_part(plain_cluster, store, plan, part, ids, cores=2)
+    assert (result.encoded, result.reused, result.dead_letters) == (MANY - len(before), len(before), 0)
+    assert len(vectors(config, plan)) == MANY
+    assert PartFiles(store, plan.fingerprint, plan.build_id, 0).chunk_paths() == []

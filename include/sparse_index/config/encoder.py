@@ -138,6 +138,4 @@ class EncoderConfig(Section):
             raise ValueError(
                 f"`run_on: worker` needs the model's zip: name it by `source: file` or `url`, not {self.model.source}"
             )
-        if self.model.model_format != "TORCH_SCRIPT":
-            raise ValueError("`run_on: worker` needs a TORCH_SCRIPT model: leave run_on out, or export the model anew")
         return self

@@ -34,6 +34,12 @@ def beside_searches(cores: int, parallel_tasks: int) -> Governor:
     return Governor(share, share)
 
 
+def in_own_process(cores: int, parallel_tasks: int, *, on_gpu: bool) -> Governor:
+    """For a model in a task's process: more than its cores, or a GPU with the next texts made ready, is never faster."""
+    share = 2 if on_gpu else starting_limit(cores, parallel_tasks)
+    return Governor(share, share)
+
+
 class Governor:
     """Pure: told what happened, says the limit. Throughput comes from Little's law: in flight / latency."""
 

@@ -1,127 +1,137 @@
-"""A model's program in this process: what the cluster's copy of it says of a text, said here, on a GPU where it can run on one.
+"""A model in this process: what the cluster's copy of it says of texts, said here, in the fastest way that says the same.
 
-A text is encoded alone and without padding, as ML Commons does it: nothing that stands beside it moves a weight. Several are
-encoded at once by as many threads, each on one core.
+Which ways do is the program's own: padding moves the weights of some, half precision of most, and what was traced on a CPU may
+run on no GPU. So each is asked for texts of which it is known what the cluster's copy said, until one says that.
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 import zipfile
-from collections.abc import Callable, Mapping
-from io import BytesIO
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-from tokenizers import Tokenizer
+import numpy as np
+from tokenizers import Encoding, Tokenizer
 
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.encoder import EncoderConfig, FileModel, UrlModel
 from sparse_index.corpus.tokenizer import TOKENIZER
-from sparse_index.errors import (
-    ConfigError,
-    ModelError,
-    OverloadedError,
-    SparseIndexError,
-    TerminalError,
-    UnavailableError,
-)
+from sparse_index.encode.programs import Way, by_length, ways_of
+from sparse_index.encode.proof import differences, with_answers
+from sparse_index.errors import ConfigError, ModelError, OverloadedError, TerminalError
 from sparse_index.ml.model_zip import opened_zip
 from sparse_index.store.files import Store
-from sparse_index.vectors.kind import VectorKind
+from sparse_index.vectors.kind import Refused, VectorKind
+from sparse_index.vectors.probe import Probe
 
 log = logging.getLogger(__name__)
 
-# A text -> the kind's output, or `Refused`.
-LoadedModel = Callable[[str], Any]
-# By which a program shows whether it can run on a GPU: many were made on a CPU and name it inside.
-SHORT_TEXT = "a"
-OUTPUT = "sentence_embedding"
+SUFFIXES = {"TORCH_SCRIPT": ".pt", "ONNX": ".onnx"}
+# Of the probe's texts, on a CPU, where each costs what a text of the corpus costs.
+FEW = 4
 
 
-def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind) -> LoadedModel:
-    """`ConfigError` where torch is not installed; `ModelError` for a zip that is not read here. What it says of a text raises
-    `TerminalError` where the program cannot take that one."""
-    torch = _torch()
-    program, tokenizer = _unpacked(store, encoder.model)
-    texts = _tokenizer(tokenizer, encoder.max_tokens)
-    torch.set_num_threads(1)
-    if torch.cuda.is_available():
-        on_gpu = _on(torch, program, texts, kind, "cuda")
+class LoadedModel:
+    """Texts -> for each the kind's output, or `Refused`, in their order. It may be asked by several threads at once."""
+
+    def __init__(self, way: Way, tokenizer: Tokenizer, kind: VectorKind) -> None:
+        self.way, self._tokenizer, self._kind = way, tokenizer, kind
+        self._tokens = [
+            tokenizer.decode([number], skip_special_tokens=True) for number in range(tokenizer.get_vocab_size())
+        ]
+
+    def __call__(self, texts: Sequence[str]) -> list[Any]:
+        encodings = self._tokenizer.encode_batch(list(texts))
+        said: dict[int, Any] = {}
+        for places in by_length([len(encoding) for encoding in encodings], self.way.batch_tokens):
+            outputs = self._say([encodings[place] for place in places])
+            said.update(zip(places, outputs, strict=True))
+        return [said[place] for place in range(len(texts))]
+
+    def _say(self, encodings: Sequence[Encoding]) -> list[Any]:
         try:
-            on_gpu(SHORT_TEXT)
-        except TerminalError as error:
-            log.warning(
-                "%s runs on this worker's CPU: its program cannot run on the GPU (%s).", _name(encoder), error.message
-            )
-        else:
-            return on_gpu
-    return _on(torch, program, texts, kind, "cpu")
+            numbers = self.way.program(_padded(encodings))
+        except ModelError:
+            raise
+        except (TerminalError, OverloadedError) as error:
+            # One text may be at fault, or all of them too many for the memory.
+            if len(encodings) > 1:
+                middle = len(encodings) // 2
+                return self._say(encodings[:middle]) + self._say(encodings[middle:])
+            if isinstance(error, OverloadedError):
+                raise
+            return [Refused(error.reason)]
+        return [self._kind.from_numbers(row, self._tokens) for row in numbers]
 
 
-def _on(torch: Any, program: bytes, texts: Tokenizer, kind: VectorKind, device: str) -> LoadedModel:
-    module = torch.jit.load(BytesIO(program), map_location=device).eval()
-    tokens = [texts.decode([number], skip_special_tokens=True) for number in range(texts.get_vocab_size())]
-
-    def say(text: str) -> Any:
-        try:
-            with torch.inference_mode():
-                output = _the_output(module(_inputs(torch, texts, text, device)))
-                # Only here does an error of a GPU come to light.
-                numbers = output[0].float().cpu().numpy()
-        except RuntimeError as error:
-            raise _in_our_words(error, text) from error
-        return kind.from_numbers(numbers, tokens)
-
-    return say
+def _padded(encodings: Sequence[Encoding]) -> dict[str, np.ndarray]:
+    shape = len(encodings), max(map(len, encodings))
+    rows = {name: np.zeros(shape, np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
+    for place, encoding in enumerate(encodings):
+        for name, values in zip(rows, (encoding.ids, encoding.attention_mask, encoding.type_ids), strict=True):
+            rows[name][place, : len(encoding)] = values
+    return rows
 
 
-def _the_output(outputs: Mapping[str, Any]) -> Any:
-    """The one that ML Commons is asked for, where there are several."""
-    if len(outputs) > 1 and OUTPUT not in outputs:
-        raise ModelError(
-            f"The model's program has the outputs {', '.join(outputs)}: one is needed, or one named {OUTPUT}."
-        )
-    return outputs[OUTPUT] if OUTPUT in outputs else next(iter(outputs.values()))
-
-
-def _in_our_words(error: RuntimeError, text: str) -> SparseIndexError:
-    """Of the worker's memory or its GPU: not the text's fault, and passing."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in reason:
-        return OverloadedError(f"This worker's memory is used up by the model: {reason}", 429, reason)
-    if "CUDA error" in str(error):
-        return UnavailableError(f"This worker's GPU does not answer: {reason}")
-    return TerminalError(f"The model cannot encode a text of {len(text)} characters: {reason}")
-
-
-def _name(encoder: EncoderConfig) -> str:
-    return f"Model {getattr(encoder.model, 'name', encoder.model.source)}"
-
-
-def _torch() -> Any:
-    try:
-        import torch  # noqa: PLC0415 - only workers that encode have it
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            "`encoder.run_on: worker` needs torch on every worker that encodes: install the package's extra `worker`, or write "
-            "`run_on: cluster`."
-        ) from error
-    return torch
-
-
-def _unpacked(store: Store, model: Any) -> tuple[bytes, bytes]:
-    """The program and the tokenizer."""
+def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind, probes: Sequence[Probe]) -> LoadedModel:
+    """The fastest that says of the texts of `probes` what they hold; without any, one that goes text by text. `ConfigError`
+    where its library is not installed; `ModelError` for a zip that is not read here, or that says something else."""
+    model = encoder.model
     if not isinstance(model, FileModel | UrlModel):
         raise ConfigError(f"A model of the source {model.source} has no zip that a worker could load.")
+    program, tokenizer = _unpacked(store, model)
+    texts, tried, saw_gpu = _tokenizer(tokenizer, encoder.max_tokens), list[str](), False
+    for way in ways_of(model.model_format, program, model.model_config_body or {}):
+        if way.batch_tokens and not probes:
+            continue
+        loaded = LoadedModel(way, texts, kind)
+        asked = probes if way.on_gpu else few_of(probes)
+        words, alike = _compared(kind, asked, loaded) if asked else ("compared with nothing", True)
+        tried.append(f"{way.words}: {words}")
+        saw_gpu |= way.on_gpu
+        if alike:
+            level = logging.WARNING if saw_gpu and not way.on_gpu else logging.INFO
+            about = model.name, socket.gethostname(), "GPU" if way.on_gpu else "CPU", "; ".join(tried)
+            log.log(level, "Model %s runs on worker %s, on its %s (%s).", *about)
+            return loaded
+    raise ModelError(
+        f"Model {model.name} does not say on worker {socket.gethostname()} what it says in the cluster ({'; '.join(tried)}). "
+        "Give this worker the version of the libraries that the others have, or write `run_on: cluster`; then clear this task."
+    )
+
+
+def few_of(probes: Sequence[Probe]) -> list[Probe]:
+    """Short and long ones."""
+    ordered = sorted(probes, key=lambda probe: len(probe.text))
+    places = {number * (len(ordered) - 1) // (FEW - 1) for number in range(FEW)} if ordered else set()
+    return [ordered[place] for place in sorted(places)]
+
+
+def _compared(kind: VectorKind, probes: Sequence[Probe], model: LoadedModel) -> tuple[str, bool]:
+    outputs = model([probe.text for probe in probes])
+    worst, different = differences(kind, probes, with_answers(kind, probes, outputs))
+    words = f"differs by {worst:.1g} {kind.likeness.unit}"
+    if not different:
+        return words, True
+    refused = next((f", it was refused: {output.reason}" for output in outputs if isinstance(output, Refused)), "")
+    which = ", ".join(repr(probe.text_hash[:12]) for probe in different[:3])
+    return f"{words} in {len(different)} of {len(probes)} texts of the probe, such as {which}{refused}", False
+
+
+def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
+    """The program and the tokenizer."""
+    suffix = SUFFIXES[model.model_format]
     try:
         with opened_zip(store, model) as file, zipfile.ZipFile(file) as archive:
-            (program,) = (name for name in archive.namelist() if name.endswith(".pt"))
+            (program,) = (name for name in archive.namelist() if name.endswith(suffix))
             return archive.read(program), archive.read(TOKENIZER)
     except (OSError, KeyError, ValueError, ImportError, aiohttp.ClientError, zipfile.BadZipFile) as error:
         raise ModelError(
-            f"The zip of model {model.name} cannot be read on this worker ({hide_secrets(repr(error))}): it needs one .pt file "
-            f"and {TOKENIZER} at its top level, and the worker the right to read it. Then clear this task."
+            f"The zip of model {model.name} cannot be read on this worker ({hide_secrets(repr(error))}): it needs one {suffix} "
+            f"file and {TOKENIZER} at its top level, and the worker the right to read it. Then clear this task."
         ) from None
 
 
@@ -131,13 +141,3 @@ def _tokenizer(content: bytes, max_tokens: int) -> Tokenizer:
     if tokenizer.truncation is None:
         tokenizer.enable_truncation(max_tokens)
     return tokenizer
-
-
-def _inputs(torch: Any, tokenizer: Tokenizer, text: str, device: str) -> dict[str, Any]:
-    encoding = tokenizer.encode(text)
-    rows = {
-        "input_ids": encoding.ids,
-        "attention_mask": encoding.attention_mask,
-        "token_type_ids": encoding.type_ids,
-    }
-    return {name: torch.tensor([row], device=device) for name, row in rows.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from sparse_index.builds.check import Check, passes
 from sparse_index.config.encoder import EncoderConfig
@@ -25,21 +26,30 @@ def said_now(predictor: Predictor, probes: Sequence[Probe], encoder: EncoderConf
 
 def _said(predictor: Predictor, text: str, encoder: EncoderConfig, timing: Timing) -> Vector | None:
     """All that the model says of one text, asked alone: what stands beside it in a request may move a weight a little."""
-    output = output_of(predictor, text, encoder, timing)
-    vector = None if isinstance(output, Refused) else predictor.kind.likeness.whole(output)
-    return None if vector is None or predictor.kind.is_empty(vector) else vector
+    return _whole(predictor.kind, output_of(predictor, text, encoder, timing))
+
+
+def with_answers(kind: VectorKind, probes: Sequence[Probe], outputs: Sequence[Any]) -> list[Probe]:
+    """The probes with what a model said of all of them, in their order."""
+    pairs = zip(probes, outputs, strict=True)
+    return [replace(probe, vector=_whole(kind, output)) for probe, output in pairs]
+
+
+def _whole(kind: VectorKind, output: Any) -> Vector | None:
+    vector = None if isinstance(output, Refused) else kind.likeness.whole(output)
+    return None if vector is None or kind.is_empty(vector) else vector
 
 
 def same_encoder(kind: VectorKind, kept: Sequence[Probe], now: Sequence[Probe]) -> Check:
     """What the model says now of the texts of the probe against what is kept, in the same order."""
     likeness = kind.likeness
-    worst, different = _differences(kind, kept, now)
+    worst, different = differences(kind, kept, now)
     if not different:
         words = f"{len(kept)} texts are encoded as when it was first used; the largest difference is {worst:.1g} {likeness.unit}."
         return passes(ENCODER, value=worst, limit=likeness.tolerance, words=words)
     words = (
         f"{len(different)} of {len(kept)} texts are not encoded as when these vectors were first made, by up to {worst:.2g} "
-        f"{likeness.unit} (the shortest of them has {min(different)} characters). Another model answers under this name, or its "
+        f"{likeness.unit} ({_shortest(different)}). Another model answers under this name, or its "
         "tokenizer or its token limit is another one. Bring the former one back; to go over to the new one give it another name, "
         "version or id in `encoder.model`, and all texts are encoded anew"
     )
@@ -49,23 +59,27 @@ def same_encoder(kind: VectorKind, kept: Sequence[Probe], now: Sequence[Probe]) 
 def same_on_worker(kind: VectorKind, cluster: Sequence[Probe], worker: Sequence[Probe]) -> Check:
     """What the model says in a worker's process of the texts of the probe against what it says in the cluster, in one order."""
     likeness = kind.likeness
-    worst, different = _differences(kind, cluster, worker)
+    worst, different = differences(kind, cluster, worker)
     found = f"the largest difference is {worst:.2g} {likeness.unit}"
     words = f"{len(cluster)} texts are encoded on this worker as in the cluster; {found}."
     if different:
         words = (
-            f"{len(different)} of {len(cluster)} texts are not encoded on this worker as in the cluster; {found} (the shortest "
-            f"of them has {min(different)} characters). Write `run_on: cluster`, or give the workers another version of torch"
+            f"{len(different)} of {len(cluster)} texts are not encoded on this worker as in the cluster; {found} "
+            f"({_shortest(different)}). Write `run_on: cluster`, or give the workers another version of the libraries"
         )
     return passes(WORKER, value=worst, limit=likeness.tolerance, words=words)
 
 
-def _differences(kind: VectorKind, one: Sequence[Probe], other: Sequence[Probe]) -> tuple[float, list[int]]:
-    """The largest deviation, and the characters of each text whose vectors are too far apart."""
-    apart = [(_apart(kind, left.vector, right.vector), len(left.text)) for left, right in zip(one, other, strict=True)]
+def differences(kind: VectorKind, one: Sequence[Probe], other: Sequence[Probe]) -> tuple[float, list[Probe]]:
+    """The largest deviation, and the probes whose vectors are too far apart."""
+    apart = [(_apart(kind, left.vector, right.vector), left) for left, right in zip(one, other, strict=True)]
     return max(deviation for deviation, _ in apart), [
-        length for deviation, length in apart if deviation > kind.likeness.tolerance
+        probe for deviation, probe in apart if not deviation <= kind.likeness.tolerance
     ]
+
+
+def _shortest(probes: Sequence[Probe]) -> str:
+    return f"the shortest of them has {min(len(probe.text) for probe in probes)} characters"
 
 
 def _apart(kind: VectorKind, before: Vector | None, now: Vector | None) -> float:

@@ -64,7 +64,8 @@ class EncoderShare:
         there = running(cluster, store, plan, fields[0], model_id, cores)
         self._predictor, self._kind, self._chunk_docs = there.predictor, there.predictor.kind, encoder.chunk_docs
         searches = SearchWatch(cluster, there.searched, timing.clock)
-        self._encoding = Encoding(self._predictor, there.governor, encoder, timing, searches)
+        asked = encoder.model_copy(update={"docs_per_request": there.docs_per_request})
+        self._encoding = Encoding(self._predictor, there.governor, asked, timing, searches)
         self._files = PartFiles(store, plan.fingerprint_of(fields[0]), plan.build_id, part.number, timing.sleep)
         self.kept = self._files.hashes()
 

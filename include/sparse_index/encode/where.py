@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,10 @@ from typing import Any
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.cores import ml_cores
+from sparse_index.config.encoder import EncoderConfig
 from sparse_index.config.vectors import VectorField
-from sparse_index.encode.governor import Governor, beside_searches, own_model
+from sparse_index.encode.governor import Governor, beside_searches, in_own_process, own_model
+from sparse_index.encode.own_cores import own_cores
 from sparse_index.encode.own_process import LoadedModel, load_model
 from sparse_index.encode.predict import Predictor
 from sparse_index.errors import ModelError
@@ -20,6 +21,7 @@ from sparse_index.ml.life import PerRun, encoder_fingerprint, life_of
 from sparse_index.store.files import Store
 from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.kinds import vector_kind
+from sparse_index.vectors.probe import Probe, kept_probes
 
 # A plan waits for no model that does not answer.
 PROBE_TIMEOUT_S = 10.0
@@ -30,18 +32,19 @@ class WorkerPredictor(Predictor):
 
     def __init__(self, cluster: Cluster, model_id: str, kind: VectorKind, model: LoadedModel, request_timeout_s: float):
         super().__init__(cluster, model_id, kind, request_timeout_s)
-        self._model = model
+        self.model = model
 
     def _outputs(self, texts: Sequence[str]) -> Sequence[Any]:
-        return [self._model(text) for text in texts]
+        return self.model(texts)
 
 
 @dataclass(frozen=True)
 class Running:
-    """Who encodes, how much of it at once, and the index whose searches suffer from it (None: none's)."""
+    """Who encodes, how many requests of how many texts at once, and the index whose searches suffer from it (None: none's)."""
 
     predictor: Predictor
     governor: Governor
+    docs_per_request: int
     searched: str | None
 
 
@@ -50,11 +53,23 @@ def running(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str
     field = plan.config.vector_fields[name]
     tasks = max(1, min(field.encoder.parallel_tasks, len(plan.encode_parts)))
     if field.encoder.run_on == "worker":
-        return Running(on_worker(cluster, store, plan, name, model_id), own_model(os.cpu_count() or 1, tasks), None)
+        return _in_this_process(_proven_here(cluster, store, plan, name, model_id), field.encoder, tasks)
     predictor = in_cluster(cluster, field, model_id)
     predictor.require_model()
     governor = beside_searches if life_of(field).serves_queries else own_model
-    return Running(predictor, governor(cores, tasks), plan.live_index)
+    return Running(predictor, governor(cores, tasks), field.encoder.docs_per_request, plan.live_index)
+
+
+def _proven_here(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str) -> WorkerPredictor:
+    kept = kept_probes(store, plan.fingerprint_of(name), vector_kind(plan.config.vector_fields[name]))
+    return on_worker(cluster, store, plan, name, model_id, kept)
+
+
+def _in_this_process(predictor: WorkerPredictor, encoder: EncoderConfig, tasks: int) -> Running:
+    """Half a chunk in flight: the more texts at once, the less of a batch is padding, and what a kill costs stays a chunk."""
+    governor = in_own_process(own_cores(), tasks, on_gpu=predictor.model.way.on_gpu)
+    docs = max(encoder.docs_per_request, encoder.chunk_docs // (2 * governor.limit))
+    return Running(predictor, governor, docs, None)
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,7 @@ def at_hand(cluster: Cluster, store: Store, plan: Plan, name: str, *, encodes_he
     if field.encoder.run_on == "worker":
         if not encodes_here:
             return NotAtHand(f"the workers that encode for '{name}' are others than this one")
-        return Running(on_worker(cluster, store, plan, name, "none"), own_model(os.cpu_count() or 1, 1), None)
+        return _in_this_process(_proven_here(cluster, store, plan, name, "none"), field.encoder, 1)
     if isinstance(life, PerRun):
         return NotAtHand(f"the model of '{name}' is registered only when it is needed")
     model_id = served.find(cluster, field, life.content_sha256(cluster))
@@ -81,7 +96,8 @@ def at_hand(cluster: Cluster, store: Store, plan: Plan, name: str, *, encodes_he
         return NotAtHand(f"the model of '{name}' does not answer")
     governor = beside_searches if life.serves_queries else own_model
     kind, timeout_s = vector_kind(field), min(field.encoder.request_timeout_s, PROBE_TIMEOUT_S)
-    return Running(Predictor(cluster, model_id, kind, timeout_s, ours=False), governor(ml_cores(cluster), 1), None)
+    predictor = Predictor(cluster, model_id, kind, timeout_s, ours=False)
+    return Running(predictor, governor(ml_cores(cluster), 1), field.encoder.docs_per_request, None)
 
 
 def in_cluster(cluster: Cluster, field: VectorField, model_id: str) -> Predictor:
@@ -89,8 +105,10 @@ def in_cluster(cluster: Cluster, field: VectorField, model_id: str) -> Predictor
     return Predictor(cluster, model_id, vector_kind(field), field.encoder.request_timeout_s, ours=ours)
 
 
-def on_worker(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str) -> Predictor:
-    """`ModelError` when the zip is another one than was planned."""
+def on_worker(
+    cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str, probes: Sequence[Probe]
+) -> WorkerPredictor:
+    """`ModelError` when the zip is another one than was planned, or says something else of the texts of `probes` here."""
     field = plan.config.vector_fields[name]
     found, planned = encoder_fingerprint(cluster, field), plan.fingerprint_of(name)
     if found != planned:
@@ -99,5 +117,5 @@ def on_worker(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: s
             f"{found}, planned {planned}). Put the former one back and clear this task, or trigger a new run."
         )
     kind = vector_kind(field)
-    model = load_model(store, field.encoder, kind)
+    model = load_model(store, field.encoder, kind, probes)
     return WorkerPredictor(cluster, model_id, kind, model, field.encoder.request_timeout_s)

@@ -17,7 +17,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.corpus.tokenizer import ModelTokenizer, NoTokenizer
 from sparse_index.encode.predict import of_field
-from sparse_index.encode.proof import ENCODER, said_now, same_encoder, same_on_worker
+from sparse_index.encode.proof import ENCODER, said_now, same_encoder, same_on_worker, with_answers
 from sparse_index.encode.where import in_cluster, on_worker
 from sparse_index.errors import BuildError
 from sparse_index.gate.probe_texts import texts_to_probe
@@ -75,7 +75,8 @@ def _checks(cluster: Cluster, store: Store, plan: Plan, field: str, model_id: st
     yield replace(limit, words=f"{field}: {limit.words}")
     if config.encoder.run_on == "worker":
         with of_field(field):
-            here = said_now(on_worker(cluster, store, plan, field, model_id), asked, config.encoder, timing)
+            worker = on_worker(cluster, store, plan, field, model_id, now)
+            here = with_answers(kind, asked, worker([probe.text for probe in asked]))
         parity = same_on_worker(kind, now, here)
         yield replace(parity, words=f"{field}: {parity.words}")
     if not kept and proof.verdict is Verdict.PASS:

@@ -68,13 +68,13 @@ def _probed(
 def _of_field(
     cluster: Cluster, store: Store, plan: Plan, name: str, due: int, *, encodes_here: bool, clock: Clock
 ) -> Speed | NotAtHand:
-    largest = plan.config.vector_fields[name].encoder.docs_per_request
     try:
         model = at_hand(cluster, store, plan, name, encodes_here=encodes_here)
         if isinstance(model, NotAtHand):
             return model
         texts = sample_texts(store, plan, name, max(1, min(due // 10, _MOST_PROBED)))
-        found = texts_per_second(model.predictor, texts, model.governor.limit, largest, clock) if texts else None
+        limit, largest = model.governor.limit, model.docs_per_request
+        found = texts_per_second(model.predictor, texts, limit, largest, clock) if texts else None
     except SparseIndexError as error:
         return NotAtHand(f"vector field '{name}' could not be probed: {error.message}")
     return NotAtHand(f"the first rows gave '{name}' no vector") if found is None else probed(*found)

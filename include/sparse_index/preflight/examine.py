@@ -30,6 +30,7 @@ from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.managed import check_aws_service
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
 from sparse_index.preflight.storage import check_store
+from sparse_index.preflight.worker import check_worker
 from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME, Timing
@@ -71,6 +72,7 @@ def examine(
     """
     findings = Findings()
     check_store(findings, config, store, workers_share_files=workers_share_files)
+    check_worker(findings, config)
     about, silent = "", cluster.aws_service is not None and not check_aws_service(findings, cluster.aws_service, config)
     former: Former = {}
     swept: list[str] = []

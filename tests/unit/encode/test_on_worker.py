@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from fake_opensearch import fake_cluster
-from fake_torch import OutOfMemoryError, fake_torch, weight, write_zip
+from fake_torch import OutOfMemoryError, Told, fake_torch, weight, write_zip
 from plan_help import config_at, live_cluster, planned, row, write
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import EncodeResult
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.encoder import EncoderConfig
+from sparse_index.config.encoder import EncoderConfig, Pruning
 from sparse_index.encode.part import encode_part
-from sparse_index.errors import BuildError, ConfigError, ModelError
+from sparse_index.errors import ConfigError, ModelError
 from sparse_index.gate.encoder import prove_encoder
 from sparse_index.store.files import Store
 from sparse_index.timing import Timing
 from sparse_index.vectors.files import vector_paths
-from sparse_index.vectors.probe import Probe
+from sparse_index.vectors.probe import Probe, write_probes
+from sparse_index.vectors.sparse import sparse_kind
 
 TEXTS = ["alpha", "beta alpha", "delta", "alpha beta delta alpha"]
 NO_WAIT = Timing(sleep=lambda _: None)
@@ -33,8 +37,11 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", fake_torch())
 
 
-def corpus_of(folder: Path, texts: list[str], run_on: str = "worker", **limits: Any) -> CorpusConfig:
-    model = {"source": "file", "name": "m", "version": "1", "path": str(write_zip(folder / "model.zip"))}
+def corpus_of(
+    folder: Path, texts: list[str], run_on: str = "worker", *, model_format: str = "TORCH_SCRIPT", **limits: Any
+) -> CorpusConfig:
+    path = str(write_zip(folder / "model.zip", "sparse.onnx" if model_format == "ONNX" else "sparse.pt"))
+    model = {"source": "file", "name": "m", "version": "1", "path": path, "model_format": model_format}
     encoder = {"model": model, "run_on": run_on, "max_tokens": 3}
     config = config_at(folder, encoder=encoder, limits=limits, source={"text_template": "{body}"})
     write(folder / "corpus", [row(number, body=text) for number, text in enumerate(texts)])
@@ -72,16 +79,82 @@ def test_texts_are_encoded_without_the_cluster_and_cut_where_the_tokenizer_cuts(
     assert vectors(config, plan) == sorted(said(list(dict.fromkeys(text.split()[:3]))) for text in TEXTS)
 
 
-@pytest.mark.parametrize(("refuses", "said_so"), [("cpu", False), ("cuda", True)])
-def test_a_gpu_is_used_where_the_program_can_run_on_it_and_else_the_cpu_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refuses: str, said_so: bool
+def proven(config: CorpusConfig, plan: Plan) -> None:
+    """What the cluster's copy says of some texts is kept, as after a build that proved it."""
+    said_there = [dict.fromkeys(text.split()[:3], 0.0) for text in TEXTS]
+    vectors_there = [
+        (tuple(sorted(words)), tuple(float(np.float32(weight(word))) for word in sorted(words))) for words in said_there
+    ]
+    probes = [replace(probe, vector=vector) for probe, vector in zip(probe_texts(), vectors_there, strict=True)]
+    write_probes(Store(config.store), plan.fingerprint, sparse_kind(Pruning()), probes)
+
+
+def told_torch(monkeypatch: pytest.MonkeyPatch, **told: Any) -> Told:
+    it = Told(**told)
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(it))
+    return it
+
+
+@pytest.mark.parametrize(
+    ("told", "device", "half", "words"),
+    [
+        ({"gpu": True}, "cuda", "fp16", "Fake GPU, fp16, in batches: differs by 0"),
+        ({"gpu": True, "halves": {"fp16": 0.01}}, "cuda", None, "fp16, in batches: differs by 0.01 of the largest"),
+        ({"gpu": True, "by_neighbours": 0.1}, "cuda", None, "full precision, text by text: differs by"),
+        ({"gpu": True, "refuses": "cuda"}, "cpu", None, "on its CPU (Fake GPU, fp16, in batches: differs by 1 of"),
+        ({"by_neighbours": 0.1}, "cpu", None, "CPU, text by text: differs by"),
+    ],
+)
+def test_the_fastest_way_that_says_what_the_cluster_says_is_taken_and_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    told: dict[str, Any],
+    device: str,
+    half: str | None,
+    words: str,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", fake_torch(gpu=True, refuses=refuses))
+    caplog.set_level("INFO")
+    it = told_torch(monkeypatch, **told)
     config = corpus_of(tmp_path, TEXTS)
-    result = encoded(config, planned_on(config))
-    assert (result.encoded, result.dead_letters) == (len(TEXTS), 0)
-    warned = "Model m runs on this worker's CPU: its program cannot run on the GPU"
-    assert any(warned in record.getMessage() for record in caplog.records) is said_so
+    plan = planned_on(config)
+    proven(config, plan)
+    assert encoded(config, plan).encoded == len(TEXTS)
+    assert it.at[-1] == (device, half)
+    assert it.shapes[-1] == ((1, 1) if told.get("by_neighbours") else (len(TEXTS), 3))
+    (said_once,) = (each for each in caplog.records if "runs on worker" in each.getMessage())
+    assert words in said_once.getMessage()
+    assert socket.gethostname() in said_once.getMessage()
+    assert (said_once.levelname == "WARNING") is (told.get("refuses") == "cuda")
+    assert vectors(config, plan) == sorted(said(list(dict.fromkeys(text.split()[:3]))) for text in TEXTS)
+
+
+def test_a_worker_that_says_something_else_stops_before_anything_is_encoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_torch(monkeypatch, scale=1.01)
+    config = corpus_of(tmp_path, TEXTS)
+    plan = planned_on(config)
+    proven(config, plan)
+    with pytest.raises(ModelError, match=r"does not say on worker .*CPU, text by text: .* in 4 of 4 texts.*'hash0'"):
+        encoded(config, plan)
+    assert vectors(config, plan) == []
+
+
+def test_batches_are_of_like_length_within_a_number_of_tokens_and_the_longest_are_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparse_index.encode.programs.ON_CORE", 6)
+    it = told_torch(monkeypatch)
+    texts = ["alpha", "beta alpha delta", "delta", "beta delta", "delta beta alpha", "alpha beta", "beta"]
+    config = corpus_of(tmp_path, texts)
+    plan = planned_on(config)
+    proven(config, plan)
+    before = len(it.shapes)
+    result = encoded(config, plan)
+    assert it.shapes[before + 2 :] == [(2, 3), (3, 2), (2, 1)]
+    assert result.encoded == len(texts)
+    assert vectors(config, plan) == sorted(said(text.split()) for text in texts)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +163,7 @@ def test_a_gpu_is_used_where_the_program_can_run_on_it_and_else_the_cpu_is_named
 def test_what_a_worker_or_its_gpu_lacks_for_a_moment_is_no_fault_of_a_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", fake_torch(fails=[error, error]))
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(Told(fails=[error, error])))
     config = corpus_of(tmp_path, TEXTS)
     result = encoded(config, planned_on(config))
     assert (result.encoded, result.dead_letters) == (len(TEXTS), 0)
@@ -115,11 +188,17 @@ def test_a_zip_that_was_exchanged_after_the_plan_stops_the_task(tmp_path: Path) 
         encoded(config, plan)
 
 
-def test_a_worker_without_torch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = corpus_of(tmp_path, TEXTS)
+@pytest.mark.parametrize(
+    ("model_format", "library", "extra"),
+    [("TORCH_SCRIPT", "torch", "worker"), ("ONNX", "onnxruntime", "worker-onnx")],
+)
+def test_a_worker_without_the_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_format: str, library: str, extra: str
+) -> None:
+    config = corpus_of(tmp_path, TEXTS, model_format=model_format)
     plan = planned_on(config)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ConfigError, match="extra `worker`"):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigError, match=f"needs {library} on every worker .* extra `{extra}`"):
         encoded(config, plan)
 
 
@@ -145,8 +224,8 @@ def test_a_worker_is_compared_with_the_cluster_before_anything_is_encoded(
     monkeypatch.setattr("sparse_index.gate.encoder.texts_to_probe", probe_texts)
     config = corpus_of(tmp_path, TEXTS)
     plan = planned_on(config)
-    monkeypatch.setitem(sys.modules, "torch", fake_torch(scale=1.01))
-    with pytest.raises(BuildError, match="4 of 4 texts are not encoded on this worker as in the cluster"):
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(Told(scale=1.01)))
+    with pytest.raises(ModelError, match=r"Vector field '.*in 4 of 4 texts of the probe"):
         prove(config, plan)
     monkeypatch.setitem(sys.modules, "torch", fake_torch())
     assert prove(config, plan)["worker"] == "pass"
@@ -172,7 +251,7 @@ def test_fields_of_one_model_are_encoded_in_one_place(tmp_path: Path) -> None:
     ("model", "words"),
     [
         ({"source": "model_id", "model_id": "m"}, "needs the model's zip"),
-        ({"source": "file", "name": "m", "version": "1", "path": "m.zip", "model_format": "ONNX"}, "TORCH_SCRIPT"),
+        ({"source": "pretrained", "name": "m", "version": "1"}, "needs the model's zip"),
     ],
 )
 def test_a_model_that_no_worker_can_load_is_refused(model: dict[str, str], words: str) -> None:

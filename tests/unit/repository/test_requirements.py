@@ -104,7 +104,16 @@ def test_the_wheel_asks_for_what_the_copied_folders_need() -> None:
     # The provider gives connections of the type `opensearch` their form; a wheel has a type of its own.
     form = "apache-airflow-providers-opensearch"
     copied = {canonical(wanted.name) for wanted in named_in("requirements.txt")} - {form}
-    optional = {"deltalake", "pyiceberg", "s3fs", "gcsfs", "adlfs", "torch", "apache-airflow-providers-amazon"}
+    optional = {
+        "deltalake",
+        "pyiceberg",
+        "s3fs",
+        "gcsfs",
+        "adlfs",
+        "torch",
+        "onnxruntime",
+        "apache-airflow-providers-amazon",
+    }
     assert of_the_wheel().keys() - optional == copied
 
 
