@@ -38,12 +38,14 @@ _COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem"
 _PLACE = "file, row_group, row"
 _NO_ROWS = f"SELECT {_COLUMNS} FROM usable WHERE false"
 
-# Only ids that come twice are sorted: a window over all rows would need memory for all of them.
+# Only ids that come twice are sorted (and those whose hash is the same by chance): a window over all rows, or all ids grouped,
+# would need memory for all of them.
 _LOSERS = f"""
 CREATE TEMP TABLE losers AS
 SELECT {_PLACE} FROM (
     SELECT {_PLACE}, row_number() OVER (PARTITION BY id ORDER BY {_PLACE}) AS copy
-    FROM usable SEMI JOIN (SELECT id FROM usable GROUP BY id HAVING count(*) > 1) repeated USING (id))
+    FROM (SELECT *, hash(id) AS key FROM usable)
+    SEMI JOIN (SELECT hash(id) AS key FROM usable GROUP BY key HAVING count(*) > 1) repeated USING (key))
 WHERE copy > 1
 """
 # A row wins against the live one if it is not older; a snapshot's rows have no date.

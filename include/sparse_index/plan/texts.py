@@ -41,19 +41,21 @@ SELECT wanted.*, is_empty IS NOT NULL AS known, coalesce(is_empty, false) AS is_
 FROM wanted LEFT JOIN known USING (encoder, text_hash)
 """
 # A text is encoded once by an encoder, where it comes first, however many documents share it. Only texts that come twice are
-# looked at closely: a window over all rows would need memory for all of them. Each step by itself, so that none shares it.
+# looked at closely: a window over all rows would need memory for all of them. To find these takes numbers: texts whose hash is
+# the same by chance are looked at, too. Each step by itself, so that none shares the memory.
 _ENCODE = """
-CREATE TEMP VIEW fresh AS SELECT document, turn, encoder, text_hash, "start", "end" FROM texts WHERE NOT known;
-CREATE TEMP TABLE repeated AS SELECT encoder, text_hash FROM fresh GROUP BY encoder, text_hash HAVING count(*) > 1;
+CREATE TEMP VIEW fresh AS SELECT *, hash(encoder, text_hash) AS key FROM texts WHERE NOT known;
+CREATE TEMP TABLE repeated AS SELECT key FROM fresh GROUP BY key HAVING count(*) > 1;
 CREATE TEMP TABLE unsorted AS
-FROM fresh ANTI JOIN repeated USING (encoder, text_hash)
+FROM fresh ANTI JOIN repeated USING (key)
 UNION ALL
 SELECT * EXCLUDE (copy) FROM (
     SELECT *, row_number() OVER (PARTITION BY encoder, text_hash ORDER BY turn, document, "start") AS copy
-    FROM fresh SEMI JOIN repeated USING (encoder, text_hash))
+    FROM fresh SEMI JOIN repeated USING (key))
 WHERE copy = 1;
 CREATE TEMP TABLE encode AS
-SELECT * EXCLUDE (encoder), row_number() OVER () - 1 AS position FROM (FROM unsorted ORDER BY document, turn, "start");
+SELECT document, turn, text_hash, "start", "end", row_number() OVER () - 1 AS position
+FROM (FROM unsorted ORDER BY document, turn, "start");
 DROP TABLE unsorted
 """
 _DOCUMENTS = """
