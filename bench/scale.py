@@ -20,8 +20,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 BLOCK = re.compile(r"<!-- (scale|rates) -->\n.*?<!-- end -->", re.DOTALL)
 SIZES = (10**6, 10**7, 10**8, 10**9)
 SHARD_GB = 30
-# Rows -> (seconds, megabytes) of a first plan: bench/plan_memory.py, at SPARSE_INDEX_TASK_MEMORY_MB of 512 and of 2048.
-PLANS = {10**6: (10.0, 512), 10**7: (59.0, 2048)}
+# Rows -> (seconds, megabytes) of a first plan: bench/plan_memory.py with the default of 512 MB; seconds of CPU, others at work.
+PLANS = {10**6: (6.9, 512), 10**7: (78.0, 512)}
 PLAN_EXPONENT = 1.1
 
 
@@ -29,9 +29,9 @@ PLAN_EXPONENT = 1.1
 class Rates:
     """What each is, and where it comes from, stands in `ORIGINS`."""
 
-    gpu_texts: float = 557.0
+    gpu_texts: float = 1793.0
     core_texts: float = 4.1
-    scan_rows: float = 54_000.0
+    scan_rows: float = 84_000.0
     scan_tasks: int = 8
     index_documents: float = round(load(RESULTS / "bulk.json").median("this package"), -2)
     hours: float = 24.0
@@ -47,13 +47,17 @@ class Rates:
 ORIGINS = {
     "gpu_texts": (
         "texts a second of one GPU",
-        "one H100, 67 M weights, texts of 75 to 150 words, 16 threads (1 thread: 313, 8: 510): "
-        "`PYTHONPATH=include python bench/worker_encoding.py MODEL.zip --texts 600`",
+        "one H100, 67 M weights (`bench/heavy_model.py`), 87 tokens a text, full precision, in batches by length "
+        "(text by text: 420): "
+        "`PYTHONPATH=include python bench/worker_encoding.py MODEL.zip --texts 2000 --words 150`",
     ),
-    "core_texts": ("texts a second of one core", "the same run on 16 cores: 65.9 (1 core: 5.6, 8: 38.8)"),
+    "core_texts": (
+        "texts a second of one core",
+        "the same shape of model, an earlier run text by text on 16 cores of that machine: 65.9 (1 core: 5.6, 8: 38.8)",
+    ),
     "scan_rows": (
         "rows a second of one scan task",
-        "`PYTHONPATH=include:tests/support python bench/scan.py`, local disk, others at work",
+        "[scan.json](../bench/results/scan.json): texts of 40 words, local disk, one core",
     ),
     "scan_tasks": ("scan tasks at once", "chosen; one core each"),
     "index_documents": (

@@ -34,7 +34,8 @@ def render_texts(template: str, columns: Mapping[str, Sequence[Any]]) -> list[st
     """
     pattern = _positional(template)
     rows = zip(*(_cells(columns[name]) for name in columns_of(template)), strict=True)
-    return [normalise(pattern.format(*cells)) if _has_text(cells) else "" for cells in rows]
+    texts = [pattern.format(*cells) if _has_text(cells) else "" for cells in rows]
+    return [text if text.isascii() and text.isprintable() else normalise(text) for text in texts]
 
 
 def cut_text(source: SourceConfig, whole: str) -> str | None:
@@ -64,7 +65,8 @@ def _cell(value: Any) -> str:
 
 
 def _has_text(cells: Sequence[str]) -> bool:
-    return bool(normalise("".join(cells)).strip())
+    # A letter or digit is neither white space nor a control character, however it is normalised: the first one tells of most.
+    return any(cell[:1].isalnum() for cell in cells) or bool(normalise("".join(cells)).strip())
 
 
 def hash_text(text: str) -> str:

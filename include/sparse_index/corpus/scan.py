@@ -31,6 +31,8 @@ WRITE_ROWS = 50_000
 # Raise it when rendering, hashing or the columns of a manifest change: older manifests are then not taken over.
 SCAN_VERSION = 4
 
+# Hashes do not shrink more at a higher level.
+_WRITTEN: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
 MANIFEST_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -66,7 +68,7 @@ def scan_shard(
     if is_new:
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress, clock=clock)
         oddities, counted = Oddities(), countings(config, store, shard.tokenizers)
-        with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, compression="zstd") as writer:
+        with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, **_WRITTEN) as writer:
             for table in _tables(_manifest(config, schema.schema, shard, files, oddities, counted)):
                 writer.write_table(table)
                 meter.add(len(table))

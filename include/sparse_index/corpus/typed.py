@@ -11,7 +11,12 @@ from sparse_index.errors import CorpusError
 
 def decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The same rows without encodings; Arrow can do less with dictionaries and views."""
-    return batch.cast(pa.schema([(field.name, decoded_type(field.type)) for field in batch.schema]))
+    types = [decoded_type(kind) for kind in batch.schema.types]
+    return (
+        batch
+        if types == batch.schema.types
+        else batch.cast(pa.schema(list(zip(batch.schema.names, types, strict=True))))
+    )
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatch:

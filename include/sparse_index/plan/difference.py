@@ -6,9 +6,13 @@ Tables, in the order in which they are made:
     losers      rows whose id came earlier        candidates the usable rows without them
     live        the live build's manifest
     state       one row a document of the new state (a feed's also: a tombstone), with its `change`
-    written     documents of it to index (`document`: the row of state)      gone       documents to delete
-    encode      one row a text that has no vector yet in a field (plan/texts)
+    gone        documents to delete
+    written     documents of it to index, in the order of their places: `document` is their number in it
+    texts, encode       of these, with the places left out (plan/texts)
     writes      what the candidate gets
+
+A first plan holds every document twice, in `state` and in `written`, and its texts once more. What is wide is sorted once and
+joined never but for a part: ten million rows must pass through DuckDB's share of a task's memory.
 """
 
 from __future__ import annotations
@@ -20,12 +24,12 @@ from typing import Any
 
 import duckdb
 
-from sparse_index.builds.plan import Counts, FieldCounts
+from sparse_index.builds.plan import Counts
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
 from sparse_index.errors import CorpusError
-from sparse_index.plan.texts import Encoder, empty_documents, load_texts, text_lengths
+from sparse_index.plan.texts import Encoder, load_texts, text_counts, text_lengths
 from sparse_index.store.files import Store
 from sparse_index.store.manifests import HAS_TEXT, PASSAGES
 from sparse_index.store.sql import literal, parquet
@@ -34,12 +38,14 @@ _COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem"
 _PLACE = "file, row_group, row"
 _NO_ROWS = f"SELECT {_COLUMNS} FROM usable WHERE false"
 
-# Only ids that come twice are sorted: a window over all rows would need memory for all of them.
+# Only ids that come twice are sorted (and those whose hash is the same by chance): a window over all rows, or all ids grouped,
+# would need memory for all of them.
 _LOSERS = f"""
 CREATE TEMP TABLE losers AS
 SELECT {_PLACE} FROM (
     SELECT {_PLACE}, row_number() OVER (PARTITION BY id ORDER BY {_PLACE}) AS copy
-    FROM usable SEMI JOIN (SELECT id FROM usable GROUP BY id HAVING count(*) > 1) repeated USING (id))
+    FROM (SELECT *, hash(id) AS key FROM usable)
+    SEMI JOIN (SELECT hash(id) AS key FROM usable GROUP BY key HAVING count(*) > 1) repeated USING (key))
 WHERE copy > 1
 """
 # A row wins against the live one if it is not older; a snapshot's rows have no date.
@@ -65,23 +71,23 @@ INSERT INTO state
 SELECT {_COLUMNS}, false, 'kept' FROM live ANTI JOIN state USING (id)
 WHERE NOT (deleted AND data_date < {{oldest}})
 """
-_WRITTEN = """
-CREATE TEMP VIEW written AS
-SELECT rowid AS document, * FROM state WHERE NOT deleted AND ({full} OR change IN ('new', 'text_changed', 'fields_changed'))
+_WRITTEN = f"""
+CREATE TEMP TABLE written AS
+SELECT *, row_number() OVER () - 1 AS document FROM (
+    SELECT id, file, file_version, row_group, row, text_hash, row_hash, passages, read FROM state
+    WHERE NOT deleted AND ({{full}} OR change IN ('new', 'text_changed', 'fields_changed'))
+    ORDER BY {_PLACE}, id)
 """
 _INDEXED = """
 SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash, passages
 """
-_ALL_WRITES = f"""
-CREATE TEMP TABLE writes AS
-SELECT *, row_number() OVER () - 1 AS position FROM ({_INDEXED} FROM written ORDER BY {_PLACE}, id)
-"""
+_ALL_WRITES = f"CREATE TEMP VIEW writes AS {_INDEXED}, document AS position FROM written"
 # Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
 _SHARES = 1024
 _CHANGED_WRITES = f"""
 CREATE TEMP TABLE writes AS
 SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
-    {_INDEXED}, (row_number() OVER (ORDER BY {_PLACE}) - 1) * {_SHARES} // greatest(count(*) OVER (), 1) AS share FROM written
+    {_INDEXED}, document * {_SHARES} // (SELECT count(*) FROM written) AS share FROM written
     UNION ALL
     SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {_SHARES} FROM gone)
 """
@@ -145,10 +151,10 @@ class Difference:
             # Tombstones before this day are dropped: nothing that is older than they are may come any more.
             oldest = self._inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
             self._con.execute(_KEEP.format(oldest=_date(oldest)))
-        self._con.execute(f"CREATE TEMP VIEW gone AS {self._gone()}")
+        self._con.execute(f"CREATE TEMP TABLE gone AS {self._gone()}")
         self._con.execute(_WRITTEN.format(full=self._full))
         load_texts(self._con, self._store, self._inputs.encoders, self._inputs.own_texts)
-        # A full build's index is empty: there is nothing to delete, and one order is enough.
+        # A full build's index is empty: there is nothing to delete.
         self._con.execute(_ALL_WRITES if self._inputs.full else _CHANGED_WRITES)
 
     def changes(self) -> Changes:
@@ -165,6 +171,7 @@ class Difference:
     def _counts(self) -> Counts:
         """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
         changes = dict(self._con.execute("SELECT change, count(*) FROM state GROUP BY change").fetchall())
+        texts = text_counts(self._con)
         return Counts(
             rows_read=self._count("scanned") + self._count("written WHERE NOT read"),
             new=changes.get("new", 0),
@@ -172,34 +179,21 @@ class Difference:
             fields_changed=changes.get("fields_changed", 0),
             unchanged=0 if self._inputs.full else changes.get("unchanged", 0),
             deleted=self._count("gone"),
-            encoded=self._count("written SEMI JOIN fresh_documents USING (document)"),
-            reused=self._count(f"written ANTI JOIN fresh_documents USING (document) WHERE {HAS_TEXT}"),
+            encoded=texts.every.encoded,
+            reused=texts.every.reused,
             blank=self._count(f"written WHERE NOT {HAS_TEXT}"),
             duplicate_ids=self._count("losers"),
             superseded=self._count(f"candidates m JOIN live l USING (id) WHERE NOT ({_NEWER})"),
             tombstones=changes.get("tombstone", 0) + changes.get("deleted", 0),
             dead_letters=self._count("scanned WHERE problem IS NOT NULL"),
             over_long=self._count(f"state WHERE NOT deleted AND chars > {int(self._config.source.max_text_chars)}"),
-            texts_to_encode=self._count("encode"),
+            texts_to_encode=texts.every.texts_to_encode,
             documents=self._count("state WHERE NOT deleted"),
-            fields=self._fields(),
-            empty=empty_documents(self._con),
+            # Of one vector field the other lines tell.
+            fields=texts.fields if len(self._inputs.encoders) > 1 else {},
+            empty=texts.empty,
             lengths=text_lengths(self._con, list(self._inputs.encoders)),
         )
-
-    def _fields(self) -> dict[str, FieldCounts]:
-        """What each of several vector fields needs; of one the other lines tell."""
-        if len(self._inputs.encoders) == 1:
-            return {}
-        counts = {}
-        for field in self._inputs.encoders:
-            with_text = self._count(f"(SELECT DISTINCT document FROM texts WHERE field = {literal(field)})")
-            encoded = self._count(
-                f"written SEMI JOIN (FROM fresh_documents WHERE field = {literal(field)}) due USING (document)"
-            )
-            texts = self._count(f"encode WHERE field = {literal(field)}")
-            counts[field] = FieldCounts(encoded=encoded, reused=with_text - encoded, texts_to_encode=texts)
-        return counts
 
     def _moves(self) -> bool:
         """Whether a feed's manifest changes though no document does.

@@ -10,6 +10,7 @@ from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sour
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.corpus.place import Place
 from sparse_index.plan.difference import Difference
+from sparse_index.plan.texts import due_query
 from sparse_index.store.files import Store
 from sparse_index.store.sql import copy_to
 
@@ -40,14 +41,16 @@ def write_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     copy_to(con, store, difference.manifest_query(), plan.manifest)
     if plan.counts.duplicate_ids:
         copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/duplicates.parquet")
-    _write_parts(con, store, "SELECT * EXCLUDE (position, turn, encoder, document) FROM encode", plan.encode_parts)
-    _write_parts(con, store, "SELECT * EXCLUDE (position) FROM writes", plan.index_parts)
+    for part, here in _shares(plan.encode_parts):
+        copy_to(con, store, due_query(con, here), part.path)
+    for part, here in _shares(plan.index_parts):
+        copy_to(con, store, f"SELECT * EXCLUDE (position) FROM writes WHERE {here} ORDER BY position", part.path)
 
 
-def _write_parts(con: duckdb.DuckDBPyConnection, store: Store, query: str, parts: Sequence[Part]) -> None:
-    """One after another, from a table whose column `position` counts from 0."""
+def _shares(parts: Sequence[Part]) -> Iterator[tuple[Part, str]]:
+    """Each part with the condition for its rows in a table whose column `position` counts from 0."""
     low = 0
     for part in parts:
         high = low + part.items
-        copy_to(con, store, f"{query} WHERE position >= {low} AND position < {high} ORDER BY position", part.path)
+        yield part, f"position >= {low} AND position < {high}"
         low = high

@@ -2,12 +2,12 @@
 
 Tables, beside those of plan/difference:
 
-    fields    the vector fields, in turn, with the fingerprint of their encoder
-    texts     one row a text of each field: the whole one of a document, or the field's own ones
+    fields    the vector fields in turn, with the fingerprint of their encoder; `encoder`: the first turn that has it
+    wanted    one row a text of each field: the whole one of a document, or the field's own ones
     known     text hashes of this build whose vector by an encoder is in the store, and whether that is an empty one
+    texts     `wanted`, and what is known of each
     encode    one row a text that an encoder has not encoded yet, for the first field that has it; a document's texts of all
               fields follow each other, so that it is read once
-    fresh_documents     the documents of which a text is in there, by field
 """
 
 from __future__ import annotations
@@ -17,49 +17,53 @@ from typing import NamedTuple
 
 import duckdb
 
-from sparse_index.builds.plan import TextLengths
+from sparse_index.builds.plan import FieldCounts, TextLengths
 from sparse_index.store.files import Store
 from sparse_index.store.sql import literal, parquet
 
+_PLACES = "file, file_version, row_group, row"
 _LENGTHS = tuple(TextLengths.model_fields)
-_PLACE = "file, row_group, row"
 _TABLES = """
-CREATE TEMP TABLE known (encoder VARCHAR, text_hash VARCHAR, is_empty BOOLEAN);
-CREATE TEMP TABLE fields (field VARCHAR, encoder VARCHAR, turn INTEGER, own_texts BOOLEAN)
+CREATE TEMP TABLE known (encoder INTEGER, text_hash VARCHAR, is_empty BOOLEAN);
+CREATE TEMP TABLE fields (turn INTEGER, field VARCHAR, encoder INTEGER, own_texts BOOLEAN)
 """
-_TEXTS = """
-CREATE TEMP VIEW texts AS
-SELECT document, turn, field, encoder, text_hash, file, file_version, row_group, row,
-    NULL::INTEGER AS "start", NULL::INTEGER AS "end"
+_WANTED = """
+CREATE TEMP VIEW wanted AS
+SELECT document, turn, encoder, text_hash, NULL::INTEGER AS "start", NULL::INTEGER AS "end"
 FROM written CROSS JOIN fields WHERE text_hash IS NOT NULL AND NOT own_texts
 UNION ALL
-SELECT document, turn, field, encoder, passage.text_hash, file, file_version, row_group, row, passage."start", passage."end"
-FROM (SELECT *, unnest(passages[field]) AS passage FROM written CROSS JOIN fields WHERE own_texts)
+SELECT document, turn, encoder, passage.text_hash, passage."start", passage."end"
+FROM (SELECT document, turn, encoder, unnest(passages[field]) AS passage FROM written CROSS JOIN fields WHERE own_texts)
+"""
+_TEXTS = """
+CREATE TEMP TABLE texts AS
+SELECT wanted.*, is_empty IS NOT NULL AS known, coalesce(is_empty, false) AS is_empty
+FROM wanted LEFT JOIN known USING (encoder, text_hash)
 """
 # A text is encoded once by an encoder, where it comes first, however many documents share it. Only texts that come twice are
-# looked at closely: a window over all rows would need memory for all of them.
-_ENCODE = f"""
+# looked at closely: a window over all rows would need memory for all of them. To find these takes numbers: texts whose hash is
+# the same by chance are looked at, too. Each step by itself, so that none shares the memory.
+_ENCODE = """
+CREATE TEMP VIEW fresh AS SELECT *, hash(encoder, text_hash) AS key FROM texts WHERE NOT known;
+CREATE TEMP TABLE repeated AS SELECT key FROM fresh GROUP BY key HAVING count(*) > 1;
 CREATE TEMP TABLE unsorted AS
-WITH fresh AS (
-    FROM texts ANTI JOIN known USING (encoder, text_hash)
-), repeated AS (
-    SELECT encoder, text_hash FROM fresh GROUP BY encoder, text_hash HAVING count(*) > 1
-)
-SELECT * FROM fresh ANTI JOIN repeated USING (encoder, text_hash)
+FROM fresh ANTI JOIN repeated USING (key)
 UNION ALL
 SELECT * EXCLUDE (copy) FROM (
-    SELECT *, row_number() OVER (PARTITION BY encoder, text_hash ORDER BY turn, {_PLACE}, "start") AS copy
-    FROM fresh SEMI JOIN repeated USING (encoder, text_hash))
+    SELECT *, row_number() OVER (PARTITION BY encoder, text_hash ORDER BY turn, document, "start") AS copy
+    FROM fresh SEMI JOIN repeated USING (key))
 WHERE copy = 1;
--- By itself: joins and a sort would share the memory.
 CREATE TEMP TABLE encode AS
-SELECT *, row_number() OVER () - 1 AS position FROM (FROM unsorted ORDER BY {_PLACE}, turn, "start");
+SELECT document, turn, text_hash, "start", "end", row_number() OVER () - 1 AS position
+FROM (FROM unsorted ORDER BY document, turn, "start");
 DROP TABLE unsorted
 """
-# By itself, too: it is joined again by each count.
-_FRESH_DOCUMENTS = (
-    "CREATE TEMP TABLE fresh_documents AS SELECT document, field FROM texts SEMI JOIN encode USING (encoder, text_hash)"
-)
+_DOCUMENTS = """
+SELECT turn, count(*) FILTER (fresh), count(*) FILTER (NOT fresh), count(*) FILTER (is_empty) FROM (
+    SELECT turn, document, bool_or(NOT known) AS fresh, bool_and(is_empty) AS is_empty
+    FROM texts GROUP BY GROUPING SETS ((turn, document), (document)))
+GROUP BY turn
+"""
 
 
 class Encoder(NamedTuple):
@@ -76,29 +80,53 @@ def load_texts(
     """Build the tables, after `written`. `encoders`: of each vector field; `own_texts`: the fields that have texts of their
     own."""
     con.execute(_TABLES)
+    turns = {encoder.fingerprint: turn for turn, encoder in reversed(list(enumerate(encoders.values())))}
     for turn, (field, encoder) in enumerate(encoders.items()):
-        con.execute("INSERT INTO fields VALUES (?, ?, ?, ?)", [field, encoder.fingerprint, turn, field in own_texts])
-    con.execute(_TEXTS)
+        con.execute(
+            "INSERT INTO fields VALUES (?, ?, ?, ?)", [turn, field, turns[encoder.fingerprint], field in own_texts]
+        )
+    con.execute(_WANTED)
     for encoder in {encoder.fingerprint: encoder for encoder in encoders.values()}.values():
         if encoder.files:
-            name = literal(encoder.fingerprint)
+            turn = turns[encoder.fingerprint]
             con.execute(
-                f"""INSERT INTO known SELECT DISTINCT {name}, text_hash, {encoder.empty_rows} FROM {parquet(store, encoder.files)}
-                    WHERE text_hash IN (SELECT text_hash FROM texts WHERE encoder = {name})"""
+                f"""INSERT INTO known SELECT {turn}, text_hash, bool_or({encoder.empty_rows}) FROM {parquet(store, encoder.files)}
+                    WHERE text_hash IN (SELECT text_hash FROM wanted WHERE encoder = {turn}) GROUP BY text_hash"""
             )
+    con.execute(_TEXTS)
     con.execute(_ENCODE)
-    con.execute(_FRESH_DOCUMENTS)
 
 
-def empty_documents(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Vector field -> documents all of whose texts have an empty vector in the store."""
-    rows = con.execute(
-        """WITH nothing AS (FROM texts SEMI JOIN (FROM known WHERE is_empty) empty USING (encoder, text_hash)),
-                rest AS (FROM texts SEMI JOIN nothing USING (field, document)
-                         ANTI JOIN (FROM known WHERE is_empty) empty USING (encoder, text_hash))
-            SELECT field, count(DISTINCT document) FROM nothing ANTI JOIN rest USING (field, document) GROUP BY field"""
-    ).fetchall()
-    return {field: int(count) for field, count in rows}
+def due_query(con: duckdb.DuckDBPyConnection, here: str) -> str:
+    """SQL: the rows of `encode` for which `here` holds, in its order, with their place."""
+    first, last = con.execute(f"SELECT min(document), max(document) FROM encode WHERE {here}").fetchall()[0]
+    # Said in numbers: else each part would read all of `written`.
+    return f"""SELECT field, encode.text_hash, {_PLACES}, "start", "end"
+        FROM encode JOIN fields USING (turn) JOIN written USING (document)
+        WHERE {here} AND document BETWEEN {first} AND {last} ORDER BY position"""
+
+
+class TextCounts(NamedTuple):
+    """Of all vector fields together (`every`) and of each; `empty`: by field, where there are any, documents all of whose texts
+    have an empty vector in the store."""
+
+    every: FieldCounts
+    fields: dict[str, FieldCounts]
+    empty: dict[str, int]
+
+
+def text_counts(con: duckdb.DuckDBPyConnection) -> TextCounts:
+    """A document counts as encoded, of a field or of all, where one of its texts there is to be encoded."""
+    documents = {turn: counts for turn, *counts in con.execute(_DOCUMENTS).fetchall()}
+    texts = dict(con.execute("SELECT turn, count(*) FROM encode GROUP BY ROLLUP (turn)").fetchall())
+
+    def of(turn: int | None) -> FieldCounts:
+        encoded, reused, _ = documents.get(turn, (0, 0, 0))
+        return FieldCounts(encoded=encoded, reused=reused, texts_to_encode=texts.get(turn, 0))
+
+    fields = dict(con.execute("SELECT field, turn FROM fields ORDER BY turn").fetchall())
+    empty = {field: documents[turn][2] for field, turn in fields.items() if turn in documents and documents[turn][2]}
+    return TextCounts(of(None), {field: of(turn) for field, turn in fields.items()}, empty)
 
 
 def text_lengths(con: duckdb.DuckDBPyConnection, fields: Sequence[str]) -> dict[str, TextLengths]:

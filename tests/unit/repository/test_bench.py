@@ -45,7 +45,7 @@ def test_what_a_corpus_asks_for_follows_from_the_rates() -> None:
     assert need.data_nodes == 4
     assert need.first_load["index"] == 2.5
     assert need.plan[2] is False
-    assert Need(10**7, rates).plan == (59.0, 2048, True)
+    assert Need(10**7, rates).plan == (78.0, 512, True)
     assert Need(100_000_001, rates).aliases == 2
 
 
