@@ -25,7 +25,8 @@ from opensearchpy import exceptions as opensearch
 from sparse_index.cluster.errors import translate
 from sparse_index.corpus.parquet import reading
 from sparse_index.errors import AccessError, BuildError, CorpusError, SparseIndexError, TerminalError, UnavailableError
-from sparse_index.store.files import PASSING, Store
+from sparse_index.store.files import Store
+from sparse_index.store.refusals import PASSING
 from sparse_index.store.sql import connect
 
 Ours = type[SparseIndexError]

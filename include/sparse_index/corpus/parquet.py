@@ -22,7 +22,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
 from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
-from sparse_index.store.files import PASSING, filesystem_at
+from sparse_index.store.files import filesystem_at
+from sparse_index.store.refusals import PASSING, has_expired, is_nobody, is_of_a_library
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
@@ -152,8 +153,9 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
     place = public_address(uri) if row_group is None else f"{public_address(uri)}, row group {row_group}"
     try:
         yield
-    except (OSError, ValueError, pa.ArrowException, aiohttp.ClientError) as error:
-        told = _in_our_words(place, error)
+    except Exception as error:
+        ours = isinstance(error, (OSError, ValueError, pa.ArrowException)) or is_of_a_library(error)
+        told = _in_our_words(place, error) if ours else None
         if told is None:
             raise
         raise told from showable(error)
@@ -162,7 +164,8 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
 def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
     """None for what is no failure of reading."""
     said, status = str(error) or repr(error), web_status(error)
-    if status in (401, 403) or isinstance(error, (PermissionError, *_UNTRUSTED)):
+    refused = status in (401, 403) or isinstance(error, (PermissionError, *_UNTRUSTED)) or is_nobody(error)
+    if refused and not has_expired(error):
         return AccessError(f"{place} cannot be read: {_refusal(error, said)}")
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return CorpusError(f"{place} is gone ({said}). If the corpus was replaced meanwhile, trigger a new run.")
@@ -183,8 +186,9 @@ def _refusal(error: Exception, said: str) -> str:
 
 def _passes(error: Exception) -> bool:
     """Whether it says nothing about the file: a network, a server or a worker that is short of something for now."""
-    passing = (ConnectionError, TimeoutError, aiohttp.ClientError, socket.gaierror, ssl.SSLError, MemoryError)
-    return isinstance(error, (*passing, pa.ArrowCancelled)) or getattr(error, "errno", None) in PASSING
+    passing = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, MemoryError, pa.ArrowCancelled)
+    says_so = is_of_a_library(error) or has_expired(error)  # a new attempt asks for new credentials
+    return says_so or isinstance(error, passing) or getattr(error, "errno", None) in PASSING
 
 
 def web_status(error: BaseException | None) -> int | None:

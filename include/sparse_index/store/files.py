@@ -13,13 +13,12 @@ request. Nothing is ever changed in place, but when documents are to be forgotte
 
 from __future__ import annotations
 
-import errno
 import os
 import posixpath
 import re
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,16 +33,10 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
-from sparse_index.errors import AccessError, BuildError, ConfigError, UnavailableError
+from sparse_index.errors import BuildError, ConfigError, UnavailableError
+from sparse_index.store.refusals import in_our_words
 
 _OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
-# What a system or an object store (EIO, EBUSY: its server's fault, slow down) says of itself, not of a file.
-PASSING = frozenset(
-    {
-        *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
-        *(errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
-    }
-)
 # Under which of these a file system tells when a file was written.
 _MODIFIED = ("mtime", "LastModified", "last_modified", "created")
 
@@ -146,7 +139,7 @@ class Store:
 
     def write_bytes(self, path: str, data: bytes) -> None:
         if not self.is_local:
-            with self._reached(path):
+            with self._written(path):
                 self.filesystem.pipe_file(self._address(path), data)
             return
         with self.writing(path) as local:
@@ -208,25 +201,27 @@ class Store:
             with TemporaryDirectory() as folder:
                 local = Path(folder, posixpath.basename(path))
                 yield local
-                self.filesystem.put_file(str(local), self._address(path))
+                with self._written(path):
+                    self.filesystem.put_file(str(local), self._address(path))
 
     def copy(self, source: str, path: str) -> None:
         """A file as it is under another path, in one step."""
         with self.writing(path) as local:
             self.filesystem.get_file(self._address(source), str(local))
 
+    def _reached(self, path: str) -> AbstractContextManager[None]:
+        return in_our_words(public_address(self.full(path)))
+
     @contextmanager
-    def _reached(self, path: str) -> Iterator[None]:
-        """Errors of the block in our words, but a missing file: to many callers that is an answer."""
-        place = public_address(self.full(path))
+    def _written(self, path: str) -> Iterator[None]:
+        """`_reached`, where nothing that is written need be there before."""
         try:
-            yield
-        except (FileNotFoundError, NotADirectoryError):
-            raise
-        except PermissionError as error:
-            raise AccessError(f"{place} in the store: no permission ({error}).") from showable(error)
-        except (OSError, MemoryError) as error:
-            raise UnavailableError(f"{place} in the store cannot be used for now ({error!r}).") from showable(error)
+            with self._reached(path):
+                yield
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"{public_address(self.full(path))} cannot be written: {error}. Make the store's bucket, or correct its address."
+            ) from showable(error)
 
     def _address(self, path: str) -> str:
         return posixpath.join(self._root, path)

@@ -14,6 +14,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from plan_help import config_at, plan_shards, row, schema_of, write
 from sparse_index.config.corpus import CorpusConfig
@@ -256,6 +257,8 @@ def test_a_feed_s_address_names_the_day(tmp_path: Path, uri: str, folder: str) -
         (FileNotFoundError("x"), CorpusError, "is gone"),
         (OSError("Corrupt snappy compressed data."), CorpusError, "torn"),
         (pa.ArrowInvalid("page"), CorpusError, "torn"),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1"), UnavailableError, "cannot be reached for now"),
+        (NoCredentialsError(), AccessError, "no permission .*locate credentials"),
     ],
 )
 def test_errors_of_storage_say_whether_trying_again_helps(error: Exception, ours: type, words: str) -> None:

@@ -16,15 +16,20 @@ import pyarrow as pa
 import pytest
 
 from plan_help import add_vectors, config_at, part_rows, plan_shards, planned, row, write, writes
+from s3_server import BUCKET
 from sparse_index.builds.plan import load_plan, plan_path
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, copy_to, parquet
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "store") if request.param == "local" else f"memory://{uuid.uuid4().hex}/store")
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+    name = uuid.uuid4().hex
+    roots = {"local": str(tmp_path / "store"), "memory": f"memory://{name}/store", "s3": f"s3://{BUCKET}/{name}/store"}
+    return Store(roots[request.param])
 
 
 def test_what_was_written_is_read_back(store: Store) -> None:
@@ -153,10 +158,12 @@ def test_duckdb_reads_and_writes_where_the_store_is(store: Store) -> None:
     assert store.files("") == ["o'clock/a.parquet", "o'clock/b.parquet"]
 
 
-def test_a_plan_is_the_same_wherever_the_store_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("elsewhere", ["memory://", f"s3://{BUCKET}/"])
+@pytest.mark.usefixtures("s3")
+def test_a_plan_is_the_same_wherever_the_store_is(tmp_path: Path, elsewhere: str) -> None:
     write(tmp_path / "corpus", [row(number) for number in range(9)])
     here = config_at(tmp_path)
-    there = config_at(tmp_path, store=f"memory://{uuid.uuid4().hex}")
+    there = config_at(tmp_path, store=f"{elsewhere}{uuid.uuid4().hex}")
     found = []
     for config in (here, there):
         write(tmp_path / "corpus", [row(number) for number in range(9)])

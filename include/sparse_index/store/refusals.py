@@ -1,0 +1,70 @@
+"""What a file system or the library of an object store raises, in our words."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sparse_index.addresses import showable
+from sparse_index.errors import AccessError, SparseIndexError, UnavailableError
+
+# What a system or an object store (EIO, EBUSY: its server's fault, slow down) says of itself, not of a file.
+PASSING = frozenset(
+    {
+        *(errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+        *(errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+    }
+)
+# They have trees of errors of their own: a server that cannot be reached is no OSError there.
+_LIBRARIES = ("botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs")
+_NOBODY = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "ClientAuthenticationError"}
+)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+
+
+@contextmanager
+def in_our_words(place: str) -> Iterator[None]:
+    """Errors of the block about `place`, but a missing file: to many callers that is an answer."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except Exception as error:
+        ours = _ours(place, error)
+        if ours is None:
+            raise
+        raise ours from showable(error)
+
+
+def _ours(place: str, error: Exception) -> SparseIndexError | None:
+    """None for what neither a system nor a store has raised."""
+    if has_expired(error):
+        return UnavailableError(
+            f"{place} in the store: the credentials have expired ({error}). A new attempt asks for new ones; those that somebody "
+            "wrote down must be renewed."
+        )
+    if isinstance(error, PermissionError) or is_nobody(error):
+        return AccessError(
+            f"{place} in the store: no permission ({error}). What the account of the workers needs: docs/deploy.md, the store."
+        )
+    if isinstance(error, (OSError, MemoryError)) or is_of_a_library(error):
+        return UnavailableError(f"{place} in the store cannot be used for now ({error!r}).")
+    return None
+
+
+def is_of_a_library(error: Exception) -> bool:
+    """Whether the library that speaks with an object store has raised it."""
+    return type(error).__module__.partition(".")[0] in _LIBRARIES
+
+
+def is_nobody(error: Exception) -> bool:
+    """Whether nobody has told such a library who it is."""
+    return type(error).__name__ in _NOBODY and is_of_a_library(error)
+
+
+def has_expired(error: BaseException) -> bool:
+    """Whether temporary credentials ended while they were in use; S3 says so in the error below the one that is raised."""
+    answer = getattr(error.__cause__ or error, "response", None)
+    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _EXPIRED

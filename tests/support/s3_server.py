@@ -1,0 +1,89 @@
+"""An S3 on the loopback address, which can be told to misbehave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+BUCKET = "corpora"
+ACCOUNT = {"AWS_ACCESS_KEY_ID": "store", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+STATUS = {503: "503 Slow Down", 400: "400 Bad Request", 403: "403 Forbidden"}
+
+Environ = dict[str, Any]
+Fault = tuple[int, str]  # status and S3's own code
+SLOW_DOWN: Fault = (503, "SlowDown")
+EXPIRED: Fault = (400, "ExpiredToken")
+DENIED: Fault = (403, "AccessDenied")
+
+
+@dataclass
+class S3:
+    """`refuse(request)`: what a request gets in place of its answer. `unlisted`: keys that no listing shows yet.
+    `seen`: "<method> <path>?<query>" of every request."""
+
+    url: str = ""
+    refuse: Callable[[str], Fault | None] = lambda request: None
+    unlisted: set[str] = field(default_factory=set)
+    seen: list[str] = field(default_factory=list)
+    app: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        self.seen.append(request)
+        fault = self.refuse(request)
+        if fault is not None:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return refusal(*fault, environ["REQUEST_METHOD"] == "HEAD", start_response)
+        if self.unlisted and "list-type=2" in request:
+            return self.listed(environ, start_response)
+        answer: Iterable[bytes] = self.app(environ, start_response)
+        return answer
+
+    def listed(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """A listing of some time ago."""
+        started: list[Any] = []
+        body = b"".join(self.app(environ, lambda *given: started.extend(given))).decode()
+        for key in self.unlisted:
+            body = re.sub(rf"<Contents>\s*<Key>{re.escape(key)}</Key>.*?</Contents>", "", body, flags=re.DOTALL)
+        data = body.encode()
+        headers = [(name, str(len(data)) if name.lower() == "content-length" else value) for name, value in started[1]]
+        start_response(started[0], headers)
+        return [data]
+
+
+def refusal(status: int, code: str, only_head: bool, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = b"" if only_head else f"<Error><Code>{code}</Code><Message>{code}, as told</Message></Error>".encode()
+    start_response(STATUS[status], [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+@contextmanager
+def s3_server() -> Iterator[S3]:
+    """With one empty bucket, until the block ends."""
+    s3 = S3()
+    server = make_server("127.0.0.1", 0, s3, threaded=True)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    s3.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        client_of(s3).create_bucket(Bucket=BUCKET)
+        yield s3
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def client_of(s3: S3) -> Any:
+    key, secret, region = ACCOUNT.values()
+    return boto3.client(
+        "s3", endpoint_url=s3.url, aws_access_key_id=key, aws_secret_access_key=secret, region_name=region
+    )

@@ -1,0 +1,177 @@
+"""An object store that is slow, late, closed or half written becomes one of our errors, or is not noticed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pytest
+import s3fs
+
+from s3_server import BUCKET, DENIED, EXPIRED, S3, SLOW_DOWN, Fault, client_of
+from sparse_index.errors import AccessError, ConfigError, SparseIndexError, UnavailableError
+from sparse_index.store.files import Store
+
+INCLUDE = Path(__file__).parents[3] / "include"
+LARGE = 101 * 1024 * 1024  # above what s3fs sends in one request
+UPLOAD = """
+import os, sys
+from sparse_index.store.files import Store
+with Store(sys.argv[1]).writing("a/large") as local:
+    local.touch()
+    os.truncate(local, int(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what never gets better: nobody waits for it."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+
+
+@pytest.fixture
+def store(s3: S3) -> Store:
+    return Store(f"s3://{BUCKET}/{uuid.uuid4().hex}")
+
+
+def first(count: int, fault: Fault) -> Callable[[str], Fault | None]:
+    """So many requests are refused, then none."""
+    left = [fault] * count
+    return lambda request: left.pop() if left else None
+
+
+def test_slow_down_is_waited_for(s3: S3, store: Store) -> None:
+    s3.refuse = first(3, SLOW_DOWN)
+    store.write_bytes("a", b"1")
+    assert store.read_bytes("a") == b"1"
+
+
+def use(store: Store) -> list[Callable[[], object]]:
+    table = pa.table({"n": [1]})
+    return [
+        lambda: store.write_bytes("a", b"2"),
+        lambda: store.write_table("t.parquet", table),
+        lambda: store.read_bytes("a"),
+        lambda: store.read_table("a.parquet"),
+        lambda: store.files(""),
+        store.listing,
+        lambda: store.folders(""),
+        lambda: store.exists("a"),
+        lambda: store.stat("a"),
+        lambda: store.delete("a"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        (SLOW_DOWN, UnavailableError, "cannot be used for now"),
+        (EXPIRED, UnavailableError, "credentials have expired.*new attempt|for now.*Bad Request"),
+        (DENIED, AccessError, "no permission.*docs/deploy.md"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else None,
+)
+@pytest.mark.usefixtures("hurried")
+def test_whatever_is_refused_is_said_in_our_words(
+    s3: S3, fault: Fault, error: type[SparseIndexError], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(f"s3://{BUCKET}/{uuid.uuid4().hex}")
+    monkeypatch.setattr(store, "filesystem", s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False))
+    store.write_bytes("a", b"1")
+    store.write_table("a.parquet", pa.table({"n": [1]}))
+    s3.refuse = lambda request: fault
+    for number, act in enumerate(use(store)):
+        with pytest.raises(error, match=says):
+            pytest.fail(f"call {number} gave {act()!r}")
+    s3.refuse = lambda request: None
+    assert store.read_bytes("a") == b"1"
+    assert store.files("") == ["a", "a.parquet"]
+
+
+def test_a_file_that_no_listing_shows_yet_is_there(s3: S3, store: Store) -> None:
+    store.write_bytes("b/old", b"1")
+    store.write_bytes("b/new", b"1")
+    s3.unlisted.add(f"{store.root_uri.removeprefix(f's3://{BUCKET}/')}/b/new")
+    assert store.files("") == ["b/old"]
+    assert store.exists("b/new")
+    assert store.read_bytes("b/new") == b"1"
+
+
+def test_a_bucket_that_is_not_there_is_said(s3: S3) -> None:
+    with pytest.raises(ConfigError, match="/store/a cannot be written: The specified bucket does not exist"):
+        Store("s3://nosuch/store").write_bytes("a", b"1")
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_store_that_is_down_is_said(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    store = Store(f"s3://{BUCKET}/down")
+    down = s3fs.S3FileSystem(endpoint_url=f"http://127.0.0.1:{port}", skip_instance_cache=True)
+    monkeypatch.setattr(store, "filesystem", down)
+    for act in use(store):
+        with pytest.raises(UnavailableError, match=f"cannot be used for now.*127.0.0.1:{port}"):
+            act()
+
+
+def test_who_has_no_credentials_is_told(s3: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(tmp_path),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path),
+    }
+    for name, value in nowhere.items():
+        monkeypatch.setenv(name, value)
+    store = Store(f"s3://{BUCKET}/nobody")
+    monkeypatch.setattr(store, "filesystem", s3fs.S3FileSystem(skip_instance_cache=True))
+    with pytest.raises(AccessError, match="Unable to locate credentials"):
+        store.write_bytes("a", b"1")
+
+
+def test_an_upload_in_parts_that_is_killed_shows_nothing(s3: S3, store: Store) -> None:
+    uploading = {"child": 0}
+
+    def kill(request: str) -> Fault | None:
+        if request.startswith("PUT") and "partNumber=1" in request:
+            os.kill(uploading["child"], signal.SIGKILL)
+        return None
+
+    s3.refuse = kill
+    environment = os.environ | {"PYTHONPATH": str(INCLUDE)}
+    child = subprocess.Popen([sys.executable, "-c", UPLOAD, store.root_uri, str(LARGE)], env=environment)
+    uploading["child"] = child.pid
+    assert child.wait(60) == -signal.SIGKILL
+    s3.refuse = lambda request: None
+    assert store.files("") == []
+    assert not store.exists("a/large")
+    begun = client_of(s3).list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+    assert [upload["Key"].rsplit("/", 1)[-1] for upload in begun] == ["large"]
+    with store.writing("a/large") as local:
+        local.touch()
+        os.truncate(local, LARGE)
+    stored = store.stat("a/large")
+    assert stored is not None
+    assert stored.size_bytes == LARGE
+
+
+def test_nothing_is_remembered_of_a_listing(s3: S3, store: Store) -> None:
+    """Another worker, with another connection, writes and deletes meanwhile."""
+    assert store.files("") == []
+    other = fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
+    other.pipe_file(store.full("x"), b"1")
+    assert store.files("") == ["x"]
+    other.rm_file(store.full("x"))
+    assert store.files("") == []
+    assert not store.exists("x")
