@@ -106,6 +106,11 @@ class Deployment:
         arguments = ("-m", "airflow", "celery", "worker", "--celery-hostname", f"{name}@%h", "--skip-serve-logs")
         return Process(name, machine.command(*arguments), self.folder, self._settings(machine))
 
+    def processes(self) -> list[Process]:
+        """All but OpenSearch, in the order of a start."""
+        servers = [self.servers.postgres, self.servers.redis, self.servers.store]
+        return [*servers, *map(self.service, SERVICES), *map(self.worker, WORKERS)]
+
     def stop(self) -> None:
         """The data are kept."""
         stop_all(self.folder)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 from local_airflow.sessions import Session
 from local_cluster.process import spawn
 
 STOP_TIMEOUT_S = 20.0
+RESTART_S = 5.0
 POLL_S = 0.2
 
 
@@ -43,6 +46,25 @@ class Process:
     @property
     def _file(self) -> Path:
         return self.folder / f"{self.name}.sessions"
+
+
+@contextmanager
+def supervised(processes: Sequence[Process]) -> Iterator[None]:
+    """Meanwhile each that has ended is started again after some seconds: what needs a server that is away ends, too."""
+    done = Event()
+
+    def watch() -> None:
+        while not done.wait(RESTART_S):
+            for process in processes:
+                process.start()
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def sessions(file: Path) -> list[Session]:

@@ -18,7 +18,7 @@ from local_airflow.services import AirflowError
 from local_cluster.told import told
 from many_workers.content import content_hash
 from many_workers.deployment import CORPORA, Deployment, alias_of, dag_of
-from many_workers.processes import Process
+from many_workers.processes import Process, supervised
 from many_workers.runs import Run
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.load import load_corpus
@@ -28,7 +28,7 @@ from sparse_index.query.table import in_lines
 
 ROOT = Path(__file__).parents[2]
 ROWS = 12_000
-DOWN_S = 5.0
+BETWEEN_S = 15.0
 QUERY = "water damage"
 REPORT = "many-workers.md"
 MAPPED = ("scan", "encode", "index")
@@ -57,8 +57,9 @@ def up(deployment: Deployment, rows: int) -> int:
     _search(deployment)
     _say("The same documents again, while a worker, Redis, PostgreSQL and the store are killed, one after the other")
     run = Run.begin(deployment.api, dag_of(CORPORA[1]))
-    kills = list(_kills(deployment, run))
-    storm = _built(deployment, CORPORA[1], run)
+    with supervised(deployment.processes()):
+        kills = list(_kills(deployment, run))
+        storm = _built(deployment, CORPORA[1], run)
     report = "\n".join(_report(calm, storm, kills))
     (deployment.folder.parent / REPORT).write_text(f"{report}\n", encoding="utf-8")
     print(f"\n{report}", flush=True)
@@ -66,19 +67,20 @@ def up(deployment: Deployment, rows: int) -> int:
 
 
 def _kills(deployment: Deployment, run: Run) -> Iterator[tuple[str, str]]:
-    """SIGKILL to each in mid-run, and a start after some seconds, as a supervisor does; gives whom, and during what."""
+    """SIGKILL to each in mid-run; gives whom, and during what."""
+    servers = deployment.servers
     task = run.wait_for_running("encode")
     yield _killed(deployment.worker(task.worker), str(task))
-    for victim in (deployment.servers.redis, deployment.servers.postgres):
+    for victim in (servers.redis, servers.postgres):
         yield _killed(victim, str(run.wait_for_running("encode")))
-    yield _killed(deployment.servers.store, str(run.wait_for_running("index")))
+    yield _killed(servers.store, str(run.wait_for_running("index")))
 
 
 def _killed(victim: Process, during: str) -> tuple[str, str]:
+    """The supervisor starts it again."""
     print(f"  SIGKILL of {victim.name} during {during}", flush=True)
     victim.kill()
-    time.sleep(DOWN_S)
-    victim.start()
+    time.sleep(BETWEEN_S)
     return victim.name, during
 
 

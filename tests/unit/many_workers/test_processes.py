@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from many_workers.processes import Process, sessions, stop_all
+from many_workers.processes import Process, sessions, stop_all, supervised
 
 
 @pytest.fixture
@@ -45,3 +45,14 @@ def test_stopping_ends_what_another_process_has_started(sleeper: Process, tmp_pa
     stop_all(tmp_path)
     assert begun.members() == []
     assert not list(tmp_path.glob("*.sessions"))
+
+
+def test_a_supervised_process_comes_back(sleeper: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("many_workers.processes.RESTART_S", 0.05)
+    sleeper.start()
+    first = leaders(tmp_path)
+    with supervised([sleeper]):
+        sleeper.kill()
+        while leaders(tmp_path) in ([], first):
+            pass
+    stop_all(tmp_path)
