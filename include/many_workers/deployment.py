@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,13 @@ class Deployment:
     @cached_property
     def api(self) -> AirflowApi:
         return AirflowApi(login_of(self.head.home))
+
+    def discard(self) -> None:
+        """End what runs, and remove what former runs left, packages excepted: the same day again would encode nothing."""
+        self.stop()
+        stop(self.folder / "opensearch", discard_data=True)
+        for folder in (self.folder / "servers", *(self.folder / name / "home" for name in ("head", *WORKERS))):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def install(self) -> None:
         """Packages and code of all machines."""

@@ -27,7 +27,7 @@ from sparse_index.query.search import search
 from sparse_index.query.table import in_lines
 
 ROOT = Path(__file__).parents[2]
-ROWS = 12_000
+ROWS = 6_000
 BETWEEN_S = 15.0
 QUERY = "water damage"
 REPORT = "many-workers.md"
@@ -49,6 +49,7 @@ class Built:
 def up(deployment: Deployment, rows: int) -> int:
     """0 when both runs were green, spread over the workers, and gave the same index."""
     _say("Packages and code of four machines: a head and three workers (the first time some minutes)")
+    deployment.discard()
     deployment.install()
     _say(f"OpenSearch, PostgreSQL, Redis, an S3-compatible store, Airflow; {rows:,} tickets, a toy model")
     deployment.start(rows)
