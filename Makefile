@@ -12,7 +12,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 PIP_HINT = The packages could not be installed: what pip said stands above. Behind a company's own certificate authority name the \
 file with its certificate in PIP_CERT; PIP_INDEX_URL names a mirror, PIP_PROXY a proxy. Then run the same command again.
 
-.PHONY: help demo search try corpus test coverage chaos bench bench-quick lint types check stop clean
+.PHONY: help demo cluster-demo search try corpus test coverage chaos bench bench-quick lint types check stop clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -30,6 +30,9 @@ demo: $(VENV)/installed ## The main job: a real Airflow makes a corpus searchabl
 search: Q ?= water damage
 search: $(VENV)/installed ## Search the demo's tickets, BM25 beside sparse and dense: make search Q="..."
 	$(BIN)/python -m demo.story search "$(Q)"
+
+cluster-demo: $(VENV)/installed ## Airflow with Celery, PostgreSQL, Redis, an S3 store and three workers, all killed in mid-run (first time: long)
+	$(BIN)/python -m many_workers.story up
 
 try: $(VENV)/installed ## Make your own Parquet file searchable: make try FILE=my.parquet [ID=column] [TEXT="{title}. {body}"] [Q="..."]
 	@test -n "$(FILE)" || { echo 'Name the Parquet file, a folder or a glob: make try FILE=my.parquet' >&2; exit 2; }
@@ -68,12 +71,13 @@ lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/installed ## Check types
-	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo plugins dags bench tests
+	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo include/many_workers plugins dags bench tests
 
 check: lint types test ## What CI runs
 
 stop: $(VENV)/installed ## Stop the servers that were started here; their data are kept
 	$(BIN)/python -m demo.story down
+	$(BIN)/python -m many_workers.story down
 
 clean: stop ## Remove everything that was created here, downloads excepted
 	rm -rf $(VENV) .local
