@@ -14,8 +14,6 @@ from local_cluster.errors import TRUST_HINT, DownloadError
 from many_workers.hostname import VARIABLE
 
 CODE = ("dags", "plugins", "include")
-# The clients of S3 ask for an older one than the lock has.
-UNLOCKED = "python-dateutil"
 ROOM_BYTES = 3 * GIB
 
 
@@ -81,14 +79,19 @@ def install(machine: Machine, project: Path) -> None:
         return
     require_room(target, ROOM_BYTES, "The packages of a machine")
     with built_atomically(target) as building:
-        constraints = building / "constraints.txt"
-        lines = (project / "requirements.lock").read_text(encoding="utf-8").splitlines(keepends=True)
-        constraints.write_text("".join(line for line in lines if not line.startswith(UNLOCKED)), encoding="utf-8")
         _run([sys.executable, "-m", "venv", str(building)])
         wanted = [
             ("-r", str(file)) for file in (project / "requirements.txt", Path(__file__).with_name("requirements.txt"))
         ]
-        pip = [str(building / "bin" / "python"), "-m", "pip", "install", "--quiet", "-c", str(constraints)]
+        pip = [
+            str(building / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "-c",
+            str(project / "requirements.lock"),
+        ]
         _run([*pip, *(word for pair in wanted for word in pair)])
 
 

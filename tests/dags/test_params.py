@@ -48,6 +48,7 @@ def test_the_form_becomes_a_request() -> None:
         "force_older_date": False,
         "accept_mass_change": False,
         "accept_undecided": None,
+        "probe": True,
     }
 
 
