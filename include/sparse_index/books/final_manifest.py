@@ -5,7 +5,6 @@ A feed's keeps them as tombstones: the version of an older partition must not co
 
 from __future__ import annotations
 
-from sparse_index.builds.dead_letters import letters_files
 from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Counts, Plan
 from sparse_index.errors import BuildError
@@ -42,12 +41,12 @@ def _without(store: Store, plan: Plan, letters: list[str]) -> str:
     return f"SELECT * FROM {manifest} WHERE NOT {rejected}"
 
 
-def count_rejected(store: Store, plan: Plan) -> Counts:
-    """How many documents the index stage could not write, by the line of the books they leave.
+def count_rejected(store: Store, plan: Plan, letters: list[str]) -> Counts:
+    """How many documents the index stage could not write, those in its dead letter files `letters`, by the line of the books
+    they leave.
 
     A document without text was `blank`; one whose text this build encodes was `encoded`; any other was `reused`.
     """
-    letters = letters_files(store, plan, ["index"])
     if not letters:
         return Counts()
     rows = f"{rows_of(store, [part.path for part in plan.index_parts])} SEMI JOIN {parquet(store, letters)} refused USING (id)"

@@ -29,12 +29,13 @@ def reconcile(cluster: Cluster, store: Store, plan: Plan, *, timing: Timing = RE
     """
     results = _all_results(store, plan)
     _require_items_accounted(plan, results)
-    rejected = count_rejected(store, plan)
+    letters = letters_files(store, plan, ["index"])  # once: two listings may differ, and both uses rest on the same one
+    rejected = count_rejected(store, plan, letters)
     books = _books(plan, rejected, results)
     _require_closed(books)
     _require_few_dead_letters(plan, books)
     _require_count(cluster, plan, books)
-    write_final_manifest(store, plan, letters_files(store, plan, ["index"]))
+    write_final_manifest(store, plan, letters)
     require_same_content(cluster, store, plan, timing.now)
     serve_like_live(cluster, plan)
     index, wanted = plan.candidate, plan.config.index

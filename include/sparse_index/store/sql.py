@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from sparse_index.addresses import showable
-from sparse_index.errors import BuildError, ConfigError, SparseIndexError, UnavailableError
+from sparse_index.errors import AccessError, BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
 
 # What a task may take altogether; a plan over many documents is twice as quick where it need not spill.
@@ -22,6 +22,8 @@ LEAST_MEMORY_MB = 512
 _OUTSIDE_DUCKDB_MB = 272
 THREADS = 2
 _GLOB = re.compile(r"[*?\[]")
+# DuckDB tells of what the library of an object store raises below it as text, in an error of no class of its own.
+_RAISED_BELOW = re.compile(r"^Traceback .*?^(?P<words>(?:\w+\.)*(?P<kind>\w+): .*?)$", re.DOTALL | re.MULTILINE)
 
 
 @contextmanager
@@ -59,9 +61,16 @@ def _in_our_words(error: duckdb.Error) -> SparseIndexError:
             f"The store's files cannot be queried in the memory of a task: {str(error).splitlines()[0]}. Give the tasks of the "
             f"workers more, in MB, by {MEMORY_VARIABLE}, and run this again."
         )
-    if isinstance(error, duckdb.OperationalError):
+    raised = _RAISED_BELOW.search(str(error))
+    said = raised["words"] if raised else str(error)
+    if raised and raised["kind"] == "PermissionError":
+        return AccessError(
+            f"The store's files cannot be queried: no permission ({said}). What the account of the workers needs: "
+            "docs/deploy.md, the store."
+        )
+    if raised or isinstance(error, duckdb.OperationalError):
         return UnavailableError(
-            f"The store's files cannot be queried for now: {error}. Look at the store, and at the worker's disk and memory; then "
+            f"The store's files cannot be queried for now: {said}. Look at the store, and at the worker's disk and memory; then "
             "run this again."
         )
     return BuildError(

@@ -11,7 +11,7 @@ import pytest
 
 from plan_help import config_at, live_cluster, planned, write
 from sparse_index.books.final_manifest import count_rejected, write_final_manifest
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, read_letters, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, letters_files, letters_path, read_letters, write_letters
 from sparse_index.builds.plan import BuildKind, FieldCounts, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.render import hash_text
@@ -157,7 +157,7 @@ def test_a_refused_text_of_one_field_makes_its_documents_dead_letters_and_the_bo
     assert [(each.id, each.reason) for each in writes.rejected] == [("d2", "no")]
     write_letters(store, letters_path(plan, "index", 0), writes.rejected)
     assert read_letters(store, letters_path(plan, "index", 0))[0].id == "d2"
-    lost = count_rejected(store, plan)
+    lost = count_rejected(store, plan, letters_files(store, plan, ["index"]))
     assert (lost.encoded, lost.reused, lost.blank) == (1, 0, 0)
 
 
@@ -167,7 +167,7 @@ def test_a_document_with_only_a_text_of_its_own_is_not_blank_when_it_is_refused(
     at = utc_now()
     letters = [DeadLetter(name, "index", "mapper", "", 1, plan.build_id, at, None) for name in ("d3", "d4")]
     write_letters(store, letters_path(plan, "index", 0), letters)
-    lost = count_rejected(store, plan)
+    lost = count_rejected(store, plan, letters_files(store, plan, ["index"]))
     assert (lost.encoded, lost.reused, lost.blank) == (1, 0, 1)
 
 

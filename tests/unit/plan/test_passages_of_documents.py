@@ -13,7 +13,7 @@ import pytest
 from kinds_of_vectors import SPARSE
 from plan_help import config_at, part_rows, planned, row, write
 from sparse_index.books.final_manifest import count_rejected, write_final_manifest
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, read_letters, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, letters_files, letters_path, read_letters, write_letters
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.source_texts import iter_texts
@@ -161,7 +161,10 @@ def test_a_document_with_a_refused_passage_is_a_dead_letter_in_closed_books(tmp_
     path = letters_path(plan, "index", 0)
     write_letters(store, path, writes.rejected)
     assert read_letters(store, path)[0].id == "d1"
-    assert (count_rejected(store, plan).encoded, count_rejected(store, plan).reused) == (1, 0)
+    assert (
+        count_rejected(store, plan, letters_files(store, plan, ["index"])).encoded,
+        count_rejected(store, plan, letters_files(store, plan, ["index"])).reused,
+    ) == (1, 0)
 
 
 @pytest.mark.usefixtures("rows")

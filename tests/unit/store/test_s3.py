@@ -19,6 +19,7 @@ import s3fs
 from s3_server import BUCKET, DENIED, EXPIRED, S3, SLOW_DOWN, Fault, client_of
 from sparse_index.errors import AccessError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
+from sparse_index.store.sql import connect, parquet
 
 INCLUDE = Path(__file__).parents[3] / "include"
 LARGE = 101 * 1024 * 1024  # above what s3fs sends in one request
@@ -95,6 +96,27 @@ def test_whatever_is_refused_is_said_in_our_words(
     s3.refuse = lambda request: None
     assert store.read_bytes("a") == b"1"
     assert store.files("") == ["a", "a.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        (SLOW_DOWN, UnavailableError, "cannot be queried for now: OSError: .*Service Unavailable"),
+        (EXPIRED, UnavailableError, "cannot be queried for now: OSError: .*Bad Request"),
+        (DENIED, AccessError, "no permission .PermissionError: Forbidden.*docs/deploy.md"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else None,
+)
+@pytest.mark.usefixtures("hurried")
+def test_a_query_says_as_much(
+    s3: S3, fault: Fault, error: type[SparseIndexError], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(f"s3://{BUCKET}/{uuid.uuid4().hex}")
+    monkeypatch.setattr(store, "filesystem", s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False))
+    store.write_table("a.parquet", pa.table({"n": [1]}))
+    s3.refuse = lambda request: fault
+    with pytest.raises(error, match=says), connect(store) as con:
+        con.execute(f"SELECT sum(n) FROM {parquet(store, ['a.parquet'])}").fetchall()
 
 
 def test_a_file_that_no_listing_shows_yet_is_there(s3: S3, store: Store) -> None:
