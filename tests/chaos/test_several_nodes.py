@@ -96,7 +96,7 @@ def edition(number: int) -> list[Row]:
 
 def shards(cluster: Cluster, index: str) -> set[tuple[str, str, str]]:
     """(p or r, state, node) of each copy."""
-    cluster.get(f"/_cluster/health/{index}", wait_for_status="green", timeout="60s")
+    cluster.get(f"/_cluster/health/{index}", wait_for_status="green")
     listed: list[dict[str, Any]] = cluster.get(f"/_cat/shards/{index}", format="json")
     return {(shard["prirep"], shard["state"], shard["node"]) for shard in listed}
 
