@@ -63,7 +63,7 @@ bench: $(VENV)/installed ## Measure this package beside what one would use inste
 	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 1000
 	$(BIN)/python bench/report.py
 
-bench-quick: $(VENV)/installed ## Fail when a ratio of these has fallen beyond its spread (five minutes)
+bench-quick: $(VENV)/installed ## Fail when a ratio of these has fallen beyond its spread (80 seconds)
 	$(BIN)/python bench/quick.py
 
 lint: $(VENV)/installed ## Check style

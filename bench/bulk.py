@@ -22,7 +22,7 @@ import orjson
 from opensearchpy import JSONSerializer, OpenSearch, helpers
 
 from local_cluster import LocalCluster
-from side_by_side import Comparison, Contender, compared, in_words, own_server
+from side_by_side import Clock, Comparison, Contender, compared, in_words, own_server
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.index.bulk import BulkWriter, Write
@@ -95,14 +95,14 @@ def raw(cluster: Cluster, bodies: list[bytes]) -> int:
     return sum(len(answer["items"]) for answer in answers if not answer["errors"])
 
 
-def rate(cluster: Cluster, work: Callable[[], int], expected: int, _: int) -> float:
-    """Documents a second into an index that was made anew; all of them are counted in it."""
+def rate(cluster: Cluster, work: Callable[[], int], expected: int, clock: Clock, _: int) -> float:
+    """Documents a second of `clock` into an index that was made anew; all of them are counted in it."""
     cluster.delete(f"/{INDEX}-1", ignore_unavailable="true")
     settings = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}
     cluster.put(f"/{INDEX}-1", {"mappings": MAPPING, "settings": settings, "aliases": {INDEX: {}}})
-    started = time.perf_counter()
+    started = clock()
     done = work()
-    seconds = time.perf_counter() - started
+    seconds = clock() - started
     cluster.post(f"/{INDEX}-1/_refresh")
     if not done == expected == cluster.get(f"/{INDEX}-1/_count")["count"]:
         raise SystemExit(f"{done} of {expected} documents were indexed")
@@ -116,13 +116,13 @@ def settings_of_ours(cluster: Cluster, given: list[Row]) -> dict[str, Contender]
     chosen |= {
         (size, flying): None for size in (250_000, 500_000, 1_000_000, 2_000_000, 5_000_000) for flying in (2, 4)
     }
-    return {
-        f"{size / 1e6:g} MB x {flying}": partial(rate, cluster, partial(ours, cluster, given, size, flying), len(given))
-        for size, flying in chosen
-    }
+    works = {f"{size / 1e6:g} MB x {flying}": partial(ours, cluster, given, size, flying) for size, flying in chosen}
+    return {name: partial(rate, cluster, work, len(given), time.perf_counter) for name, work in works.items()}
 
 
-def against_helpers(server: LocalCluster, cluster: Cluster, given: list[Row]) -> dict[str, Contender]:
+def against_helpers(
+    server: LocalCluster, cluster: Cluster, given: list[Row], clock: Clock = time.perf_counter
+) -> dict[str, Contender]:
     host = [{"host": server.host, "port": server.port}]
     plain, fast = OpenSearch(host, timeout=120), OpenSearch(host, timeout=120, serializer=Orjson())
     default, bodies = IndexConfig(), raw_bodies(given)
@@ -135,7 +135,7 @@ def against_helpers(server: LocalCluster, cluster: Cluster, given: list[Row]) ->
         "streaming_bulk": partial(streamed, plain, given),
         "streaming_bulk, orjson": partial(streamed, fast, given),
     }
-    return {name: partial(rate, cluster, work, len(given)) for name, work in works.items()}
+    return {name: partial(rate, cluster, work, len(given), clock) for name, work in works.items()}
 
 
 def compare(server: LocalCluster, cluster: Cluster, count: int, rounds: int, command: str) -> Comparison:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -179,7 +179,14 @@ CONTENDERS: dict[str, Callable[[Scene, int], float]] = {
 
 
 def compare(
-    server: LocalCluster, cluster: Cluster, folder: Path, model: Path, count: int, rounds: int, command: str
+    server: LocalCluster,
+    cluster: Cluster,
+    folder: Path,
+    model: Path,
+    count: int,
+    rounds: int,
+    command: str,
+    names: Collection[str] = tuple(CONTENDERS),
 ) -> Comparison:
     generate_corpus(CorpusRequest("tickets", count), folder / "corpus")
     client = OpenSearch([{"host": server.host, "port": server.port}], timeout=600)
@@ -192,7 +199,7 @@ def compare(
     model_id = deployed(cluster, build_models(plan.group, plan.encoders))[plan.fingerprint]
     try:
         scene = replace(scene, model_id=model_id, texts=named)
-        contenders: dict[str, Contender] = {name: partial(run, scene) for name, run in CONTENDERS.items()}
+        contenders: dict[str, Contender] = {name: partial(CONTENDERS[name], scene) for name in names}
         name, title = f"first_load_{model.name}", f"First load, texts to index, model `{model.name}`"
         return compared(name, title, "docs/s", command, contenders, rounds)
     finally:

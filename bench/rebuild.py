@@ -17,7 +17,7 @@ from pathlib import Path
 
 from day_costs import config_of
 from demo.generate import CorpusRequest, generate_corpus
-from side_by_side import Comparison, Contender, compared, in_words, own_server
+from side_by_side import Clock, Comparison, Contender, compared, in_words, own_server
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import Cluster
@@ -47,17 +47,17 @@ def planned(cluster: Cluster, config: CorpusConfig, number: int) -> Plan:
     return plan
 
 
-def index_stage(cluster: Cluster, config: CorpusConfig, number: int) -> float:
+def index_stage(cluster: Cluster, config: CorpusConfig, number: int, clock: Clock = time.perf_counter) -> float:
     """Documents a second of all index tasks, one after another."""
     plan, store = planned(cluster, config, number), Store(config.store)
-    started = time.perf_counter()
+    started = clock()
     done = sum(index_part(cluster, store, plan, part).indexed for part in plan.index_parts)
-    rate = done / (time.perf_counter() - started)
+    rate = done / (clock() - started)
     cluster.delete(f"/{plan.candidate}")
     return rate
 
 
-def writer_alone(cluster: Cluster, config: CorpusConfig, number: int) -> float:
+def writer_alone(cluster: Cluster, config: CorpusConfig, number: int, clock: Clock = time.perf_counter) -> float:
     """Documents a second when the writes are there before the clock starts; no part's end interrupts them."""
     plan, store = planned(cluster, config, number), Store(config.store)
     writes: list[Write] = [write for part in plan.index_parts for write in PartWrites(store, plan, part, REAL_TIME.now)]
@@ -65,9 +65,9 @@ def writer_alone(cluster: Cluster, config: CorpusConfig, number: int) -> float:
     writer = BulkWriter(
         cluster, plan.write_alias, max_bytes=index.bulk_bytes, in_flight=index.bulk_requests_in_flight, sleep=time.sleep
     )
-    started = time.perf_counter()
+    started = clock()
     done = sum(outcome.indexed for outcome in writer.write(writes))
-    rate = done / (time.perf_counter() - started)
+    rate = done / (clock() - started)
     cluster.delete(f"/{plan.candidate}")
     return rate
 

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "include"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from plan_help import config_at, plan_shards
-from side_by_side import compared, in_words
+from side_by_side import Comparison, Contender, compared, in_words
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.store.files import Store
 
@@ -77,6 +77,12 @@ def rate(work: Callable[[Path], None], folder: Path, rows: int, _: int) -> float
     return rows / (time.process_time() - started)
 
 
+def compare(folder: Path, rows: int, rounds: int, command: str) -> Comparison:
+    works = {"this package": scan, "read and hash by hand": by_hand}
+    contenders: dict[str, Contender] = {name: partial(rate, work, folder, rows) for name, work in works.items()}
+    return compared("scan", "Scan", "rows/s of CPU", command, contenders, rounds)
+
+
 def peak_mb(folder: Path) -> str:
     scan(folder)
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -103,10 +109,8 @@ def main() -> None:
             print(size, flush=True)
             subprocess.run([sys.executable, __file__, "--child", name], check=True)
             return
-        works = {"this package": scan, "read and hash by hand": by_hand}
-        contenders = {each: partial(rate, work, folder, chosen.rows) for each, work in works.items()}
         command = f"python bench/scan.py {size} --rounds {chosen.rounds}"
-        found = compared("scan", "Scan", "rows/s of CPU", command, contenders, chosen.rounds)
+        found = compare(folder, chosen.rows, chosen.rounds, command)
     print(in_words(found), found.save(), sep="\n")
 
 

@@ -25,10 +25,15 @@ RESULTS = Path(__file__).parent / "results"
 # One round of a contender: its number goes in, a figure of the comparison's unit comes out.
 Contender = Callable[[int], float]
 
+# `time.perf_counter`, or `time.process_time` where only what this process computes is to count.
+Clock = Callable[[], float]
+
+LESS_IS_BETTER = ("seconds", "ms")
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """`figures`: contender -> one figure a round, in `unit`, where more is better unless the unit is seconds.
+    """`figures`: contender -> one figure a round, in `unit`, where more is better unless the unit is one of time.
 
     `command` made it, at `measured_at`; `load`: processes at work on `machine` just before.
     """
@@ -49,7 +54,7 @@ class Comparison:
     def ratios(self, other: str) -> list[float]:
         """How many times better ours was than the other, in each round."""
         pairs = zip(self.figures[self.ours], self.figures[other], strict=True)
-        return [theirs / ours if self.unit == "seconds" else ours / theirs for ours, theirs in pairs]
+        return [theirs / ours if self.unit in LESS_IS_BETTER else ours / theirs for ours, theirs in pairs]
 
     def ratio(self, other: str) -> float:
         return statistics.median(self.ratios(other))

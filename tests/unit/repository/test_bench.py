@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from quick import Measure
 
 ROOT = Path(__file__).parents[3]
 
@@ -71,15 +76,54 @@ def test_a_ratio_is_of_one_round_and_above_one_where_ours_is_better() -> None:
     assert comparison("docs/s").ratio("loop") == 2.0
 
 
-def test_a_ratio_has_fallen_when_no_round_of_it_reaches_the_committed_ones() -> None:
+def test_a_ratio_has_fallen_when_its_best_round_is_far_below_all_committed_ones() -> None:
     from quick import fallen
 
-    kept = {"bulk: ours / raw": [0.9, 1.0, 1.1], "load: ours / loop": [2.0, 2.2]}
-    assert fallen({"bulk: ours / raw": [0.5, 0.91], "load: ours / loop": [9.0]}, kept) == []
-    (line,) = fallen({"bulk: ours / raw": [0.5, 0.89], "load: ours / loop": [2.1]}, kept)
-    assert line == "bulk: ours / raw: 0.50 to 0.89, committed 0.90 to 1.10"
-    (line,) = fallen({"bulk: ours / raw": [1.0]}, kept)
+    kept = {"bulk: ours / raw": [1.0, 1.1], "load: ours / loop": [2.0, 2.2]}
+    assert fallen({"bulk: ours / raw": [0.3, 0.71], "load: ours / loop": [9.0], "new: ours / old": [0.1]}, kept) == []
+    (line,) = fallen({"bulk: ours / raw": [0.3, 0.69], "load: ours / loop": [2.1]}, kept)
+    assert line == "bulk: ours / raw: 0.30 to 0.69, committed 1.00 to 1.10"
+
+
+def test_what_fell_by_chance_is_measured_once_more_and_what_is_slow_fails() -> None:
+    from quick import judged
+    from side_by_side import Comparison
+
+    def measure(*ours: float) -> Measure:
+        left = iter(ours)
+
+        def measured(rounds: int) -> Comparison:
+            figures = {"ours": [next(left)] * rounds, "loop": [1.0] * rounds}
+            return Comparison("load", "Load", "docs/s", "", "ours", figures, "2026-01-01", "1 core", 0.0)
+
+        return measured
+
+    kept = {"load: ours / loop": [2.0]}
+    assert judged([measure(0.5, 1.9)], kept) == []
+    assert judged([measure(0.5, 0.6)], kept) == ["load: ours / loop: 0.60 to 0.60, committed 2.00 to 2.00"]
+    (line,) = judged([], kept)
     assert line.startswith("load: ours / loop: measured no more")
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_scan_that_became_slower_fails_against_the_committed_ratios(
+    times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import quick
+    import scan
+
+    once = scan.scan
+
+    def scanned(folder: Path) -> None:
+        for _ in range(times):
+            once(folder)
+
+    monkeypatch.setattr(scan, "scan", scanned)
+    scan.write_corpus(tmp_path, 5_000, words=40, columns=1)
+    name = "scan: this package / read and hash by hand"
+    kept = {name: json.loads(quick.KEPT.read_text(encoding="utf-8"))[name]}
+    worse = quick.judged([lambda rounds: scan.compare(tmp_path, 5_000, rounds, "")], kept)
+    assert len(worse) == (0 if times == 1 else 1), worse
 
 
 def test_contenders_take_turns_after_a_round_that_is_not_counted() -> None:
