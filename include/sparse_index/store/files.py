@@ -23,18 +23,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import fsspec
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
-from sparse_index.errors import BuildError, ConfigError, UnavailableError
-from sparse_index.store.refusals import in_our_words
+from sparse_index.errors import ConfigError, UnavailableError
+from sparse_index.store.refusals import in_our_words, whole
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
 # Under which of these a file system tells when a file was written.
@@ -152,6 +154,8 @@ class Store:
         self.write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
     def write_table(self, path: str, table: pa.Table, row_group_rows: int = 10_000) -> None:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - a tenth of a second, and a task that only looks at the plan needs none
+
         with self.writing(path) as local:
             pq.write_table(table, local, compression="zstd", row_group_size=row_group_rows)
 
@@ -187,7 +191,9 @@ class Store:
     def _parquet(self, path: str) -> Iterator[pq.ParquetFile]:
         """Read it without Arrow's threads: one that still holds a Python file ends a process that is about to end with
         `terminate called`, after its work was done."""
-        with self._reached(path), self.filesystem.open(self._address(path), "rb") as file, _whole(path):
+        import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+        with self._reached(path), self.filesystem.open(self._address(path), "rb") as file, whole(path):
             yield pq.ParquetFile(file)
 
     @contextmanager
@@ -225,20 +231,6 @@ class Store:
 
     def _address(self, path: str) -> str:
         return posixpath.join(self._root, path)
-
-
-@contextmanager
-def _whole(path: str) -> Iterator[None]:
-    """`BuildError` when Arrow finds the file torn. Of a torn page it raises a bare OSError; those of a system and of an object
-    store have a number, or a class of their own."""
-    try:
-        yield
-    except MemoryError:  # Arrow's, too
-        raise
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
-            raise
-        raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
 
 
 @contextmanager

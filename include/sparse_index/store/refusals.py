@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sparse_index.addresses import showable
-from sparse_index.errors import AccessError, SparseIndexError, UnavailableError
+from sparse_index.errors import AccessError, BuildError, SparseIndexError, UnavailableError
 
 # What a system or an object store (EIO, EBUSY: its server's fault, slow down) says of itself, not of a file.
 PASSING = frozenset(
@@ -36,6 +36,22 @@ def in_our_words(place: str) -> Iterator[None]:
         if ours is None:
             raise
         raise ours from showable(error)
+
+
+@contextmanager
+def whole(path: str) -> Iterator[None]:
+    """`BuildError` when Arrow finds the file torn. Of a torn page it raises a bare OSError; those of a system and of an object
+    store have a number, or a class of their own."""
+    import pyarrow as pa  # noqa: PLC0415 - a tenth of a second, and who reads Parquet has it
+
+    try:
+        yield
+    except MemoryError:  # Arrow's, too
+        raise
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+            raise
+        raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
 
 
 def _ours(place: str, error: Exception) -> SparseIndexError | None:
