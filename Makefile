@@ -54,13 +54,18 @@ coverage: $(VENV)/installed ## Run every test and measure which branches of the 
 chaos: $(VENV)/installed ## Kill, stall and break everything on purpose; the table goes to .local/chaos.md
 	SPARSE_INDEX_CHAOS=whole $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live tests/integration/test_feeds.py)
 
-bench: $(VENV)/installed ## Measure this package beside what one would use instead, and write docs/performance.md anew (half an hour)
+bench: $(VENV)/installed ## Measure this package beside what one would use instead, and write docs/performance.md anew (an hour)
 	$(BIN)/python bench/bulk.py
 	$(BIN)/python bench/bulk.py --settings
 	$(BIN)/python bench/rebuild.py
 	$(BIN)/python bench/first_load.py
 	$(BIN)/python -m demo.real_models --out .local/models
 	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 1000
+	$(BIN)/python bench/scan.py
+	$(BIN)/python bench/day.py --rows 5000 --shares 0.01
+	$(BIN)/python bench/day.py --rows 20000 --shares 0.01
+	$(BIN)/python bench/idle_day.py
+	$(BIN)/python bench/switching.py
 	$(BIN)/python bench/report.py
 
 bench-quick: $(VENV)/installed ## Fail when a ratio of these has fallen beyond its spread (80 seconds)

@@ -24,6 +24,7 @@ import bulk
 import first_load
 import rebuild
 import scan
+from day_costs import config_of
 from local_cluster import LocalCluster
 from side_by_side import Comparison, Contender, compared, in_words, own_server
 from sparse_index.cluster.client import Cluster
@@ -60,7 +61,7 @@ class Bench:
 
     def indexing(self, rounds: int) -> Comparison:
         folder = self.folder / "rebuild"
-        built = rebuild.config_of(folder, folder / "corpus")
+        built = config_of(folder, folder / "corpus")
         config = built if folder.exists() else rebuild.first_build(self.cluster, folder, WRITTEN)
         works = {"index stage": rebuild.index_stage, "bulk writer alone": rebuild.writer_alone}
         contenders: dict[str, Contender] = {

@@ -4,8 +4,9 @@
 
 DIR has the packed models of `python -m demo.real_models`, splade and minilm. Each way is a full build of the same documents with
 one vector field and no other than the id, so that the index is its vectors. A line each: seconds of encoding (a vector that
-the store has is not encoded again), MB of the store's vectors, seconds of writing and closing the books, MB of the index, ms of
-a search (p50, p95), and recall@10 by exact scores of all stored vectors, where a field may miss documents.
+the store has is not encoded again), how many numbers a vector has (weights of tokens, or the dimension), its bytes as JSON, in
+the store and in the index, MB of the store's vectors, seconds of writing and closing the books, MB of the index, ms of a search
+(p50, p95), and recall@10 by exact scores of all stored vectors, where a field may miss documents.
 Without --corpus: support tickets of the demo, --rows of them; with --clauses 10 that many contracts of ten clauses, which are
 longer than the models read.
 """
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -45,6 +47,8 @@ from sparse_index.vectors.kind import Asked, VectorKind
 FIELD, RECALL = "v", "recall@10"
 ANALYZER = "bert-uncased"
 QUERIES, WARM_UP, TOP = 100, 20, 10
+BYTES = "bytes of a vector: JSON / store / index"
+HEADS = ("texts", "encode s", "numbers", BYTES, "store MB", "write s", "index MB", "ms p50 / p95", RECALL)
 MODELS = {"sparse": "splade", "dense": "minilm"}
 DIVIDED = ("passages", "max")
 PRUNING = {"pruning": {"type": "max_ratio", "value": 0.1}}
@@ -55,12 +59,14 @@ class Way:
     name: str
     kind: str = "sparse"
     said: dict[str, Any] = field(default_factory=dict)
+    pruning: dict[str, Any] = field(default_factory=lambda: PRUNING)
 
 
 def ways(threshold: int) -> list[Way]:
     approximate = {"type": "sparse_vector", "approximate_threshold": threshold}
     return [
         Way("rank_features"),
+        Way("rank_features, not pruned", pruning={}),
         Way("sparse_vector, exact", said={"index": "sparse_vector"}),
         Way("sparse_vector, approximate", said={"index": approximate}),
         Way("sparse_vector, n_postings 600", said={"index": approximate | {"n_postings": 600}}),
@@ -78,7 +84,7 @@ def config_of(folder: Path, options: argparse.Namespace, way: Way) -> CorpusConf
     body = card.get("model_config")
     model = {name: card[name] for name in ("name", "version", "model_format")}
     model |= {"source": "file", "path": str(packed / "model.zip"), "model_config_body": body}
-    encoder = {"model": model, "max_tokens": 256, **(PRUNING if way.kind == "sparse" else {})}
+    encoder = {"model": model, "max_tokens": 256, **(way.pruning if way.kind == "sparse" else {})}
     dense = {"dimension": body["embedding_dimension"]} if body else {}
     golden = {"golden": str(options.golden)} if options.golden else {}
     group = f"{way.kind}-{'divided' if way.said.get('long_texts') in DIVIDED else 'whole'}"
@@ -112,14 +118,20 @@ def measured(cluster: Cluster, config: CorpusConfig, way: Way) -> str:
     seconds: Any = done.receipt["stage_seconds"]
     written = sum(seconds.get(stage, 0) for stage in ("index", "reconcile"))
     texts = plan.counts.texts_to_encode
+    store_mb, index_mb = megabytes(store, plan), index_megabytes(cluster, plan.candidate)
+    numbers, json_bytes = sizes(store, config, plan)
     fastest, slow = np.percentile(latencies(cluster, store, config, plan), [50, 95])
     cells = [
         way.name,
         f"{texts:,}",
         f"{seconds.get('encode', 0):.0f}" if texts else "",
-        f"{megabytes(store, plan):.1f}",
+        f"{np.mean(numbers):.0f}",
+        " / ".join(
+            f"{each:,.0f}" for each in (np.mean(json_bytes), *(1e6 * mb / len(numbers) for mb in (store_mb, index_mb)))
+        ),
+        f"{store_mb:.1f}",
         f"{written:.0f}",
-        f"{index_megabytes(cluster, plan.candidate):.1f}",
+        f"{index_mb:.1f}",
         f"{fastest:.1f} / {slow:.1f}",
         recall(store, plan),
     ]
@@ -136,6 +148,22 @@ def index_megabytes(cluster: Cluster, index: str) -> float:
     time.sleep(2)
     there = cluster.get(f"/{index}/_stats/store")["_all"]["primaries"]["store"]["size_in_bytes"]
     return float(there) / 1e6
+
+
+def sizes(store: Store, config: CorpusConfig, plan: Plan) -> tuple[list[int], list[int]]:
+    """Of each stored vector: how many numbers it has, and its bytes as JSON."""
+    documents = list(stored(store, plan, knowing_kind(store, config.first_field, plan.fingerprint)))
+    return [len(each) for each in documents], [len(orjson.dumps(each)) for each in documents]
+
+
+def stored(store: Store, plan: Plan, kind: VectorKind) -> Iterator[Any]:
+    """Every vector of the store, as it stands in a document."""
+    for path in vector_paths(store, plan.fingerprint):
+        for batch in store.batches(path, QUERIES):
+            for row in range(len(batch)):
+                document = kind.in_document({name: batch[name][row] for name in kind.columns.names})
+                if document is not None:
+                    yield document
 
 
 def recall(store: Store, plan: Plan) -> str:
@@ -165,12 +193,7 @@ def asked(cluster: Cluster, store: Store, config: CorpusConfig, plan: Plan, kind
             cut = cluster.post("/_analyze", {"analyzer": ANALYZER, "text": query.text})["tokens"]
             yield dict.fromkeys((token["token"] for token in cut), 1.0)
         return
-    for path in vector_paths(store, plan.fingerprint):
-        for batch in store.batches(path, QUERIES):
-            for row in range(len(batch)):
-                document = kind.in_document({name: batch[name][row] for name in kind.columns.names})
-                if document is not None:
-                    yield kind.as_output(document)
+    yield from map(kind.as_output, stored(store, plan, kind))
 
 
 def write_contracts(folder: Path, contracts: int, clauses: int) -> None:
@@ -202,8 +225,7 @@ def main() -> None:
     chosen = options.parse_args()
     documents = f"{chosen.rows:,} {'contracts' if chosen.clauses else 'tickets'}"
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {chosen.corpus or documents}")
-    print("| way | texts | encode s | store MB | write s | index MB | ms p50 / p95 | recall@10 |")
-    print(f"|---|{'--:|' * 7}", flush=True)
+    print(f"| way | {' | '.join(HEADS)} |\n|---|{'--:|' * len(HEADS)}", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if chosen.corpus is None and chosen.clauses:

@@ -145,3 +145,16 @@ def test_promotion_is_announced_as_an_asset(dag: DAG) -> None:
 def test_the_daily_wiring_fits_on_two_screens(root: Path) -> None:
     for path in (root / "dags").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 80, path.name
+
+
+def test_the_empty_day_of_the_bench_has_the_shape_of_a_build(dag: DAG, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "bench"))
+    import empty_day
+
+    def shape(of: DAG) -> dict[str, object]:
+        return {
+            task.task_id: (task.upstream_task_ids, task.trigger_rule, task.is_setup, task.is_teardown, task.is_mapped)
+            for task in of.tasks
+        }
+
+    assert shape(empty_day.same_tasks) == shape(dag)
