@@ -1,4 +1,4 @@
-"""Whether this change made something slower: `make bench-quick`, some 80 seconds.
+"""Whether this change made something slower: `make bench-quick`, some 80 seconds; two cores at least.
 
 Small forms of the comparisons run on this machine, and their ratios (never seconds) are held against those of
 bench/quick.json. Only ratios are taken that hold on another machine and beside other work: processor time of our process
