@@ -68,7 +68,7 @@ bench: $(VENV)/installed ## Measure this package beside what one would use inste
 	$(BIN)/python bench/switching.py
 	$(BIN)/python bench/report.py
 
-bench-quick: $(VENV)/installed ## Fail when a ratio of these has fallen beyond its spread (80 seconds)
+bench-quick: $(VENV)/installed ## Fail when a ratio of these has fallen beyond its spread (two minutes)
 	$(BIN)/python bench/quick.py
 
 lint: $(VENV)/installed ## Check style
