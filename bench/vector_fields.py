@@ -153,7 +153,9 @@ def index_megabytes(cluster: Cluster, index: str) -> float:
 def sizes(store: Store, config: CorpusConfig, plan: Plan) -> tuple[list[int], list[int]]:
     """Of each stored vector: how many numbers it has, and its bytes as JSON."""
     documents = list(stored(store, plan, knowing_kind(store, config.first_field, plan.fingerprint)))
-    return [len(each) for each in documents], [len(orjson.dumps(each)) for each in documents]
+    return [len(each) for each in documents], [
+        len(orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY)) for each in documents
+    ]
 
 
 def stored(store: Store, plan: Plan, kind: VectorKind) -> Iterator[Any]:
@@ -221,7 +223,7 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=2_000)
     options.add_argument("--clauses", type=int, default=0, help="of each contract")
     options.add_argument("--threshold", type=int, default=100, help="documents of an approximate segment")
-    options.add_argument("--only", default="", help="ways whose name has these words")
+    options.add_argument("--only", nargs="+", default=[""], help="ways whose name begins like one of these")
     chosen = options.parse_args()
     documents = f"{chosen.rows:,} {'contracts' if chosen.clauses else 'tickets'}"
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {chosen.corpus or documents}")
@@ -235,7 +237,7 @@ def main() -> None:
         server = start(folder / "server", "plain")
         try:
             with closing(Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False))) as cluster:
-                for way in (each for each in ways(chosen.threshold) if chosen.only in each.name):
+                for way in (each for each in ways(chosen.threshold) if each.name.startswith(tuple(chosen.only))):
                     print(measured(cluster, config_of(folder, chosen, way), way), flush=True)
         finally:
             server.stop(discard_data=True)
