@@ -83,13 +83,14 @@ def _manifest(store: Store, side: Side) -> str:
 def stored_vectors(
     con: DuckDBPyConnection, store: Store, fingerprint: str, kind: VectorKind, hashes: Collection[str]
 ) -> dict[str, Stored]:
-    """Text hash -> what the store has of its vector; of those that it has."""
+    """Text hash -> what the store has of its vector; of those that it has. Of several files' the one that an index takes."""
     paths = vector_paths(store, fingerprint)
     if not paths or not hashes:
         return {}
     columns = ", ".join(("text_hash", *kind.columns.names))
-    wanted = f"SELECT {columns} FROM {parquet(store, paths)} WHERE text_hash IN (SELECT unnest($hashes))"
-    rows = pa.table(con.sql(wanted, params={"hashes": list(hashes)}).to_arrow_table())
+    stored = f"{parquet(store, paths, 'filename')} WHERE text_hash IN (SELECT unnest($hashes))"
+    last_wins = f"SELECT {columns} FROM {stored} ORDER BY filename DESC"
+    rows = pa.table(con.sql(last_wins, params={"hashes": list(hashes)}).to_arrow_table())
     return {
         text_hash: {name: rows.column(name)[number] for name in kind.columns.names}
         for number, text_hash in enumerate(rows.column("text_hash").to_pylist())
