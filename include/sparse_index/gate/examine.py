@@ -30,6 +30,7 @@ from sparse_index.gate.reading import (
 from sparse_index.gate.sides import Side
 from sparse_index.gate.stored import Sampled
 from sparse_index.gate.stored import stored_vectors as compared_with_store
+from sparse_index.live.reading import documents_in
 from sparse_index.ml.vocabulary import knowing_kinds
 from sparse_index.store.files import Store
 from sparse_index.vectors.kind import Asked, VectorKind
@@ -70,7 +71,7 @@ class Examined:
 
     @cached_property
     def documents(self) -> int:
-        return int(self.cluster.get(f"/{self.candidate.index}/_count")["count"])
+        return documents_in(self.cluster, self.candidate.index)
 
     @cached_property
     def sample(self) -> list[Sampled]:
