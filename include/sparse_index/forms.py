@@ -47,7 +47,10 @@ class Form(Generic[T]):
 
     def find(self, store: Store, path: str) -> T | None:
         """`load`, None when there is none."""
-        return self.load(store, path) if store.exists(path) else None
+        try:
+            return self.load(store, path)
+        except FileNotFoundError:
+            return None
 
     def load(self, store: Store, path: str) -> T:
         """`BuildError` for one of a later form, or one that lacks what it needs."""

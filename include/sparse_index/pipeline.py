@@ -170,7 +170,7 @@ def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
 def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:
     if not plan.encode_parts:
         return
-    models = build_models(plan.group, plan.encoders)
+    models, settled = build_models(plan.group, plan.encoders), False
     try:
         with stages.timed("deploy"):
             model_ids = deployed(cluster, models, stages.timing)
@@ -182,14 +182,16 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progr
                 encode_part(
                     cluster, store, plan, part, model_ids, cores=cores, on_progress=on_progress, timing=stages.timing
                 )
+        settled = True
     finally:
-        stages.untidy += _removed(cluster, models, stages.timing)
+        with stages.timed("delete_model"):
+            stages.untidy += _removed(cluster, models, stages.timing, settled=settled)
 
 
-def _removed(cluster: Cluster, models: BuildModels, timing: Timing) -> Sequence[str]:
+def _removed(cluster: Cluster, models: BuildModels, timing: Timing, *, settled: bool) -> Sequence[str]:
     """What is left of the build's models against our will, in words."""
     try:
-        return remove(cluster, models, timing).kept
+        return remove(cluster, models, timing, settled=settled).kept
     except SparseIndexError as error:
         return [f"model group {models.group} may still be there ({error.message}); the next run's preflight removes it"]
 

@@ -221,12 +221,28 @@ def test_a_template_that_would_make_the_empty_candidate_live_is_refused(
     assert own_indices(plain_cluster, config.alias) == []
 
 
-def test_at_most_one_failed_candidate_is_kept(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> None:
+def test_at_most_one_failed_candidate_is_kept_and_who_takes_no_turns_leaves_that_of_a_scheduler(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store
+) -> None:
     first = planned(plain_cluster, config)
     prepare_candidate(plain_cluster, store, first)
     second = planned(plain_cluster, config).model_copy(update={"build_id": "20990101T000000-abcdef"})
     prepare_candidate(plain_cluster, store, second)
+    assert {index.name for index in own_indices(plain_cluster, config.alias)} == {first.candidate, second.candidate}
+    prepare_candidate(plain_cluster, store, second, takes_turns=True)
     assert [index.name for index in own_indices(plain_cluster, config.alias)] == [second.candidate]
+
+
+def test_a_task_killed_between_creating_and_checking_begins_again(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store
+) -> None:
+    """As a template leaves it that puts every new index behind somebody's alias: readers of that would see half of it."""
+    plan = planned(plain_cluster, config)
+    prepare_candidate(plain_cluster, store, plan)
+    theirs = f"{config.alias}-everything"
+    plain_cluster.post("/_aliases", {"actions": [{"add": {"index": plan.candidate, "alias": theirs}}]})
+    prepare_candidate(plain_cluster, store, plan)
+    assert list(plain_cluster.get(f"/{plan.candidate}/_alias")[plan.candidate]["aliases"]) == [plan.write_alias]
 
 
 def test_a_build_that_was_overtaken_is_refused(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> None:

@@ -24,6 +24,7 @@ from sparse_index.errors import BuildError
 from sparse_index.index.bulk import Write
 from sparse_index.index.documents import PartWrites, without_vectors
 from sparse_index.live.attached import observe_attached
+from sparse_index.live.reading import searched
 from sparse_index.store.files import Store
 from sparse_index.store.manifests import rows_of
 from sparse_index.store.sql import connect, copy_to, literal, parquet
@@ -147,12 +148,9 @@ def _mismatches(
 
 
 def _read(cluster: Cluster, index: str, ids: list[str]) -> dict[str, Json]:
-    """Id -> `_source`; past every search pipeline, which may change what is found."""
+    """Id -> `_source`."""
     body = {"query": {"ids": {"values": ids}}, "size": len(ids), "_source": True}
-    hits = cluster.post(f"/{index}/_search", body, search_pipeline="_none", allow_partial_search_results="false")[
-        "hits"
-    ]["hits"]
-    return {hit["_id"]: hit.get("_source", {}) for hit in hits}
+    return {hit["_id"]: hit.get("_source", {}) for hit in searched(cluster, index, body)["hits"]["hits"]}
 
 
 def _unequal(document_id: str, index: Json, corpus: Json, path: str = "") -> Iterator[Mismatch]:

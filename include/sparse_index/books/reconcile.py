@@ -13,6 +13,7 @@ from sparse_index.builds.reports import BOOKS, Books, IndexResult, books_path, i
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError
 from sparse_index.live.meta import read_meta, write_meta
+from sparse_index.live.reading import documents_in
 from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import serve_like_live
 from sparse_index.store.files import Store
@@ -107,7 +108,7 @@ def _require_few_dead_letters(plan: Plan, books: Books) -> None:
 
 def _require_count(cluster: Cluster, plan: Plan, books: Books) -> None:
     cluster.post(f"/{plan.candidate}/_refresh")
-    count = cluster.get(f"/{plan.candidate}/_count")["count"]
+    count = documents_in(cluster, plan.candidate)
     if count != books.documents:
         raise BuildError(
             f"Candidate {plan.candidate} holds {count} documents, the books say {books.documents} (difference "

@@ -1,5 +1,5 @@
-"""What the gate reads: documents and hits of an index, past every search pipeline, which may change what is found; texts'
-hashes in manifests; vectors in the store, as the JSON that a document has of them."""
+"""What the gate reads: documents and hits of an index; texts' hashes in manifests; vectors in the store, as the JSON that a
+document has of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.gate.answers import Hits
 from sparse_index.gate.sides import Side
-from sparse_index.live.attached import NO_PIPELINE
+from sparse_index.live.reading import searched
 from sparse_index.store.files import Store
 from sparse_index.store.manifests import rows_of
 from sparse_index.store.sql import literal, parquet
@@ -35,20 +35,15 @@ def vectors_there(cluster: Cluster, side: Side, fields: Collection[str], ids: Se
     for start in range(0, len(ids), _DOCUMENTS_AT_ONCE):
         some = list(ids[start : start + _DOCUMENTS_AT_ONCE])
         body = {"size": len(some), "_source": in_source(fields), "query": {"ids": {"values": some}}}
-        found |= {hit["_id"]: hit.get("_source", {}) for hit in _search(cluster, side, body)["hits"]["hits"]}
+        found |= {hit["_id"]: hit.get("_source", {}) for hit in searched(cluster, side.index, body)["hits"]["hits"]}
     return found
 
 
 def hits_of(cluster: Cluster, side: Side, query: Json, size: int) -> tuple[Hits, float]:
     """(The best hits, milliseconds that the cluster took)."""
     body = {"size": min(size, side.attached.largest_page), "_source": False, "query": query}
-    answer = _search(cluster, side, body)
+    answer = searched(cluster, side.index, body)
     return {hit["_id"]: hit["_score"] for hit in answer["hits"]["hits"]}, float(answer["took"])
-
-
-def _search(cluster: Cluster, side: Side, body: Json) -> Any:
-    path = f"/{side.index}/_search"
-    return cluster.post(path, body, search_pipeline=NO_PIPELINE, allow_partial_search_results="false")
 
 
 def text_hashes(con: DuckDBPyConnection, store: Store, side: Side, ids: Collection[str]) -> dict[str, str | None]:
@@ -83,13 +78,14 @@ def _manifest(store: Store, side: Side) -> str:
 def stored_vectors(
     con: DuckDBPyConnection, store: Store, fingerprint: str, kind: VectorKind, hashes: Collection[str]
 ) -> dict[str, Stored]:
-    """Text hash -> what the store has of its vector; of those that it has."""
+    """Text hash -> what the store has of its vector; of those that it has. Of several files' the one that an index takes."""
     paths = vector_paths(store, fingerprint)
     if not paths or not hashes:
         return {}
     columns = ", ".join(("text_hash", *kind.columns.names))
-    wanted = f"SELECT {columns} FROM {parquet(store, paths)} WHERE text_hash IN (SELECT unnest($hashes))"
-    rows = pa.table(con.sql(wanted, params={"hashes": list(hashes)}).to_arrow_table())
+    stored = f"{parquet(store, paths, 'filename')} WHERE text_hash IN (SELECT unnest($hashes))"
+    last_wins = f"SELECT {columns} FROM {stored} ORDER BY filename DESC"
+    rows = pa.table(con.sql(last_wins, params={"hashes": list(hashes)}).to_arrow_table())
     return {
         text_hash: {name: rows.column(name)[number] for name in kind.columns.names}
         for number, text_hash in enumerate(rows.column("text_hash").to_pylist())

@@ -15,7 +15,7 @@ from sparse_index.builds.check import Check, Verdict, skipped
 from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster
-from sparse_index.live.attached import NO_PIPELINE
+from sparse_index.live.reading import searched
 from sparse_index.ml.vocabulary import knowing_kind
 from sparse_index.query.encoding import NOTHING_GIVEN, encoded
 from sparse_index.query.target import observe_target
@@ -133,5 +133,4 @@ def _encoded(cluster: Cluster, plan: Plan, field: str, texts: Sequence[str]) -> 
 
 def _found(cluster: Cluster, plan: Plan, query: Mapping[str, Any]) -> list[str]:
     body = {"size": TOP, "_source": False, "query": query}
-    answer = cluster.post(f"/{plan.candidate}/_search", body, search_pipeline=NO_PIPELINE)
-    return [str(hit["_id"]) for hit in answer["hits"]["hits"]]
+    return [str(hit["_id"]) for hit in searched(cluster, plan.candidate, body)["hits"]["hits"]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.plan import BuildKind, Plan, plan_path
 from sparse_index.builds.sign_of_life import is_living
-from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.create import create_index
 from sparse_index.creation.mapping import index_body
 from sparse_index.errors import BuildError
@@ -24,9 +24,12 @@ from sparse_index.timing import Now, utc_now
 log = logging.getLogger(__name__)
 
 
-def prepare_candidate(cluster: Cluster, store: Store, plan: Plan, now: Now = utc_now) -> str:
+def prepare_candidate(
+    cluster: Cluster, store: Store, plan: Plan, now: Now = utc_now, *, takes_turns: bool = False
+) -> str:
     """Make the candidate ready for writes through `plan.write_alias`; gives its name. Idempotent.
 
+    `takes_turns`: this run has waited for its turn, so every earlier build that a scheduler runs has ended.
     `BuildError` when the alias is no longer as the plan saw it, or a template would make the empty candidate live.
     """
     state = observe_alias(cluster, plan.alias).require_sound()
@@ -35,7 +38,10 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan, now: Now = utc
     for fingerprint, field in plan.encoders.items():
         record_encoder(store, fingerprint, field)
     tidied = remove_failed_candidates(
-        cluster, plan.alias, plan.build_id, lambda build: _is_at_work(store, plan, build, now())
+        cluster,
+        plan.alias,
+        plan.build_id,
+        lambda build: _is_at_work(store, plan, build, now(), takes_turns=takes_turns),
     )
     if tidied.removed:
         log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(tidied.removed))
@@ -52,9 +58,13 @@ def prepare_candidate(cluster: Cluster, store: Store, plan: Plan, now: Now = utc
     return plan.candidate
 
 
-def _is_at_work(store: Store, plan: Plan, build_id: str, now: datetime) -> bool:
-    """Whether a run outside Airflow, which takes no turns, writes that build now."""
-    return bool(is_living(store, build_folder(plan.alias, build_id), now))
+def _is_at_work(store: Store, plan: Plan, build_id: str, now: datetime, *, takes_turns: bool) -> bool:
+    """Whether a run may write that build now: one outside Airflow says so by a sign of life; of Airflow's, which have none, only
+    a run that takes turns with them knows."""
+    living = is_living(store, build_folder(plan.alias, build_id), now)
+    if living is None and not takes_turns:
+        return store.exists(plan_path(plan.alias, build_id))
+    return bool(living)
 
 
 def _require_as_planned(state: AliasState, plan: Plan) -> None:
@@ -70,11 +80,18 @@ def _require_as_planned(state: AliasState, plan: Plan) -> None:
 def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
     """Whether an earlier attempt finished; what one left half done is deleted."""
     meta = read_meta(cluster, plan.candidate)
-    if meta is not None and meta.build_id == plan.build_id and meta.alias == plan.alias:
+    if meta is not None and meta.build_id == plan.build_id and meta.alias == plan.alias and _is_unseen(cluster, plan):
         return True
-    # Another build's `_meta` (or none): cloned, but killed before it got its own.
+    # Another build's `_meta` (or none): cloned, but killed before it got its own. An alias of others: created, but killed before
+    # it was taken out of those that a template had put it behind.
     cluster.remove(f"/{plan.candidate}")
     return False
+
+
+def _is_unseen(cluster: Cluster, plan: Plan) -> bool:
+    """Whether nothing but this build's own writes reaches the candidate."""
+    there: Json = cluster.get(f"/{plan.candidate}/_alias")[plan.candidate]["aliases"]
+    return set(there) <= {plan.write_alias}
 
 
 def _create(cluster: Cluster, store: Store, plan: Plan) -> None:

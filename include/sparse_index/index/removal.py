@@ -16,6 +16,7 @@ from sparse_index.config.corpus import IndexConfig
 from sparse_index.errors import AccessError, BuildError, TransientError
 from sparse_index.index.bulk import BulkWriter, Write
 from sparse_index.live.generations import OwnIndex
+from sparse_index.live.reading import documents_in
 from sparse_index.names import write_alias
 from sparse_index.timing import Sleep, Timing
 
@@ -33,9 +34,7 @@ def documents_there(cluster: Cluster, index: str, ids: pa.Array) -> int:
 
 
 def _there(cluster: Cluster, index: str, ids: Sequence[str]) -> int:
-    body = {"query": {"ids": {"values": ids}}, "size": 0, "track_total_hits": True}
-    # Past a search pipeline, which may be gone.
-    return int(cluster.post(f"/{index}/_search", body, search_pipeline="_none")["hits"]["total"]["value"])
+    return documents_in(cluster, index, {"ids": {"values": ids}})
 
 
 def _pages(ids: pa.Array) -> Iterator[list[str]]:

@@ -21,6 +21,7 @@ from sparse_index.live.attached import (
     usable_settings,
     with_pipeline,
 )
+from sparse_index.live.reading import documents_in
 from sparse_index.names import write_alias
 
 # How often a person may change what points to the live index between our look and our request.
@@ -31,7 +32,7 @@ def sealed_count(cluster: Cluster, index: str) -> int:
     """Block writes to `index`, then count its documents: nothing can come after the count."""
     cluster.put(f"/{index}/_settings", {"index.blocks.write": True})
     cluster.post(f"/{index}/_refresh")
-    return int(cluster.get(f"/{index}/_count")["count"])
+    return documents_in(cluster, index)
 
 
 def serve_like_live(cluster: Cluster, plan: Plan) -> None:

@@ -75,8 +75,9 @@ class BuildModels:
         """Free the memory that the build's models hold; gives their ids."""
         return verbs.undeploy_group(cluster, self.group, timing) if self.makes_some else []
 
-    def delete_models(self, cluster: Cluster, timing: Timing = REAL_TIME) -> Removal:
-        return verbs.delete_models(cluster, self.group, timing) if self.makes_some else Removal((), ())
+    def delete_models(self, cluster: Cluster, timing: Timing = REAL_TIME, *, settled: bool = False) -> Removal:
+        """`settled`: nothing that could still make or deploy one is in flight."""
+        return verbs.delete_models(cluster, self.group, timing, settled=settled) if self.makes_some else Removal((), ())
 
     def delete_group(self, cluster: Cluster, timing: Timing = REAL_TIME) -> None:
         if self.makes_some:
@@ -106,8 +107,8 @@ def _awaited(
     return watch(cluster, watched, timing=timing).model_ids()
 
 
-def remove(cluster: Cluster, models: BuildModels, timing: Timing = REAL_TIME) -> Removal:
+def remove(cluster: Cluster, models: BuildModels, timing: Timing = REAL_TIME, *, settled: bool = False) -> Removal:
     """All that the build made of its models."""
-    removal = models.delete_models(cluster, timing)
+    removal = models.delete_models(cluster, timing, settled=settled)
     models.delete_group(cluster, timing)
     return removal

@@ -216,22 +216,24 @@ def undeploy_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> 
     return models
 
 
-def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
-    """Delete every model of the group, looking twice: what is in flight while a run is stopped may arrive after the first
-    look, a registration as a further model, a deployment between `_undeploy` and the deletion (which is then refused)."""
+def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME, *, settled: bool = False) -> Removal:
+    """Delete every model of the group, looking twice unless all is `settled`: what is in flight while a run is stopped may
+    arrive after the first look, a registration as a further model, a deployment between `_undeploy` and the deletion (which is
+    then refused)."""
     deleted: list[str] = []
     kept: list[str] = []
-    for look in range(2):
+    looks = 1 if settled else 2
+    for look in range(1, looks + 1):
         for model_id in models_called(cluster, group):
             users = _users(cluster, model_id, group)
             if users:
                 kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
                 continue
             undeploy(cluster, model_id, timing)
-            with suppress(*([TerminalError] if look == 0 else [])):
+            with suppress(*([TerminalError] if look < looks else [])):
                 delete_model(cluster, model_id)
                 deleted.append(model_id)
-        if look == 0:
+        if look < looks:
             timing.sleep(SECOND_LOOK_S)
     return Removal(tuple(deleted), tuple(dict.fromkeys(kept)))
 

@@ -70,7 +70,8 @@ class Action(Frozen):
             return None
         if self.kind not in (Kind.FILES, Kind.VECTORS):
             return other if self.paths == other.paths else None
-        paths = tuple(path for path in self.paths if path in set(other.paths))
+        theirs = set(other.paths)
+        paths = tuple(path for path in self.paths if path in theirs)
         return other.model_copy(update={"paths": paths}) if paths else None
 
 

@@ -145,7 +145,10 @@ def _outcome(store: Store, plan: Plan) -> str | None:
 def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:
     """The build's documents that are dead letters and that no redrive has cleared, one letter each."""
     letters, settled = _letters(store, plan), _settled(store, plan)
-    return letters if settled is None else [letter for letter in letters if letter.id in set(settled.remaining)]
+    if settled is None:
+        return letters
+    remaining = set(settled.remaining)
+    return [letter for letter in letters if letter.id in remaining]
 
 
 def _settled(store: Store, plan: Plan) -> Redrive | None:

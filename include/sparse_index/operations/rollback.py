@@ -15,7 +15,6 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from sparse_index.addresses import public_address
 from sparse_index.builds.plan import saved_plans
 from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cluster.client import Cluster, Json
@@ -215,7 +214,7 @@ def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target,
             missing
         ),
         f"its manifest {meta.manifest} is not in the store: the next run of a snapshot builds in full, that of a feed "
-        "refuses": meta.store != public_address(config.store) or not store.exists(meta.manifest),
+        "refuses": not store.exists(meta.manifest),
     }
     return [*(fact for fact, applies in facts.items() if applies), *_feed_note(store, config, meta)]
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Plan, load_plan, plan_path
 from sparse_index.builds.request import RunRequest
-from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.disks import data_disks
 from sparse_index.cluster.settings import effective_settings
 from sparse_index.config.corpus import CorpusConfig
@@ -23,6 +22,7 @@ from sparse_index.errors import BuildError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE, Attached, observe_attached, usable_settings
 from sparse_index.live.meta import read_meta
+from sparse_index.live.reading import searched
 from sparse_index.live.size import index_bytes
 from sparse_index.live.states import index_states
 from sparse_index.ml.life import encoder_fingerprint
@@ -52,7 +52,7 @@ def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
     meta, attached = read_meta(cluster, state.index), observe_attached(cluster, state.index)
     if meta is None:
         return Live(state, None, attached)
-    kept = meta.store == public_address(config.store) and store.exists(meta.manifest)
+    kept = store.exists(meta.manifest)
     plan, schema, unreadable = _left_by(store, plan_path(config.alias, meta.build_id))
     return Live(state, meta, attached, meta.manifest if kept else None, plan, unreadable, schema)
 
@@ -171,5 +171,5 @@ def _largest(cluster: Cluster, seen: Observed) -> Iterator[tuple[str, float]]:
     for name in (name for name, types in seen.wider.items() if types.is_whole):
         if name not in seen.config.text_columns:
             ends = {end: {end: {"field": name}} for end in ("min", "max")}
-            answer: Json = cluster.post(f"/{seen.live.index}/_search", {"size": 0, "aggs": ends})
+            answer = searched(cluster, str(seen.live.index), {"size": 0, "aggs": ends})
             yield name, max(abs(each["value"] or 0) for each in answer["aggregations"].values())

@@ -15,6 +15,7 @@ from sparse_index.creation.templates import FromTemplates
 from sparse_index.errors import BuildError
 from sparse_index.live.alias import AliasState
 from sparse_index.live.attached import (
+    NO_PIPELINE,
     SEARCH_PIPELINE,
     Attached,
     Shape,
@@ -45,8 +46,8 @@ _NOT_A_PERSONS = (
 )
 # Beside those of `building_settings`.
 _USUAL = {
-    "index.default_pipeline": "_none",
-    "index.final_pipeline": "_none",
+    "index.default_pipeline": NO_PIPELINE,
+    "index.final_pipeline": NO_PIPELINE,
     "index.auto_expand_replicas": "false",
     "index.hidden": "false",
 }

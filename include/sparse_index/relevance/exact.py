@@ -44,12 +44,9 @@ class FieldVectors:
         """Every text's vector. Two builds may both have encoded a text; then either will do, and it must be one."""
         if not self._paths:
             return
-        repeated = {text_hash for (text_hash,) in self._rows(self._repeated())}
-        again: set[str] = set()
         with connect(self._store) as con:
             # Of a relation: what is executed is copied whole before its first batch.
-            for batch in con.sql(self._stored()).to_arrow_reader(_ROWS_AT_ONCE):
-                yield batch.filter(pa.array(_first(batch["text_hash"].to_pylist(), repeated, again), pa.bool_()))
+            yield from con.sql(self._stored()).to_arrow_reader(_ROWS_AT_ONCE)
 
     def hashes_of(self, ids: set[str]) -> dict[str, list[str]]:
         """Of the texts of each of these documents."""
@@ -77,27 +74,17 @@ class FieldVectors:
         query = f"SELECT text_hash, min(id, {size}) FROM {self._texts} WHERE text_hash {_WANTED} GROUP BY text_hash"
         return dict(self._rows(query, hashes))
 
-    def _repeated(self) -> str:
-        """SQL: hashes that come in several files."""
-        return f"SELECT text_hash FROM {parquet(self._store, self._paths)} GROUP BY text_hash HAVING count(*) > 1"
-
     def _stored(self) -> str:
-        wanted = f"SELECT text_hash FROM {self._texts}"
-        return f"SELECT * FROM {parquet(self._store, self._paths)} WHERE text_hash IN ({wanted})"
+        """SQL: of the texts of the documents, each once: of several files' the one that an index takes."""
+        files = parquet(self._store, self._paths, "filename")
+        taken = f"SELECT text_hash, min(filename) AS taken FROM {files} GROUP BY text_hash HAVING count(*) > 1"
+        copies = f"SELECT text_hash, filename FROM {files} JOIN ({taken}) USING (text_hash) WHERE filename <> taken"
+        return f"""SELECT * EXCLUDE (filename) FROM {files} ANTI JOIN ({copies}) USING (text_hash, filename)
+                   WHERE text_hash IN (SELECT text_hash FROM {self._texts})"""
 
     def _rows(self, query: str, names: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         with connect(self._store) as con:
             return con.execute(query, {} if names is None else {"names": list(names)}).fetchall()
-
-
-def _first(hashes: Sequence[str], repeated: set[str], again: set[str]) -> list[bool]:
-    """Whether each comes for the first time; `again` remembers those that will come once more."""
-    fresh = []
-    for text_hash in hashes:
-        fresh.append(text_hash not in again)
-        if text_hash in repeated:
-            again.add(text_hash)
-    return fresh
 
 
 class BestTexts:

@@ -119,11 +119,14 @@ def marker_path(target: str) -> str:
 
 
 def compact(store: Store, merge: Merge) -> None:
-    """Write the marker, then the merged file. Idempotent; the sources stay."""
+    """Write the marker, then the merged file. Idempotent; the sources stay.
+
+    A merged file without a marker is a former one of these files, that turned out to lack what is needed again."""
     marker = marker_path(merge.target)
-    if not store.exists(marker):
+    is_new = not store.exists(marker)
+    if is_new:
         store.write_json(marker, merge.model_dump(mode="json", include={"target", "sources", "sifted"}))
-    if not store.exists(merge.target):
+    if is_new or not store.exists(merge.target):
         with _readable(merge.target), store.writing(merge.target) as local:
             merge_vectors(store, local, merge.sources, _unneeded(store, merge))
 

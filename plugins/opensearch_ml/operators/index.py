@@ -26,7 +26,7 @@ class PrepareCandidateOperator(BuildOperator):
 
         plan = build.plan
         skip_when_idle(plan)
-        prepare_candidate(build.cluster, build.store, plan)
+        prepare_candidate(build.cluster, build.store, plan, takes_turns=True)
         origin = f"a clone of {plan.live_index}" if plan.kind.value == "delta" else "new and empty"
         documents = sum(part.items for part in plan.index_parts)
         self.log.info(

@@ -179,7 +179,6 @@ def test_changed_fields_need_no_encoding(config: CorpusConfig, corpus: Path) -> 
     ("meta", "made_by", "reason"),
     [
         ({"manifest": "gone.parquet"}, "3.6.0", "the live build's manifest is gone"),
-        ({"store": "elsewhere"}, "3.6.0", "the live build's manifest is gone"),
         ({}, "2.19.1", "the live index was made by OpenSearch 2.19.1, the cluster is 3.6.0"),
     ],
 )
@@ -191,6 +190,15 @@ def test_a_full_build_says_why(
     plan = planned(config, cluster=live_cluster(config, first, meta=meta, made_by=made_by))
     assert (plan.kind, plan.reasons) == (BuildKind.FULL, [reason])
     assert writes(config, plan) == [("index", "d1")]
+
+
+def test_a_store_that_was_moved_or_is_spelled_otherwise_is_the_same_one(config: CorpusConfig, corpus: Path) -> None:
+    """What says so is the live build's manifest, which is in it."""
+    write(corpus, [row(1)])
+    first = planned(config)
+    add_vectors(config, first)
+    write(corpus, [row(1), row(2)])
+    assert planned(config, cluster=live_cluster(config, first, meta={"store": "elsewhere"})).kind is BuildKind.DELTA
 
 
 def test_an_index_that_is_not_ours_is_replaced_by_a_full_build(config: CorpusConfig, corpus: Path) -> None:

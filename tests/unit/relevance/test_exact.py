@@ -28,10 +28,13 @@ MANIFEST = [
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """h2 stands in two files, as two builds may have encoded it; "other" is of a text that the manifest has not."""
+    """h2 stands in two files, as two builds encoded it, one a trifle otherwise: the first counts. "other" is of a text that the
+    manifest has not."""
     store = Store(str(tmp_path))
     for name, hashes in {"one": ["h1", "h2"], "two": ["h2", "h3", "h4", "other"]}.items():
         vectors = {text_hash: (["word"], [WEIGHTS.get(text_hash, 9.0)]) for text_hash in hashes}
+        if name == "two":
+            vectors["h2"] = (["word"], [WEIGHTS["h2"] + 1.0])
         store.write_table(f"vectors/f1/{name}.parquet", SPARSE.table(vectors), 100)
     store.write_table("manifest.parquet", pa.Table.from_pylist(MANIFEST), 100)
     return store
