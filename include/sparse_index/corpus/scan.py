@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
@@ -95,7 +96,7 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(len(each) for each in waiting) >= WRITE_ROWS:
+        if sum(map(len, waiting)) >= WRITE_ROWS:
             yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
             waiting = []
     yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
@@ -119,9 +120,8 @@ def _manifest(
                     yield _rows(file, row_group, documents, token_columns(counted, documents))
 
 
-def _rows(
-    file: ShardFile, row_group: int, documents: DocumentBatch, tokens: Mapping[str, Sequence[Any]]
-) -> pa.RecordBatch:
+def _rows(file: ShardFile, row_group: int, documents: DocumentBatch, tokens: Sequence[pa.Array]) -> pa.RecordBatch:
+    constants = {"file": file.uri, "file_version": file.version, "row_group": row_group, "data_date": None}
     columns = {
         "id": documents.ids,
         "row": documents.rows,
@@ -129,17 +129,30 @@ def _rows(
         "row_hash": documents.row_hashes,
         "chars": documents.chars,
         "deleted": documents.deleted,
-        "problem": [id_problem(doc_id) for doc_id in documents.ids],
-        **tokens,
+        "problem": id_problems(documents.ids),
+        **dict(zip(COLUMNS.names, tokens, strict=True)),
     }
-    constants = {"file": file.uri, "file_version": file.version, "row_group": row_group, "data_date": None}
     arrays = [
         pa.repeat(pa.scalar(constants[field.name], field.type), len(documents))
         if field.name in constants
-        else pa.array(columns[field.name], field.type)
+        else _array(columns[field.name], field.type)
         for field in MANIFEST_SCHEMA
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=MANIFEST_SCHEMA)
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    return values if isinstance(values, pa.Array) else pa.array(values, kind)
+
+
+def id_problems(ids: Sequence[str | None]) -> pa.Array:
+    """Of each row `id_problem`; most columns have none, and say so as a whole."""
+    column = pa.array(ids, pa.string())
+    lengths = pc.min_max(pc.binary_length(column)).as_py()
+    odd = column.null_count or lengths["min"] == 0 or (lengths["max"] or 0) > MAX_ID_BYTES
+    if odd or pc.any(pc.match_substring(column, "\ufffd")).as_py():
+        return pa.array(map(id_problem, ids), pa.string())
+    return pa.nulls(len(ids), pa.string())
 
 
 def id_problem(doc_id: str | None) -> str | None:
