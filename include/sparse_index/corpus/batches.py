@@ -19,7 +19,7 @@ from sparse_index.corpus.typed import decoded
 # So much is read at a time, by the footer's account. The row limit is for what the footer does not say: a text of 1 MB that
 # every row repeats is stored once.
 READ_BYTES = 8_000_000
-READ_ROWS = 512
+READ_ROWS = 256
 # So much goes on together, by what is there: what works on whole columns costs something for each batch.
 BATCH_BYTES = 4_000_000
 BATCH_ROWS = 4_096
@@ -49,7 +49,8 @@ def _read(
     parquet: pq.ParquetFile, address: str, row_group: int, names: list[str], rows: int, *, as_meant: bool
 ) -> Iterator[pa.RecordBatch]:
     """`as_meant`: every instant as its writer meant it; those of 96 bits are read twice, days of an old calendar made new."""
-    chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
+    # Batches are small: what threads would do at once costs less than handing it to them.
+    chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group], "use_threads": False}
     batches, place = parquet.iter_batches(columns=names, **chosen), place_of_group(public_address(address), row_group)
     twice = int96_columns(parquet, names) if as_meant else []
     with ExitStack() as stack:

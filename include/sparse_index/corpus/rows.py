@@ -54,12 +54,11 @@ class Document:
 class DocumentBatch:
     """Some rows of one row group, as columns of one length: the fast form of `Document`.
 
-    `rows` are their numbers within the row group, `deleted` what the tombstone column says, `problems` those of the rows that
-    have one (by number within the batch), `missing` how many values of a field are NaN and therefore null. `own_texts`: of each
-    vector field that has a template of its own.
+    `deleted` is what the tombstone column says, `problems` those of the rows that have one (by number within the batch),
+    `missing` how many values of a field are NaN and therefore null. `own_texts`: of each vector field that has a template of
+    its own.
     """
 
-    rows: Sequence[int]
     ids: list[str | None]
     texts: list[str | None]
     text_hashes: pa.StringArray
@@ -90,9 +89,8 @@ def batches_of_group(
     """Every row of one row group, in order, in the types of `schema`; CorpusError naming file and row group when it cannot
     be read, or when a value would not stay what it is."""
     converters = column_converters(config, schema)
-    for first, batch in batches_of_rows(parquet, config.source.with_secret(file), row_group, schema.names):
-        whole = _whole(schema, partitions, batch, file, row_group)
-        yield _documents(config, _converted(converters, whole), range(first, first + len(batch)))
+    for _, batch in batches_of_rows(parquet, config.source.with_secret(file), row_group, schema.names):
+        yield _documents(config, _converted(converters, _whole(schema, partitions, batch, file, row_group)))
 
 
 def documents_at(
@@ -100,8 +98,8 @@ def documents_at(
 ) -> Iterator[Document]:
     """The rows at `places`, which must be sorted by file, row group and row, in the types of `schema`; of a table,
     those of `source_version`."""
-    for here, columns in _columns_at(config, schema, places, source_version):
-        yield from _single(_documents(config, columns, [place.row for place in here]))
+    for _, columns in _columns_at(config, schema, places, source_version):
+        yield from _single(_documents(config, columns))
 
 
 def texts_at(
@@ -210,7 +208,7 @@ def _single(batch: DocumentBatch) -> Iterator[Document]:
         )
 
 
-def _documents(config: CorpusConfig, columns: Mapping[str, Column], rows: Sequence[int]) -> DocumentBatch:
+def _documents(config: CorpusConfig, columns: Mapping[str, Column]) -> DocumentBatch:
     source = config.source
     values = {name: column.values for name, column in columns.items()}
     indexed = {name: columns[name] for name in indexed_columns(config, list(columns))}
@@ -220,7 +218,6 @@ def _documents(config: CorpusConfig, columns: Mapping[str, Column], rows: Sequen
     problems = _problems(indexed | {name: columns[name] for name in config.text_columns})
     deleted = values[source.deleted_column] if source.deleted_column else repeat(False, len(ids))
     return DocumentBatch(
-        rows=rows,
         ids=ids,
         texts=texts,
         text_hashes=hash_texts(texts),

@@ -91,13 +91,16 @@ def _counting(config: CorpusConfig, store: Store, name: str, fingerprint: str) -
 
 def token_columns(counted: Mapping[str, Counting], batch: DocumentBatch) -> list[pa.Array]:
     """COLUMNS, a value a row; null where there is no text, or nobody looked."""
+    fields = dict.fromkeys([*batch.own_texts, *counted])
+    if not fields:
+        return [pa.nulls(len(batch), column.type) for column in COLUMNS]
     columns: dict[str, list[Any]] = {name: [None] * len(batch) for name in COLUMNS.names}
-    for field in dict.fromkeys([*batch.own_texts, *counted]):
+    for field in fields:
         for row, found in _looked_at(batch, field, counted.get(field)):
             for name, values in columns.items():
                 if (value := getattr(found, name)) is not None:
                     values[row] = [*(values[row] or ()), (field, value)]
-    return [pa.array(columns[field.name], field.type) for field in COLUMNS]
+    return [pa.array(columns[column.name], column.type) for column in COLUMNS]
 
 
 def _looked_at(batch: DocumentBatch, field: str, counting: Counting | None) -> Iterator[tuple[int, TextOf]]:
