@@ -39,8 +39,8 @@ def batches_of_rows(
     first, names = 0, [name for name in parquet.schema_arrow.names if columns is None or name in columns]
     with reading(address, row_group):
         read = _read(parquet, address, row_group, names, size, as_meant=columns is not None)
-        for _, alike in groupby(read, key=lambda batch: batch.schema):
-            for batch in even(map(decoded, alike)):
+        for schema, alike in groupby(read, key=lambda batch: batch.schema):
+            for batch in even(decoded(alike, schema)):
                 yield first, batch
                 first += len(batch)
 
@@ -66,11 +66,12 @@ def even(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        if waiting and (rows + len(batch) > BATCH_ROWS or size + batch.nbytes > BATCH_BYTES):
+        more = batch.get_total_buffer_size()
+        if waiting and (rows + len(batch) > BATCH_ROWS or size + more > BATCH_BYTES):
             yield from _pieces(waiting, rows, size)
             waiting, rows, size = [], 0, 0
         waiting.append(batch)
-        rows, size = rows + len(batch), size + batch.nbytes
+        rows, size = rows + len(batch), size + more
     if waiting:
         yield from _pieces(waiting, rows, size)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from sparse_index.config.corpus import SourceConfig
-from sparse_index.config.template import pieces
+from sparse_index.config.template import columns_of, pieces
 
 # Control characters carry no meaning for a model and break some tokenizers; tab and line breaks stay. UTF-8 has no
 # lone surrogates, but a text that comes from elsewhere may.
@@ -36,11 +36,10 @@ def render_texts(template: str, columns: Mapping[str, Sequence[Any]]) -> list[st
     A null renders as nothing. The text is empty where the columns hold nothing but white space: the template's own
     words do not make a text.
     """
-    parts = list(pieces(template))
-    pattern = "".join("%s" if name else words.replace("%", "%%") for words, name in parts)
-    cells = [_cells(columns[name]) for _, name in parts if name]
-    texts = list(map(pattern.__mod__, zip(*cells, strict=True)))
-    for row in _blank(cells):
+    cells = {name: _cells(columns[name]) for name in columns_of(template)}
+    parts = (cells[name] if name else repeat(words) for words, name in pieces(template))
+    texts = list(map("".join, zip(*parts, strict=False)))
+    for row in _blank(list(cells.values())):
         texts[row] = ""
     return _normalised(texts)
 
