@@ -194,18 +194,17 @@ def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[
 
 
 def _single(batch: DocumentBatch) -> Iterator[Document]:
-    text_hashes, row_hashes = batch.text_hashes.to_pylist(), batch.row_hashes.to_pylist()
-    for at in range(len(batch)):
-        yield Document(
-            id=batch.ids[at],
-            text=batch.texts[at],
-            text_hash=text_hashes[at],
-            row_hash=row_hashes[at],
-            chars=batch.chars[at],
-            fields={name: values[at] for name, values in batch.fields.items()},
-            problem=batch.problems.get(at),
-            own_texts={name: texts[at] for name, texts in batch.own_texts.items()},
-        )
+    columns = batch.ids, batch.texts, batch.text_hashes.to_pylist(), batch.row_hashes.to_pylist(), batch.chars
+    fields, own_texts = _by_row(batch.fields, len(batch)), _by_row(batch.own_texts, len(batch))
+    problems = map(batch.problems.get, range(len(batch)))
+    yield from map(Document, *columns, fields, problems, own_texts)
+
+
+def _by_row(columns: Mapping[str, list[Any]], rows: int) -> Iterable[dict[str, Any]]:
+    """A dictionary a row."""
+    if not columns:
+        return ({} for _ in range(rows))
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
 def _documents(config: CorpusConfig, columns: Mapping[str, Column]) -> DocumentBatch:
