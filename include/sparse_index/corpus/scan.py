@@ -157,7 +157,7 @@ def _rows(
 def id_problems(ids: pa.StringArray) -> pa.StringArray:
     """`id_problem` of each; the column as a whole tells of most that none has one."""
     lengths = pc.min_max(pc.binary_length(ids)).as_py()
-    usual = ids.null_count == 0 and lengths["min"] > 0 and lengths["max"] <= MAX_ID_BYTES
+    usual = ids.null_count == 0 and (lengths["min"] or 0) > 0 and lengths["max"] <= MAX_ID_BYTES
     if usual and not pc.any(pc.match_substring(ids, _UNDECODED)).as_py():
         return pa.nulls(len(ids), pa.string())
     return pa.array(map(id_problem, ids.to_pylist()), pa.string())

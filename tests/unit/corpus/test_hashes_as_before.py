@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpora.column_types import CASES, TypeCase, declared_fields, table
 from plan_help import config_at, plan_shards
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.scan import scan_shard
+from sparse_index.corpus import batches
+from sparse_index.corpus.hashes import hash_rows, hash_text, hash_texts
+from sparse_index.corpus.scan import id_problem, id_problems, scan_shard
 from sparse_index.store.files import Store
 
 FROZEN = json.loads((Path(__file__).parents[2] / "support" / "corpora" / "before" / "hashes.json").read_text())
@@ -91,5 +97,35 @@ def of_odd_texts(folder: Path) -> CorpusConfig:
 
 
 @pytest.mark.parametrize("corpus", [of_all_types, of_odd_texts])
-def test_a_scan_says_what_it_said(tmp_path: Path, corpus: Callable[[Path], CorpusConfig]) -> None:
+@pytest.mark.parametrize(("read_rows", "batch_rows"), [(256, 4_096), (3, 7)])
+def test_a_scan_says_what_it_said_however_rows_are_batched(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    corpus: Callable[[Path], CorpusConfig],
+    read_rows: int,
+    batch_rows: int,
+) -> None:
+    monkeypatch.setattr(batches, "READ_ROWS", read_rows)
+    monkeypatch.setattr(batches, "BATCH_ROWS", batch_rows)
     assert json.loads(json.dumps(as_scanned(corpus(tmp_path)))) == FROZEN[corpus.__name__]
+
+
+@given(st.lists(st.tuples(st.text() | st.none(), st.text() | st.none(), st.integers() | st.floats() | st.none())))
+def test_columns_are_hashed_as_row_by_row(rows: list[tuple[Any, Any, Any]]) -> None:
+    ids, texts, numbers = ([row[at] for row in rows] for at in range(3))
+    numbers = [number if isinstance(number, float) or abs(number or 0) < 2**63 else None for number in numbers]
+    problems = {at: f"problem {at}" for at in range(0, len(rows), 3)}
+    assert hash_texts(texts).to_pylist() == [None if text is None else hash_text(text) for text in texts]
+    person = hashlib.blake2b(b'["a","b"]', digest_size=16).digest()
+    by_hand = [
+        hashlib.blake2b(orjson.dumps([*row, row[1]]), digest_size=16, person=person).hexdigest()
+        for row in zip(ids, texts, numbers, strict=True)
+    ]
+    for at, problem in problems.items():
+        by_hand[at] = hash_text(f"{by_hand[at]} {problem}")
+    assert hash_rows(ids, texts, {"b": texts, "a": numbers}, problems).to_pylist() == by_hand
+
+
+@given(st.lists(st.sampled_from([*ODD_IDS, "\ufffd", "d1"]) | st.text(min_size=1), max_size=6))
+def test_a_column_of_ids_has_the_problems_of_each(ids: list[str | None]) -> None:
+    assert id_problems(pa.array(ids, pa.string())).to_pylist() == list(map(id_problem, ids))
