@@ -23,8 +23,7 @@ class Oddities:
     example: str | None = None
 
     def add(self, batch: DocumentBatch) -> None:
-        problems = [problem for problem in batch.problems if problem is not None]
-        self._add(batch.missing, len(problems), next(iter(problems), None))
+        self._add(batch.missing, len(batch.problems), next(iter(batch.problems.values()), None))
 
     def _add(self, missing: dict[str, int], unkept: int, example: str | None) -> None:
         self.missing.update(missing)

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import chain, groupby, repeat
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sparse_index.addresses import public_address
 from sparse_index.config.corpus import CorpusConfig, SourceConfig
 from sparse_index.config.template import columns_of
 from sparse_index.corpus.as_json import Column, Convert
+from sparse_index.corpus.batches import batches_of_rows, place_of_group
 from sparse_index.corpus.columns import column_converters, indexed_columns
 from sparse_index.corpus.dataset import partitions_of
-from sparse_index.corpus.int96 import exact_batches, int96_columns
+from sparse_index.corpus.hashes import hash_rows, hash_texts
 from sparse_index.corpus.natural import readable_values
-from sparse_index.corpus.old_calendar import counts_old_days, in_new_calendar
-from sparse_index.corpus.parquet import open_parquet, parquet_file, reading
+from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.partitions import Partitions, with_partition
 from sparse_index.corpus.place import Place
-from sparse_index.corpus.render import cut_text, hash_rows, hash_text, render_texts
-from sparse_index.corpus.typed import decoded, typed
+from sparse_index.corpus.render import cut_texts, render_texts
+from sparse_index.corpus.typed import typed
 from sparse_index.errors import CorpusError
-
-# A batch holds this many bytes by the footer's account. The row limit is for what the footer does not say: a text
-# of 1 MB that every row repeats is stored once.
-BATCH_BYTES = 8_000_000
-BATCH_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -60,19 +54,19 @@ class Document:
 class DocumentBatch:
     """Some rows of one row group, as columns of one length: the fast form of `Document`.
 
-    `rows` are their numbers within the row group, `deleted` what the tombstone column says, `missing` how many values of a
-    field are NaN and therefore null. `own_texts`: of each vector field that has a template of its own.
+    `deleted` is what the tombstone column says, `problems` those of the rows that have one (by number within the batch),
+    `missing` how many values of a field are NaN and therefore null. `own_texts`: of each vector field that has a template of
+    its own.
     """
 
-    rows: Sequence[int]
     ids: list[str | None]
     texts: list[str | None]
-    text_hashes: list[str | None]
-    row_hashes: list[str]
+    text_hashes: pa.StringArray
+    row_hashes: pa.StringArray
     chars: list[int]
     deleted: list[bool]
     fields: dict[str, list[Any]]
-    problems: list[str | None]
+    problems: Mapping[int, str]
     missing: dict[str, int]
     own_texts: dict[str, list[str | None]]
 
@@ -95,9 +89,8 @@ def batches_of_group(
     """Every row of one row group, in order, in the types of `schema`; CorpusError naming file and row group when it cannot
     be read, or when a value would not stay what it is."""
     converters = column_converters(config, schema)
-    for first, batch in _read(parquet, config.source.with_secret(file), row_group, schema.names):
-        whole = _whole(schema, partitions, batch, file, row_group)
-        yield _documents(config, _converted(converters, whole), range(first, first + len(batch)))
+    for _, batch in batches_of_rows(parquet, config.source.with_secret(file), row_group, schema.names):
+        yield _documents(config, _converted(converters, _whole(schema, partitions, batch, file, row_group)))
 
 
 def documents_at(
@@ -105,8 +98,8 @@ def documents_at(
 ) -> Iterator[Document]:
     """The rows at `places`, which must be sorted by file, row group and row, in the types of `schema`; of a table,
     those of `source_version`."""
-    for here, columns in _columns_at(config, schema, places, source_version):
-        yield from _single(_documents(config, columns, [place.row for place in here]))
+    for _, columns in _columns_at(config, schema, places, source_version):
+        yield from _single(_documents(config, columns))
 
 
 def texts_at(
@@ -122,7 +115,7 @@ def texts_at(
     names = dict.fromkeys([source.id_column, *chain.from_iterable(map(columns_of, templates))])
     for _, columns in _columns_at(config, pa.schema([schema.field(name) for name in names]), places, source_version):
         values = {name: column.values for name, column in columns.items()}
-        texts = [[cut_text(source, text) for text in render_texts(template, values)] for template in templates]
+        texts = [cut_texts(source, render_texts(template, values)) for template in templates]
         of_rows = (dict(zip(templates, of_row, strict=True)) for of_row in zip(*texts, strict=True))
         yield from zip(_ids(source, values), of_rows, strict=True)
 
@@ -140,27 +133,24 @@ def _converted(converters: Mapping[str, Convert], batch: pa.RecordBatch) -> dict
     return {name: convert(batch.column(name)) for name, convert in converters.items()}
 
 
-def _ids(source: SourceConfig, values: Mapping[str, Sequence[Any]]) -> list[str | None]:
-    return [None if value is None else str(value) for value in values[source.id_column]]
+def _ids(source: SourceConfig, values: Mapping[str, list[Any]]) -> list[str | None]:
+    ids = values[source.id_column]
+    return ids if set(map(type, ids)) <= {str, NoneType} else [None if id_ is None else str(id_) for id_ in ids]
 
 
 def not_as_planned(place: Place, document_id: str | None, found: str) -> CorpusError:
     """The error for a row that is another one now; `found`: "not the row"."""
     return CorpusError(
-        f"{_words(place.file, place.row_group)}, row {place.row} (id {document_id}): {found} that was planned; the file changed "
-        "while the build was running. Trigger a new run."
+        f"{place_of_group(place.file, place.row_group)}, row {place.row} (id {document_id}): {found} that was planned; the file "
+        "changed while the build was running. Trigger a new run."
     )
-
-
-def _words(file: str, row_group: int) -> str:
-    return f"{file}, row group {row_group}"
 
 
 def _whole(
     schema: pa.Schema, partitions: Partitions, batch: pa.RecordBatch, file: str, row_group: int
 ) -> pa.RecordBatch:
     """The columns of the corpus for some rows of a file: its own in the corpus' types, and those of its partition."""
-    place = _words(file, row_group)
+    place = place_of_group(file, row_group)
     return with_partition(typed(batch, schema, place), batch.schema.names, partitions(file), place)
 
 
@@ -186,7 +176,7 @@ def _batches_at(config: CorpusConfig, places: Iterable[Place], columns: Sequence
         address = config.source.with_secret(file)
         with open_parquet(address, version) as parquet:
             for row_group, of_group in groupby(of_file, key=lambda at: at.row_group):
-                yield from _batches_of(_read(parquet, address, row_group, columns), of_group)
+                yield from _batches_of(batches_of_rows(parquet, address, row_group, columns), of_group)
 
 
 def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[Place]) -> Iterator[_At]:
@@ -204,94 +194,51 @@ def _batches_of(batches: Iterator[tuple[int, pa.RecordBatch]], wanted: Iterator[
 
 
 def _single(batch: DocumentBatch) -> Iterator[Document]:
-    for at in range(len(batch)):
-        yield Document(
-            id=batch.ids[at],
-            text=batch.texts[at],
-            text_hash=batch.text_hashes[at],
-            row_hash=batch.row_hashes[at],
-            chars=batch.chars[at],
-            fields={name: values[at] for name, values in batch.fields.items()},
-            problem=batch.problems[at],
-            own_texts={name: texts[at] for name, texts in batch.own_texts.items()},
-        )
+    columns = batch.ids, batch.texts, batch.text_hashes.to_pylist(), batch.row_hashes.to_pylist(), batch.chars
+    fields, own_texts = _by_row(batch.fields, len(batch)), _by_row(batch.own_texts, len(batch))
+    problems = map(batch.problems.get, range(len(batch)))
+    yield from map(Document, *columns, fields, problems, own_texts)
 
 
-def _read(
-    parquet: pq.ParquetFile, address: str, row_group: int, columns: Sequence[str] | None
-) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """(number of the first row, rows) of one row group, in batches whose size follows the size of a row. `columns` None: all,
-    as a person may see them."""
-    group = parquet.metadata.row_group(row_group)
-    row_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
-    size = max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
-    first, names = 0, [name for name in parquet.schema_arrow.names if columns is None or name in columns]
-    with reading(address, row_group):
-        for batch in _batches(parquet, address, row_group, names, size, as_meant=columns is not None):
-            yield first, decoded(batch)
-            first += len(batch)
+def _by_row(columns: Mapping[str, list[Any]], rows: int) -> Iterable[dict[str, Any]]:
+    """A dictionary a row."""
+    if not columns:
+        return ({} for _ in range(rows))
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
-def _batches(
-    parquet: pq.ParquetFile, address: str, row_group: int, names: list[str], rows: int, *, as_meant: bool
-) -> Iterator[pa.RecordBatch]:
-    """`as_meant`: every instant as its writer meant it; those of 96 bits are read twice, days of an old calendar made new."""
-    chosen: dict[str, Any] = {"batch_size": rows, "row_groups": [row_group]}
-    batches, place = parquet.iter_batches(columns=names, **chosen), _words(public_address(address), row_group)
-    twice = int96_columns(parquet, names) if as_meant else []
-    with ExitStack() as stack:
-        if twice:
-            again = stack.enter_context(parquet_file(address, "ns"))
-            batches = exact_batches(batches, again.iter_batches(columns=twice, **chosen), place)
-        old = as_meant and counts_old_days(parquet)
-        yield from (in_new_calendar(batch, parquet, place) if old else batch for batch in batches)
-
-
-def _documents(config: CorpusConfig, columns: Mapping[str, Column], rows: Sequence[int]) -> DocumentBatch:
+def _documents(config: CorpusConfig, columns: Mapping[str, Column]) -> DocumentBatch:
     source = config.source
     values = {name: column.values for name, column in columns.items()}
     indexed = {name: columns[name] for name in indexed_columns(config, list(columns))}
-    ids = _ids(source, values)
-    whole = render_texts(source.text_template, values)
-    texts, own = [cut_text(source, text) for text in whole], _own_texts(config, values)
+    ids, whole = _ids(source, values), render_texts(source.text_template, values)
+    texts = cut_texts(source, whole)
     fields = {name: column.values for name, column in indexed.items()}
-    problems = _problems(indexed | {name: columns[name] for name in config.text_columns}, len(ids))
-    deleted = values[source.deleted_column] if source.deleted_column else [False] * len(ids)
+    problems = _problems(indexed | {name: columns[name] for name in config.text_columns})
+    deleted = values[source.deleted_column] if source.deleted_column else repeat(False, len(ids))
     return DocumentBatch(
-        rows=rows,
         ids=ids,
         texts=texts,
-        text_hashes=[None if text is None else hash_text(text) for text in texts],
-        row_hashes=_row_hashes(hash_rows(ids, texts, fields), problems),
-        chars=[len(text) for text in whole],
+        text_hashes=hash_texts(texts),
+        row_hashes=hash_rows(ids, texts, fields, problems),
+        chars=list(map(len, whole)),
         deleted=[flag is True for flag in deleted],
         fields=fields,
         problems=problems,
         missing={name: column.missing for name, column in indexed.items() if column.missing},
-        own_texts=own,
+        own_texts=_own_texts(config, values),
     )
 
 
 def _own_texts(config: CorpusConfig, values: Mapping[str, Sequence[Any]]) -> dict[str, list[str | None]]:
     templates = {name: field.text for name, field in config.vector_fields.items() if field.text is not None}
-    return {
-        name: [cut_text(config.source, text) for text in render_texts(template, values)]
-        for name, template in templates.items()
-    }
+    return {name: cut_texts(config.source, render_texts(template, values)) for name, template in templates.items()}
 
 
-def _problems(columns: Mapping[str, Column], rows: int) -> list[str | None]:
-    """For each row what is wrong with the first value that could not be kept."""
+def _problems(columns: Mapping[str, Column]) -> dict[int, str]:
+    """For rows with values that could not be kept, what is wrong with the first one, by number of the row."""
     found: dict[int, str] = {}
     for name, column in columns.items():
         for row, reason in column.problems.items():
             found.setdefault(row, f"'{name}': {reason}")
-    return [found.get(row) for row in range(rows)]
-
-
-def _row_hashes(hashes: Sequence[str], problems: Sequence[str | None]) -> list[str]:
-    """A row with a problem is another than the one with null in the value's place."""
-    return [
-        row_hash if problem is None else hash_text(f"{row_hash} {problem}")
-        for row_hash, problem in zip(hashes, problems, strict=True)
-    ]
+    return dict(sorted(found.items()))

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sparse_index.config.corpus import CorpusConfig
@@ -28,11 +30,17 @@ from sparse_index.timing import Clock
 
 MAX_ID_BYTES = 512
 WRITE_ROWS = 50_000
+# U+FFFD stands for bytes that could not be decoded: different ids may look the same.
+_UNDECODED = "\ufffd"
 # Raise it when rendering, hashing or the columns of a manifest change: older manifests are then not taken over.
 SCAN_VERSION = 4
 
-# Hashes do not shrink more at a higher level.
-_WRITTEN: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
+# Hashes do not shrink more at a higher level, and a dictionary of them is thrown away.
+_WRITTEN: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 1,
+    "use_dictionary": ["file", "file_version", "row_group", "problem"],
+}
 MANIFEST_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -95,7 +103,7 @@ def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(len(each) for each in waiting) >= WRITE_ROWS:
+        if sum(map(len, waiting)) >= WRITE_ROWS:
             yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
             waiting = []
     yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
@@ -114,32 +122,45 @@ def _manifest(
         with open_parquet(config.source.with_secret(file.uri), file.version) as parquet:
             row_groups = range(parquet.num_row_groups) if file.row_groups is None else file.row_groups
             for row_group in row_groups:
+                first = 0
                 for documents in batches_of_group(config, schema, partitions, parquet, file.uri, row_group):
                     oddities.add(documents)
-                    yield _rows(file, row_group, documents, token_columns(counted, documents))
+                    yield _rows(file, row_group, first, documents, token_columns(counted, documents))
+                    first += len(documents)
 
 
 def _rows(
-    file: ShardFile, row_group: int, documents: DocumentBatch, tokens: Mapping[str, Sequence[Any]]
+    file: ShardFile, row_group: int, first: int, documents: DocumentBatch, tokens: Sequence[pa.Array]
 ) -> pa.RecordBatch:
+    """`first`: the number of the first row within its group."""
+    rows, ids = len(documents), pa.array(documents.ids, pa.string())
+    constants = {"file": file.uri, "file_version": file.version, "row_group": row_group, "data_date": None}
     columns = {
-        "id": documents.ids,
-        "row": documents.rows,
+        "id": ids,
+        "row": pa.array(np.arange(first, first + rows, dtype=np.int32)),
         "text_hash": documents.text_hashes,
         "row_hash": documents.row_hashes,
-        "chars": documents.chars,
-        "deleted": documents.deleted,
-        "problem": [id_problem(doc_id) for doc_id in documents.ids],
-        **tokens,
+        "chars": pa.array(documents.chars, pa.int32()),
+        "deleted": pa.array(documents.deleted),
+        "problem": id_problems(ids),
+        **dict(zip(COLUMNS.names, tokens, strict=True)),
     }
-    constants = {"file": file.uri, "file_version": file.version, "row_group": row_group, "data_date": None}
     arrays = [
-        pa.repeat(pa.scalar(constants[field.name], field.type), len(documents))
+        pa.repeat(pa.scalar(constants[field.name], field.type), rows)
         if field.name in constants
-        else pa.array(columns[field.name], field.type)
+        else columns[field.name]
         for field in MANIFEST_SCHEMA
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=MANIFEST_SCHEMA)
+
+
+def id_problems(ids: pa.StringArray) -> pa.StringArray:
+    """`id_problem` of each; the column as a whole tells of most that none has one."""
+    lengths = pc.min_max(pc.binary_length(ids)).as_py()
+    usual = ids.null_count == 0 and (lengths["min"] or 0) > 0 and lengths["max"] <= MAX_ID_BYTES
+    if usual and not pc.any(pc.match_substring(ids, _UNDECODED)).as_py():
+        return pa.nulls(len(ids), pa.string())
+    return pa.array(map(id_problem, ids.to_pylist()), pa.string())
 
 
 def id_problem(doc_id: str | None) -> str | None:
@@ -148,7 +169,6 @@ def id_problem(doc_id: str | None) -> str | None:
         return "null_id"
     if not doc_id:
         return "empty_id"
-    if "\ufffd" in doc_id:
-        # U+FFFD stands for bytes that could not be decoded: different ids may look the same.
+    if _UNDECODED in doc_id:
         return "id_not_unicode"
     return "id_too_long" if len(doc_id.encode()) > MAX_ID_BYTES else None

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.vectors import Passages
+from sparse_index.corpus.hashes import hash_text
 from sparse_index.corpus.passages import passages_of
-from sparse_index.corpus.render import hash_text
 from sparse_index.corpus.rows import DocumentBatch
 from sparse_index.corpus.tokenizer import ModelTokenizer, kept_tokenizer
 from sparse_index.errors import BuildError
@@ -89,15 +89,18 @@ def _counting(config: CorpusConfig, store: Store, name: str, fingerprint: str) -
     return Counting(tokenizer, reads, all_texts=field.long_texts is not None, divided=field.divided)
 
 
-def token_columns(counted: Mapping[str, Counting], batch: DocumentBatch) -> dict[str, list[Any]]:
-    """The values of COLUMNS for each row; None where there is no text, or nobody looked."""
+def token_columns(counted: Mapping[str, Counting], batch: DocumentBatch) -> list[pa.Array]:
+    """COLUMNS, a value a row; null where there is no text, or nobody looked."""
+    fields = dict.fromkeys([*batch.own_texts, *counted])
+    if not fields:
+        return [pa.nulls(len(batch), column.type) for column in COLUMNS]
     columns: dict[str, list[Any]] = {name: [None] * len(batch) for name in COLUMNS.names}
-    for field in dict.fromkeys([*batch.own_texts, *counted]):
+    for field in fields:
         for row, found in _looked_at(batch, field, counted.get(field)):
             for name, values in columns.items():
                 if (value := getattr(found, name)) is not None:
                     values[row] = [*(values[row] or ()), (field, value)]
-    return columns
+    return [pa.array(columns[column.name], column.type) for column in COLUMNS]
 
 
 def _looked_at(batch: DocumentBatch, field: str, counting: Counting | None) -> Iterator[tuple[int, TextOf]]:
@@ -108,7 +111,9 @@ def _looked_at(batch: DocumentBatch, field: str, counting: Counting | None) -> I
         yield from ((row, TextOf(passages=[passage])) for row, passage in whole)
     if counting is not None:
         hashes = (
-            {row: hash_text(text) for row, text in texts.items()} if field in batch.own_texts else batch.text_hashes
+            {row: hash_text(text) for row, text in texts.items()}
+            if field in batch.own_texts
+            else batch.text_hashes.to_pylist()
         )
-        rows = [row for row in texts if counting.chooses(str(hashes[row]))]
+        rows = [row for row in texts if counting.chooses(hashes[row])]
         yield from zip(rows, counting.look([texts[row] for row in rows]), strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import pyarrow as pa
 
 from sparse_index.corpus.arrow_types import is_list
@@ -9,14 +11,10 @@ from sparse_index.corpus.logical import common_type, decoded_type, logical_type
 from sparse_index.errors import CorpusError
 
 
-def decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same rows without encodings; Arrow can do less with dictionaries and views."""
-    types = [decoded_type(kind) for kind in batch.schema.types]
-    return (
-        batch
-        if types == batch.schema.types
-        else batch.cast(pa.schema(list(zip(batch.schema.names, types, strict=True))))
-    )
+def decoded(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The same rows, all of `schema`, without encodings; Arrow can do less with dictionaries and views."""
+    plain = pa.schema([(field.name, decoded_type(field.type)) for field in schema])
+    yield from batches if plain.types == schema.types else (batch.cast(plain) for batch in batches)
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema, place: str) -> pa.RecordBatch:

@@ -9,8 +9,8 @@ from itertools import groupby, tee
 from typing import Any
 
 from sparse_index.builds.plan import Part, Plan
+from sparse_index.corpus.hashes import hash_text
 from sparse_index.corpus.place import Place
-from sparse_index.corpus.render import hash_text
 from sparse_index.corpus.rows import not_as_planned, texts_at
 from sparse_index.corpus.schema import load_schema
 from sparse_index.encode.texts import Text

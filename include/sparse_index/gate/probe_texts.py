@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparse_index.builds.plan import Part, Plan
-from sparse_index.corpus.render import hash_text
+from sparse_index.corpus.hashes import hash_text
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Text
 from sparse_index.store.files import Store

@@ -150,11 +150,11 @@ def _batches(
     """Rows of the columns that are wanted, without encodings; as many at a time as their size allows."""
     address = source.with_secret(file.uri)
     with parquet_file(address) as parquet, reading(address):
-        names = [each.name for each in parquet.schema_arrow if wants(each)]
+        wanted = pa.schema([each for each in parquet.schema_arrow if wants(each)])
         groups = [number for number, count in enumerate(file.group_rows) if count]
         size = sum(parquet.metadata.row_group(number).total_byte_size for number in groups)
         rows = max(1, min(most_rows, BATCH_BYTES * file.rows // max(1, size)))
-        yield from map(decoded, parquet.iter_batches(batch_size=rows, row_groups=groups, columns=names))
+        yield from decoded(parquet.iter_batches(batch_size=rows, row_groups=groups, columns=wanted.names), wanted)
 
 
 def values_of(look: Look, name: str) -> Values:

@@ -10,7 +10,7 @@ from chaos_table import ChaosTable, whole_form
 from faulty_proxy import Seen
 from live_airflow import LiveAirflow, LiveRun, until
 from live_corpora import STAGES
-from sparse_index.corpus.render import hash_text
+from sparse_index.corpus.hashes import hash_text
 from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, whole_form]

@@ -14,7 +14,7 @@ from sparse_index.books.final_manifest import count_rejected, write_final_manife
 from sparse_index.builds.dead_letters import DeadLetter, letters_files, letters_path, read_letters, write_letters
 from sparse_index.builds.plan import BuildKind, FieldCounts, Plan
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.render import hash_text
+from sparse_index.corpus.hashes import hash_text
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.index.documents import PartWrites
 from sparse_index.store.files import Store
