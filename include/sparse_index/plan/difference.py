@@ -73,6 +73,10 @@ SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, 
 FROM candidates m LEFT JOIN live l USING (id)
 WHERE {_NEWER}
 """
+_STATE_COUNTS = """
+SELECT change, count(*), count(*) FILTER (NOT deleted), count(*) FILTER (NOT deleted AND chars > ?)
+FROM state GROUP BY change
+"""
 _KEEP = f"""
 INSERT INTO state
 SELECT {_COLUMNS}, false, 'kept' FROM live ANTI JOIN state USING (id)
@@ -172,18 +176,20 @@ class Difference:
 
     def changes(self) -> Changes:
         counts, writes = self._counts(), self._count("writes")
+        changed = counts.text_changed + counts.fields_changed
         return Changes(
             counts=counts,
             writes=writes,
             differs=writes > 0 or self._moves(),
-            deleted_examples=self._examples("gone") if counts.deleted else (),
-            changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')"),
+            deleted_examples=self._examples("gone", counts.deleted),
+            changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')", changed),
             lost_files=tuple(self._lost_files()) if self._inputs.data_date is not None else (),
         )
 
     def _counts(self) -> Counts:
         """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
-        changes = dict(self._con.execute("SELECT change, count(*) FROM state GROUP BY change").fetchall())
+        found = self._con.execute(_STATE_COUNTS, [self._config.source.max_text_chars]).fetchall()
+        changes = {change: rows for change, rows, *_ in found}
         texts = text_counts(self._con)
         return Counts(
             rows_read=self._count("scanned") + self._count("written WHERE NOT read"),
@@ -199,9 +205,9 @@ class Difference:
             superseded=self._count(f"candidates m JOIN live l USING (id) WHERE NOT ({_NEWER})"),
             tombstones=changes.get("tombstone", 0) + changes.get("deleted", 0),
             dead_letters=self._count("scanned WHERE problem IS NOT NULL"),
-            over_long=self._count(f"state WHERE NOT deleted AND chars > {int(self._config.source.max_text_chars)}"),
+            over_long=sum(long for *_, long in found),
             texts_to_encode=texts.every.texts_to_encode,
-            documents=self._count("state WHERE NOT deleted"),
+            documents=sum(documents for _, _, documents, _ in found),
             # Of one vector field the other lines tell.
             fields=texts.fields if len(self._inputs.encoders) > 1 else {},
             empty=texts.empty,
@@ -272,7 +278,9 @@ class Difference:
             return "SELECT id FROM state WHERE change = 'deleted'"
         return "SELECT id FROM live ANTI JOIN state USING (id) WHERE NOT deleted"
 
-    def _examples(self, table: str) -> tuple[str, ...]:
+    def _examples(self, table: str, rows: int) -> tuple[str, ...]:
+        if not rows:
+            return ()
         query = f"SELECT id FROM {table} ORDER BY id LIMIT {EXAMPLES}"
         return tuple(row[0] for row in self._con.execute(query).fetchall())
 
