@@ -4,7 +4,7 @@ For each N a child process plans three times over synthetic manifests: a first f
 texts and 1 % of the other fields changed, 1 % of the documents vanished and 1 % are new, the vectors of all others
 being in the store, and with `--dead 10` ten times as many that no document has any more; and the same day in mode full,
 which looks for the vector of every document. It prints seconds, seconds
-of CPU, peak resident memory of the child (Linux: VmHWM) and the plan's numbers.
+of CPU, peak resident memory of the child (Linux: VmHWM), the most that it had spilled to disk, and the plan's numbers.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Thread
 
 import duckdb
 
@@ -98,6 +100,25 @@ def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[S
     return plan
 
 
+class Spill(Thread):
+    """The most bytes that lay at once in the spill folders of the store at `root`."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(daemon=True)
+        self.peak, self._root = 0, root
+
+    def run(self) -> None:
+        while True:
+            self.peak = max(self.peak, sum(map(_size, self._root.glob(".spill-*/*"))))
+            time.sleep(0.1)
+
+
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
 def child(rows: int, folder: str, day: int) -> None:
     """Plan one day; the next child takes over from the plan in the store, so that each has a peak of its own."""
     config = config_at(Path(folder))
@@ -105,10 +126,15 @@ def child(rows: int, folder: str, day: int) -> None:
     plans = store.files("things/builds", "plan.json")
     live = Plan.model_validate_json(store.read_bytes(plans[0])) if plans else None
     found = [ShardScan.model_validate(store.read_json(f"day{day}.json"))]
+    spill = Spill(Path(config.store))
+    spill.start()
     plan = planned(config, store, live, found, day)
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    print(f"         peak memory {int(peak) // 1024} MB, build {plan.build_id}, {rows:,} rows", flush=True)
+    print(
+        f"         peak memory {int(peak) // 1024} MB, spilled {spill.peak / 1e6:,.0f} MB, build {plan.build_id}, {rows:,} rows",
+        flush=True,
+    )
 
 
 def measure(rows: int, dead: int) -> None:

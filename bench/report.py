@@ -1,7 +1,7 @@
 """Writes what was measured into docs/performance.md: `PYTHONPATH=include python bench/report.py`.
 
-Each `<!-- <name> -->` there begins a table and a chart that are made of bench/results/<name>.json and nothing else; a test
-compares them.
+Each `<!-- <name> -->` there begins a table and a chart that are made of bench/results/<name>.json and nothing else, `tasks` a
+table alone; a test compares them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from html import escape
 from pathlib import Path
 
 from side_by_side import RESULTS, Comparison, load
+from task_costs import load_costs, table
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
 CHARTS = DOCS / "performance"
 BLOCK = re.compile(r"<!-- (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+TASKS = "tasks"
 WIDTH, LINE, NAMES, NUMBERS = 760, 26, 260, 150
 
 
@@ -66,12 +68,18 @@ def _bar(found: Comparison, name: str, number: int, top: float) -> str:
 
 def page(written: str) -> str:
     """The page with all of its blocks made anew."""
-    return BLOCK.sub(lambda place: block(load(RESULTS / f"{place[1]}.json")), written)
+    return BLOCK.sub(lambda place: _made_of(place[1]), written)
+
+
+def _made_of(name: str) -> str:
+    if name == TASKS:
+        return f"<!-- {name} -->\n{table(load_costs())}\n<!-- end -->"
+    return block(load(RESULTS / f"{name}.json"))
 
 
 def shown(written: str) -> Iterator[Comparison]:
     """The comparisons that the page has."""
-    yield from (load(RESULTS / f"{name}.json") for name in BLOCK.findall(written))
+    yield from (load(RESULTS / f"{name}.json") for name in BLOCK.findall(written) if name != TASKS)
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ SHARD_GB = 30
 # Rows -> (seconds, megabytes) of a first plan: bench/plan_memory.py with the default of 512 MB; seconds of CPU, others at work.
 PLANS = {10**6: (6.9, 512), 10**7: (78.0, 512)}
 PLAN_EXPONENT = 1.1
+# Spilled by a first plan of 10^7 rows with as little memory: 3.5 GB after its statements, rounded up (bench/plan_memory.py).
+SPILLED_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,11 @@ class Need:
         return float(seconds * times**PLAN_EXPONENT), int(megabytes * times), rows < known
 
     @property
+    def spilled_gb(self) -> float:
+        """By a first plan of the largest alias, to the local disk of its worker."""
+        return min(self.documents, MOST_PARTS * LARGEST_PART_ITEMS) * SPILLED_BYTES / 1e9
+
+    @property
     def first_load(self) -> dict[str, float]:
         """Stage -> hours, with the GPUs and the data nodes above."""
         rates = self.rates
@@ -179,6 +186,11 @@ def planned(need: Need) -> str:
     return f"{hours(seconds / 3600)}, {megabytes:,} MB{each}{mark}"
 
 
+def spilled(need: Need) -> str:
+    mark = "" if need.plan[2] else " *"
+    return f"{need.spilled_gb:,.1f} GB{mark}"
+
+
 ROWS = {
     "aliases": lambda need: f"{need.aliases:,}",
     "`index.shards`, all aliases together": lambda need: f"{need.shards:,}",
@@ -187,6 +199,7 @@ ROWS = {
     "or cores": lambda need: f"{need.cores:,}",
     "data nodes": lambda need: f"{need.data_nodes:,}",
     "one first plan, its memory": planned,
+    "local disk of the worker that plans": spilled,
     "index, one copy": lambda need: f"{need.index_gb:,.0f} GB",
     "disk of the cluster": lambda need: f"{need.disk_gb:,.0f} GB",
     "store": lambda need: f"{need.documents * need.rates.vector_kb / 1e6:,.0f} GB",

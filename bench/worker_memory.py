@@ -1,14 +1,18 @@
 """Time and peak memory of every task that sees rows: `PYTHONPATH=include python bench/worker_memory.py 100000`.
 
-For each N a corpus of N rows (about 1 KB each, all texts different, row groups of 200,000 rows) is planned in as few parts
-as there can be: the most that one worker can ever get. Child processes scan, plan, encode part after part, encode again what
-is kept, and index one part, as the tasks of the DAG do; the peak resident memory of each (Linux: VmHWM) is printed.
+For each N a corpus of N rows (about 1 KB each unless said otherwise, all texts different, row groups of 200,000 rows) is
+planned in as few parts as there can be: the most that one worker can ever get. Child processes scan, plan, encode part after
+part, encode again what is kept, and index one part, as the tasks of the DAG do; seconds of CPU and the peak resident memory
+of each (Linux: VmHWM) are printed.
 The cluster is a stand-in on the loopback address that answers every predict request with made-up vectors of
 100 tokens and accepts every bulk item: the memory of the worker is measured, not the speed of a model or an index.
+`--characters` and `--columns` give the corpus another shape; `--save` adds the figures to the table of docs/performance.md.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import random
 import subprocess
 import sys
@@ -37,6 +41,7 @@ from sparse_index.index.part import index_part
 from sparse_index.pipeline import make_plan
 from sparse_index.plan.shards import plan_shards
 from sparse_index.store.files import Store
+from task_costs import STEPS, Cost, Shape, add, cost_of
 
 ROOT = Path(__file__).parents[1]
 TOKENS = 100
@@ -47,16 +52,21 @@ RESULTS = {"index": {"status": 201, "result": "created"}, "delete": {"status": 4
 HEALTH = {"number_of_data_nodes": 3, "active_shards": 5, "initializing_shards": 0, "unassigned_shards": 0}
 _ROWS = """
     SELECT 'doc-' || i AS id, 'title ' || md5('t' || i) AS title,
-        list_reduce([md5(i || '-' || n) FOR n IN range(28)], lambda a, b: a || ' ' || b) AS body, i AS stock
+        left(list_reduce([md5(i || '-' || n) FOR n IN range({words})], lambda a, b: a || ' ' || b), {characters}) AS body
+        {columns}
     FROM range($first, $last) numbers(i)"""
+WORD_CHARACTERS = 33
 
 
-def write_corpus(path: Path, rows: int) -> None:
+def write_corpus(path: Path, shape: Shape) -> None:
+    columns = "".join(f", i + {number} AS number_{number}" for number in range(shape.columns))
+    words = -(-shape.characters // WORD_CHARACTERS)
+    query = _ROWS.format(words=words, characters=shape.characters, columns=columns)
     with ExitStack() as stack:
         writer = None
-        for first in range(0, rows, ROW_GROUP_ROWS):
-            last = min(first + ROW_GROUP_ROWS, rows)
-            table = duckdb.sql(_ROWS, params={"first": first, "last": last}).to_arrow_table()  # type: ignore[union-attr]
+        for first in range(0, shape.rows, ROW_GROUP_ROWS):
+            last = min(first + ROW_GROUP_ROWS, shape.rows)
+            table = duckdb.sql(query, params={"first": first, "last": last}).to_arrow_table()  # type: ignore[union-attr]
             writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
@@ -161,28 +171,32 @@ def config_for(folder: Path) -> CorpusConfig:
 
 
 def child(step: str, folder: Path, port: int) -> None:
+    """Do the step; what is said of it goes to the error stream, seconds of CPU and megabytes to the parent."""
     config = config_for(folder)
     request = RunRequest(run_id="bench", data_date=date(2026, 1, 1))
     store, cluster = Store(config.store), Cluster.connect(ConnectionSettings("127.0.0.1", port, use_ssl=False))
-    started, said = time.monotonic(), ""
+    started, cpu_started, said = time.monotonic(), time.process_time(), ""
     if step == "scan":
         (shard,) = plan_shards(cluster, config, store, request)
         scan_shard(config, store, shard)
     elif step == "plan":
         make_plan(cluster, config, store, request)
     else:
-        plan = load_plan(store, store.files("bench/builds", "plan.json")[0])
-        if step == "index":
-            result = index_part(cluster, store, plan, plan.index_parts[0])
-            said = f"{result.indexed:,} documents, {result.bytes / 1e6:,.0f} MB sent"
-        else:
-            parts = [
-                encode_part(cluster, store, plan, part, {plan.fingerprint: "made-up"}, cores=2)
-                for part in plan.encode_parts
-            ]
-            encoded, reused = sum(part.encoded for part in parts), sum(part.reused for part in parts)
-            said = f"{encoded:,} texts encoded, {reused:,} kept from before"
-    print(f"  {step:<10}{time.monotonic() - started:8.1f} s   peak {peak_mb()} MB   {said}", flush=True)
+        said = with_plan(step, store, cluster)
+    seconds, cpu_seconds, peak = time.monotonic() - started, time.process_time() - cpu_started, peak_mb()
+    print(f"  {step:<10}{seconds:8.1f} s, {cpu_seconds:7.1f} s of CPU   peak {peak} MB   {said}", file=sys.stderr)
+    print(json.dumps([cpu_seconds, peak]))
+
+
+def with_plan(step: str, store: Store, cluster: Cluster) -> str:
+    plan = load_plan(store, store.files("bench/builds", "plan.json")[0])
+    if step == "index":
+        result = index_part(cluster, store, plan, plan.index_parts[0])
+        return f"{result.indexed:,} documents, {result.bytes / 1e6:,.0f} MB sent"
+    known = {plan.fingerprint: "made-up"}
+    parts = [encode_part(cluster, store, plan, part, known, cores=2) for part in plan.encode_parts]
+    encoded, reused = sum(part.encoded for part in parts), sum(part.reused for part in parts)
+    return f"{encoded:,} texts encoded, {reused:,} kept from before"
 
 
 def peak_mb() -> int:
@@ -199,21 +213,36 @@ def forget_report(folder: Path) -> None:
             store.delete(path)
 
 
-def measure(rows: int, port: int) -> None:
-    print(f"{rows:,} rows", flush=True)
+def measure(shape: Shape, port: int) -> Iterator[Cost]:
+    print(f"{shape.rows:,} rows, texts of {shape.characters:,} characters, {shape.columns} columns", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_corpus(folder / "corpus.parquet", rows)
+        write_corpus(folder / "corpus.parquet", shape)
         for step in ("scan", "plan", "encode", "resume", "index"):
             if step == "resume":
                 forget_report(folder)
-            subprocess.run([sys.executable, __file__, "--child", step, name, str(port)], check=True)
+            command = [sys.executable, __file__, "--child", step, name, str(port)]
+            cpu_seconds, peak = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            if step in STEPS:
+                yield cost_of(shape, step, cpu_seconds, peak)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words.add_argument("rows", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    words.add_argument("--characters", type=int, default=924, help="of each text")
+    words.add_argument("--columns", type=int, default=1, help="of whole numbers beside the texts")
+    words.add_argument("--save", action="store_true", help="add the figures to bench/results/tasks.json")
+    chosen = words.parse_args()
+    with stand_in() as listening:
+        for rows in chosen.rows:
+            costs = list(measure(Shape(rows, chosen.characters, chosen.columns), listening))
+            if chosen.save:
+                add(costs)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
     else:
-        with stand_in() as listening:
-            for size in sys.argv[1:] or ["10000", "100000", "1000000"]:
-                measure(int(size), listening)
+        main()

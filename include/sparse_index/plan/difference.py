@@ -11,8 +11,8 @@ Tables, in the order in which they are made:
     texts, encode       of these, with the places left out (plan/texts)
     writes      what the candidate gets
 
-A first plan holds every document twice, in `state` and in `written`, and its texts once more. What is wide is sorted once and
-joined never but for a part: ten million rows must pass through DuckDB's share of a task's memory.
+A full plan over a live build holds every document twice, in `state` and in `written`, and its texts once more. What is wide is
+sorted once and joined never but for a part: ten million rows must pass through DuckDB's share of a task's memory.
 """
 
 from __future__ import annotations
@@ -29,14 +29,21 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
 from sparse_index.errors import CorpusError
-from sparse_index.plan.texts import Encoder, load_texts, text_counts, text_lengths
+from sparse_index.plan.texts import IN_WORDS, Encoder, load_texts, text_counts, text_lengths
 from sparse_index.store.files import Store
 from sparse_index.store.manifests import HAS_TEXT, PASSAGES
 from sparse_index.store.sql import literal, parquet
 
 _COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem")
 _PLACE = "file, row_group, row"
-_NO_ROWS = f"SELECT {_COLUMNS} FROM usable WHERE false"
+_NO_ROWS = f"SELECT {_COLUMNS} FROM scanned WHERE false"
+# Names of files are as long as all the rest of a row, and few: rows hold their numbers, which sort as the names do.
+_NUMBERED = "file::file_name AS file, file_version::file_version_name AS file_version"
+_NUMBERS = """
+CREATE TYPE {column}_name AS ENUM (
+    SELECT {column} FROM (SELECT {column} FROM scanned UNION ALL SELECT {column} FROM ({live}))
+    WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY {column})
+"""
 
 # Only ids that come twice are sorted (and those whose hash is the same by chance): a window over all rows, or all ids grouped,
 # would need memory for all of them.
@@ -55,7 +62,7 @@ _MOVED = " OR ".join(
     for name in ("id", "data_date", "deleted", "file", "file_version", "row_group", "row")
 )
 _STATE = f"""
-CREATE TEMP TABLE state AS
+CREATE TEMP {{kind}} state AS
 SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, CASE
         WHEN m.deleted THEN CASE WHEN l.id IS NULL OR l.deleted THEN 'tombstone' ELSE 'deleted' END
         WHEN l.id IS NULL OR l.deleted THEN 'new'
@@ -65,6 +72,10 @@ SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, 
         ELSE 'unchanged' END AS change
 FROM candidates m LEFT JOIN live l USING (id)
 WHERE {_NEWER}
+"""
+_STATE_COUNTS = """
+SELECT change, count(*), count(*) FILTER (NOT deleted), count(*) FILTER (NOT deleted AND chars > ?)
+FROM state GROUP BY change
 """
 _KEEP = f"""
 INSERT INTO state
@@ -146,31 +157,39 @@ class Difference:
         self._load_rows()
         self._con.execute(_LOSERS)
         self._con.execute(f"CREATE TEMP VIEW candidates AS SELECT * FROM usable ANTI JOIN losers USING ({_PLACE})")
-        self._con.execute(_STATE.format(same_shape=str(self._inputs.same_shape).lower()))
-        if self._inputs.newest_day is not None and self._inputs.row_limit is None:
-            # Tombstones before this day are dropped: nothing that is older than they are may come any more.
-            oldest = self._inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
-            self._con.execute(_KEEP.format(oldest=_date(oldest)))
+        self._load_state()
         self._con.execute(f"CREATE TEMP TABLE gone AS {self._gone()}")
         self._con.execute(_WRITTEN.format(full=self._full))
         load_texts(self._con, self._store, self._inputs.encoders, self._inputs.own_texts)
         # A full build's index is empty: there is nothing to delete.
         self._con.execute(_ALL_WRITES if self._inputs.full else _CHANGED_WRITES)
 
+    def _load_state(self) -> None:
+        inputs = self._inputs
+        # Where nothing is live there is nothing to join: the manifests are the state, and need no copy.
+        kind = "VIEW" if inputs.live_manifest is None else "TABLE"
+        self._con.execute(_STATE.format(kind=kind, same_shape=str(inputs.same_shape).lower()))
+        if kind == "TABLE" and inputs.newest_day is not None and inputs.row_limit is None:
+            # Tombstones before this day are dropped: nothing that is older than they are may come any more.
+            oldest = inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
+            self._con.execute(_KEEP.format(oldest=_date(oldest)))
+
     def changes(self) -> Changes:
         counts, writes = self._counts(), self._count("writes")
+        changed = counts.text_changed + counts.fields_changed
         return Changes(
             counts=counts,
             writes=writes,
             differs=writes > 0 or self._moves(),
-            deleted_examples=self._examples("gone") if counts.deleted else (),
-            changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')"),
+            deleted_examples=self._examples("gone", counts.deleted),
+            changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')", changed),
             lost_files=tuple(self._lost_files()) if self._inputs.data_date is not None else (),
         )
 
     def _counts(self) -> Counts:
         """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
-        changes = dict(self._con.execute("SELECT change, count(*) FROM state GROUP BY change").fetchall())
+        found = self._con.execute(_STATE_COUNTS, [self._config.source.max_text_chars]).fetchall()
+        changes = {change: rows for change, rows, *_ in found}
         texts = text_counts(self._con)
         return Counts(
             rows_read=self._count("scanned") + self._count("written WHERE NOT read"),
@@ -186,9 +205,9 @@ class Difference:
             superseded=self._count(f"candidates m JOIN live l USING (id) WHERE NOT ({_NEWER})"),
             tombstones=changes.get("tombstone", 0) + changes.get("deleted", 0),
             dead_letters=self._count("scanned WHERE problem IS NOT NULL"),
-            over_long=self._count(f"state WHERE NOT deleted AND chars > {int(self._config.source.max_text_chars)}"),
+            over_long=sum(long for *_, long in found),
             texts_to_encode=texts.every.texts_to_encode,
-            documents=self._count("state WHERE NOT deleted"),
+            documents=sum(documents for _, _, documents, _ in found),
             # Of one vector field the other lines tell.
             fields=texts.fields if len(self._inputs.encoders) > 1 else {},
             empty=texts.empty,
@@ -221,10 +240,11 @@ class Difference:
 
     def manifest_query(self) -> str:
         """In no order: nobody needs one, and to sort every document took a third of a plan."""
-        return f"SELECT {_COLUMNS} FROM state"
+        return f"SELECT {_COLUMNS} FROM (SELECT * {IN_WORDS} FROM state)"
 
     def duplicates_query(self) -> str:
-        return f"SELECT id, {_PLACE}, row_hash FROM usable SEMI JOIN losers USING ({_PLACE}) ORDER BY {_PLACE}"
+        rows = f"SELECT * {IN_WORDS} FROM usable SEMI JOIN losers USING ({_PLACE})"
+        return f"SELECT id, {_PLACE}, row_hash FROM ({rows}) ORDER BY {_PLACE}"
 
     def _load_rows(self) -> None:
         inputs = self._inputs
@@ -235,8 +255,12 @@ class Difference:
         else:
             limit = f"ORDER BY {_PLACE} LIMIT {int(inputs.row_limit)}"
             self._con.execute(f"CREATE TEMP TABLE scanned AS {rows} {limit}")
-        self._con.execute(f"CREATE TEMP VIEW usable AS SELECT {_COLUMNS} FROM scanned WHERE problem IS NULL")
-        self._con.execute(f"CREATE TEMP VIEW live AS {self._live()}")
+        live = self._live()
+        for column in ("file", "file_version"):
+            self._con.execute(_NUMBERS.format(column=column, live=live))
+        usable = f"SELECT {_COLUMNS} FROM scanned WHERE problem IS NULL"
+        for name, query in (("usable", usable), ("live", live)):
+            self._con.execute(f"CREATE TEMP VIEW {name} AS SELECT * REPLACE ({_NUMBERED}) FROM ({query})")
 
     def _live(self) -> str:
         """The live build's manifest; what its version did not write is null."""
@@ -254,7 +278,9 @@ class Difference:
             return "SELECT id FROM state WHERE change = 'deleted'"
         return "SELECT id FROM live ANTI JOIN state USING (id) WHERE NOT deleted"
 
-    def _examples(self, table: str) -> tuple[str, ...]:
+    def _examples(self, table: str, rows: int) -> tuple[str, ...]:
+        if not rows:
+            return ()
         query = f"SELECT id FROM {table} ORDER BY id LIMIT {EXAMPLES}"
         return tuple(row[0] for row in self._con.execute(query).fetchall())
 

@@ -10,7 +10,7 @@ from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sour
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.corpus.place import Place
 from sparse_index.plan.difference import Difference
-from sparse_index.plan.texts import due_query
+from sparse_index.plan.texts import IN_WORDS, due_query
 from sparse_index.store.files import Store
 from sparse_index.store.sql import copy_to
 
@@ -44,7 +44,9 @@ def write_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     for part, here in _shares(plan.encode_parts):
         copy_to(con, store, due_query(con, here), part.path)
     for part, here in _shares(plan.index_parts):
-        copy_to(con, store, f"SELECT * EXCLUDE (position) FROM writes WHERE {here} ORDER BY position", part.path)
+        copy_to(
+            con, store, f"SELECT * EXCLUDE (position) {IN_WORDS} FROM writes WHERE {here} ORDER BY position", part.path
+        )
 
 
 def _shares(parts: Sequence[Part]) -> Iterator[tuple[Part, str]]:

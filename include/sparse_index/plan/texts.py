@@ -21,7 +21,9 @@ from sparse_index.builds.plan import FieldCounts, TextLengths
 from sparse_index.store.files import Store
 from sparse_index.store.sql import literal, parquet
 
-_PLACES = "file, file_version, row_group, row"
+# Tables hold numbers of files, the files of a plan their names.
+IN_WORDS = "REPLACE (file::VARCHAR AS file, file_version::VARCHAR AS file_version)"
+_PLACES = "file::VARCHAR AS file, file_version::VARCHAR AS file_version, row_group, row"
 _LENGTHS = tuple(TextLengths.model_fields)
 _TABLES = """
 CREATE TEMP TABLE known (encoder INTEGER, text_hash VARCHAR, is_empty BOOLEAN);

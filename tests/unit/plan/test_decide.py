@@ -163,12 +163,17 @@ def test_a_part_has_the_texts_of_all_vector_fields() -> None:
     [(0, 0), (1, 1), (2_000, 1), (2_001, 2), (400_000, 4), (400_001, 5), (100_000_000, 1_000)],
 )
 def test_parts_are_as_few_as_asked_for_and_never_too_large(items: int, count: int) -> None:
-    assert part_count(CONFIG, items) == count
+    assert part_count(CONFIG, items, "texts") == count
 
 
-def test_more_parts_than_airflow_maps_are_refused() -> None:
-    with pytest.raises(BuildError, match=r"'things': 100000001 items are 1001 parts .* divide the corpus"):
-        part_count(CONFIG, 100_000_001)
+@pytest.mark.parametrize(
+    ("texts", "writes", "what"), [(100_000_001, 7, "texts to encode"), (7, 100_000_001, "documents to write")]
+)
+def test_more_parts_than_airflow_maps_are_refused(texts: int, writes: int, what: str) -> None:
+    changes = found(10, new=10)
+    changes = replace(changes, counts=changes.counts.model_copy(update={"texts_to_encode": texts}), writes=writes)
+    with pytest.raises(BuildError, match=rf"'things': 100000001 {what} are 1001 parts .* Nothing was changed; divide"):
+        planned_from(observed(CONFIG), changes)
 
 
 def test_a_day_of_a_feed_that_changes_only_dates_is_counted_all_the_same() -> None:
