@@ -27,11 +27,9 @@ Ratios = dict[str, list[float]]
 def measured() -> list[Comparison]:
     with own_server("make bench-quick") as (server, cluster, folder):
         config = rebuild.first_build(cluster, folder / "rebuild", 6_000)
-        return [
-            bulk.compare(server, cluster, 6_000, ROUNDS, ""),
-            rebuild.compare(cluster, config, ROUNDS, ""),
-            first_load.compare(server, cluster, folder, first_load.TOY, 600, ROUNDS, ""),
-        ]
+        found = [bulk.compare(server, cluster, 6_000, ROUNDS, ""), rebuild.compare(server, cluster, config, ROUNDS, "")]
+        with first_load.loading(server, cluster, folder, first_load.TOY, 600) as scene:
+            return [*found, first_load.compare(scene, ROUNDS, "")]
 
 
 def ratios_of(found: Sequence[Comparison]) -> Ratios:
