@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from sparse_index.config.encoder import EncoderConfig
@@ -60,7 +60,7 @@ class Encoding:
         self._searches = searches
         self._again: deque[_Batch] = deque()
         self._flying: dict[Future[_Answer], _Batch] = {}
-        self._answered: deque[tuple[Future[_Answer], _Batch]] = deque()
+        self._read = _Batch(())
         self._trouble: tuple[Trouble, _Batch, SparseIndexError] | None = None
         self._troubles_in_a_row = 0
         self._successes = self._rejections = 0
@@ -71,26 +71,25 @@ class Encoding:
         """The most that may be asked for and not yet given out when the caller comes back for more."""
         full = self._governor.limit * self._config.docs_per_request
         flying = sum(len(batch.texts) for batch in self._flying.values())
-        waiting = chain(self._again, (batch for _, batch in self._answered))
-        return max(flying, full) + sum(len(batch.texts) for batch in waiting)
+        waiting = sum(len(batch.texts) for batch in self._again) + len(self._read.texts)
+        return max(flying, full) + waiting
 
     def run(self, texts: Iterable[Text]) -> Iterator[TextOutcome]:
         source = iter(texts)
         with ThreadPoolExecutor(self._governor.ceiling, thread_name_prefix="predict") as pool:
             while self._fill(pool, source):
-                self._land(FIRST_COMPLETED)
-                if all(future.exception() is None for future, _ in self._answered):
-                    # The nodes work on while answers are read and kept.
+                done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
+                future = done.pop()
+                self._read = self._flying.pop(future)
+                if future.exception() is None:
+                    # The nodes work on while the answer is read and kept.
                     self._fill(pool, source)
-                yield from self._outcomes()
+                yield from self._outcomes(future, self._read)
+                self._read = _Batch(())
                 if self._trouble is not None:
-                    self._land(ALL_COMPLETED)
-                    yield from self._outcomes()
+                    for late in wait(self._flying).done:
+                        yield from self._outcomes(late, self._flying.pop(late))
                     self._recover()
-
-    def _land(self, when: str) -> None:
-        done, _ = wait(self._flying, return_when=when)
-        self._answered.extend((future, self._flying.pop(future)) for future in done)
 
     def _fill(self, pool: ThreadPoolExecutor, source: Iterator[Text]) -> bool:
         while len(self._flying) < self._governor.limit:
@@ -108,15 +107,12 @@ class Encoding:
         answer = self._predictor([text.text for text in batch.texts])
         return answer, self._timing.clock() - started
 
-    def _outcomes(self) -> Iterator[TextOutcome]:
-        while self._answered:
-            future, batch = self._answered[0]
-            error = future.exception()
-            if error is None:
-                yield from self._succeed(batch, *future.result())
-            else:
-                yield from self._fail(batch, error)
-            self._answered.popleft()
+    def _outcomes(self, future: Future[_Answer], batch: _Batch) -> Iterator[TextOutcome]:
+        error = future.exception()
+        if error is None:
+            yield from self._succeed(batch, *future.result())
+        else:
+            yield from self._fail(batch, error)
 
     def _succeed(self, batch: _Batch, outputs: Sequence[Any], seconds: float) -> Iterator[TextOutcome]:
         self._governor.observe(len(batch.texts), seconds)
