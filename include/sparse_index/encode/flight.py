@@ -81,7 +81,7 @@ class Encoding:
                 done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
                 future = done.pop()
                 self._read = self._flying.pop(future)
-                if future.exception() is None:
+                if future.exception() is None and self._has_room_ahead():
                     # The nodes work on while the answer is read and kept.
                     self._fill(pool, source)
                 yield from self._outcomes(future, self._read)
@@ -90,6 +90,10 @@ class Encoding:
                     for late in wait(self._flying).done:
                         yield from self._outcomes(late, self._flying.pop(late))
                     self._recover()
+
+    def _has_room_ahead(self) -> bool:
+        """A kill costs the answer that is read as well as what is in flight: together no more than half a chunk."""
+        return (self._governor.limit + 1) * self._config.docs_per_request <= self._config.chunk_docs // 2
 
     def _fill(self, pool: ThreadPoolExecutor, source: Iterator[Text]) -> bool:
         while len(self._flying) < self._governor.limit:

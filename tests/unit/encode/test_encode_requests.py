@@ -29,8 +29,10 @@ def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None,
     return list(encoding(server, time or FakeTime(), Governor(start)).run(items))
 
 
-def encoding(server: ModelServer, time: FakeTime, governor: Governor) -> Encoding:
-    config = EncoderConfig(model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8)
+def encoding(server: ModelServer, time: FakeTime, governor: Governor, chunk_docs: int = 256) -> Encoding:
+    config = EncoderConfig(
+        model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8, chunk_docs=chunk_docs
+    )
     cluster = fake_cluster(server)
     predictor = Predictor(cluster, MODEL, SPARSE, config.request_timeout_s)
     searches = SearchWatch(cluster, None, time.clock)
@@ -66,6 +68,14 @@ def test_the_next_request_is_on_its_way_while_an_answer_is_read() -> None:
     next(outcomes)
     assert second.wait(10)
     assert work.texts_in_flight == 16
+    assert len(list(outcomes)) == 23
+
+
+def test_no_request_runs_ahead_when_a_kill_would_cost_more_than_half_a_chunk() -> None:
+    server = ModelServer()
+    outcomes = encoding(server, FakeTime(), Governor(1, ceiling=1), chunk_docs=24).run(texts(24))
+    next(outcomes)
+    assert len(server.requests) == 1
     assert len(list(outcomes)) == 23
 
 
