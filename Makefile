@@ -59,8 +59,10 @@ bench: $(VENV)/installed ## Measure this package beside what one would use inste
 	$(BIN)/python bench/bulk.py --settings
 	$(BIN)/python bench/rebuild.py
 	$(BIN)/python bench/first_load.py
+	$(BIN)/python bench/first_load.py --settings
 	$(BIN)/python -m demo.real_models --out .local/models
-	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 1000
+	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 500
+	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 500 --settings
 	$(BIN)/python bench/scan.py
 	$(BIN)/python bench/day.py --rows 5000 --shares 0.01
 	$(BIN)/python bench/day.py --rows 20000 --shares 0.01

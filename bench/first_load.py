@@ -1,6 +1,6 @@
 """A first load, documents per second from texts to a searchable index: this package against what one would use instead.
 
-    PYTHONPATH=include python bench/first_load.py [--rows 2000] [--rounds 5] [--model FOLDER]
+    PYTHONPATH=include python bench/first_load.py [--rows 3000] [--rounds 4] [--model FOLDER] [--settings]
 
 Same server, model and texts, interleaved, in one session; nothing is there to be reused in any round.
 
@@ -11,7 +11,10 @@ Same server, model and texts, interleaved, in one session; nothing is there to b
 - pipeline, batches in parallel: batches of 8, as many bulk requests of that size at once as were best here.
 - requests by hand: predict requests of 8 texts, so many in flight, and no index at all: what the model gives at most.
 
-`--model`: a folder with model.zip, as `python -m demo.real_models` packs; without it the small model of the tests.
+`--model`: a folder with model.zip, as `python -m demo.real_models` packs; without it the small model of the tests. Take as
+many rows as make a round of ours last some seconds: 0.2 s of it is what making an index costs.
+`--settings`: this package by its defaults against itself with other texts a request and, where there are rows for several
+tasks, other tasks at once.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import argparse
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -44,6 +48,7 @@ from sparse_index.ml import verbs
 from sparse_index.ml.build_models import build_models, deployed
 from sparse_index.ml.settings import ensure_settings
 from sparse_index.pipeline import make_plan
+from sparse_index.plan.parts import PART_ITEMS
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME
 
@@ -53,6 +58,9 @@ TEXTS_A_REQUEST = 8
 IN_FLIGHT = (1, 2, 3, 4)
 AT_ONCE = 4
 BULK = 64
+TEXTS, TASKS = (4, 16, 32), (1, 4)
+
+Settings = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -66,21 +74,22 @@ class Scene:
     model_id: str
     texts: list[tuple[str, str]]
 
-    def config(self, number: int) -> CorpusConfig:
-        """A store of its own for each round: nothing is there to be reused."""
+    def config(self, number: int, settings: Settings) -> CorpusConfig:
+        """A store of its own for each round and settings (of the encoder): nothing is there to be reused."""
+        store = "-".join(["store", str(number), *(f"{name}={value}" for name, value in settings.items())])
         model = {"source": "file", "name": "bench", "version": "1.0.0", "path": str(self.model / "model.zip")}
         return CorpusConfig.model_validate(
             {
                 "alias": "bench",
-                "store": str(self.folder / f"store-{number}"),
+                "store": str(self.folder / store),
                 "source": {"uri": str(self.folder / "corpus"), "id_column": "id", "text_template": "{title}. {body}"},
-                "encoder": {"model": model},
+                "encoder": {"model": model, **settings},
                 "index": {"replicas": 0},
             }
         )
 
-    def planned(self, number: int) -> Plan:
-        config = self.config(number)
+    def planned(self, number: int, settings: Settings) -> Plan:
+        config = self.config(number, settings)
         request = RunRequest(run_id=f"bench-{number}", data_date=date(2026, 1, 1))
         return make_plan(self.cluster, config, Store(config.store), request)
 
@@ -92,8 +101,8 @@ class Scene:
         return len(self.texts) / seconds
 
 
-def package(scene: Scene, number: int) -> float:
-    plan, cores = scene.planned(number), ml_cores(scene.cluster)
+def package(settings: Settings, scene: Scene, number: int) -> float:
+    plan, cores = scene.planned(number, settings), ml_cores(scene.cluster)
     store, models = Store(plan.config.store), {plan.fingerprint: scene.model_id}
     encode = partial(encode_part, scene.cluster, store, plan, model_ids=models, cores=cores)
     started = time.perf_counter()
@@ -169,7 +178,7 @@ def counted(scene: Scene, seconds: float) -> float:
 
 
 CONTENDERS: dict[str, Callable[[Scene, int], float]] = {
-    "this package": package,
+    "this package": partial(package, {}),
     "loop": loop,
     "pipeline, batch 1": partial(pipeline, 1, 1, BULK),
     "pipeline, batches one at a time": partial(pipeline, BULK, 1, BULK),
@@ -178,44 +187,61 @@ CONTENDERS: dict[str, Callable[[Scene, int], float]] = {
 }
 
 
-def compare(
-    server: LocalCluster,
-    cluster: Cluster,
-    folder: Path,
-    model: Path,
-    count: int,
-    rounds: int,
-    command: str,
-    names: Collection[str] = tuple(CONTENDERS),
-) -> Comparison:
-    generate_corpus(CorpusRequest("tickets", count), folder / "corpus")
+@contextmanager
+def loading(server: LocalCluster, cluster: Cluster, folder: Path, model: Path, rows: int) -> Iterator[Scene]:
+    """The model is deployed within the block."""
+    generate_corpus(CorpusRequest("tickets", rows), folder / "corpus")
     client = OpenSearch([{"host": server.host, "port": server.port}], timeout=600)
     scene = Scene(cluster, client, folder, model, "", [])
-    ensure_settings(cluster, scene.config(-1))
-    plan = scene.planned(-1)
+    ensure_settings(cluster, scene.config(-1, {}))
+    plan = scene.planned(-1, {})
     store = Store(plan.config.store)
     texts = (text.text for part in plan.encode_parts for text in iter_texts(store, plan, part))
     named = [(f"doc-{number}", text) for number, text in enumerate(texts)]
     model_id = deployed(cluster, build_models(plan.group, plan.encoders))[plan.fingerprint]
     try:
-        scene = replace(scene, model_id=model_id, texts=named)
-        contenders: dict[str, Contender] = {name: partial(CONTENDERS[name], scene) for name in names}
-        name, title = f"first_load_{model.name}", f"First load, texts to index, model `{model.name}`"
-        return compared(name, title, "docs/s", command, contenders, rounds)
+        yield replace(scene, model_id=model_id, texts=named)
     finally:
         verbs.remove_build_models(cluster, plan.group)
 
 
+def compare(scene: Scene, rounds: int, command: str, names: Collection[str] = tuple(CONTENDERS)) -> Comparison:
+    contenders: dict[str, Contender] = {name: partial(CONTENDERS[name], scene) for name in names}
+    title = f"First load, texts to index, model `{scene.model.name}`"
+    return compared(f"first_load_{scene.model.name}", title, "docs/s", command, contenders, rounds)
+
+
+def compare_settings(scene: Scene, rounds: int, command: str) -> Comparison:
+    contenders: dict[str, Contender] = {
+        name: partial(package, settings, scene) for name, settings in settings_for(len(scene.texts)).items()
+    }
+    title = f"First load by other settings, model `{scene.model.name}`"
+    return compared(f"first_load_settings_{scene.model.name}", title, "docs/s", command, contenders, rounds)
+
+
+def settings_for(rows: int) -> dict[str, Settings]:
+    """The defaults first."""
+    others: list[Settings] = [{"docs_per_request": number} for number in TEXTS]
+    if rows > PART_ITEMS:
+        others += [{"parallel_tasks": number} for number in TASKS]
+    return {"the defaults": {}} | {f"{name}: {value}": each for each in others for name, value in each.items()}
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--rows", type=int, default=2000)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rows", type=int, default=3000)
+    options.add_argument("--rounds", type=int, default=4)
     options.add_argument("--model", type=Path, default=TOY)
+    options.add_argument("--settings", action="store_true")
     chosen = options.parse_args()
     command = f"PYTHONPATH=include python bench/first_load.py --rows {chosen.rows} --rounds {chosen.rounds}"
     told = command if chosen.model == TOY else f"{command} --model {chosen.model.name}"
-    with own_server(told) as (server, cluster, folder):
-        found = compare(server, cluster, folder, chosen.model, chosen.rows, chosen.rounds, told)
+    measure, told = (compare_settings, f"{told} --settings") if chosen.settings else (compare, told)
+    with (
+        own_server(told) as (server, cluster, folder),
+        loading(server, cluster, folder, chosen.model, chosen.rows) as scene,
+    ):
+        found = measure(scene, chosen.rounds, told)
     print(in_words(found), found.save(), sep="\n")
 
 

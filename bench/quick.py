@@ -70,8 +70,9 @@ class Bench:
         return compared("rebuild_cpu", "Full build, vectors there", "docs/s of CPU", "", contenders, rounds)
 
     def encoding(self, rounds: int) -> Comparison:
-        where = self.server, self.cluster, self.folder / "first_load", first_load.TOY
-        return first_load.compare(*where, ENCODED, rounds, "", ("this package", "loop"))
+        where = self.server, self.cluster, self.folder / "first_load", first_load.TOY, ENCODED
+        with first_load.loading(*where) as scene:
+            return first_load.compare(scene, rounds, "", ("this package", "loop"))
 
     def measures(self) -> list[Measure]:
         return [self.scanning, self.writing, self.indexing, self.encoding]

@@ -60,6 +60,7 @@ class Encoding:
         self._searches = searches
         self._again: deque[_Batch] = deque()
         self._flying: dict[Future[_Answer], _Batch] = {}
+        self._read = _Batch(())
         self._trouble: tuple[Trouble, _Batch, SparseIndexError] | None = None
         self._troubles_in_a_row = 0
         self._successes = self._rejections = 0
@@ -67,21 +68,32 @@ class Encoding:
 
     @property
     def texts_in_flight(self) -> int:
-        """The most that may be asked for and not yet answered when the caller comes back for more."""
+        """The most that may be asked for and not yet given out when the caller comes back for more."""
         full = self._governor.limit * self._config.docs_per_request
         flying = sum(len(batch.texts) for batch in self._flying.values())
-        return max(flying, full) + sum(len(batch.texts) for batch in self._again)
+        waiting = sum(len(batch.texts) for batch in self._again) + len(self._read.texts)
+        return max(flying, full) + waiting
 
     def run(self, texts: Iterable[Text]) -> Iterator[TextOutcome]:
         source = iter(texts)
         with ThreadPoolExecutor(self._governor.ceiling, thread_name_prefix="predict") as pool:
             while self._fill(pool, source):
                 done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
-                yield from self._outcomes(done)
+                future = done.pop()
+                self._read = self._flying.pop(future)
+                if future.exception() is None and self._has_room_ahead():
+                    # The nodes work on while the answer is read and kept.
+                    self._fill(pool, source)
+                yield from self._outcomes(future, self._read)
+                self._read = _Batch(())
                 if self._trouble is not None:
-                    done, _ = wait(self._flying)
-                    yield from self._outcomes(done)
+                    for late in wait(self._flying).done:
+                        yield from self._outcomes(late, self._flying.pop(late))
                     self._recover()
+
+    def _has_room_ahead(self) -> bool:
+        """A kill costs the answer that is read as well as what is in flight: together no more than half a chunk."""
+        return (self._governor.limit + 1) * self._config.docs_per_request <= self._config.chunk_docs // 2
 
     def _fill(self, pool: ThreadPoolExecutor, source: Iterator[Text]) -> bool:
         while len(self._flying) < self._governor.limit:
@@ -99,14 +111,12 @@ class Encoding:
         answer = self._predictor([text.text for text in batch.texts])
         return answer, self._timing.clock() - started
 
-    def _outcomes(self, done: Iterable[Future[_Answer]]) -> Iterator[TextOutcome]:
-        for future in done:
-            batch = self._flying.pop(future)
-            error = future.exception()
-            if error is None:
-                yield from self._succeed(batch, *future.result())
-            else:
-                yield from self._fail(batch, error)
+    def _outcomes(self, future: Future[_Answer], batch: _Batch) -> Iterator[TextOutcome]:
+        error = future.exception()
+        if error is None:
+            yield from self._succeed(batch, *future.result())
+        else:
+            yield from self._fail(batch, error)
 
     def _succeed(self, batch: _Batch, outputs: Sequence[Any], seconds: float) -> Iterator[TextOutcome]:
         self._governor.observe(len(batch.texts), seconds)

@@ -1,9 +1,9 @@
 """How many predict requests are in flight: found by trying, because overload answers nothing but latency.
 
 A local model works on one request with one core, so `cores / parallel tasks` is where it starts. From there it tries
-one more and keeps it if throughput grows; tries one less and keeps it if throughput does not fall (the same work at
-lower latency, which leaves room for searches); rests in between; halves on a time-out or a refusal. Since it never
-stops trying, it recovers by itself.
+one more and keeps it if throughput grows; above the start it also tries one less and keeps it if throughput does not
+fall (the same work at lower latency, which leaves room for searches); rests in between; halves on a time-out or a
+refusal. Below the start, a core would be idle while it tries. Since it never stops trying, it recovers by itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ GAIN = 1.05
 EQUAL = 0.97
 SLOWER = 0.7
 REST_WINDOWS = 6
+# Texts differ in length: of fewer requests two rates differ by more than what is looked for.
+WINDOW_REQUESTS = 4
 HIGHEST = 32
 
 
@@ -45,7 +47,7 @@ class Governor:
 
     def __init__(self, start: int, ceiling: int | None = None) -> None:
         self.ceiling = min(ceiling or max(4 * start, 4), HIGHEST)
-        self.limit = min(max(1, start), self.ceiling)
+        self.limit = self._start = min(max(1, start), self.ceiling)
         self._before: float | None = None
         self._moved = 0
         self._next_try = +1
@@ -58,7 +60,7 @@ class Governor:
         self._docs += docs
         self._requests += 1
         self._seconds += seconds
-        if self._requests >= max(4, 2 * self.limit):
+        if self._requests >= WINDOW_REQUESTS * max(2, self.limit):
             rate = self.limit * self._docs / max(self._seconds, 1e-9)
             self._clear_window()
             self._decide(rate)
@@ -85,7 +87,7 @@ class Governor:
         elif self._rest > 0:
             self._rest -= 1
         else:
-            self._move(self._next_try)
+            self._move(self._next_try if self.limit > self._start else +1)
 
     def _take_back(self, former_rate: float) -> None:
         direction = -self._moved

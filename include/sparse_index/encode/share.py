@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
 
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.cluster.client import Cluster
+from sparse_index.encode.chunks import Chunks
 from sparse_index.encode.flight import Encoding
 from sparse_index.encode.predict import of_field
 from sparse_index.encode.search_watch import SearchWatch
@@ -15,33 +15,6 @@ from sparse_index.encode.where import running
 from sparse_index.store.files import Store
 from sparse_index.timing import Timing
 from sparse_index.vectors.files import PartFiles
-from sparse_index.vectors.kind import Vector, VectorKind
-
-
-class _Chunks:
-    """Collects vectors and commits them in chunks, also when the task fails: answers are paid for."""
-
-    def __init__(self, files: PartFiles, kind: VectorKind, chunk_docs: int) -> None:
-        self._files, self._kind, self._chunk_docs = files, kind, chunk_docs
-        self._pending: dict[str, Vector] = {}
-
-    def add(self, item: Encoded, texts_in_flight: int) -> None:
-        """Keep a vector. What a kill costs at most, pending plus in flight, stays within one chunk, unless more than
-        half a chunk is in flight: files of a few vectors each would cost more than they save."""
-        self._pending[item.text.text_hash] = item.vector
-        if len(self._pending) >= max(self._chunk_docs - texts_in_flight, self._chunk_docs // 2):
-            self._commit()
-
-    def _commit(self) -> None:
-        if self._pending:
-            self._files.write_chunk(self._kind.table(self._pending))
-            self._pending = {}
-
-    def __enter__(self) -> _Chunks:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._commit()
 
 
 class EncoderShare:
@@ -75,7 +48,7 @@ class EncoderShare:
 
     def encode(self, texts: Iterable[Text], seen: Callable[[TextOutcome], None]) -> None:
         """All of `texts`; their vectors are in the store at the end. What `seen` raises ends it."""
-        with of_field(self.fields[0]), _Chunks(self._files, self._kind, self._chunk_docs) as chunks:
+        with of_field(self.fields[0]), Chunks(self._files, self._kind, self._chunk_docs) as chunks:
             for outcome in self._encoding.run(texts):
                 if isinstance(outcome, Encoded):
                     chunks.add(outcome, self._encoding.texts_in_flight)

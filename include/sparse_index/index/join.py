@@ -8,13 +8,14 @@ read one after another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count, groupby, islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from sparse_index.builds.plan import Part, Plan
@@ -52,12 +53,13 @@ class TextVector(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Want:
-    """A vector (`row` of `file`, a path in the store) and a window of the part that needs it."""
+class _Wanted:
+    """The vectors that a part needs of `file`, a path in the store: their rows in it, ascending, and beside each the window of
+    the part that needs it. A row stands there as often as windows need it."""
 
     file: str
-    row: int
-    window: int
+    rows: np.ndarray
+    windows: np.ndarray
 
 
 def vectors_of(store: Store, plan: Plan, part: Part, field: str) -> Iterator[list[TextVector]]:
@@ -104,42 +106,44 @@ def part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _wanted(store: Store, fingerprint: str, texts: str, window_rows: int) -> Iterator[_Want]:
-    """By file and row, each vector as often as windows need it. `texts`: SQL of the hashes and where in the part they are."""
+def _wanted(store: Store, fingerprint: str, texts: str, window_rows: int) -> list[_Wanted]:
+    """`texts`: SQL of the hashes and where in the part they are."""
     files = vector_paths(store, fingerprint)
     if not files:
-        return
+        return []
     wanted = _WANTED.format(texts=texts, files=parquet(store, files, "filename", "file_row_number"))
     with connect(store) as con:
         parameters = {"files": [store.full(path) for path in files], "window_rows": window_rows}
         # Three numbers a vector are kept, and the database has given its memory back before the vectors are read.
         found = con.execute(wanted, parameters).fetchnumpy()
-    for file, row, window in zip(found["file"], found["row"], found["part_window"], strict=True):
-        yield _Want(files[file], int(row), int(window))
+    numbers, firsts = np.unique(found["file"], return_index=True)
+    ends = np.append(firsts, len(found["file"]))[1:]
+    return [
+        _Wanted(files[number], found["row"][first:end], found["part_window"][first:end])
+        for number, first, end in zip(numbers, firsts, ends, strict=True)
+    ]
 
 
-def _spill(store: Store, wanted: Iterator[_Want], folder: Path) -> None:
+def _spill(store: Store, wanted: Sequence[_Wanted], folder: Path) -> None:
     """Copy each wanted vector into the file of every window that needs it."""
     writers: dict[int, Any] = {}
     with ExitStack() as stack:
-        for path, of_file in groupby(wanted, key=lambda want: want.file):
-            for window, vectors in _pieces(store.batches(path, VECTORS_AT_ONCE), of_file):
+        for of_file in wanted:
+            for window, vectors in _pieces(store.batches(of_file.file, VECTORS_AT_ONCE), of_file):
                 if window not in writers:
                     sink = stack.enter_context(pa.OSFile(str(_window_path(folder, window)), "wb"))
                     writers[window] = stack.enter_context(pa.ipc.new_stream(sink, vectors.schema))
                 writers[window].write_batch(vectors)
 
 
-def _pieces(batches: Iterator[pa.RecordBatch], wanted: Iterator[_Want]) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The wanted rows of one file (ordered by row), by window."""
-    first, want = 0, next(wanted, None)
+def _pieces(batches: Iterator[pa.RecordBatch], wanted: _Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The wanted rows of one file, by window."""
+    first = 0
     for batch in batches:
-        rows: dict[int, list[int]] = {}
-        while want is not None and want.row < first + len(batch):
-            rows.setdefault(want.window, []).append(want.row - first)
-            want = next(wanted, None)
+        here = slice(*np.searchsorted(wanted.rows, [first, first + len(batch)]))
+        rows, windows = wanted.rows[here] - first, wanted.windows[here]
         first += len(batch)
-        yield from ((window, batch.take(pa.array(chosen))) for window, chosen in rows.items())
+        yield from ((window, batch.take(pa.array(rows[windows == window]))) for window in np.unique(windows).tolist())
 
 
 def _window_path(folder: Path, window: int) -> Path:

@@ -39,6 +39,11 @@ def test_rises_to_the_cores_and_stays_about_there(cores: int) -> None:
     assert sum(limit == cores for limit in late) > len(late) / 2
 
 
+def test_never_tries_fewer_than_it_began_with() -> None:
+    limits = drive(Governor(4, ceiling=16), SimulatedServer(4), 1000)
+    assert set(limits) == {4, 5}
+
+
 def test_goes_down_when_the_server_gets_slower_and_recovers() -> None:
     server = SimulatedServer(4)
     governor = Governor(4, ceiling=16)

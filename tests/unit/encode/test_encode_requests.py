@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -25,12 +26,17 @@ def texts(count: int) -> list[Text]:
 
 
 def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None, start: int = 2) -> list[TextOutcome]:
-    time = time or FakeTime()
-    config = EncoderConfig(model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8)
+    return list(encoding(server, time or FakeTime(), Governor(start)).run(items))
+
+
+def encoding(server: ModelServer, time: FakeTime, governor: Governor, chunk_docs: int = 256) -> Encoding:
+    config = EncoderConfig(
+        model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8, chunk_docs=chunk_docs
+    )
     cluster = fake_cluster(server)
     predictor = Predictor(cluster, MODEL, SPARSE, config.request_timeout_s)
     searches = SearchWatch(cluster, None, time.clock)
-    return list(Encoding(predictor, Governor(start), config, Timing(time.clock, time.sleep), searches).run(items))
+    return Encoding(predictor, governor, config, Timing(time.clock, time.sleep), searches)
 
 
 def hashes(outcomes: list[TextOutcome], kind: type[Encoded] | type[Rejected]) -> list[str]:
@@ -47,6 +53,30 @@ def test_every_text_gets_its_own_vector() -> None:
     assert hashes(outcomes, Encoded) == all_hashes(100)
     assert all(isinstance(o, Encoded) and o.vector[0] == (o.text.text,) for o in outcomes)
     assert sorted(map(len, server.requests), reverse=True) == [8] * 12 + [4]
+
+
+def test_the_next_request_is_on_its_way_while_an_answer_is_read() -> None:
+    second = threading.Event()
+
+    def asked(_: list[str]) -> None:
+        if len(server.requests) == 2:
+            second.set()
+
+    server = ModelServer(asked)
+    work = encoding(server, FakeTime(), Governor(1, ceiling=1))
+    outcomes = work.run(texts(24))
+    next(outcomes)
+    assert second.wait(10)
+    assert work.texts_in_flight == 16
+    assert len(list(outcomes)) == 23
+
+
+def test_no_request_runs_ahead_when_a_kill_would_cost_more_than_half_a_chunk() -> None:
+    server = ModelServer()
+    outcomes = encoding(server, FakeTime(), Governor(1, ceiling=1), chunk_docs=24).run(texts(24))
+    next(outcomes)
+    assert len(server.requests) == 1
+    assert len(list(outcomes)) == 23
 
 
 def test_one_poisoned_text_is_one_rejection() -> None:
