@@ -41,13 +41,15 @@ LOOKED_AT, SHOWN = 500, 20
 
 @dataclass(frozen=True)
 class OperationRun:
-    """A run of one of the operations for one corpus; `who` started it, None for a run of the schedule."""
+    """A run of one of the operations for one corpus; `who` started it, None for a run of the schedule; `asked`: the generation or
+    the build that it was asked for."""
 
     dag_id: str
     run_id: str
     state: str
     at: datetime | None
     who: str | None
+    asked: str | None = None
 
 
 @dataclass(frozen=True)
@@ -162,14 +164,14 @@ def run_goes_on(dag: str, run_id: str) -> bool | None:
 def runs_of_operations(corpus: str, dag_ids: Sequence[str]) -> list[OperationRun]:
     newest = select(DagRun).where(DagRun.dag_id.in_(list(dag_ids))).order_by(DagRun.id.desc()).limit(LOOKED_AT)
     with create_session(scoped=False) as session:
-        found = [
-            OperationRun(
-                run.dag_id, run.run_id, str(run.state), run.start_date or run.queued_at, run.triggering_user_name
-            )
-            for run in session.scalars(newest)
-            if text(run.conf, "corpus") == corpus
-        ]
+        found = [_operation(run) for run in session.scalars(newest) if text(run.conf, "corpus") == corpus]
     return found[:SHOWN]
+
+
+def _operation(run: DagRun) -> OperationRun:
+    asked = text(run.conf, "generation") or text(run.conf, "build")
+    began = run.start_date or run.queued_at
+    return OperationRun(run.dag_id, run.run_id, str(run.state), began, run.triggering_user_name, asked)
 
 
 @contextmanager
