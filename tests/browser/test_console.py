@@ -38,6 +38,7 @@ def pages(airflow: ConsoleAirflow) -> dict[str, str]:
         "build": f"{CORPUS}/builds/{airflow.build_id}",
         "generations": f"{CORPUS}/generations",
         "search": f"{CORPUS}/search?q=water",
+        "golden": f"{CORPUS}/search",
         "dead-letters": f"{CORPUS}/dead-letters",
         "costs": "/costs",
         "cluster": "/clusters/opensearch_default",

@@ -49,8 +49,14 @@ class Seen:
     problem: str | None = None
 
     @property
-    def letters(self) -> int | None:
+    def holders(self) -> list[Ending]:
+        """The builds that have the open letters."""
         return open_letters(self.recent)
+
+    @property
+    def letters(self) -> int | None:
+        """How many are open; None where nobody recorded it."""
+        return sum(build.letters or 0 for build in self.holders) if self.holders else None
 
     @property
     def gate(self) -> Ending | None:

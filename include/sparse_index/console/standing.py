@@ -12,17 +12,17 @@ from sparse_index.console.live import Live
 GOOD = frozenset({Sort.PROMOTED, Sort.NOTHING_CHANGED})
 
 
-def open_letters(builds: Sequence[Ending]) -> int | None:
-    """Rows that are in no index; None where no build, newest first, recorded it.
+def open_letters(builds: Sequence[Ending]) -> list[Ending]:
+    """The builds whose `letters` add up to the rows that are in no index now; none where no build, newest first, recorded it.
 
     As a redrive has it: a build tries every row again that those before it refused, so the newest good one tells of them all. A
     feed's tells of its own partition, and all partitions add up, at most: a later one may have brought a row again.
     """
-    newest: dict[str | None, int] = {}
+    newest: dict[str | None, Ending] = {}
     for build in builds:
         if build.sort in GOOD and build.letters is not None:
-            newest.setdefault(build.partition, build.letters)
-    return sum(newest.values()) if newest else None
+            newest.setdefault(build.partition, build)
+    return list(newest.values())
 
 
 def last_gate(builds: Sequence[Ending]) -> Ending | None:
