@@ -11,6 +11,8 @@ from opensearch_ml.dag_names import ROLLBACK_DAG
 from sparse_index.console.generations import PastRollback
 
 _COMMAND_LINE = "cli__"
+# As the operations' forms have them; importing them from the core would load what reads manifests.
+_PREVIOUS, _LATEST = "previous", "latest"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -41,6 +43,8 @@ def _done(rollback: PastRollback, run: OperationRun | None) -> Past:
 def _asked(runs: Iterable[OperationRun]) -> Iterator[Past]:
     for run in runs:
         if run.dag_id == ROLLBACK_DAG:
-            yield Past(run.at, "rollback", run.who, (f"to {run.asked or 'the previous generation'}",), run)
+            to = "the previous generation" if run.asked in (None, _PREVIOUS) else run.asked
+            yield Past(run.at, "rollback", run.who, (f"to {to}",), run)
         else:
-            yield Past(run.at, "redrive", run.who, (f"of the letters of build {run.asked or 'latest'}",), run)
+            of = "the newest build that has any" if run.asked in (None, _LATEST) else f"build {run.asked}"
+            yield Past(run.at, "redrive", run.who, (f"the letters of {of}",), run)

@@ -118,10 +118,15 @@ def test_past_rollbacks_and_redrives_say_who_and_when(open_place: Place, visit: 
     look(html)
     past = [" ".join(unescape(row).split()) for row in html.split("Rollbacks and redrives")[1].split("<tr>")[2:]]
     wanted = [
-        ("2026-11-04", "<td>redrive</td><td><eve></td>", "of the letters of build latest", ">running</span>"),
+        (
+            "2026-11-04",
+            "<td>redrive</td><td><eve></td>",
+            "the letters of the newest build that has any",
+            ">running</span>",
+        ),
         ("2026-11-03", "<td>rollback</td><td>ann</td>", "'news' is on x again", ">success</span>"),
         ("2026-11-02", "<td>rollback</td><td>the command line</td>", "'news' is on y again", "<td>–</td>"),
-        ("2026-10-25", "<td>rollback</td><td>bob</td>", "to previous", ">failed</span>"),
+        ("2026-10-25", "<td>rollback</td><td>bob</td>", "to the previous generation", ">failed</span>"),
         ("<td>–</td>", "20261103T080000-z.json in the store cannot be read"),
     ]
     assert [all(word in row for word in words) for row, words in zip(past, wanted, strict=True)] == [True] * 5
