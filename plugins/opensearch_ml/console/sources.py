@@ -110,16 +110,18 @@ def _of_dag(listed: Listed, dag: DagModel, running: bool) -> Listed:
         paused=bool(dag.is_paused),
         running=running,
         schedule=dag.timetable_description or dag.timetable_summary,
-        period_s=period_of(dag.timetable_summary),
+        period_s=period_of(dag.timetable_summary, datetime.now(UTC)),
     )
 
 
-def period_of(timetable: str | None) -> float | None:
-    """Seconds between two times of a cron expression; None of what is none."""
+def period_of(timetable: str | None, now: datetime) -> float | None:
+    """Seconds between two times of a cron expression: the longer of the wait that goes on and the one before it, so that nobody
+    is late over a weekend without runs. None of what is no such expression."""
     try:
-        times = croniter(timetable or "", datetime.now(UTC))
-        first = times.get_next(float)
-        return float(times.get_next(float) - first)
+        coming = croniter(timetable or "", now).get_next(float)
+        times = croniter(timetable or "", now)
+        last, former = times.get_prev(float), times.get_prev(float)
+        return float(max(coming - last, last - former))
     except (ValueError, KeyError, AttributeError):
         return None
 

@@ -112,4 +112,10 @@ def test_the_items_of_the_list_are_the_problems() -> None:
     ("timetable", "seconds"), [("0 6 * * *", 86_400.0), ("*/15 * * * *", 900.0), ("None", None), (None, None)]
 )
 def test_the_period_of_a_schedule(timetable: str | None, seconds: float | None) -> None:
-    assert period_of(timetable) == seconds
+    assert period_of(timetable, datetime(2026, 11, 26, 12, 7, tzinfo=UTC)) == seconds
+
+
+@pytest.mark.parametrize(("day", "days"), [(26, 1), (27, 3), (29, 3), (30, 3)])
+def test_a_weekend_without_runs_makes_nobody_late(day: int, days: int) -> None:
+    """Thursday the 26th, Friday, Sunday, and Monday after its run."""
+    assert period_of("0 6 * * 1-5", datetime(2026, 11, day, 12, tzinfo=UTC)) == days * 86_400.0
