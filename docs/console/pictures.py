@@ -9,15 +9,15 @@ SHOTS = HERE.parents[1] / ".local" / "console"
 COLOURS = 64
 # Picture -> (the shot, so many pixels of its height).
 PICTURES = {
-    "corpora": ("corpora-light", 700),
+    "corpora": ("corpora-light", 830),
     "builds": ("builds-light", 620),
     "build": ("build-light", 900),
-    "generations": ("generations-light", 480),
+    "generations": ("generations-light", 540),
     "search": ("search-dark", 640),
-    "dead-letters": ("dead-letters-light", 560),
-    "costs": ("costs-light", 620),
+    "dead-letters": ("dead-letters-light", 640),
+    "costs": ("costs-light", 680),
     "cluster": ("cluster-light", 700),
-    "janitor": ("janitor-light", 480),
+    "janitor": ("janitor-light", 640),
 }
 
 
