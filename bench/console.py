@@ -23,7 +23,7 @@ from sparse_index.builds.dead_letters import SCHEMA
 from sparse_index.console.charts import strip
 from sparse_index.console.letters import letter_files, read_letters
 from sparse_index.console.listed import Listed
-from sparse_index.console.overview import STRIP, look, recent, rows
+from sparse_index.console.overview import look, look_back, rows
 from sparse_index.console.receipts import Receipts
 from sparse_index.console.timeline import slots, timeline, timeline_charts
 from sparse_index.names import new_build_id
@@ -126,8 +126,10 @@ def seconds(work: Callable[[], object]) -> float:
 
 def overview(store: Store, corpora: list[Listed], receipts: Receipts) -> None:
     seen = look(corpora, lambda _: store, receipts)
-    for row in rows(corpora, seen, {}, {}, NOW)[:A_PAGE]:
-        strip("", slots(recent(store, receipts, row.listed.alias, row.seen.ids[:STRIP]), str))
+    shown = [row.listed for row in rows(corpora, seen, {}, {}, NOW)[:A_PAGE]]
+    back = {each.corpus: look_back(seen[each.corpus], store, receipts, each.alias) for each in shown}
+    for row in rows(shown, back, {}, {}, NOW):
+        strip("", slots(row.seen.recent, str))
 
 
 def builds(store: Store, receipts: Receipts) -> None:

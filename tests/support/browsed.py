@@ -25,6 +25,7 @@ SWITCHES = (
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 )
 WIDTH, HEIGHT = 1280, 900
+WHOLE = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
 PATIENCE_MS = 120_000
 
 
@@ -102,6 +103,21 @@ class Visitor:
         assert frame is not None
         frame.wait_for_selector("body[data-base] main h1")
         return frame
+
+    @contextmanager
+    def window(self, width: int, zoom: int = 1) -> Iterator[None]:
+        """A window of so many pixels of the screen. Zoom is what a browser makes of it: a page of `width / zoom` CSS pixels, each
+        drawn with `zoom` of the screen's, which the page sees as its `devicePixelRatio`."""
+        session = self.page.context.new_cdp_session(self.page)
+        metrics = {"width": width // zoom, "height": HEIGHT // zoom, "deviceScaleFactor": zoom, "mobile": False}
+        session.send("Emulation.setDeviceMetricsOverride", metrics)
+        self.page.wait_for_function("([w, z]) => innerWidth === w && devicePixelRatio === z", arg=[width // zoom, zoom])
+        try:
+            yield
+        finally:
+            session.send("Emulation.setDeviceMetricsOverride", WHOLE)
+            self.page.wait_for_function("w => innerWidth === w && devicePixelRatio === 1", arg=WIDTH)
+            session.detach()
 
     def asks(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """By hand, with the cookie of his login: the status and the JSON."""

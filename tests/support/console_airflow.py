@@ -41,6 +41,17 @@ ROWS = 60
 PRICES = {"currency": "EUR", "ml_node_hour": 0.40, "index_gb_month": 0.15, "store_gb_month": 0.02}
 
 
+GOLDEN = {
+    "checks": [
+        {"name": "golden", "verdict": "pass", "value": -0.004, "limit": 0.02, "words": "nDCG@10 0.812 -> 0.808"}
+    ],
+    "moved": [
+        {"id": "q1", "text": "water", "alike": 0.4, "ndcg": -0.12, "filters": []},
+        {"id": "q2", "text": "laundry appliance", "alike": 0.7, "ndcg": None, "filters": ["text!=x"]},
+    ],
+}
+
+
 @dataclass(frozen=True)
 class ConsoleAirflow:
     """`logins`: by base path, where each API server is. Everybody is called like his role, and has the password of all."""
@@ -162,7 +173,8 @@ def _remember_builds(corpus: LiveCorpus, build_id: str) -> None:
         ended = now - timedelta(days=days)
         its_id = new_build_id(ended, f"{days:03x}")
         path = f"{corpus.alias}/builds/{its_id}/receipt.json"
-        corpus.store.write_json(path, receipt | _past(receipt, days, ended))
+        golden = {"gate": receipt["gate"] | GOLDEN} if days == 1 else {}
+        corpus.store.write_json(path, receipt | _past(receipt, days, ended) | golden)
 
 
 def _remember_a_look(corpus: LiveCorpus) -> None:

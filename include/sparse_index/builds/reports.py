@@ -185,12 +185,13 @@ def books_path(plan: Plan) -> str:
 @dataclass(frozen=True)
 class MovedQuery:
     """A golden query that the live index and the candidate answer otherwise. `alike`: how much the first ten of both are, 0 to 1;
-    `ndcg`: nDCG@10 of the candidate minus that of the live index, None of one that nobody judged."""
+    `ndcg`: nDCG@10 of the candidate minus that of the live index, None of one that nobody judged. `filters`: in words."""
 
     id: str
     text: str
     alike: float
     ndcg: float | None
+    filters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -48,11 +48,17 @@ class Ended(Protocol):
 
 @dataclass(frozen=True)
 class Ending:
-    """Of a build whose other numbers nobody asks for."""
+    """Of a build whose other numbers nobody asks for. `live`: the index behind the alias then; `letters`: rows that it read and
+    that are in no index; `verdict`: of its gate as a whole, None where that did not run."""
 
     build_id: str
     sort: Sort
-    data_date: date | None
+    data_date: date | None = None
+    ended_at: datetime | None = None
+    partition: str | None = None
+    live: str | None = None
+    letters: int | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,8 +147,7 @@ class BuildView:
     @property
     def verdict(self) -> str | None:
         """Of the gate as a whole: the worst of its checks; None where it was not asked."""
-        found = {check.verdict for check in self.checks}
-        return next((verdict for verdict in WORST_FIRST if verdict in found), None)
+        return worst(check.verdict for check in self.checks)
 
     @property
     def duration_s(self) -> float | None:
@@ -152,10 +157,28 @@ class BuildView:
         return max(0.0, (self.ended_at - self.planned_at).total_seconds())
 
 
+def worst(verdicts: Iterable[str | None]) -> str | None:
+    """None where no check was made, or all were skipped."""
+    found = set(verdicts)
+    return next((verdict for verdict in WORST_FIRST if verdict in found), None)
+
+
 def ending(build_id: str, found: Found) -> Ending:
-    if found.content is None:
-        return Ending(build_id, _without_content(found), None)
-    return Ending(build_id, _sort(found.content), day(found.content, "data_date"))
+    content = found.content
+    if content is None:
+        return Ending(build_id, _without_content(found))
+    checks = at(content, "gate", "checks")
+    return Ending(
+        build_id,
+        _sort(content),
+        day(content, "data_date"),
+        moment(content, "ended_at"),
+        text(content, "partition"),
+        text(content, "live"),
+        # Of a build that found nothing changed, the rows that are no documents: nothing was left to be refused later.
+        _first(count(content, "books", "dead_letters"), count(content, "planned", "dead_letters")),
+        worst(text(row, "verdict") for row in checks) if isinstance(checks, list) else None,
+    )
 
 
 def build_view(build_id: str, found: Found) -> BuildView:

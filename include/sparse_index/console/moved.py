@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.console.build import SKIPPED, build_view
-from sparse_index.console.fields import at, number, text
+from sparse_index.console.fields import at, lines, number, text
 from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.store.files import Store
 
@@ -19,11 +19,13 @@ ASKING = ("golden", "canaries")
 
 @dataclass(frozen=True)
 class Moved:
-    """`alike`: of the first ten hits of both, 0 to 1; `ndcg`: what nDCG@10 gained, None of a query that nobody judged."""
+    """`alike`: of the first ten hits of both, 0 to 1; `ndcg`: what nDCG@10 gained, None of a query that nobody judged. `filters`:
+    those that the gate asked it with, None where a former version did not record them."""
 
     text: str
     alike: float
     ndcg: float | None
+    filters: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,4 +57,5 @@ def _moved(rows: Sequence[Any]) -> Iterator[Moved]:
     for row in rows:
         asked, alike = text(row, "text"), number(row, "alike")
         if asked is not None and alike is not None:
-            yield Moved(asked, alike, number(row, "ndcg"))
+            filters = lines(row, "filters") if at(row, "filters") is not None else None
+            yield Moved(asked, alike, number(row, "ndcg"), filters)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
 from sparse_index.console.build import BuildView, Ending, Sort, build_view, ending
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
-from sparse_index.console.receipts import READERS, Receipts, build_ids
+from sparse_index.console.receipts import READERS, Found, Receipts, build_ids
+from sparse_index.console.standing import last_gate, live_as_of, open_letters
+from sparse_index.console.words import age
 from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
 
 STRIP = 30
-# A corpus is late when its last good build ended so many of its schedule's periods ago.
+# A corpus is late when readers see nothing newer than so many of its schedule's periods ago.
 LATE_PERIODS = 1.5
 
 OpenStore = Callable[[Listed], Store]
@@ -38,11 +40,27 @@ class Need(IntEnum):
 
 @dataclass(frozen=True)
 class Seen:
-    """What the store says of a corpus: the ids of its builds and its newest build, newest first. `problem`: why it is silent."""
+    """What the store says of a corpus: the ids of its builds, its newest build, and how the newest of them ended, as many as were
+    looked at; newest first. `problem`: why it is silent."""
 
     ids: tuple[str, ...] = ()
     last: BuildView | None = None
+    recent: tuple[Ending, ...] = ()
     problem: str | None = None
+
+    @property
+    def holders(self) -> list[Ending]:
+        """The builds that have the open letters."""
+        return open_letters(self.recent)
+
+    @property
+    def letters(self) -> int | None:
+        """How many are open; None where nobody recorded it."""
+        return sum(build.letters or 0 for build in self.holders) if self.holders else None
+
+    @property
+    def gate(self) -> Ending | None:
+        return last_gate(self.recent)
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,8 @@ class Row:
 
 
 def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts) -> dict[str, Seen]:
-    """By corpus, one listing and one read each, eight corpora at a time. A store that cannot be read is its corpora's problem."""
+    """By corpus, one listing and one read each, two where the newest build is at work; eight corpora at a time. A store that
+    cannot be read is its corpora's problem."""
     wanted = [each for each in listed if not each.is_broken]
     with ThreadPoolExecutor(READERS) as readers:
         found = readers.map(lambda each: _look(each, open_store, receipts), wanted)
@@ -73,15 +92,21 @@ def _look(listed: Listed, open_store: OpenStore, receipts: Receipts) -> Seen:
         store = open_store(listed)
         ids = tuple(build_ids(store, listed.alias))
         newest = receipts.of(store, listed.alias, ids[:1])
+        if newest and newest[0] == Found():
+            newest += receipts.of(store, listed.alias, ids[1:2])
     except (SparseIndexError, OSError) as error:
         return Seen(problem=str(error))
-    return Seen(ids, build_view(ids[0], newest[0]) if newest else None)
+    return Seen(ids, build_view(ids[0], newest[0]) if newest else None, _endings(ids, newest))
 
 
-def recent(store: Store, receipts: Receipts, alias: str, ids: Sequence[str]) -> list[Ending]:
-    """How these builds ended, newest first."""
-    found = receipts.as_kept(store, alias, ids)
-    return [ending(build_id, each) for build_id, each in zip(ids, found, strict=True)]
+def look_back(seen: Seen, store: Store, receipts: Receipts, alias: str) -> Seen:
+    """With its last builds, for a page of corpora: of all corpora they would be too many to read."""
+    ids = seen.ids[:STRIP]
+    return replace(seen, recent=_endings(ids, receipts.as_kept(store, alias, ids)))
+
+
+def _endings(ids: Sequence[str], found: Sequence[Found]) -> tuple[Ending, ...]:
+    return tuple(ending(build_id, each) for build_id, each in zip(ids, found, strict=False))
 
 
 def rows(
@@ -109,29 +134,32 @@ def _needs(listed: Listed, seen: Seen, live: Live | None, now: datetime) -> Iter
     if seen.problem:
         yield Need.UNREAD, "its store cannot be read"
     if seen.last is not None:
-        yield from _needs_of_build(listed, seen.last, now)
+        yield from _needs_of_build(listed, seen.last)
+        yield from _needs_of_past(seen)
+        yield from _late(listed, live_as_of(live, seen.recent), now)
 
 
-def _needs_of_build(listed: Listed, last: BuildView, now: datetime) -> Iterator[tuple[Need, str]]:
+def _needs_of_build(listed: Listed, last: BuildView) -> Iterator[tuple[Need, str]]:
     if last.sort is Sort.FAILED:
         yield Need.FAILED, "its last build failed"
     if last.sort is Sort.UNREAD:
         yield Need.UNREAD, "its last receipt cannot be read"
     if last.sort is Sort.OPEN and not listed.running:
         yield Need.FAILED, "its last build has no receipt, and no run of it is at work"
-    if is_late(listed, last, now):
-        yield Need.LATE, "it is late"
-    if last.verdict == "undecided":
-        yield Need.DOUBT, "the gate had a doubt"
-    if last.dead_letters:
-        yield Need.LETTERS, f"{last.dead_letters:,} dead letters"
     if last.untidy:
         yield Need.UNTIDY, "something was left untidy"
 
 
-def is_late(listed: Listed, last: BuildView, now: datetime) -> bool:
-    """Whether more than its schedule allows went by since its last build; nobody waits for a paused one."""
-    if listed.period_s is None or listed.paused or listed.running:
-        return False
-    ended = last.ended_at or last.planned_at
-    return ended is not None and (now - ended).total_seconds() > LATE_PERIODS * listed.period_s
+def _needs_of_past(seen: Seen) -> Iterator[tuple[Need, str]]:
+    if seen.gate is not None and seen.gate.verdict == "undecided":
+        yield Need.DOUBT, "the last gate had a doubt"
+    if seen.letters:
+        yield Need.LETTERS, f"{seen.letters:,} rows are in no index"
+
+
+def _late(listed: Listed, as_of: datetime | None, now: datetime) -> Iterator[tuple[Need, str]]:
+    """Nobody waits for a paused one, nor for one that is run by hand."""
+    if listed.period_s is None or listed.paused or as_of is None:
+        return
+    if (now - as_of).total_seconds() > LATE_PERIODS * listed.period_s:
+        yield Need.LATE, f"what is live is {age(as_of, now)} old"

@@ -115,10 +115,12 @@ class Column:
         return [row.hit.id for row in self.rows]
 
 
-def column(cluster: Cluster, config: CorpusConfig, query: str, way: Way, size: int) -> Column:
+def column(
+    cluster: Cluster, config: CorpusConfig, query: str, way: Way, size: int, filters: Sequence[str] = ()
+) -> Column:
     """Errors as `search`; ConfigError for a place where nothing is."""
     index = _index_at(cluster, config.alias, way.place)
-    answer = search(cluster, config, query, mode=way.mode, size=size, explain=True, index=index)
+    answer = search(cluster, config, query, mode=way.mode, size=size, filters=filters, explain=True, index=index)
     return Column(answer, [Row(hit, hit.text[:TEXT_CHARS], tuple(_tokens(hit))[:MOST_TOKENS]) for hit in answer.hits])
 
 

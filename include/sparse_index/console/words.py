@@ -48,6 +48,10 @@ def ago(when: datetime, now: datetime) -> str:
     return f"{_span(seconds)} ago"
 
 
+def age(of: datetime, now: datetime) -> str:
+    return _span((now - of).total_seconds())
+
+
 def _span(seconds: float) -> str:
     for unit_s, name in _AGO:
         if seconds >= unit_s:

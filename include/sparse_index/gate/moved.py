@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sparse_index.builds.reports import MovedQuery
 from sparse_index.gate.answers import DEPTH, rank_biased_overlap
 from sparse_index.gate.golden import Asked
+from sparse_index.relevance.golden import GoldenQuery
 from sparse_index.relevance.measures import NDCG, Judgements, Rankings, measure
 
 MOST = 20
@@ -22,7 +23,12 @@ def most_moved(asked: Asked) -> list[MovedQuery]:
     judged = {query: asked.golden.judgements[query] for query in moved if query in asked.golden.judgements}
     was, now = _ndcg(asked.live, judged), _ndcg(asked.candidate, judged)
     drops = {query: value - was[query] for query, value in now.items()}
-    return [MovedQuery(query, asked.texts[query], alike[query], drops.get(query)) for query in moved]
+    asked_as = {query.id: query for query in asked.golden.queries}
+    return [_moved(asked_as[query], alike[query], drops.get(query)) for query in moved]
+
+
+def _moved(query: GoldenQuery, alike: float, ndcg: float | None) -> MovedQuery:
+    return MovedQuery(query.id, query.text, alike, ndcg, query.filters)
 
 
 def _ndcg(rankings: Rankings, judged: Judgements) -> Mapping[str, float]:

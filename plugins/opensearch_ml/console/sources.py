@@ -41,13 +41,15 @@ LOOKED_AT, SHOWN = 500, 20
 
 @dataclass(frozen=True)
 class OperationRun:
-    """A run of one of the operations for one corpus; `who` started it, None for a run of the schedule."""
+    """A run of one of the operations for one corpus; `who` started it, None for a run of the schedule; `asked`: the generation or
+    the build that it was asked for."""
 
     dag_id: str
     run_id: str
     state: str
     at: datetime | None
     who: str | None
+    asked: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,16 +110,18 @@ def _of_dag(listed: Listed, dag: DagModel, running: bool) -> Listed:
         paused=bool(dag.is_paused),
         running=running,
         schedule=dag.timetable_description or dag.timetable_summary,
-        period_s=period_of(dag.timetable_summary),
+        period_s=period_of(dag.timetable_summary, datetime.now(UTC)),
     )
 
 
-def period_of(timetable: str | None) -> float | None:
-    """Seconds between two times of a cron expression; None of what is none."""
+def period_of(timetable: str | None, now: datetime) -> float | None:
+    """Seconds between two times of a cron expression: the longer of the wait that goes on and the one before it, so that nobody
+    is late over a weekend without runs. None of what is no such expression."""
     try:
-        times = croniter(timetable or "", datetime.now(UTC))
-        first = times.get_next(float)
-        return float(times.get_next(float) - first)
+        coming = croniter(timetable or "", now).get_next(float)
+        times = croniter(timetable or "", now)
+        last, former = times.get_prev(float), times.get_prev(float)
+        return float(max(coming - last, last - former))
     except (ValueError, KeyError, AttributeError):
         return None
 
@@ -162,14 +166,14 @@ def run_goes_on(dag: str, run_id: str) -> bool | None:
 def runs_of_operations(corpus: str, dag_ids: Sequence[str]) -> list[OperationRun]:
     newest = select(DagRun).where(DagRun.dag_id.in_(list(dag_ids))).order_by(DagRun.id.desc()).limit(LOOKED_AT)
     with create_session(scoped=False) as session:
-        found = [
-            OperationRun(
-                run.dag_id, run.run_id, str(run.state), run.start_date or run.queued_at, run.triggering_user_name
-            )
-            for run in session.scalars(newest)
-            if text(run.conf, "corpus") == corpus
-        ]
+        found = [_operation(run) for run in session.scalars(newest) if text(run.conf, "corpus") == corpus]
     return found[:SHOWN]
+
+
+def _operation(run: DagRun) -> OperationRun:
+    asked = text(run.conf, "generation") or text(run.conf, "build")
+    began = run.start_date or run.queued_at
+    return OperationRun(run.dag_id, run.run_id, str(run.state), began, run.triggering_user_name, asked)
 
 
 @contextmanager

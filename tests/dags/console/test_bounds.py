@@ -50,7 +50,7 @@ def test_a_build_and_the_generations_ask_the_store_five_times_at_most(
 def test_the_rollbacks_that_are_not_shown_are_counted(counted: CountingStore, visit: Visit) -> None:
     html = visit("/corpora/news/generations").text
     assert f"rollback {ROLLBACKS - 1}" in html
-    assert f"{ROLLBACKS - 4} older ones" in html
+    assert f"{ROLLBACKS - 4} older rollbacks" in html
 
 
 def test_health_answers_while_ten_pages_wait_for_a_cluster(

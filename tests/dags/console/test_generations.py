@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -102,17 +102,35 @@ def test_buttons_are_for_who_may_start_runs(open_place: Place, visit: Visit, rol
         assert (title in html) is shown
 
 
-def test_past_rollbacks_and_runs_are_listed(open_place: Place, visit: Visit) -> None:
-    open_place.store().write_json(
-        "news/rollbacks/20261103T070000-x.json", {"summary": "'news' is on x again", "at": "2026-11-03T07:00:00+00:00"}
-    )
-    open_place.store().write_bytes("news/rollbacks/20261103T080000-y.json", b"{")
-    at = datetime(2026, 11, 3, 7, tzinfo=UTC)
-    open_place.runs = [OperationRun("sparse_index_rollback", "manual__1", "success", at, "ann")]
+def test_past_rollbacks_and_redrives_say_who_and_when(open_place: Place, visit: Visit) -> None:
+    store, at = open_place.store(), datetime(2026, 11, 3, 7, tzinfo=UTC)
+    record = {"summary": "'news' is on x again", "at": at.isoformat(), "notes": ["look"]}
+    store.write_json("news/rollbacks/20261103T070000-x.json", record | {"run_id": "manual__1"})
+    by_hand = {"summary": "'news' is on y again", "at": "2026-11-02T07:00:00+00:00", "run_id": "cli__2026-11-02"}
+    store.write_json("news/rollbacks/20261102T070000-y.json", by_hand)
+    store.write_bytes("news/rollbacks/20261103T080000-z.json", b"{")
+    open_place.runs = [
+        OperationRun("sparse_index_rollback", "manual__1", "success", at, "ann", "previous"),
+        OperationRun("sparse_index_rollback", "manual__0", "failed", at - timedelta(days=9), "bob", "previous"),
+        OperationRun("sparse_index_redrive", "manual__2", "running", at + timedelta(days=1), "<eve>", "latest"),
+    ]
     html = visit("/corpora/news/generations").text
-    assert "&#39;news&#39; is on x again" in html
-    assert "20261103T080000-y.json in the store cannot be read" in html
-    assert "<td>ann</td>" in html
+    look(html)
+    past = [" ".join(unescape(row).split()) for row in html.split("Rollbacks and redrives")[1].split("<tr>")[2:]]
+    wanted = [
+        (
+            "2026-11-04",
+            "<td>redrive</td><td><eve></td>",
+            "the letters of the newest build that has any",
+            ">running</span>",
+        ),
+        ("2026-11-03", "<td>rollback</td><td>ann</td>", "'news' is on x again", ">success</span>"),
+        ("2026-11-02", "<td>rollback</td><td>the command line</td>", "'news' is on y again", "<td>–</td>"),
+        ("2026-10-25", "<td>rollback</td><td>bob</td>", "to the previous generation", ">failed</span>"),
+        ("<td>–</td>", "20261103T080000-z.json in the store cannot be read"),
+    ]
+    assert [all(word in row for word in words) for row, words in zip(past, wanted, strict=True)] == [True] * 5
+    assert "<eve>" not in html
 
 
 def test_without_a_cluster_the_rest_is_there(place: Place, visit: Visit) -> None:

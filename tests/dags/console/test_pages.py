@@ -212,3 +212,19 @@ def test_style_and_script_stay_small(visit: Visit) -> None:
 def test_no_other_file_is_an_asset(visit: Visit) -> None:
     assert visit("/assets/..%2Fapp.py", None).status_code == 404
     assert visit("/assets/app.py", None).status_code == 404
+
+
+def test_the_overview_says_what_former_builds_left_open_and_leads_there(place: Place, visit: Visit) -> None:
+    gate = {"checks": [{"name": "golden", "verdict": "undecided"}]}
+    place.write(BUILD, {"outcome": "promoted", "books": {"dead_letters": 4}, "gate": gate})
+    place.write("20261102T000000-000000", {"outcome": "failed", "books": {"dead_letters": 99}})
+    page = look(visit("/").text)
+    assert f"{ROOT}/corpora/news/dead-letters?build={BUILD}" in page.links
+    row = " ".join(visit("/").text.split("<tbody>")[1].split("<tr>")[1].split())
+    assert "the last gate had a doubt" in row
+    assert "4 rows are in no index" in row
+    assert f'builds/{BUILD}"><span class="badge undecided">' in row
+
+
+def test_a_corpus_whose_cluster_is_silent_is_not_said_to_need_nobody(place: Place, visit: Visit) -> None:
+    assert visit("/").text.count("what is live could not be asked") == len(place.corpora)

@@ -23,6 +23,9 @@ BM25 = {"a": "slow engine", "b": "slow train", EVIL: EVIL}
 SPARSE = {"b": "slow train", "a": "slow engine", "c": "sluggish app"}
 
 
+FIELDS = {"title": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}
+
+
 def _index(name: str, day: int, **more: Any) -> dict[str, Any]:
     meta = {
         "alias": "news",
@@ -39,7 +42,11 @@ def _index(name: str, day: int, **more: Any) -> dict[str, Any]:
     } | more
     settings = {"index.number_of_shards": "1", "index.number_of_replicas": "0", "index.version.created_string": "3.6.0"}
     aliases: dict[str, Any] = {"news": {}} if name == LIVE else {}
-    return {"aliases": aliases, "settings": settings, "mappings": {"_meta": {"sparse_index": meta}, "properties": {}}}
+    return {
+        "aliases": aliases,
+        "settings": settings,
+        "mappings": {"_meta": {"sparse_index": meta}, "properties": FIELDS},
+    }
 
 
 INDICES = {
@@ -51,11 +58,13 @@ INDICES = {
 
 
 class Searched:
-    """A cluster with these indices. `asked`: methods and paths; `refuses`: raised for the search of an index."""
+    """A cluster with these indices. `asked`: methods and paths; `queries`: those of the searches; `refuses`: raised for the
+    search of an index."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
         self.refuses: dict[str, Exception] = {}
+        self.queries: list[str] = []
 
     def __call__(self, method: str, path: str, body: Any) -> Any:
         self.asked.append((method, path))
@@ -75,6 +84,7 @@ class Searched:
         if index in self.refuses:
             raise self.refuses[index]
         by_words = "multi_match" in str(body["query"])
+        self.queries.append(str(body["query"]))
         found = list((BM25 if by_words else SPARSE).items())[: body["size"]]
         hits = [
             {"_id": id_, "_score": 9.0 - rank, "_source": {"title": title, "text_sparse": {"slow": 2.0, "##x": 0.5}}}
@@ -126,7 +136,7 @@ def test_the_candidate_and_former_generations_are_searched(
 ) -> None:
     answer = visit(f"{PAGE}?q=slow&left=sparse@{place_of_it}&right=bm25@live", "user")
     assert sorted(cluster.searches) == sorted([index, LIVE])
-    assert f"{index}; query" in answer.text
+    assert f"{index}; the query encoded in" in answer.text or f"{index}; searched in" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -190,6 +200,8 @@ def test_without_a_query_nothing_is_searched(cluster: Searched, visit: Visit, q:
         ("q=slow&size=20", 200),
         ("q=slow&size=21", 422),
         ("q=slow&size=0", 422),
+        ("q=slow&filter=" + "x" * 201, 422),
+        ("q=slow" + "&filter=a%3Db" * 11, 422),
         ("q=slow&left=" + "x" * 201, 422),
         ("q=%22%3E%3Csvg onload%3D1%3E", 200),
         ("q=a%00b", 200),
@@ -264,6 +276,28 @@ def test_golden_queries_that_moved_lead_to_both_answers(cluster: Searched, place
     assert cluster.searches == []
     visit(f"{PAGE}{links[0]}", "user")
     assert sorted(cluster.searches) == sorted([LIVE, CANDIDATE])
+
+
+def test_a_golden_query_is_asked_with_its_own_filters(cluster: Searched, place: Place, visit: Visit) -> None:
+    moved = {"id": "q1", "text": "slow", "alike": 0.25, "ndcg": None}
+    _gated(
+        place,
+        [moved | {"filters": ["title=<b>&x"]}, moved | {"text": "x" * 501, "filters": ["title=" + "y" * 200]}, moved],
+    )
+    html = unescape(visit(PAGE, "user").text)
+    links = [unescape(link) for link in look(visit(PAGE, "user").text).links if link.startswith("?q=")]
+    assert "leaves out: the text beyond its first 500 characters; title=yyy" in html
+    assert "leaves out: filters, which its build did not record" in html
+    answer = visit(f"{PAGE}{links[0]}", "user").text
+    look(answer)
+    assert 'value="title=&lt;b&gt;&amp;x"' in answer
+    assert ["{'term': {'title.raw': '<b>&x'}}" in each for each in cluster.queries] == [True, True]
+
+
+def test_a_filter_that_the_index_cannot_answer_says_so(cluster: Searched, visit: Visit) -> None:
+    answer = visit(f"{PAGE}?q=slow&filter=nothing%3D1&filter=", "user").text
+    assert ["has no field 'nothing'" in side for side in sides(answer)] == [True, True]
+    assert cluster.searches == []
 
 
 def test_golden_queries_that_all_stayed_are_said_to(cluster: Searched, place: Place, visit: Visit) -> None:

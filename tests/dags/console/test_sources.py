@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from opensearch_ml.console.sources import (
+    OperationRun,
     declared_corpora,
     period_of,
     plan_of_run,
@@ -83,6 +84,26 @@ def test_a_run_goes_on_until_it_has_ended(known_dags: None) -> None:
             session.query(DagRun).filter(DagRun.dag_id == dag, DagRun.run_id.in_(states)).delete()
 
 
+def test_a_run_of_an_operation_says_who_asked_for_what(known_dags: None) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunType
+
+    dag, at = "sparse_index__news", datetime(2026, 11, 1, tzinfo=UTC)
+    asked = {"r1": {"corpus": "news", "generation": "previous"}, "r2": {"corpus": "tickets"}}
+    with create_session() as session:
+        for run_id, conf in asked.items():
+            run = DagRun(dag_id=dag, run_id=run_id, run_type=DagRunType.MANUAL, state=DagRunState.SUCCESS, run_after=at)
+            run.conf, run.start_date, run.triggering_user_name = conf, at, "ann"
+            session.add(run)
+    try:
+        assert runs_of_operations("news", [dag]) == [OperationRun(dag, "r1", "success", at, "ann", "previous")]
+    finally:
+        with create_session() as session:
+            session.query(DagRun).filter(DagRun.dag_id == dag, DagRun.run_id.in_(asked)).delete()
+
+
 def test_the_items_of_the_list_are_the_problems() -> None:
     assert problems_in("# Broken\n- no \\`id\\`\n- two\n\nCorrect it.") == ("no `id`", "two")
 
@@ -91,4 +112,10 @@ def test_the_items_of_the_list_are_the_problems() -> None:
     ("timetable", "seconds"), [("0 6 * * *", 86_400.0), ("*/15 * * * *", 900.0), ("None", None), (None, None)]
 )
 def test_the_period_of_a_schedule(timetable: str | None, seconds: float | None) -> None:
-    assert period_of(timetable) == seconds
+    assert period_of(timetable, datetime(2026, 11, 26, 12, 7, tzinfo=UTC)) == seconds
+
+
+@pytest.mark.parametrize(("day", "days"), [(26, 1), (27, 3), (29, 3), (30, 3)])
+def test_a_weekend_without_runs_makes_nobody_late(day: int, days: int) -> None:
+    """Thursday the 26th, Friday, Sunday, and Monday after its run."""
+    assert period_of("0 6 * * 1-5", datetime(2026, 11, day, 12, tzinfo=UTC)) == days * 86_400.0

@@ -8,7 +8,7 @@ import pytest
 
 from counting_store import CountingStore
 from sparse_index.console.listed import Listed
-from sparse_index.console.overview import STRIP, look, recent
+from sparse_index.console.overview import STRIP, look, look_back
 from sparse_index.console.receipts import READERS, Receipts
 from sparse_index.console.timeline import SHOWN, timeline
 
@@ -39,19 +39,25 @@ def test_the_overview_lists_folders_and_reads_one_receipt_a_corpus(store: Counti
     assert store.taken() == {"folders": CORPORA, "stat": CORPORA}
 
 
-def test_the_marks_of_former_builds_are_read_once(store: CountingStore) -> None:
-    receipts, ids = Receipts(), [build_id(number) for number in range(STRIP)]
-    first = recent(store, receipts, "c0", ids)
-    assert store.taken() == {"stat": STRIP, "read": STRIP}
-    assert recent(store, receipts, "c0", ids) == first
+def test_the_former_builds_of_a_page_are_read_once(store: CountingStore) -> None:
+    receipts, listed = Receipts(), Listed("c0", "d0", "c0")
+    seen = look([listed], lambda _: store, receipts)["c0"]
+    store.taken()
+    first = look_back(seen, store, receipts, "c0")
+    assert len(first.recent) == STRIP
+    assert store.taken() == {"stat": STRIP - 1, "read": STRIP - 1}
+    assert look_back(seen, store, receipts, "c0") == first
     assert store.taken() == {}
 
 
 def test_a_receipt_that_comes_later_is_looked_for_again(store: CountingStore) -> None:
     receipts, late = Receipts(), "20261102T000000-000000"
-    assert [each.sort.value for each in recent(store, receipts, "c0", [late])] == ["open"]
+    store.write_json(f"c0/builds/{late}/plan.json", {})
+    listed = Listed("c0", "d0", "c0")
+    seen = look([listed], lambda _: store, receipts)["c0"]
+    assert [each.sort.value for each in seen.recent] == ["open", "promoted"]
     store.write_json(f"c0/builds/{late}/receipt.json", {"outcome": "failed"})
-    assert [each.sort.value for each in recent(store, receipts, "c0", [late])] == ["failed"]
+    assert look_back(seen, store, receipts, "c0").recent[0].sort.value == "failed"
 
 
 def test_the_timeline_lists_folders_once_and_reads_a_page(store: CountingStore) -> None:

@@ -32,12 +32,12 @@ def test_the_names_are_those_of_the_gate() -> None:
 def test_the_newest_build_that_asked_is_told_past_those_that_did_not(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     write(store, FIRST, receipt([]))
-    write(store, SECOND, receipt([ROW, ROW | {"ndcg": None}]))
+    write(store, SECOND, receipt([ROW | {"filters": ["lang=en"]}, ROW | {"ndcg": None}]))
     write(store, THIRD, {"outcome": "nothing_changed", "gate": None})
     seen = compared(store, Receipts(), "news")
     assert seen is not None
     assert (seen.build_id, seen.former, seen.candidate) == (SECOND, "news--a", "news--b")
-    assert seen.queries == (Moved("slow app", 0.4, -0.2), Moved("slow app", 0.4, None))
+    assert seen.queries == (Moved("slow app", 0.4, -0.2, ("lang=en",)), Moved("slow app", 0.4, None, None))
 
 
 @pytest.mark.parametrize(

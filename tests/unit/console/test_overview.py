@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
-from sparse_index.console.overview import Need, look, rows
+from sparse_index.console.overview import Need, look, look_back, rows
 from sparse_index.console.receipts import Receipts
 from sparse_index.store.files import Store
 
@@ -60,10 +61,36 @@ def test_the_most_urgent_corpus_comes_first(store: Store) -> None:
     ]
 
 
-@pytest.mark.parametrize("how", [{"paused": True}, {"running": True}, {"period_s": None}])
-def test_nobody_waits_for_one_that_is_paused_at_work_or_run_by_hand(store: Store, how: dict[str, Any]) -> None:
+@pytest.mark.parametrize("how", [{"paused": True}, {"period_s": None}])
+def test_nobody_waits_for_one_that_is_paused_or_run_by_hand(store: Store, how: dict[str, Any]) -> None:
     receipt(store, "late", ended=NOW - timedelta(days=9))
     assert needs(store, [listed("late", **how)]) == [("late", Need.NONE)]
+
+
+def test_old_data_stays_late_while_a_run_is_at_work(store: Store) -> None:
+    receipt(store, "late", ended=NOW - timedelta(days=9))
+    assert needs(store, [listed("late", running=True)]) == [("late", Need.LATE)]
+
+
+def test_a_corpus_is_as_old_as_what_is_live_not_as_its_last_build(store: Store) -> None:
+    """The alias went back to an index of last week; the build of today, which was live before, has ended well."""
+    receipt(store, "back", live="back--b2")
+    week_ago = NOW - timedelta(days=7)
+    live = Live(("back--b1",), data_date=week_ago.date(), promoted_at=week_ago)
+    assert needs(store, [listed("back")], back=live) == [("back", Need.LATE)]
+
+
+def test_letters_and_the_gate_of_former_builds_are_needs_of_today(store: Store) -> None:
+    write = partial(store.write_json, "news/builds/20261125T000000-000000/receipt.json")
+    doubt = {"checks": [{"name": "golden", "verdict": "undecided"}]}
+    write({"outcome": "promoted", "books": {"dead_letters": 4}, "gate": doubt, "ended_at": NOW.isoformat()})
+    receipt(store, "news", outcome="failed", books={"dead_letters": 99})
+    seen = look([listed("news")], lambda _: store, Receipts())["news"]
+    assert (seen.letters, seen.gate) == (None, None)
+    seen = look_back(seen, store, Receipts(), "news")
+    (row,) = rows([listed("news")], {"news": seen}, {}, {}, NOW)
+    assert [need for need, _ in row.needs] == [Need.FAILED, Need.DOUBT, Need.LETTERS]
+    assert row.needs[-1][1] == "4 rows are in no index"
 
 
 def test_a_build_without_a_receipt_needs_a_person_when_no_run_is_at_work(store: Store) -> None:

@@ -20,6 +20,13 @@ def test_the_least_alike_come_first_judged_or_not() -> None:
     assert [each.ndcg for each in moved] == [pytest.approx(-1), pytest.approx(-0.369, abs=0.001), None]
 
 
+def test_each_brings_the_filters_that_it_was_asked_with() -> None:
+    golden = GoldenSet([GoldenQuery(id="q2", text="text 2", filters=("lang=en", "votes>=3"))], {})
+    assert [each.filters for each in most_moved(Asked(golden, {"q2": ["x"]}, {"q2": ["a"]}))] == [
+        ("lang=en", "votes>=3")
+    ]
+
+
 def test_without_a_live_index_nothing_has_moved() -> None:
     assert most_moved(Asked(GOLDEN, CANDIDATE, None)) == []
 

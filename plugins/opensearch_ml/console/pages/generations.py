@@ -10,7 +10,9 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page
+from opensearch_ml.console.past import Past, past_operations
 from opensearch_ml.console.permissions import ReadableCorpus, User, editable_dags, may_read_runs, may_run
 from opensearch_ml.dag_names import ROLLBACK_DAG, operations_dag_id
 from sparse_index.console.generations import Generations, generations, past_rollbacks
@@ -62,9 +64,16 @@ def corpus_generations(request: Request, listed: ReadableCorpus, user: User) -> 
         indices=answers["indices"],
         rollbacks=answers["rollbacks"],
         runs=answers["runs"],
+        past=_past(answers),
         back=back,
         actions=[action for action in _actions(listed) if action.dag_id in allowed],
     )
+
+
+def _past(answers: Mapping[str, Block]) -> list[Past]:
+    """As far as store and Airflow told it."""
+    rollbacks, runs = answers["rollbacks"].value, answers["runs"].value
+    return past_operations(rollbacks.shown if rollbacks else (), runs or ())
 
 
 def indices_of(console: Console, listed: Listed) -> Generations:

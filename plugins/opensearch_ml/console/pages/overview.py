@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from opensearch_ml.console.permissions import Corpora, User, editable_dags
 from sparse_index.console.charts import strip
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live, live_indices
-from sparse_index.console.overview import STRIP, Row, look, recent, rows
+from sparse_index.console.overview import STRIP, Row, Seen, look, look_back, rows
 from sparse_index.console.timeline import slots
 from sparse_index.timing import utc_now
 
@@ -36,22 +37,24 @@ def overview(
 ) -> HTMLResponse:
     console: Console = request.app.state.console
     wanted = [each for each in corpora if each.says(q) and owner in ("", each.owner)]
-    all_rows, problems = _rows(console, wanted)
-    shown = all_rows[(number - 1) * A_PAGE : number * A_PAGE]
+    found = _found(console, wanted)
+    order = found.rows(wanted)
+    shown = order[(number - 1) * A_PAGE : number * A_PAGE]
+    back = console.side_by_side.ask({"back": partial(_look_back, console, shown)})["back"]
+    if back.problem is not None:
+        found.problems.append(f"Last builds: {back.problem}")
     root = request.scope.get("root_path", "")
-    strips = console.side_by_side.ask({"strips": partial(_strips, console, shown, root)})["strips"]
-    if strips.problem is not None:
-        problems.append(f"Last builds: {strips.problem}")
     return page(
         request,
         "overview.html",
-        rows=shown,
-        strips=strips.value or {},
+        rows=found.rows([row.listed for row in shown], back.value),
+        strip=partial(_strip, root),
+        strip_length=STRIP,
         searchable=editable_dags(user),
-        problems=problems,
-        total=len(all_rows),
+        problems=found.problems,
+        total=len(order),
         number=number,
-        pages=-(-len(all_rows) // A_PAGE),
+        pages=-(-len(order) // A_PAGE),
         q=q,
         owner=owner,
         connections=sorted({each.connection for each in corpora if each.connection}),
@@ -59,22 +62,44 @@ def overview(
     )
 
 
-def _rows(console: Console, wanted: Sequence[Listed]) -> tuple[list[Row], list[str]]:
-    """And what could not be asked, in words."""
+@dataclass(frozen=True)
+class _Found:
+    """`seen` by corpus, `live` by alias, `unasked` by connection; `problems`: what could not be asked, in words."""
+
+    seen: Mapping[str, Seen]
+    live: Mapping[str, Live]
+    unasked: Mapping[str, str]
+    problems: list[str]
+
+    def rows(self, listed: Sequence[Listed], more: Mapping[str, Seen] | None = None) -> list[Row]:
+        """`more`: what else was seen of some."""
+        return rows(listed, {**self.seen, **(more or {})}, self.live, self.unasked, utc_now())
+
+
+def _found(console: Console, wanted: Sequence[Listed]) -> _Found:
     connections = {each.connection for each in wanted if not each.is_broken}
     answers = console.side_by_side.ask(
         {"": partial(look, wanted, console.sources.open_store, console.receipts)}
         | {connection: partial(_live, console, connection, wanted) for connection in connections}
     )
     seen = answers.pop("")
-    live: dict[str, Live] = {}
-    for answer in answers.values():
-        live |= answer.value or {}
+    live = {alias: its for answer in answers.values() for alias, its in (answer.value or {}).items()}
     unasked = {name: answer.problem for name, answer in answers.items() if answer.problem is not None}
     problems = [f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()]
     if seen.problem is not None:
         problems.append(f"Builds: {seen.problem}")
-    return rows(wanted, seen.value or {}, live, unasked, utc_now()), problems
+    return _Found(seen.value or {}, live, unasked, problems)
+
+
+def _look_back(console: Console, shown: Sequence[Row]) -> dict[str, Seen]:
+    """By corpus."""
+    return {
+        row.listed.corpus: look_back(
+            row.seen, console.sources.open_store(row.listed), console.receipts, row.listed.alias
+        )
+        for row in shown
+        if row.seen.ids
+    }
 
 
 def _live(console: Console, connection: str, wanted: Sequence[Listed]) -> dict[str, Live]:
@@ -83,17 +108,12 @@ def _live(console: Console, connection: str, wanted: Sequence[Listed]) -> dict[s
         return live_indices(cluster, aliases)
 
 
+def _strip(root: str, row: Row) -> str:
+    """Its last builds as small marks."""
+    corpus = row.listed.corpus
+    href = partial(_address, f"{root}/corpora/{quoted(corpus)}")
+    return strip(f"The last {len(row.seen.recent)} builds of {corpus}", slots(row.seen.recent, href))
+
+
 def _address(corpus: str, build_id: str) -> str:
     return f"{corpus}/builds/{build_id}"
-
-
-def _strips(console: Console, shown: Sequence[Row], root: str) -> dict[str, str]:
-    """By corpus: its last builds as small marks."""
-    found = {}
-    for row in shown:
-        if row.seen.ids:
-            store, its = console.sources.open_store(row.listed), f"{root}/corpora/{quoted(row.listed.corpus)}"
-            builds = recent(store, console.receipts, row.listed.alias, row.seen.ids[:STRIP])
-            name = f"The last {len(builds)} builds of {row.listed.corpus}"
-            found[row.listed.corpus] = strip(name, slots(builds, partial(_address, its)))
-    return found

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import Field
 
 from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page
 from opensearch_ml.console.pages.generations import indices_of
 from opensearch_ml.console.permissions import CorpusWithContent, User
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.search import SearchMode
 from sparse_index.console.listed import Listed
-from sparse_index.console.moved import Compared, compared
+from sparse_index.console.moved import Compared, Moved, compared
 from sparse_index.console.searching import MOST_HITS, Column, column, config_of, moves, usual_ways, way_of, ways
 from sparse_index.errors import ConfigError
 from sparse_index.query.wish import default_mode
@@ -25,10 +28,11 @@ if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
 
 router = APIRouter()
-LONGEST_QUERY = 500
+LONGEST_QUERY, LONGEST_FILTER, MOST_FILTERS = 500, 200, 10
 LEFT, RIGHT = "left", "right"
 _INDICES, _GOLDEN = "indices", "golden"
 Said = Annotated[str, Query(max_length=200)]
+Filter = Annotated[str, Field(max_length=LONGEST_FILTER)]
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def corpus_search(
     left: Said = "",
     right: Said = "",
     size: Annotated[int, Query(ge=1, le=MOST_HITS)] = 10,
+    given: Annotated[list[Filter] | None, Query(alias="filter", max_length=MOST_FILTERS)] = None,
 ) -> HTMLResponse:
     try:
         config = config_of(listed)
@@ -59,9 +64,10 @@ def corpus_search(
     console: Console = request.app.state.console
     usual = usual_ways(config)
     said = {LEFT: left or str(usual[0]), RIGHT: right or str(usual[1])}
+    filters = [each for each in given or () if each.strip()]
     questions: dict[str, Callable[[], Any]] = {_INDICES: partial(indices_of, console, listed)}
     if q.strip():
-        ask = partial(_column, console, listed, config, q, size)
+        ask = partial(_column, console, listed, config, q, size, filters)
         questions |= {name: partial(ask, each) for name, each in said.items()}
     else:
         questions[_GOLDEN] = partial(_compared, console, listed)
@@ -73,11 +79,13 @@ def corpus_search(
         problem=None,
         q=q,
         size=size,
+        filters=filters,
+        most_filters=MOST_FILTERS,
         said=said,
         ways=ways(config, answers[_INDICES].value),
         indices=answers[_INDICES],
-        mode=default_mode(config),
         golden=answers.get(_GOLDEN),
+        link=partial(_link, default_mode(config)),
         sides=list(_sides(said, answers)) if q.strip() else [],
     )
 
@@ -86,10 +94,36 @@ def _compared(console: Console, listed: Listed) -> Compared | None:
     return compared(console.sources.open_store(listed), console.receipts, listed.alias)
 
 
-def _column(console: Console, listed: Listed, config: CorpusConfig, query: str, size: int, said: str) -> Column:
+@dataclass(frozen=True)
+class Link:
+    """To both answers of a golden query; `without`: what this page cannot ask of it, in words."""
+
+    href: str
+    without: str | None
+
+
+def _link(mode: SearchMode, seen: Compared, moved: Moved) -> Link:
+    filters = [each for each in moved.filters or () if len(each) <= LONGEST_FILTER][:MOST_FILTERS]
+    asked = {"q": moved.text[:LONGEST_QUERY], LEFT: f"{mode}@{seen.former}", RIGHT: f"{mode}@{seen.candidate}"}
+    href = urlencode([*asked.items(), *(("filter", each) for each in filters)])
+    return Link(f"?{href}", "; ".join(_without(moved, filters)) or None)
+
+
+def _without(moved: Moved, filters: Sequence[str]) -> Iterator[str]:
+    if len(moved.text) > LONGEST_QUERY:
+        yield f"the text beyond its first {LONGEST_QUERY} characters"
+    if moved.filters is None:
+        yield "filters, which its build did not record"
+    else:
+        yield from (f"{each[:LONGEST_FILTER]}…" for each in moved.filters if each not in filters)
+
+
+def _column(
+    console: Console, listed: Listed, config: CorpusConfig, query: str, size: int, filters: Sequence[str], said: str
+) -> Column:
     way = way_of(said)
     with console.sources.open_cluster(listed.connection) as cluster:
-        return column(cluster, config, query, way, size)
+        return column(cluster, config, query, way, size, filters)
 
 
 def _sides(said: Mapping[str, str], answers: Mapping[str, Block]) -> Iterator[Side]:
