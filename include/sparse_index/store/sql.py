@@ -22,8 +22,9 @@ LEAST_MEMORY_MB = 512
 _OUTSIDE_DUCKDB_MB = 272
 THREADS = 2
 _GLOB = re.compile(r"[*?\[]")
-# DuckDB tells of what the library of an object store raises below it as text, in an error of no class of its own.
-_RAISED_BELOW = re.compile(r"^Traceback .*?^(?P<words>(?:\w+\.)*(?P<kind>\w+): .*?)$", re.DOTALL | re.MULTILINE)
+# DuckDB tells of what the library of an object store raises below it as text, in an error of no class of its own. From
+# Python 3.12 on that text begins with the errors that led to it: the last one counts.
+_RAISED_BELOW = re.compile(r".*^Traceback .*?^(?P<words>(?:\w+\.)*(?P<kind>\w+): .*?)$", re.DOTALL | re.MULTILINE)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""What runs on a worker needs the packages of requirements.txt, and none that only demo and tests need."""
+"""What runs on a worker needs the packages of requirements.txt, and none that only demo and tests need; the lock pins both for
+every Python."""
 
 from __future__ import annotations
 
@@ -6,15 +7,18 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Set
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from collections.abc import Iterable, Iterator, Mapping, Set
+from importlib.metadata import PackageNotFoundError, distribution, distributions, packages_distributions, version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[3]
+PYTHONS = ("3.11", "3.12", "3.13")
+THIS_PYTHON: Mapping[str, str] = {}
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 
@@ -44,36 +48,34 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def with_dependencies(wanted: Iterator[Requirement]) -> Set[str]:
-    """The distributions that pip installs for these."""
-    found: set[str] = set()
+def asked_for(wanted: Iterable[Requirement], python: Mapping[str, str] = THIS_PYTHON) -> Iterator[Requirement]:
+    """These and what the installed packages ask for below them, on that Python."""
     todo = [(each, frozenset(each.extras)) for each in wanted]
     seen: set[tuple[str, frozenset[str]]] = set()
     while todo:
         requirement, extras = todo.pop()
+        yield requirement
         name = canonical(requirement.name)
         if (name, extras) in seen:
             continue
         seen.add((name, extras))
-        found.add(name)
-        todo += [(each, frozenset(each.extras)) for each in dependencies(name, extras)]
-    return found
+        todo += [(each, frozenset(each.extras)) for each in dependencies(name, extras, python)]
 
 
-def dependencies(name: str, extras: Set[str]) -> Iterator[Requirement]:
+def dependencies(name: str, extras: Set[str], python: Mapping[str, str]) -> Iterator[Requirement]:
     try:
         lines = distribution(name).requires or []
-    except PackageNotFoundError:  # for another system
+    except PackageNotFoundError:  # for another system, or another Python
         return
     for requirement in map(Requirement, lines):
         marker = requirement.marker
-        if marker is None or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+        if marker is None or any(marker.evaluate({**python, "extra": extra}) for extra in {"", *extras}):
             yield requirement
 
 
 def hidden_modules() -> list[str]:
     """What can be imported here and is of no distribution that a worker has."""
-    there = with_dependencies(named_in("requirements.txt"))
+    there = {canonical(wanted.name) for wanted in asked_for(named_in("requirements.txt"))}
     return sorted(
         module
         for module, owners in packages_distributions().items()
@@ -117,8 +119,38 @@ def test_the_wheel_asks_for_what_the_copied_folders_need() -> None:
     assert of_the_wheel().keys() - optional == copied
 
 
+def pinned(python: Mapping[str, str] = THIS_PYTHON) -> dict[str, str]:
+    """Name -> version of what the lock installs on that Python."""
+    pins = (pin for pin in named_in("requirements.lock") if pin.marker is None or pin.marker.evaluate(dict(python)))
+    return {canonical(pin.name): next(iter(pin.specifier)).version for pin in pins}
+
+
+def test_the_wheel_takes_the_pythons_that_the_lock_is_for() -> None:
+    taken = SpecifierSet(
+        tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    )
+    assert [minor for minor in range(20) if f"3.{minor}.0" in taken] == [
+        int(each.partition(".")[2]) for each in PYTHONS
+    ]
+
+
+@pytest.mark.parametrize("number", PYTHONS)
+def test_one_lock_pins_for_each_python_what_is_asked_for_there_and_nothing_else(number: str) -> None:
+    if version("apache-airflow") != pinned()["apache-airflow"]:
+        pytest.skip("the packages here are not those of the lock: they may ask for others")
+    python = {"python_version": number, "python_full_version": f"{number}.0"}
+    pins = pinned(python)
+    asked = list(asked_for([*named_in("requirements.txt"), *named_in("requirements-dev.txt")], python))
+    assert {canonical(wanted.name) for wanted in asked} == pins.keys()
+    assert [str(wanted) for wanted in asked if pins[canonical(wanted.name)] not in wanted.specifier] == []
+    runs_on = {
+        canonical(each.metadata["Name"]): each.metadata.json.get("requires_python", "") for each in distributions()
+    }
+    assert [name for name in pins if number not in SpecifierSet(str(runs_on.get(name, "")))] == []
+
+
 def test_what_was_tested_is_in_the_ranges_of_the_wheel() -> None:
-    tested = {canonical(pin.name): next(iter(pin.specifier)).version for pin in named_in("requirements.lock")}
+    tested = pinned()
     wanted = of_the_wheel()
     outside = [name for name in wanted.keys() & tested.keys() if Version(tested[name]) not in wanted[name].specifier]
     assert outside == []

@@ -1,0 +1,67 @@
+"""CI on a machine with a browser, and on one without: what is not run there is said, and turns nothing red."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from browsed import PROGRAMS, REQUIRED_VARIABLE
+
+CI = Path(__file__).parents[3] / ".ci" / "run"
+MAKE = f'echo "make $1: ${{{REQUIRED_VARIABLE}:-}}"; [ "$1" != "$BROKEN" ]'
+INSTALLS = 'case "$*" in *install*) echo > "${0%/*}/chromium"; chmod +x "${0%/*}/chromium";; esac'
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A folder of programs, the only ones of that machine: somebody's root, a `make` that says what it was given."""
+    for name in ("bash", "dirname", "timeout", "chmod"):
+        found = shutil.which(name)
+        assert found is not None
+        (tmp_path / name).symlink_to(found)
+    add(tmp_path, "id", "echo 0")
+    add(tmp_path, "make", MAKE)
+    return tmp_path
+
+
+def add(machine: Path, name: str, script: str) -> None:
+    (machine / name).write_text(f"#!{machine}/bash\n{script}\n")
+    (machine / name).chmod(0o755)
+
+
+def ci(machine: Path, broken: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(machine), "BROKEN": broken}
+    return subprocess.run([CI], env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_where_a_browser_is_none_of_its_tests_may_be_skipped(machine: Path, program: str) -> None:
+    add(machine, program, "exit 1")
+    done = ci(machine)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["make lint: required", "make types: required", "make test: required"]
+
+
+def test_a_browser_that_could_be_installed_is_used(machine: Path) -> None:
+    add(machine, "apt-get", INSTALLS)
+    done = ci(machine)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "make test: required" in done.stdout
+
+
+@pytest.mark.parametrize("apt", [None, "exit 100"])
+@pytest.mark.parametrize(("broken", "status"), [("", 0), ("test", 1)])
+def test_without_one_the_rest_decides_and_what_was_not_run_is_said_twice(
+    machine: Path, apt: str | None, broken: str, status: int
+) -> None:
+    if apt is not None:
+        add(machine, "apt-get", apt)
+    done = ci(machine, broken)
+    assert done.returncode == status
+    assert done.stdout.splitlines() == ["make lint: ", "make types: ", "make test: "]
+    first, last = done.stderr.splitlines()
+    assert first == last
+    assert first.startswith(f"NOT RUN: tests/browser. None of {' '.join(PROGRAMS)} is here")
