@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import boto3
 import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "corpora"
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "store", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -74,11 +74,18 @@ def refusal(status: int, code: str, only_head: bool, start_response: Callable[..
     return [body]
 
 
+class Quiet(WSGIRequestHandler):
+    """A build asks thousands of times."""
+
+    def log_request(self, *_: object) -> None:
+        """No line for each."""
+
+
 @contextmanager
 def s3_server() -> Iterator[S3]:
     """With one empty bucket, until the block ends."""
     s3 = S3()
-    server = make_server("127.0.0.1", 0, s3, threaded=True)
+    server = make_server("127.0.0.1", 0, s3, threaded=True, request_handler=Quiet)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     s3.url = f"http://127.0.0.1:{server.server_port}"
