@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
 from sparse_index import pipeline
@@ -57,14 +56,6 @@ def index(settings: ConnectionSettings, plan: Plan, part: Part) -> None:
 
 def run(settings: ConnectionSettings, config: CorpusConfig, request: RunRequest) -> None:
     pipeline.run(Cluster.connect(settings), config, Store(config.store), request)
-
-
-def run_with(
-    environment: Mapping[str, str], settings: ConnectionSettings, config: CorpusConfig, request: RunRequest
-) -> None:
-    """`run` with what an object store's library reads from the environment."""
-    os.environ.update(environment)
-    run(settings, config, request)
 
 
 def serve(settings: ConnectionSettings, config: CorpusConfig) -> None:

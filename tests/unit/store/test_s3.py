@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import pyarrow as pa
 import pytest
 import s3fs
 
-from build_plans import corpus_config
+from build_plans import corpus_config, make_plan
 from s3_server import BUCKET, DENIED, EXPIRED, S3, SLOW_DOWN, WRONG_KEY, WRONG_SECRET, Fault, client_of
+from sparse_index import pipeline
+from sparse_index.builds.ending import Ending, Stage
 from sparse_index.errors import AccessError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.storage import check_store
@@ -256,6 +259,21 @@ def test_who_reads_a_file_while_it_is_replaced_never_reads_half_of_each(s3: S3, 
     with pytest.raises(UnavailableError, match=r"a\.parquet in the store cannot be used for now"):
         store.read_table("a.parquet")
     assert store.read_table("a.parquet").equals(later), "a new attempt reads what is there now"
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_receipt_that_the_store_refuses_hides_no_failure(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fresh(monkeypatch)
+    s3.refuse = lambda request: EXPIRED
+    plan = make_plan(corpus_config("tickets", store.root_uri))
+    for done in (True, False):
+        stages = [Stage("encode", 1.0, done=done, failure=None if done else "the credentials have expired")]
+        ending = Ending(outcome="failed", live=None, at=datetime.now(UTC), stages=stages)
+        if done:
+            with pytest.raises(UnavailableError):
+                pipeline._received(store, plan, ending)
+        else:
+            assert pipeline._received(store, plan, ending) == {}
 
 
 def test_an_upload_in_parts_that_is_killed_shows_nothing(s3: S3, store: Store) -> None:
