@@ -113,7 +113,7 @@ def up(demo: Demo) -> int:
 
 def require_port(home: Path, services: Services, login: Login) -> None:
     """PortTakenError when somebody else has the port that Airflow's UI had before."""
-    if not services.is_running("api-server") and not is_free(login.port):
+    if services.process("api-server").pid is None and not is_free(login.port):
         raise PortTakenError(
             f"Port {login.port}, which Airflow's UI had here before, is in use by another process. Stop that one, or remove "
             f"{home / 'login.json'}: then another port is taken."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +12,11 @@ from string import Template
 
 from demo.generate import CorpusRequest, generate_corpus
 from local_airflow.api import AirflowApi
-from local_airflow.services import SERVICES, AirflowError
-from local_airflow.settings import POOL, environment, login_of
+from local_airflow.processes import Process, stop_all
+from local_airflow.services import SERVICES, Services
+from local_airflow.settings import environment, login_of
 from local_cluster import LocalCluster, start, stop
 from many_workers.machines import Machine, copy_packages, install
-from many_workers.processes import Process, stop_all
 from many_workers.servers import BUCKET, Servers
 
 WORKERS = ("worker-1", "worker-2", "worker-3")
@@ -95,19 +94,16 @@ class Deployment:
         """Returns when the corpora's DAGs are there."""
         self.servers.start()
         generate_corpus(CorpusRequest("tickets", rows), self.servers.folder / "store" / BUCKET / "corpus")
-        self._airflow("db", "migrate")
-        self._airflow("pools", "set", POOL, str(len(WORKERS)), "encode tasks at a time")
-        for name in SERVICES:
-            self.service(name).start()
+        self.services.prepare(encode_tasks=len(WORKERS))
+        self.services.start()
         for name in CORPORA:
             self.api.wait_until_ready(dag_of(name))
         for name in WORKERS:
             self.worker(name).start()
 
-    def service(self, name: str) -> Process:
-        return Process(
-            name, self.head.command("-m", "airflow", *SERVICES[name]), self.folder, self._settings(self.head)
-        )
+    @cached_property
+    def services(self) -> Services:
+        return Services(self.folder, self._settings(self.head), self.head.command())
 
     def worker(self, name: str) -> Process:
         machine = self.workers[name]
@@ -117,19 +113,13 @@ class Deployment:
     def processes(self) -> list[Process]:
         """All but OpenSearch, in the order of a start."""
         servers = [self.servers.postgres, self.servers.redis, self.servers.store]
-        return [*servers, *map(self.service, SERVICES), *map(self.worker, WORKERS)]
+        return [*servers, *map(self.services.process, SERVICES), *map(self.worker, WORKERS)]
 
     def stop(self) -> None:
         """The data are kept."""
         stop_all(self.folder)
         stop_all(self.folder / "servers")
         stop(self.folder / "opensearch")
-
-    def _airflow(self, *arguments: str) -> None:
-        command = self.head.command("-m", "airflow", *arguments)
-        done = subprocess.run(command, env=self._settings(self.head), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise AirflowError(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
 
     def _settings(self, machine: Machine) -> dict[str, str]:
         server = {"host": self.opensearch.host, "port": self.opensearch.port}

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from local_airflow.processes import Process
 from local_cluster.ports import HOST, find_free
 from many_workers.machines import Machine
-from many_workers.processes import Process
 
 BUCKET = "lake"
 ACCESS_KEY = "demo"

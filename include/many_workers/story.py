@@ -14,12 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_airflow.processes import Process
 from local_airflow.services import AirflowError
 from local_cluster.told import told
 from many_workers.content import content_hash
 from many_workers.deployment import CORPORA, Deployment, alias_of, dag_of
-from many_workers.processes import Process, supervised
 from many_workers.runs import Run
+from many_workers.supervisor import supervised
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.load import load_corpus
 from sparse_index.errors import SparseIndexError

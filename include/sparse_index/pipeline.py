@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sparse_index.books.reconcile import reconcile
-from sparse_index.builds.ending import GATE, PROMOTE, RETIRE, Ending, Stage, is_done, outcome_of
+from sparse_index.builds.ending import GATE, PROMOTE, RETIRE, Ending, Stage, failures, is_done, outcome_of
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.receipt import write_receipt
 from sparse_index.builds.request import RunRequest
@@ -38,6 +39,8 @@ from sparse_index.progress import OnProgress, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
 from sparse_index.timing import REAL_TIME, Clock, Timing
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -142,8 +145,19 @@ def _build(
                 _encode(cluster, store, plan, stages, on_progress)
                 _index(cluster, store, plan, stages, on_progress)
         finally:
-            receipt = write_receipt(store, plan, _ending(cluster, plan, stages))
+            receipt = _received(store, plan, _ending(cluster, plan, stages))
     return Run(plan, receipt)
+
+
+def _received(store: Store, plan: Plan, ending: Ending) -> dict[str, object]:
+    """Where a stage has failed, a store that takes no receipt does not hide why: often it is what has failed."""
+    try:
+        return write_receipt(store, plan, ending)
+    except SparseIndexError as error:
+        if not failures(ending.stages):
+            raise
+        log.warning("Build %s has no receipt: %s", plan.build_id, error.message)
+        return {}
 
 
 def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:

@@ -197,6 +197,20 @@ def test_nodes_that_the_live_index_asks_for_and_that_are_gone(plain_cluster: Clu
     require_content(plain_cluster, config, second, 7)
 
 
+@pytest.mark.usefixtures("impatient")
+def test_a_shard_beside_the_first_that_finds_no_node(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    """The cluster places the first of two, and has no reason to give for that one."""
+    two = config.model_copy(update={"index": config.index.model_copy(update={"shards": 2})})
+    template = {"settings": {"index.routing.allocation.total_shards_per_node": 1}}
+    body = {"index_patterns": [f"{config.alias}-*"], "template": template, "priority": 1}
+    plain_cluster.put(f"/_index_template/{config.alias}", body)
+    try:
+        with pytest.raises(BuildError, match="found no node within 2 s: shards_limit: too many shards"):
+            planned(plain_cluster, two)
+    finally:
+        plain_cluster.delete(f"/_index_template/{config.alias}")
+
+
 REFUSED: dict[str, tuple[Json, Json, str]] = {
     "data stream": ({"data_stream": {}}, {}, "creates data streams only.*Narrow the index patterns"),
     "alias": ({}, {"aliases": {"<alias>": {}}}, "would put every new index of .* behind that alias"),

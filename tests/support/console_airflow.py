@@ -97,8 +97,8 @@ def console_airflow(folder: Path, opensearch: ConnectionSettings, cluster: Clust
         with ended_with_this_process(home, discard_airflow), ended_with_this_process(under_a_path, discard_airflow):
             services, second, logins = _services(folder, home, under_a_path, opensearch)
             services.airflow("db", "migrate")
-            services.start_one("api-server")
-            second.start_one("api-server")
+            services.process("api-server").start()
+            second.process("api-server").start()
             corpus.build(cluster)
             _write(corpus, "after")
             services.airflow("dags", "reserialize")

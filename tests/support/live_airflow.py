@@ -156,26 +156,26 @@ class LiveAirflow:
     def deadline_passes(self, run: LiveRun) -> None:
         """The clock of a run whose time is up, without an hour's wait: its deadline is moved in Airflow's database."""
         late = "UPDATE deadline SET deadline_time = '2026-01-01 00:00:00.000000' WHERE dagrun_id IN "
-        with closing(sqlite3.connect(self.services.home / "airflow.db", timeout=60)) as database, database:
+        with closing(sqlite3.connect(self.services.folder / "airflow.db", timeout=60)) as database, database:
             moved = database.execute(late + "(SELECT id FROM dag_run WHERE run_id = ?)", [run.run_id])
         assert moved.rowcount == 1, "the run has one deadline"
 
     def kill(self, *services: str) -> None:
         """SIGKILL to them and to all they started, running tasks too."""
         for name in services:
-            self.services.kill(name)
+            self.services.process(name).kill()
 
     def kill_alone(self, service: str) -> None:
         """SIGKILL to the service and not to the tasks that it started: they go on."""
-        pid = self.services.pid(service)
+        process = self.services.process(service)
+        pid = process.pid
         assert pid is not None, f"{service} does not run"
         os.kill(pid, signal.SIGKILL)
-        until(f"the end of the {service}", lambda: not self.services.is_running(service))
+        until(f"the end of the {service}", lambda: process.pid is None)
 
     def start_again(self) -> None:
         """The API server first: a task that does not reach it fails, and waits for its retry."""
-        if not self.services.is_running("api-server"):
-            self.services.start_one("api-server")
+        self.services.process("api-server").start()
         for corpus in self.corpora.values():
             self.api.wait_until_ready(corpus.dag_id)
         self.services.start()

@@ -38,7 +38,7 @@ def discard_airflow(home: Path) -> None:
     """At once: a proper end takes ten seconds, and nothing of it is needed any more."""
     services = Services(home, {})
     for name in SERVICES:
-        services.kill(name)
+        services.process(name).kill()
     services.stop()
 
 

@@ -8,30 +8,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
+import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "corpora"
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "store", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 STATUS = {503: "503 Slow Down", 400: "400 Bad Request", 403: "403 Forbidden"}
+
+GONE = "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>9</Size></Contents>"
 
 Environ = dict[str, Any]
 Fault = tuple[int, str]  # status and S3's own code
 SLOW_DOWN: Fault = (503, "SlowDown")
 EXPIRED: Fault = (400, "ExpiredToken")
 DENIED: Fault = (403, "AccessDenied")
+WRONG_KEY: Fault = (403, "InvalidAccessKeyId")
+WRONG_SECRET: Fault = (403, "SignatureDoesNotMatch")
 
 
 @dataclass
 class S3:
-    """`refuse(request)`: what a request gets in place of its answer. `unlisted`: keys that no listing shows yet.
-    `seen`: "<method> <path>?<query>" of every request."""
+    """`refuse(request)`: what a request gets in place of its answer. `unlisted`: keys that no listing shows yet; `still_listed`:
+    those that each shows although they are gone. `seen`: "<method> <path>?<query>" of every request."""
 
     url: str = ""
     refuse: Callable[[str], Fault | None] = lambda request: None
     unlisted: set[str] = field(default_factory=set)
+    still_listed: set[str] = field(default_factory=set)
     seen: list[str] = field(default_factory=list)
     app: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
 
@@ -42,7 +49,7 @@ class S3:
         if fault is not None:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             return refusal(*fault, environ["REQUEST_METHOD"] == "HEAD", start_response)
-        if self.unlisted and "list-type=2" in request:
+        if (self.unlisted or self.still_listed) and "list-type=2" in request:
             return self.listed(environ, start_response)
         answer: Iterable[bytes] = self.app(environ, start_response)
         return answer
@@ -53,7 +60,9 @@ class S3:
         body = b"".join(self.app(environ, lambda *given: started.extend(given))).decode()
         for key in self.unlisted:
             body = re.sub(rf"<Contents>\s*<Key>{re.escape(key)}</Key>.*?</Contents>", "", body, flags=re.DOTALL)
-        data = body.encode()
+        prefix = parse_qs(environ["QUERY_STRING"]).get("prefix", [""])[0]
+        gone = "".join(GONE.format(key) for key in sorted(self.still_listed) if key.startswith(prefix))
+        data = body.replace("</ListBucketResult>", f"{gone}</ListBucketResult>").encode()
         headers = [(name, str(len(data)) if name.lower() == "content-length" else value) for name, value in started[1]]
         start_response(started[0], headers)
         return [data]
@@ -65,11 +74,18 @@ def refusal(status: int, code: str, only_head: bool, start_response: Callable[..
     return [body]
 
 
+class Quiet(WSGIRequestHandler):
+    """A build asks thousands of times."""
+
+    def log_request(self, *_: object) -> None:
+        """No line for each."""
+
+
 @contextmanager
 def s3_server() -> Iterator[S3]:
     """With one empty bucket, until the block ends."""
     s3 = S3()
-    server = make_server("127.0.0.1", 0, s3, threaded=True)
+    server = make_server("127.0.0.1", 0, s3, threaded=True, request_handler=Quiet)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     s3.url = f"http://127.0.0.1:{server.server_port}"
@@ -87,3 +103,21 @@ def client_of(s3: S3) -> Any:
     return boto3.client(
         "s3", endpoint_url=s3.url, aws_access_key_id=key, aws_secret_access_key=secret, region_name=region
     )
+
+
+@pytest.fixture(scope="session")
+def running_s3() -> Iterator[S3]:
+    with s3_server() as s3:
+        yield s3
+
+
+@pytest.fixture
+def s3(running_s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """What the environment of a worker says of the store: address and account. It behaves."""
+    for name, value in (ACCOUNT | {"AWS_ENDPOINT_URL": running_s3.url}).items():
+        monkeypatch.setenv(name, value)
+    running_s3.refuse = lambda request: None
+    running_s3.unlisted.clear()
+    running_s3.still_listed.clear()
+    running_s3.seen.clear()
+    return running_s3

@@ -1,22 +1,51 @@
-"""How many processor cores the nodes have that run models."""
+"""Which nodes run models, and how many processor cores they have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.settings import effective_settings
 from sparse_index.errors import SparseIndexError
 
 _PREDICTS = "opensearch_ml_predict"
+ML_NODES_ONLY = "plugins.ml_commons.only_run_on_ml_node"
 
 
-def ml_cores(cluster: Cluster, node_ids: Sequence[str] = ()) -> int:
-    """Cores of the given nodes; without any: of the ML nodes, or of all nodes where there is no ML node."""
-    which = ",".join(node_ids) if node_ids else "_all"
-    answer = cluster.get(f"/_nodes/{which}/os", filter_path="nodes.*.roles,nodes.*.os.allocated_processors")
-    nodes: list[Json] = list(answer.get("nodes", {}).values())
-    chosen = [node for node in nodes if "ml" in node.get("roles", [])] or nodes
-    return max(1, sum(int(node["os"]["allocated_processors"]) for node in chosen))
+@dataclass(frozen=True)
+class ModelNode:
+    """`cores`: that OpenSearch uses on it."""
+
+    name: str
+    cores: int
+
+
+def model_nodes(cluster: Cluster) -> dict[str, ModelNode]:
+    """Node id -> each node that local models are deployed to: those of the role ml, and those that hold data where the cluster
+    lets models run on them."""
+    ml_nodes_only = effective_settings(cluster, ML_NODES_ONLY).get(ML_NODES_ONLY) != "false"
+    roles = {"ml"} if ml_nodes_only else {"ml", "data"}
+    return {
+        node: _model_node(node, body) for node, body in _nodes(cluster).items() if roles & set(body.get("roles", []))
+    }
+
+
+def ml_cores(cluster: Cluster) -> int:
+    """Cores of the nodes that run local models; of all nodes where there is none, for a connector's model runs on no node."""
+    nodes = model_nodes(cluster) or {node: _model_node(node, body) for node, body in _nodes(cluster).items()}
+    return max(1, sum(node.cores for node in nodes.values()))
+
+
+def _nodes(cluster: Cluster) -> Mapping[str, Json]:
+    wanted = ("name", "roles", "os.allocated_processors")
+    answer = cluster.get("/_nodes/os", filter_path=",".join(f"nodes.*.{name}" for name in wanted))
+    nodes: Json = answer.get("nodes", {})
+    return nodes
+
+
+def _model_node(node: str, body: Json) -> ModelNode:
+    return ModelNode(str(body.get("name", node)), int(body["os"]["allocated_processors"]))
 
 
 def idle_ml_cores(cluster: Cluster) -> int:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.config.vectors import VectorField, fingerprint
 from sparse_index.errors import ConfigError, ModelError
 from sparse_index.ml import served, verbs
 from sparse_index.ml.sources import Source, source_of
 from sparse_index.ml.states import MODEL_DEPLOYED
-from sparse_index.ml.waits import Started, Wait, WaitKind, wait_for
+from sparse_index.ml.waits import Started, Wait, WaitKind, planned_nodes, wait_for
 from sparse_index.vectors.kinds import vector_kind
 
 # What ML Commons calls any model behind a connector.
@@ -61,7 +61,8 @@ class PerRun:
 
 class _Standing:
     """What was there before the build stays after it: there is nothing to wait for or to remove. `source`: None, a build
-    takes it from nowhere."""
+    takes it from nowhere. `require_usable` gives a warning where it works on fewer nodes than it should: a build of ours
+    would not take such a deployment, but this one is somebody else's, and slower is better than not at all."""
 
     source: ClassVar[None] = None
 
@@ -84,11 +85,13 @@ class Shared(_Standing):
     def content_sha256(self, _: Cluster) -> str | None:
         return self.origin.content_sha256()
 
-    def require_usable(self, cluster: Cluster) -> None:
+    def require_usable(self, cluster: Cluster) -> str | None:
         """ConfigError unless it answers now."""
         self.origin.require_usable()
-        if served.find(cluster, self.field, self.origin.content_sha256()) is None:
+        model_id = served.find(cluster, self.field, self.origin.content_sha256())
+        if model_id is None:
             raise ConfigError(self._missing())
+        return partly_deployed(model_id, verbs.get_model(cluster, model_id) or {})
 
     def register(self, cluster: Cluster, group_id: str) -> Started:
         model_id = served.find(cluster, self.field, self.origin.content_sha256())
@@ -117,7 +120,7 @@ class Given(_Standing):
         sha256: str | None = document.get("model_content_hash_value")
         return sha256
 
-    def require_usable(self, cluster: Cluster) -> None:
+    def require_usable(self, cluster: Cluster) -> str | None:
         """Encoding waits for one that is on its way: ML Commons deploys models again after a restart."""
         document = verbs.get_model(cluster, self.model_id)
         if document is None:
@@ -134,12 +137,24 @@ class Given(_Standing):
                 f"Model {self.model_id} is {document.get('model_state')}, and a model that is not ours is not deployed by "
                 f"us. Deploy it: POST {verbs.ML}/models/{self.model_id}/_deploy"
             )
+        return partly_deployed(self.model_id, document)
 
     def register(self, _: Cluster, group_id: str) -> Started:
         return Started(model_id=self.model_id)
 
 
 Life = PerRun | Shared | Given
+
+
+def partly_deployed(model_id: str, document: Json) -> str | None:
+    """A warning where a model's document counts fewer nodes that have it than were to have it."""
+    there, planned = int(document.get("current_worker_node_count") or 0), planned_nodes(document)
+    if not 0 < there < planned:
+        return None
+    return (
+        f"Model {model_id} is {document.get('model_state')} on {there} of {planned} nodes: texts and queries wait longer for it. "
+        f"Look at the logs and the memory of the others, then deploy it again: POST {verbs.ML}/models/{model_id}/_deploy"
+    )
 
 
 def life_of(field: VectorField) -> Life:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparse_index.cluster.client import Cluster, flat
+from sparse_index.cluster.cores import ML_NODES_ONLY
 from sparse_index.cluster.settings import as_json, effective_settings, has_ml_node, put_request
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
@@ -15,8 +16,6 @@ from sparse_index.errors import ConfigError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.predict import RERANKER
 from sparse_index.ml.sources import SECTION, Source, source_of
-
-ML_NODES_ONLY = f"{SECTION}.only_run_on_ml_node"
 
 Former = dict[str, str | None]
 

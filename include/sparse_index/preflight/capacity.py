@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.cluster.cores import model_nodes
 from sparse_index.cluster.disks import NodeDisk, data_disks, needed_bytes
 from sparse_index.cluster.settings import effective_settings
-from sparse_index.ml.settings import ML_NODES_ONLY
 from sparse_index.ml.sources import SECTION
 from sparse_index.preflight.findings import Findings
 
@@ -39,22 +39,13 @@ def check_model_places(findings: Findings, cluster: Cluster) -> None:
     """A deployment goes to every eligible node: one full node is enough to make it fail."""
     settings = effective_settings(cluster, SECTION)
     limit = int(settings.get(f"{SECTION}.max_model_on_node", "10"))
-    eligible = eligible_nodes(cluster, ml_nodes_only=settings.get(ML_NODES_ONLY) != "false")
     held = models_held(cluster)
-    full = [f"{name} ({held[node]})" for node, name in eligible.items() if held.get(node, 0) >= limit]
+    full = [f"{each.name} ({held[node]})" for node, each in model_nodes(cluster).items() if held.get(node, 0) >= limit]
     if full:
         findings.problem(
             f"No room for another model on {', '.join(full)}: plugins.ml_commons.max_model_on_node is {limit}. Undeploy what "
             "nobody uses (GET /_plugins/_ml/profile/models lists them), or add an ML node."
         )
-
-
-def eligible_nodes(cluster: Cluster, *, ml_nodes_only: bool) -> dict[str, str]:
-    """Node id -> name of the nodes that local models are deployed to."""
-    answer: Json = cluster.get("/_nodes/os", filter_path="nodes.*.name,nodes.*.roles")
-    roles = {"ml"} if ml_nodes_only else {"ml", "data"}
-    nodes = answer.get("nodes", {}).items()
-    return {node: str(body.get("name", node)) for node, body in nodes if roles & set(body.get("roles", []))}
 
 
 def models_held(cluster: Cluster) -> dict[str, int]:

@@ -160,7 +160,7 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     before = len(findings.problems)
     for life in lives:
         with findings.checking():
-            life.require_usable(cluster)
+            findings.warnings += filter(None, [life.require_usable(cluster)])
     if len(findings.problems) == before:
         with findings.checking():
             default_pipeline(cluster, config)

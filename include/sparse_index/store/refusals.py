@@ -23,6 +23,8 @@ _NOBODY = frozenset(
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 
+_UNKNOWN = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"})
+
 
 @contextmanager
 def in_our_words(place: str) -> Iterator[None]:
@@ -61,6 +63,11 @@ def _ours(place: str, error: Exception) -> SparseIndexError | None:
             f"{place} in the store: the credentials have expired ({error}). A new attempt asks for new ones; those that somebody "
             "wrote down must be renewed."
         )
+    if code_of(error) in _UNKNOWN:
+        return AccessError(
+            f"{place} in the store: the credentials are refused ({error}). Correct the keys of the workers' account, or, where "
+            "they are those of another store, the address (AWS_ENDPOINT_URL)."
+        )
     if isinstance(error, PermissionError) or is_nobody(error):
         return AccessError(
             f"{place} in the store: no permission ({error}). What the account of the workers needs: docs/deploy.md, the store."
@@ -81,6 +88,12 @@ def is_nobody(error: Exception) -> bool:
 
 
 def has_expired(error: BaseException) -> bool:
-    """Whether temporary credentials ended while they were in use; S3 says so in the error below the one that is raised."""
+    """Whether temporary credentials ended while they were in use."""
+    return code_of(error) in _EXPIRED
+
+
+def code_of(error: BaseException) -> str | None:
+    """S3's own name for what went wrong; its library says so in the error below the one that is raised."""
     answer = getattr(error.__cause__ or error, "response", None)
-    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _EXPIRED
+    code: str | None = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
+    return code

@@ -64,16 +64,27 @@ def health(status: str, active: int, nodes: int = 1, initializing: int = 0) -> d
         "number_of_data_nodes": nodes,
         "initializing_shards": initializing,
         "unassigned_shards": 1,
+        "indices": {"index": {"shards": {"0": {"primary_active": True, "unassigned_shards": 1}}}},
     }
 
 
-def replicated(answers: list[dict[str, Any]], replicas: int = 1, deadline_s: float = 60) -> str:
-    """The health reached with one health answer a poll (the last one for ever), a second of time each."""
+def refused(reasons: dict[str, str]) -> dict[str, Any]:
+    deciders = [{"decider": name, "decision": "NO", "explanation": why} for name, why in reasons.items()]
+    return {"node_allocation_decisions": [{"node_name": "two", "deciders": deciders}]}
+
+
+def replicated(
+    answers: list[dict[str, Any]], replicas: int = 1, deadline_s: float = 60, refusals: dict[str, str] | None = None
+) -> str:
+    """The health reached with one health answer a poll (the last one for ever), a second of time each. `refusals`: of every
+    node, decider -> why it takes no replica."""
     ticks = iter(range(10_000))
     left: Iterator[dict[str, Any]] = iter(answers)
     last = answers[-1]
 
     def handler(method: str, path: str, body: Any) -> Any:
+        if path == "/_cluster/allocation/explain":
+            return refused(refusals or {})
         if not path.startswith("/_cluster/health"):
             return {path.strip("/"): {}}
         return next(left, last)
@@ -92,8 +103,16 @@ def test_one_node_cannot_hold_a_replica() -> None:
 
 
 def test_a_replica_that_could_be_placed_but_is_not_stops_the_build() -> None:
-    with pytest.raises(BuildError, match="yellow after 60 s"):
-        replicated([health("yellow", 1, nodes=2)])
+    with pytest.raises(BuildError, match=r"yellow after 60 s.*\(disk_threshold: too full\)"):
+        replicated([health("yellow", 1, nodes=2)], refusals={"disk_threshold": "too full"})
+
+
+def test_a_replica_that_rules_forbid_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    assert (
+        replicated([health("yellow", 1, nodes=2)], refusals={"awareness": "zone b has no node"}, deadline_s=0)
+        == "yellow"
+    )
+    assert "index stays yellow: awareness: zone b has no node." in caplog.text
 
 
 def test_a_first_promotion_claims_the_write_index() -> None:

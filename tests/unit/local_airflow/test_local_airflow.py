@@ -50,7 +50,7 @@ def test_a_stranger_who_got_an_old_process_id_is_not_signalled(services: Service
         session = Session.of(stranger.pid)
         for old in (replace(session, started=session.started - 1), replace(session, boot="another")):
             write_session(services, old)
-            assert not services.is_running("scheduler")
+            assert services.process("scheduler").pid is None
             services.stop()
             assert stranger.poll() is None
 
@@ -66,10 +66,10 @@ def test_kill_ends_all_that_a_service_started_also_under_another_name_and_in_ano
         session = Session.of(leader.pid)
         write_session(services, session)
         until(lambda: len(session.members()) == 2)
-        assert services.pid("scheduler") == leader.pid
-        services.kill("scheduler")
+        assert services.process("scheduler").pid == leader.pid
+        services.process("scheduler").kill()
         assert session.members() == []
-        assert not services.is_running("scheduler")
+        assert services.process("scheduler").pid is None
 
 
 def test_stop_finds_what_outlived_a_service_that_was_killed(services: Services) -> None:
@@ -79,11 +79,11 @@ def test_stop_finds_what_outlived_a_service_that_was_killed(services: Services) 
         until(lambda: len(session.members()) == 2)
         leader.kill()
         leader.wait()
-        assert not services.is_running("scheduler")
+        assert services.process("scheduler").pid is None
         assert len(session.members()) == 1
         with sleeping("60") as next_one:  # as `start` would
             write_session(services, Session.of(next_one.pid), "a")
-            assert services.pid("scheduler") == next_one.pid
+            assert services.process("scheduler").pid == next_one.pid
             services.stop()
         assert session.members() == []
 
@@ -101,7 +101,7 @@ def test_a_failed_command_says_what_airflow_said(services: Services) -> None:
 
 
 def write_session(services: Services, session: Session, mode: str = "w") -> None:
-    with (services.home / "scheduler.sessions").open(mode) as file:
+    with (services.folder / "scheduler.sessions").open(mode) as file:
         file.write(f"{session}\n")
 
 

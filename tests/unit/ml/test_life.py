@@ -8,11 +8,12 @@ import pytest
 
 from build_plans import corpus_config
 from fake_opensearch import fake_cluster
+from sparse_index.cluster.cores import ML_NODES_ONLY
 from sparse_index.config.vectors import DenseField, SparseField
 from sparse_index.errors import ConfigError
 from sparse_index.ml.build_models import build_models, deployed, remove
 from sparse_index.ml.life import encoder_fingerprint, life_of
-from sparse_index.ml.settings import ML_NODES_ONLY, required_settings
+from sparse_index.ml.settings import required_settings
 from sparse_index.ml.sources import FROM_FILE, FROM_URL
 from sparse_index.ml.verbs import Removal
 from sparse_index.names import group_name
@@ -77,6 +78,18 @@ def test_a_given_model_that_answers_or_soon_will_is_enough(state: str, is_usable
         return
     with pytest.raises(ConfigError, match=rf"{state}.*POST .*/_deploy"):
         life_of(field(GIVEN)).require_usable(fake_cluster(answer))
+
+
+@pytest.mark.parametrize("there", [0, 1, 2])
+def test_a_given_model_on_some_of_its_nodes_is_used_with_a_warning(there: int) -> None:
+    counts = {"planning_worker_node_count": 2, "current_worker_node_count": there}
+    document = {"algorithm": "SPARSE_ENCODING", "model_state": "PARTIALLY_DEPLOYED"} | counts
+    warning = life_of(field(GIVEN)).require_usable(fake_cluster(lambda *_: document))
+    if there == 1:
+        assert warning is not None
+        assert warning.startswith("Model m1 is PARTIALLY_DEPLOYED on 1 of 2 nodes")
+    else:
+        assert warning is None
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ class Refusing:
     def __call__(self, method: str, path: str, body: Any) -> Any:
         if path.startswith("/_nodes"):
             return {"nodes": {}}
+        if path == "/_cluster/settings":
+            return {}
         if path.startswith("/_plugins/_ml/models"):
             return {"algorithm": "TEXT_SIMILARITY", "model_state": "DEPLOYED"}
         if "_predict" in path:

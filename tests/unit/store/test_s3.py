@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pytest
 import s3fs
 
-from s3_server import BUCKET, DENIED, EXPIRED, S3, SLOW_DOWN, Fault, client_of
+from build_plans import corpus_config, make_plan
+from s3_server import BUCKET, DENIED, EXPIRED, S3, SLOW_DOWN, WRONG_KEY, WRONG_SECRET, Fault, client_of
+from sparse_index import pipeline
+from sparse_index.builds.ending import Ending, Stage
 from sparse_index.errors import AccessError, ConfigError, SparseIndexError, UnavailableError
+from sparse_index.preflight.findings import Findings
+from sparse_index.preflight.storage import check_store
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, parquet
 
@@ -25,6 +34,8 @@ INCLUDE = Path(__file__).parents[3] / "include"
 LARGE = 101 * 1024 * 1024  # above what s3fs sends in one request
 UPLOAD = """
 import os, sys
+from sparse_index.preflight.findings import Findings
+from sparse_index.preflight.storage import check_store
 from sparse_index.store.files import Store
 with Store(sys.argv[1]).writing("a/large") as local:
     local.touch()
@@ -91,8 +102,7 @@ def query(store: Store) -> object:
 def test_whatever_is_refused_is_said_in_our_words(
     s3: S3, fault: Fault, error: type[SparseIndexError], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(f"s3://{BUCKET}/{uuid.uuid4().hex}")
-    monkeypatch.setattr(store, "filesystem", s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False))
+    store = fresh(monkeypatch)
     store.write_bytes("a", b"1")
     store.write_table("a.parquet", pa.table({"n": [1]}))
     s3.refuse = lambda request: fault
@@ -145,6 +155,125 @@ def test_who_has_no_credentials_is_told(s3: S3, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(store, "filesystem", s3fs.S3FileSystem(skip_instance_cache=True))
     with pytest.raises(AccessError, match="Unable to locate credentials"):
         store.write_bytes("a", b"1")
+
+
+@pytest.mark.parametrize("fault", [WRONG_KEY, WRONG_SECRET], ids=lambda fault: fault[1])
+@pytest.mark.usefixtures("hurried")
+def test_who_has_wrong_keys_is_told_by_the_store_and_by_preflight(
+    s3: S3, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = fresh(monkeypatch)
+    s3.refuse = lambda request: fault
+    with pytest.raises(AccessError, match=rf"credentials are refused \({fault[1]}.*Correct the keys.*AWS_ENDPOINT_URL"):
+        store.write_bytes("a", b"1")
+    assert re.search("cannot be written.*credentials are refused.*as the workers have them", storage_problem(store))
+
+
+@pytest.mark.usefixtures("hurried")
+def test_an_account_that_may_only_read_is_told_before_anything_is_made(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fresh(monkeypatch)
+    store.write_bytes("a", b"1")
+    s3.refuse = lambda request: None if request.startswith(("GET", "HEAD")) else DENIED
+    assert store.read_bytes("a") == b"1"
+    words = r"no permission \(AccessDenied.*What the account of the workers needs: docs/deploy.md"
+    with pytest.raises(AccessError, match=words):
+        store.write_bytes("b", b"1")
+    assert re.search(rf"cannot be written.*{words}", storage_problem(store))
+
+
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with a connection of its own, which does as `hurried` says."""
+    store = Store(f"s3://{BUCKET}/{uuid.uuid4().hex}")
+    monkeypatch.setattr(store, "filesystem", s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False))
+    return store
+
+
+def storage_problem(store: Store) -> str:
+    """What preflight says of it."""
+    findings = Findings()
+    check_store(findings, corpus_config("tickets", store.root_uri), store, workers_share_files=False)
+    (problem,) = findings.problems
+    return problem.message
+
+
+def test_a_file_that_a_listing_still_shows_is_gone(s3: S3, store: Store) -> None:
+    store.write_table("v/1.parquet", pa.table({"n": [1]}))
+    store.write_table("v/2.parquet", pa.table({"n": [1]}))
+    store.delete("v/2.parquet")
+    s3.still_listed.add(f"{store.root_uri.removeprefix(f's3://{BUCKET}/')}/v/2.parquet")
+    listed = store.files("v")
+    assert listed == ["v/1.parquet", "v/2.parquet"]
+    assert not store.exists("v/2.parquet")
+    assert store.stat("v/2.parquet") is None
+    store.delete("v/2.parquet")
+    words = r"(?s)for now.*No files found.*/2\.parquet.*run this again"
+    with pytest.raises(UnavailableError, match=words), connect(store) as con:
+        con.execute(f"SELECT sum(n) FROM {parquet(store, listed)}").fetchall()
+
+
+def test_of_two_writers_that_race_one_file_is_there_and_it_is_whole(s3: S3, store: Store) -> None:
+    """Whoever ends last: one writes in parts and the other at once, between two of them."""
+    other = client_of(s3)
+    key = f"{store.root_uri.removeprefix(f's3://{BUCKET}/')}/a/large"
+    seen: list[bytes] = []
+
+    def race(request: str) -> Fault | None:
+        if request.startswith("PUT") and "partNumber=2" in request and not seen:
+            other.put_object(Bucket=BUCKET, Key=key, Body=b"small")
+            seen.append(content(other, key))
+        return None
+
+    s3.refuse = race
+    with store.writing("a/large") as local:
+        local.touch()
+        os.truncate(local, LARGE)
+    assert seen == [b"small"]
+    stored = store.stat("a/large")
+    assert stored is not None
+    assert stored.size_bytes == LARGE
+    other.put_object(Bucket=BUCKET, Key=key, Body=b"small")
+    assert store.read_bytes("a/large") == b"small"
+
+
+def content(client: Any, key: str) -> bytes:
+    return bytes(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+def test_who_reads_a_file_while_it_is_replaced_never_reads_half_of_each(s3: S3, store: Store) -> None:
+    """Its end tells where its rows are; they are asked for as what was there then."""
+    former, later = (pa.table({"n": np.random.default_rng(seed).integers(0, 2**62, 50_000)}) for seed in (1, 2))
+    store.write_table("b.parquet", later)
+    store.write_table("a.parquet", former)
+    other, key = client_of(s3), f"{store.root_uri.removeprefix(f's3://{BUCKET}/')}/a.parquet"
+    body = content(other, key.replace("a.parquet", "b.parquet"))
+    reads: list[str] = []
+
+    def replace(request: str) -> Fault | None:
+        if request.startswith("GET"):
+            reads.append(request)
+            if len(reads) == 2:
+                other.put_object(Bucket=BUCKET, Key=key, Body=body)
+        return None
+
+    s3.refuse = replace
+    with pytest.raises(UnavailableError, match=r"a\.parquet in the store cannot be used for now"):
+        store.read_table("a.parquet")
+    assert store.read_table("a.parquet").equals(later), "a new attempt reads what is there now"
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_receipt_that_the_store_refuses_hides_no_failure(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fresh(monkeypatch)
+    s3.refuse = lambda request: EXPIRED
+    plan = make_plan(corpus_config("tickets", store.root_uri))
+    for done in (True, False):
+        stages = [Stage("encode", 1.0, done=done, failure=None if done else "the credentials have expired")]
+        ending = Ending(outcome="failed", live=None, at=datetime.now(UTC), stages=stages)
+        if done:
+            with pytest.raises(UnavailableError):
+                pipeline._received(store, plan, ending)
+        else:
+            assert pipeline._received(store, plan, ending) == {}
 
 
 def test_an_upload_in_parts_that_is_killed_shows_nothing(s3: S3, store: Store) -> None:
