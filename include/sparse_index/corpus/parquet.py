@@ -113,6 +113,8 @@ def _source(filesystem: fsspec.AbstractFileSystem, path: str) -> Any:
 def _opened(source: Any, int96_unit: Int96Unit) -> pq.ParquetFile:
     return pq.ParquetFile(
         source,
+        # By itself Arrow fetches a whole row group before its first row.
+        pre_buffer=False,
         buffer_size=BUFFER_BYTES,
         page_checksum_verification=True,
         coerce_int96_timestamp_unit=int96_unit,

@@ -194,7 +194,8 @@ class Store:
         import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
         with self._reached(path), self.filesystem.open(self._address(path), "rb") as file, whole(path):
-            yield pq.ParquetFile(file)
+            # By itself Arrow fetches the whole file before its first row.
+            yield pq.ParquetFile(file, pre_buffer=False)
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:

@@ -216,8 +216,9 @@ def test_memory_is_bounded_by_batch_and_page_not_by_the_row_group(config: Corpus
     body = "x" * 1_000_000
     bodies = [body if dictionary else f"{number}{body}" for number in range(60)]
     table = pa.table({"id": [str(number) for number in range(60)], "title": ["t"] * 60, "body": bodies})
-    # A page is read whole: Arrow's writer looks at its size once in so many rows.
-    pq.write_table(table, Path(config.source.uri) / "a.parquet", use_dictionary=dictionary, write_batch_size=4)
+    # A page is read whole: Arrow's writer looks at its size once in so many rows. Compressed, it would be too small to be seen.
+    path = Path(config.source.uri) / "a.parquet"
+    pq.write_table(table, path, use_dictionary=dictionary, write_batch_size=4, compression="none")
     del table, bodies
     (file,) = source_files(config.source, data_set(config.source, config.source.uri))
     with open_parquet(file.uri, file.version) as parquet:

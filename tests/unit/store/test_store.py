@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,21 @@ def test_what_was_written_is_read_back(store: Store) -> None:
     assert store.read_json("a/c.json") == {"n": 1, "text": "🦊"}
     assert store.read_table("a/d.parquet", ["n"])["n"].to_pylist() == list(range(5))
     assert [batch.num_rows for batch in store.batches("a/d.parquet", 2)] == [2, 2, 1]
+
+
+def test_a_file_is_read_a_piece_at_a_time(tmp_path: Path) -> None:
+    """What Arrow has fetched lies in its own memory or, of a file of Python's, in Python's."""
+    store, rows = Store(str(tmp_path)), 20_000
+    table = pa.table({"vector": [os.urandom(1_000) for _ in range(rows)]})
+    store.write_table("vectors.parquet", table, 500)
+    del table
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    largest = max(pa.total_allocated_bytes() - before for _ in store.batches("vectors.parquet", 500))
+    python = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "vectors.parquet").stat().st_size > 19_000_000
+    assert largest + python < 5_000_000
 
 
 def test_a_listing_says_how_large_and_how_old_each_file_is(store: Store) -> None:
