@@ -139,10 +139,10 @@ def signed_with(error: Exception, listener: Listener) -> None:
         assert listener.heard == []
 
 
-def answer_of_aws(code: str, status: int) -> Exception:
+def answer_of_aws(code: str, status: int) -> Any:
     from botocore.exceptions import ClientError
 
-    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "AssumeRole")
 
 

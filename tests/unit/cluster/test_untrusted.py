@@ -37,9 +37,7 @@ def ask_in_triggerer(settings: ConnectionSettings) -> None:
 
 
 @pytest.mark.parametrize(("asked", "attempts"), [(ask, 3), (ask_in_triggerer, 1)])
-def test_a_handshake_that_is_cut_short_is_an_outage(
-    asked: Callable[[ConnectionSettings], None], attempts: int
-) -> None:
+def test_a_handshake_that_is_cut_short_is_an_outage(asked: Callable[[ConnectionSettings], None], attempts: int) -> None:
     callers: list[bytes] = []
     with hanging_up(callers) as port, pytest.raises(UnavailableError, match="no answer from the cluster"):
         asked(ConnectionSettings("127.0.0.1", port))
