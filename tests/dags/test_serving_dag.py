@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from dag_help import load_dags
+from opensearch_ml.corpora import corpus_config, folder_of
 from opensearch_ml.dag_names import serving_dag_id
 from opensearch_ml.notifier import FailureNotifier
 from real_serving import SEARCH
 from sparse_index.config.airflow_rules import LONGEST_DAG_ID, LONGEST_NAME, corpus_name_problem
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import ConfigError
 from sparse_index.ml import verbs
 from sparse_index.serving.needs import needs_of
 
@@ -37,6 +39,20 @@ def served(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
     return load_dags()
+
+
+def test_a_store_that_cannot_be_opened_is_asked_for_its_own_builds_only(served: dict[str, DAG], tmp_path: Path) -> None:
+    """It stopped serving for all corpora."""
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(plain.read_text().replace("store: ", "store: nosuch://host/"))
+    context: Any = {"dag": served["sparse_index__shared__serving"]}
+    operator: Any = context["dag"].task_dict["look"]
+    config = corpus_config(folder_of(context), "shared")
+    serving = operator._serving(None, config, context)
+    assert serving.goes_on is not None
+    assert serving.goes_on("other", "20260101T000000-abcdef") is None
+    with pytest.raises(ConfigError, match="nosuch://host/"):
+        serving.goes_on("tickets", "20260101T000000-abcdef")
 
 
 def test_only_a_corpus_with_something_to_serve_has_one(served: dict[str, DAG]) -> None:
