@@ -15,6 +15,7 @@ from fake_torch import fake_torch, write_zip
 from plan_help import config_at, live_cluster, planned, row, write
 from sparse_index.builds.plan import Plan, load_plan, plan_path
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.encode.where import PROBE_TIMEOUT_S
 from sparse_index.plan.foresee import foreseen
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
@@ -88,6 +89,22 @@ def test_a_first_build_with_a_model_that_is_there_is_probed_with_a_tenth_of_its_
     assert [len(request) for request in warm_up] == [1] * 6
     assert len(texts) == plan.counts.texts_to_encode // 10
     assert f"as a probe with {len(texts)} of them did; writing is assumed" in words
+
+
+def test_no_question_to_a_model_keeps_a_plan_longer_than_a_probe_may(tmp_path: Path) -> None:
+    cluster, asked = answering()
+    transport: Any = cluster._client.transport
+    answer, waits = transport.perform_request, list[Any]()
+
+    def timed(method: str, path: str, params: Any = None, body: Any = None) -> Any:
+        if "/_predict/" in path:
+            waits.append(params.get("request_timeout"))
+        return answer(method, path, params, body)
+
+    transport.perform_request = timed
+    told(planned_of(existing(tmp_path)), cluster)
+    assert len(waits) == len(asked) > 1
+    assert set(waits) == {PROBE_TIMEOUT_S}
 
 
 def test_a_plan_that_is_only_asked_for_is_probed_too(tmp_path: Path) -> None:
