@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
@@ -22,7 +21,7 @@ from sparse_index.corpus.tokenizer import TOKENIZER
 from sparse_index.encode.programs import Way, by_length, ways_of
 from sparse_index.encode.proof import differences, with_answers
 from sparse_index.errors import ConfigError, ModelError, OverloadedError, TerminalError
-from sparse_index.ml.model_zip import opened_zip
+from sparse_index.ml.model_zip import UNREADABLE, opened_zip
 from sparse_index.store.files import Store
 from sparse_index.vectors.kind import Refused, VectorKind
 from sparse_index.vectors.probe import Probe
@@ -128,7 +127,7 @@ def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
         with opened_zip(store, model) as file, zipfile.ZipFile(file) as archive:
             (program,) = (name for name in archive.namelist() if name.endswith(suffix))
             return archive.read(program), archive.read(TOKENIZER)
-    except (OSError, KeyError, ValueError, ImportError, aiohttp.ClientError, zipfile.BadZipFile) as error:
+    except (KeyError, *UNREADABLE) as error:
         raise ModelError(
             f"The zip of model {model.name} cannot be read on this worker ({hide_secrets(repr(error))}): it needs one {suffix} "
             f"file and {TOKENIZER} at its top level, and the worker the right to read it. Then clear this task."
