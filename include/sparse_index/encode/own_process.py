@@ -18,7 +18,7 @@ from tokenizers import Encoding, Tokenizer
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.encoder import EncoderConfig, FileModel, UrlModel
 from sparse_index.corpus.tokenizer import TOKENIZER
-from sparse_index.encode.programs import Way, by_length, ways_of
+from sparse_index.encode.programs import Way, by_length, in_our_words, ways_of
 from sparse_index.encode.proof import differences, with_answers
 from sparse_index.errors import ConfigError, ModelError, OverloadedError, TerminalError
 from sparse_index.ml.model_zip import UNREADABLE, opened_zip
@@ -38,6 +38,7 @@ class LoadedModel:
 
     def __init__(self, way: Way, tokenizer: Tokenizer, kind: VectorKind) -> None:
         self.way, self._tokenizer, self._kind = way, tokenizer, kind
+        self._program = way.load()
         self._tokens = [
             tokenizer.decode([number], skip_special_tokens=True) for number in range(tokenizer.get_vocab_size())
         ]
@@ -52,7 +53,7 @@ class LoadedModel:
 
     def _say(self, encodings: Sequence[Encoding]) -> list[Any]:
         try:
-            numbers = self.way.program(_padded(encodings))
+            numbers = self._program(_padded(encodings))
         except ModelError:
             raise
         except (TerminalError, OverloadedError) as error:
@@ -86,12 +87,10 @@ def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind, probes: S
     for way in ways_of(model.model_format, program, model.model_config_body or {}):
         if way.batch_tokens and not probes:
             continue
-        loaded = LoadedModel(way, texts, kind)
-        asked = probes if way.on_gpu else few_of(probes)
-        words, alike = _compared(kind, asked, loaded) if asked else ("compared with nothing", True)
+        loaded, words = _tried(kind, probes, way, texts)
         tried.append(f"{way.words}: {words}")
         saw_gpu |= way.on_gpu
-        if alike:
+        if loaded is not None:
             level = logging.WARNING if saw_gpu and not way.on_gpu else logging.INFO
             about = model.name, socket.gethostname(), "GPU" if way.on_gpu else "CPU", "; ".join(tried)
             log.log(level, "Model %s runs on worker %s, on its %s (%s).", *about)
@@ -100,6 +99,19 @@ def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind, probes: S
         f"Model {model.name} does not say on worker {socket.gethostname()} what it says in the cluster ({'; '.join(tried)}). "
         "Give this worker the version of the libraries that the others have, or write `run_on: cluster`; then clear this task."
     )
+
+
+def _tried(kind: VectorKind, probes: Sequence[Probe], way: Way, tokenizer: Tokenizer) -> tuple[LoadedModel | None, str]:
+    """None for one that does not say what the cluster says, or that a GPU cannot take; and how it was, in words."""
+    asked = probes if way.on_gpu else few_of(probes)
+    try:
+        loaded = LoadedModel(way, tokenizer, kind)
+        words, alike = _compared(kind, asked, loaded) if asked else ("compared with nothing", True)
+    except (OverloadedError, ModelError) as error:
+        if not way.on_gpu:
+            raise
+        return None, error.message
+    return loaded if alike else None, words
 
 
 def few_of(probes: Sequence[Probe]) -> list[Probe]:
@@ -135,7 +147,8 @@ def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
 
 
 def _tokenizer(content: bytes, max_tokens: int) -> Tokenizer:
-    tokenizer = Tokenizer.from_str(content.decode())
+    with in_our_words(Exception, f"The model's {TOKENIZER} cannot be read", ModelError):
+        tokenizer = Tokenizer.from_str(content.decode())
     tokenizer.no_padding()
     if tokenizer.truncation is None:
         tokenizer.enable_truncation(max_tokens)

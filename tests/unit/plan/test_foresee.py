@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fake_opensearch import fake_cluster, http_error, timed_out
-from fake_torch import fake_torch, write_zip
+from fake_torch import OutOfMemoryError, Told, fake_torch, write_zip
 from plan_help import config_at, live_cluster, planned, row, write
 from sparse_index.builds.plan import Plan, load_plan, plan_path
 from sparse_index.config.corpus import CorpusConfig
@@ -142,6 +142,9 @@ def test_a_workers_model_is_probed_in_the_process_that_will_encode_and_in_no_oth
     plan = planned_of(config_at(tmp_path, encoder={"model": model, "run_on": "worker"}))
     assert "as a probe with 12 of them did" in told(plan)[1]
     assert "the workers that encode for 'text_sparse' are others than this one" in told(plan, here=False)[1]
+    for error in (RuntimeError("a torn program"), OutOfMemoryError("it is full")):
+        monkeypatch.setitem(sys.modules, "torch", fake_torch(Told(unloadable={"cpu": error})))
+        assert re.search("could not be probed: .*(a torn program|it is full)", told(plan)[1])
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "could not be probed: `encoder.run_on: worker` needs torch" in told(plan)[1]
 
