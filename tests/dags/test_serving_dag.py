@@ -18,6 +18,7 @@ from opensearch_ml.notifier import FailureNotifier
 from real_serving import SEARCH
 from sparse_index.config.airflow_rules import LONGEST_DAG_ID, LONGEST_NAME, corpus_name_problem
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import ConfigError
 from sparse_index.ml import verbs
 from sparse_index.serving.needs import needs_of
@@ -70,6 +71,14 @@ def test_it_looks_often_one_run_at_a_time_and_says_when_it_fails(served: dict[st
         assert isinstance(task.on_failure_callback, list), task.task_id
         (told,) = task.on_failure_callback
         assert isinstance(told, FailureNotifier), task.task_id
+
+
+def test_models_are_waited_for_as_long_as_their_own_deadlines_say(served: dict[str, DAG]) -> None:
+    allowed = served["sparse_index__shared__serving"].task_dict["models"].execution_timeout
+    encoder = EncoderConfig.model_validate({"model": {"source": "pretrained", "name": "a", "version": "1"}})
+    assert allowed is not None
+    # An encoder for each of a few vector fields, and a re-ranker.
+    assert allowed.total_seconds() > 4 * (encoder.register_deadline_s + 2 * encoder.deploy_deadline_s)
 
 
 def test_what_a_search_would_miss_first_is_put_right_first(served: dict[str, DAG]) -> None:
