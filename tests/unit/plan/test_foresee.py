@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
+from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, http_error, timed_out
 from fake_torch import OutOfMemoryError, Told, fake_torch, write_zip
 from plan_help import config_at, live_cluster, planned, row, write
-from sparse_index.builds.plan import Plan, load_plan, plan_path
+from sparse_index.builds.plan import Plan, load_plan, plan_path, save_plan, saved_plans
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.where import PROBE_TIMEOUT_S
 from sparse_index.plan.foresee import foreseen
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from vanishing_store import VanishingStore
 
 ROWS = 120
 
@@ -154,3 +156,15 @@ def test_a_day_without_work_takes_no_time(tmp_path: Path) -> None:
     first = planned_of(config, 100)
     plan, words = told(planned_of(config, 100, live=first))
     assert (plan.seconds, words) == (0.0, "0 min 00 s")
+
+
+def test_builds_that_the_janitor_deletes_meanwhile_tell_nothing(tmp_path: Path) -> None:
+    store = VanishingStore(str(tmp_path))
+    plans = [make_plan(corpus_config("things")) for _ in range(2)]
+    for plan in plans:
+        save_plan(store, plan)
+        store.write_json(f"{plan.folder}/receipt.json", {})
+    assert [build_id for build_id, _ in saved_plans(store, "things")] == [plans[1].build_id]
+    foreseen(
+        fake_cluster(lambda *_: {}), store, make_plan(corpus_config("things")), encodes_here=False, clock=lambda: 0.0
+    )
