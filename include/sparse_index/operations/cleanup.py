@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sparse_index.builds.state import BuildState
 from sparse_index.live.generations import kept_and_surplus
-from sparse_index.names import build_time
+from sparse_index.names import is_older
 from sparse_index.operations.sightings import REPORTS, BuildView, CorpusView, StoreView
 from sparse_index.operations.vector_use import VectorUse
 from sparse_index.values import Frozen
@@ -139,7 +139,7 @@ def _models(view: CorpusView) -> Iterator[Action]:
 def _candidates(view: CorpusView, now: datetime) -> Iterator[Action]:
     """The newest one stays for some days, to be looked at."""
     for number, index in enumerate(view.failed_candidates):
-        old = _is_older(index.meta.build_id, now, CANDIDATE_KEPT)
+        old = is_older(index.meta.build_id, now, CANDIDATE_KEPT)
         ended = view.state(index.meta.build_id) is BuildState.ENDED
         if ended and (number > 0 or old) and index.why_it_stays is None:
             reason = f"build {index.meta.build_id} has ended and never went live"
@@ -160,10 +160,10 @@ def _build_files(view: CorpusView, build: BuildView, now: datetime) -> Iterator[
     if build.state is not BuildState.ENDED or build.build_id in view.referred_builds:
         return
     days = view.config.retention.builds_days
-    if _is_older(build.build_id, now, timedelta(days=days)):
+    if is_older(build.build_id, now, timedelta(days=days)):
         reason = f"older than retention.builds_days ({days}), and no index refers to it"
         yield _files(f"build {build.build_id}", reason, build.paths, view.alias)
-    elif _is_older(build.build_id, now, BULKY_KEPT):
+    elif is_older(build.build_id, now, BULKY_KEPT):
         reason = f"parts and manifests of an ended build that no index refers to, older than {BULKY_KEPT.days} days"
         yield _files(f"build {build.build_id}", reason, build.bulky, view.alias)
 
@@ -281,7 +281,7 @@ def _doubts(view: CorpusView, now: datetime) -> Iterator[str]:
     found += [("index", index.name, index.meta.build_id) for index in view.failed_candidates]
     found += [("folder", build.folder, build.build_id) for build in view.builds]
     for kind, name, build_id in found:
-        if view.state(build_id) is BuildState.UNKNOWN and _is_older(build_id, now, DOUBTFUL_AFTER):
+        if view.state(build_id) is BuildState.UNKNOWN and is_older(build_id, now, DOUBTFUL_AFTER):
             yield (
                 f"{kind} {name} of '{view.alias}': build {build_id} has no receipt and nobody knows its run, so it may be "
                 "alive. If it is not, delete it by hand."
@@ -294,9 +294,3 @@ def _files(name: str, reason: str, paths: Iterable[str], alias: str = "") -> Act
 
 def _vectors(fingerprint: str, reason: str, paths: Iterable[str]) -> Action:
     return Action(kind=Kind.VECTORS, name=f"vectors of encoder {fingerprint}", reason=reason, paths=tuple(paths))
-
-
-def _is_older(build_id: str, now: datetime, than: timedelta) -> bool:
-    """False of what looks like a build of ours and has no such day: nobody knows how old it is, so it stays."""
-    planned = build_time(build_id)
-    return planned is not None and now - planned > than
