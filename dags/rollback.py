@@ -17,7 +17,7 @@ from airflow.sdk import Param
 
 from opensearch_ml import operators as op
 from opensearch_ml.dag_names import ROLLBACK
-from opensearch_ml.factory import operations_dag
+from opensearch_ml.factory import LONG_RUNNING, operations_dag
 from opensearch_ml.params import corpus_choice
 
 CORPUS = "{{ params.corpus }}"
@@ -40,4 +40,4 @@ with operations_dag(
     },
 ):
     target = op.ChooseTargetOperator(task_id="choose_target", corpus=CORPUS, to="{{ params.generation }}")
-    op.RollBackOperator(task_id="roll_back", corpus=CORPUS, target=target.output)
+    op.RollBackOperator(task_id="roll_back", corpus=CORPUS, target=target.output, **LONG_RUNNING)

@@ -20,14 +20,14 @@ when two runs agree that nobody needs it.
 from airflow.sdk import chain
 
 from opensearch_ml import operators as op
-from opensearch_ml.factory import serving_dags
+from opensearch_ml.factory import LONG_RUNNING, serving_dags
 
 
 def wire(corpus: str) -> None:
     """A look, and what it asks for, in the order in which a search would miss it."""
     look = op.ServingLookOperator(task_id="look", corpus=corpus)
     stages = [
-        op.ServingStageOperator(task_id=stage, corpus=corpus, stage=stage, found=look.output)
+        op.ServingStageOperator(task_id=stage, corpus=corpus, stage=stage, found=look.output, **LONG_RUNNING)
         for stage in ("models", "try", "point", "tidy")
     ]
     chain(look, *stages)

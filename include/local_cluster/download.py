@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import ssl
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
@@ -20,6 +21,13 @@ PARALLEL_DOWNLOADS = 4
 BLOCK_BYTES = 64 * 1024
 CONNECT_AND_READ_TIMEOUT_S = (10, 60)
 TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate was looked at and refused; a handshake that was cut short passes."""
+    if error is None or isinstance(error, ssl.SSLCertVerificationError):
+        return error is not None
+    return _is_untrusted(error.__cause__ or error.__context__)
 
 
 def default_repository() -> str:
@@ -108,7 +116,7 @@ class Downloader:
                 part.rename(target)
                 return
             except (requests.RequestException, CorruptDownloadError) as error:
-                if not remaining or isinstance(error, requests.exceptions.SSLError):
+                if not remaining or _is_untrusted(error):
                     raise self._translated(artifact, error) from error
                 progress.advance(-_size(part))
                 abandoned.wait(self.pause_s)
@@ -147,7 +155,7 @@ class Downloader:
     def _translated(self, artifact: Artifact, error: Exception) -> DownloadError:
         if isinstance(error, CorruptDownloadError):
             return error
-        if isinstance(error, requests.exceptions.SSLError):
+        if _is_untrusted(error):
             return UntrustedError(
                 f"The certificate of {self.repository} is not trusted ({error}). {TRUST_HINT} {DOCKER_HINT}"
             )

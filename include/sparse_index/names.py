@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -46,6 +46,12 @@ def build_time(build_id: str) -> datetime | None:
         return datetime.fromisoformat(build_id[:15]).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def is_older(build_id: str, now: datetime, than: timedelta) -> bool:
+    """Whether the build was planned so long ago; False of what is no build id, whose age nobody knows."""
+    planned = build_time(build_id)
+    return planned is not None and now - planned > than
 
 
 def candidate_name(alias: str, build_id: str) -> str:

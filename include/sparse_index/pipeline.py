@@ -26,9 +26,8 @@ from sparse_index.gate.gate import gate
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
 from sparse_index.index.promote import promote
-from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import retire
-from sparse_index.live.size import index_bytes
+from sparse_index.live.last_look import last_look
 from sparse_index.ml.build_models import BuildModels, build_models, deployed, remove
 from sparse_index.names import new_build_id
 from sparse_index.plan.changes import plan_changes
@@ -161,21 +160,16 @@ def _received(store: Store, plan: Plan, ending: Ending) -> dict[str, object]:
 
 
 def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
-    """Never fails for the cluster's sake: it would hide why the run failed."""
-    live, size = plan.live_index, None
-    try:
-        live = observe_alias(cluster, plan.alias).index
-        size = index_bytes(cluster, plan.candidate) if plan.makes_candidate else None
-    except SparseIndexError as error:
-        stages.untidy.append(f"the cluster could not be asked for the alias and the candidate ({error.message})")
+    switched = is_done(PROMOTE, stages.ended)
+    seen = last_look(cluster, plan, promoted=switched)
     return Ending(
-        outcome=outcome_of(plan, stages.ended, promoted=plan.candidate == live or is_done(PROMOTE, stages.ended)),
-        live=live,
+        outcome=outcome_of(plan, stages.ended, promoted=switched or plan.candidate == seen.live),
+        live=seen.live,
         at=stages.timing.now(),
-        untidy=stages.untidy,
+        untidy=[*stages.untidy, *seen.untidy],
         stages=stages.ended,
         former_settings=stages.former_settings,
-        candidate_bytes=size,
+        candidate_bytes=seen.candidate_bytes,
         wall_seconds=stages.wall_seconds,
         waited_seconds=0.0,
     )

@@ -16,6 +16,7 @@ from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.operators.forget import ForgettingOperator
 from opensearch_ml.sensors import TurnSensor
 from opensearch_ml.turns import PROMOTE, TURN
+from sparse_index.operations.rollback import DEADLINE_S
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -52,6 +53,12 @@ def test_an_operation_says_what_it_does_and_fails_loudly(operation: DAG) -> None
         assert isinstance(task.on_failure_callback, list), task.task_id
         (told,) = task.on_failure_callback
         assert isinstance(told, FailureNotifier), task.task_id
+
+
+def test_a_rollback_is_not_ended_before_its_own_wait_says_what_it_saw(dag_bag: DagBag) -> None:
+    allowed = dag_bag.dags[ROLLBACK_DAG].task_dict["roll_back"].execution_timeout
+    assert allowed is not None
+    assert allowed.total_seconds() > 2 * DEADLINE_S
 
 
 def test_every_question_of_a_form_is_explained(dag_bag: DagBag) -> None:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-from opensearch_ml.operators.receipt import ended_stages
+import pytest
+from airflow.sdk.observability import stats
+
+from build_plans import corpus_config, make_plan
+from fake_opensearch import fake_cluster, unreachable
+from opensearch_ml.failures import ERROR_KEY
+from opensearch_ml.opened import PLAN_TASK
+from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages
 from sparse_index.builds.ending import Stage
+from sparse_index.builds.plan import save_plan
+from sparse_index.builds.receipt import receipt_path
+from sparse_index.cluster.client import Cluster
+from sparse_index.errors import BuildError
+from sparse_index.store.files import Store
 
 SAID = {("encode", 1): "the model is gone"}
 
@@ -35,3 +49,56 @@ def test_tasks_become_stages_with_their_parts_and_what_they_said() -> None:
         Stage("turn", 2.0, done=False, failure="no reason was left; see its log"),
         Stage("promote", 0.0, done=False),
     ]
+
+
+def unreachable_cluster() -> Cluster:
+    def silent(method: str, path: str, body: Any) -> Any:
+        raise unreachable()
+
+    return fake_cluster(silent)
+
+
+def in_a_run_that_failed(tmp_path: Path, path: str | None) -> tuple[Any, Any]:
+    """Its corpus, on a cluster that is away, and the context of its receipt."""
+    said = {PLAN_TASK: path and {"store": str(tmp_path), "plan": path}, ERROR_KEY: "no answer from the cluster"}
+    ti = SimpleNamespace(
+        dag_id="d",
+        run_id="r",
+        get_task_breadcrumbs=lambda dag_id, run_id: [task("index", "failed")],
+        xcom_pull=lambda task_ids, key="", **_: [None] * 4 if isinstance(task_ids, list) else said.get(key or task_ids),
+    )
+    corpus = SimpleNamespace(cluster=unreachable_cluster(), config=corpus_config("things", str(tmp_path)))
+    return corpus, {"ti": ti, "dag_run": SimpleNamespace(start_date=None)}
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    sent: list[str] = []
+    monkeypatch.setattr(stats, "incr", lambda name, count, tags: sent.append(name))
+    return sent
+
+
+def test_a_cluster_that_is_away_hides_neither_receipt_nor_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(corpus_config("things", str(tmp_path)), live_index="things--b20250228t060000-00000a")
+    sent = counted(monkeypatch)
+    corpus, context = in_a_run_that_failed(tmp_path, save_plan(Store(str(tmp_path)), plan))
+    with pytest.raises(
+        BuildError, match=r"^index failed: no answer from the cluster\n'things' is on things--b20250228t"
+    ):
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+    (untidy,) = Store(str(tmp_path)).read_json(receipt_path(plan))["untidy"]
+    assert untidy.startswith("the cluster could not be asked")
+    assert sent == ["sparse_index.builds.failed"]
+
+
+def test_a_run_without_a_plan_says_why_although_the_cluster_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = counted(monkeypatch)
+    corpus, context = in_a_run_that_failed(tmp_path, None)
+    with pytest.raises(
+        BuildError, match=r"^index failed: no answer .*\nNo build was planned\.\nThe cluster could not be"
+    ):
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+    assert sent == ["sparse_index.builds.failed"]

@@ -12,11 +12,14 @@ import pytest
 import yaml
 
 from dag_help import load_dags
+from opensearch_ml.corpora import corpus_config, folder_of
 from opensearch_ml.dag_names import serving_dag_id
 from opensearch_ml.notifier import FailureNotifier
 from real_serving import SEARCH
 from sparse_index.config.airflow_rules import LONGEST_DAG_ID, LONGEST_NAME, corpus_name_problem
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import EncoderConfig
+from sparse_index.errors import ConfigError
 from sparse_index.ml import verbs
 from sparse_index.serving.needs import needs_of
 
@@ -39,6 +42,20 @@ def served(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
     return load_dags()
 
 
+def test_a_store_that_cannot_be_opened_is_asked_for_its_own_builds_only(served: dict[str, DAG], tmp_path: Path) -> None:
+    """It stopped serving for all corpora."""
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(plain.read_text().replace("store: ", "store: nosuch://host/"))
+    context: Any = {"dag": served["sparse_index__shared__serving"]}
+    operator: Any = context["dag"].task_dict["look"]
+    config = corpus_config(folder_of(context), "shared")
+    serving = operator._serving(None, config, context)
+    assert serving.goes_on is not None
+    assert serving.goes_on("other", "20260101T000000-abcdef") is None
+    with pytest.raises(ConfigError, match="nosuch://host/"):
+        serving.goes_on("tickets", "20260101T000000-abcdef")
+
+
 def test_only_a_corpus_with_something_to_serve_has_one(served: dict[str, DAG]) -> None:
     assert [name for name in served if name.endswith("__serving")] == ["sparse_index__shared__serving"]
     assert {"sparse_index__plain", "sparse_index__shared"} <= served.keys()
@@ -54,6 +71,14 @@ def test_it_looks_often_one_run_at_a_time_and_says_when_it_fails(served: dict[st
         assert isinstance(task.on_failure_callback, list), task.task_id
         (told,) = task.on_failure_callback
         assert isinstance(told, FailureNotifier), task.task_id
+
+
+def test_models_are_waited_for_as_long_as_their_own_deadlines_say(served: dict[str, DAG]) -> None:
+    allowed = served["sparse_index__shared__serving"].task_dict["models"].execution_timeout
+    encoder = EncoderConfig.model_validate({"model": {"source": "pretrained", "name": "a", "version": "1"}})
+    assert allowed is not None
+    # An encoder for each of a few vector fields, and a re-ranker.
+    assert allowed.total_seconds() > 4 * (encoder.register_deadline_s + 2 * encoder.deploy_deadline_s)
 
 
 def test_what_a_search_would_miss_first_is_put_right_first(served: dict[str, DAG]) -> None:

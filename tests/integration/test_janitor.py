@@ -25,7 +25,7 @@ from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.live.switch import switch_alias
 from sparse_index.ml import verbs
 from sparse_index.operations.cleanup import Cleanup, Kind
-from sparse_index.operations.janitor import by_store, clean, load_cleanup, look, save_cleanup
+from sparse_index.operations.janitor import clean, load_cleanup, look, save_cleanup
 from sparse_index.operations.sightings import Clusters
 from sparse_index.store.files import Store, schemas_folder
 
@@ -262,13 +262,3 @@ def test_a_plan_of_another_version_keeps_the_vectors_and_stops_nobody(
     assert OTHER_ENCODER not in {path for action in cleanup.actions for path in action.paths}
     assert f"all vectors stay: {odd} cannot be read" in cleanup.notes
     assert load_plan(store, plan_path(config.alias, plans[2].build_id)) == plans[2]
-
-
-def test_corpora_are_grouped_by_the_place_of_their_store(config: CorpusConfig) -> None:
-    spelled = [
-        config.model_copy(update={"store": uri}) for uri in (config.store, f"file://{config.store}", f"{config.store}/")
-    ]
-    elsewhere = config.model_copy(update={"store": f"{config.store}-2"})
-    unusable = config.model_copy(update={"store": "nosuch://store"})
-    groups = by_store([*spelled, elsewhere, unusable])
-    assert groups == {config.store: spelled, elsewhere.store: [elsewhere], unusable.store: [unusable]}

@@ -42,13 +42,16 @@ class Tensor:
 @dataclass
 class Told:
     """How the program behaves, and what it saw. `scale`: of all weights; what is no 1 is another model than the cluster's.
-    `refuses`: a device that it cannot run on. `fails`: what it raises first, one call after another. `by_neighbours`: what stands
+    `refuses`: a device that it cannot run on. `unloadable`: what loading it raises, by device; `full`: one whose memory no text
+    fits into. `fails`: what it raises first, one call after another. `by_neighbours`: what stands
     beside a text moves its weights. `halves`: by how much half a precision does, by its name. `shapes`: texts and tokens of each
     call; `at`: where and how precisely each was made."""
 
     gpu: bool = False
     scale: float = 1.0
     refuses: str | None = None
+    unloadable: dict[str, Exception] = field(default_factory=dict)
+    full: str | None = None
     fails: list[Exception] = field(default_factory=list)
     by_neighbours: float = 0.0
     halves: dict[str, float] = field(default_factory=dict)
@@ -59,6 +62,8 @@ class Told:
 
 class Program:
     def __init__(self, told: Told, device: str) -> None:
+        if device in told.unloadable:
+            raise told.unloadable[device]
         self._told, self._device = told, device
 
     def eval(self) -> Program:
@@ -68,6 +73,8 @@ class Program:
         told, ids = self._told, inputs["input_ids"].numpy()
         if told.fails:
             raise told.fails.pop(0)
+        if self._device == told.full:
+            raise OutOfMemoryError("CUDA out of memory")
         if self._device == told.refuses:
             raise RuntimeError("Traceback of TorchScript:\nExpected all tensors to be on the same device")
         told.shapes.append(ids.shape)

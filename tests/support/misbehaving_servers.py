@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer, ThreadingTCPServer
 from threading import Event, Thread
 from typing import Any
 
@@ -19,10 +20,27 @@ Edit = Callable[[str, Any], Any]
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
     """The port of a server that runs within the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with listening(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as port:
+        yield port
+
+
+@contextmanager
+def hanging_up(callers: list[bytes]) -> Iterator[int]:
+    """The port of a server that hangs up on whoever has said something, which it adds to `callers`."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            callers.append(self.request.recv(4096))
+
+    with listening(ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        yield port
+
+
+@contextmanager
+def listening(server: TCPServer) -> Iterator[int]:
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
-        yield server.server_port
+        yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()

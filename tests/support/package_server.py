@@ -84,10 +84,12 @@ def package_server(certificates: Path | None = None) -> Iterator[PackageServer]:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield packages
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield packages
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def artifact(name: str, content: bytes, *targets: str, packaging: str = "jar", profile: str = "plain") -> Artifact:

@@ -32,7 +32,7 @@ from sparse_index.store.sql import connect
 Ours = type[SparseIndexError]
 Theirs = type[Exception]
 
-# With the status that makes the client choose the class; tests/unit/cluster/test_http_errors.py has every other answer.
+# With the status that makes the client choose the class; tests/unit/cluster has every other answer.
 CLUSTER: dict[Theirs, tuple[int | str, Ours]] = {
     opensearch.OpenSearchException: ("N/A", TerminalError),
     opensearch.SerializationError: ("N/A", TerminalError),
@@ -44,7 +44,7 @@ CLUSTER: dict[Theirs, tuple[int | str, Ours]] = {
     opensearch.ConflictError: (409, TerminalError),
     opensearch.ConnectionError: ("N/A", UnavailableError),
     opensearch.ConnectionTimeout: ("TIMEOUT", UnavailableError),
-    opensearch.SSLError: ("N/A", AccessError),
+    opensearch.SSLError: ("N/A", UnavailableError),
 }
 # Of the query builder and of wrong arguments, neither of which we have; warnings are errors in the tests.
 NOT_RAISED = {

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from sparse_index.builds.plan import Plan
 from sparse_index.errors import BuildError, TerminalError
@@ -36,10 +37,15 @@ def failing_fast(store: Store, plan: Plan, stage: str, part: int, *, first_attem
         raise
 
 
+def _notes(store: Store, folder: str) -> Iterator[Any]:
+    for path in store.files(folder, ".json"):
+        with suppress(FileNotFoundError):  # a part that is tried again has just taken its own away
+            yield store.read_json(path)
+
+
 def _require_no_common_failure(store: Store, folder: str, stage: str) -> None:
-    notes = [store.read_json(path) for path in store.files(folder, ".json")]
     alike = defaultdict(list)
-    for note in notes:
+    for note in _notes(store, folder):
         alike[note["error"], re.sub(r"\d+", "#", note["message"])].append(note)
     for same in alike.values():
         if len(same) >= ENOUGH:

@@ -255,6 +255,8 @@ def saved_plans(store: Store, alias: str) -> Iterator[tuple[str, Plan | None]]:
     for path in reversed(store.files(builds_folder(alias), "/plan.json")):
         try:
             plan = load_plan(store, path)
+        except FileNotFoundError:  # the janitor has just deleted that build's files
+            continue
         except BuildError as error:
             log.warning("%s", error)
             plan = None

@@ -6,6 +6,9 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from sparse_index.cli import gate, golden, operations, searching
 from sparse_index.cli.alert_test import alert_test
@@ -19,8 +22,8 @@ from sparse_index.cluster.client import ATTEMPTS, Cluster
 from sparse_index.cluster.settings import put_request
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import load_beside_others
-from sparse_index.errors import SparseIndexError
-from sparse_index.ml.settings import ensure_settings, restore_settings
+from sparse_index.errors import ConfigError, SparseIndexError
+from sparse_index.ml.settings import Former, ensure_settings, restore_settings
 from sparse_index.pipeline import plan_only, run
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.preflight.examine import preflight
@@ -60,7 +63,7 @@ def _on_corpus(options: argparse.Namespace) -> None:
 
 def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     if options.restore is not None:
-        restore_settings(cluster, json.loads(options.restore.read_text(encoding="utf-8")))
+        restore_settings(cluster, _former(options.restore))
         print("Settings restored.")
         return
     if options.apply:
@@ -68,6 +71,17 @@ def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
         print(f"Settings before (keep this for --restore): {json.dumps(former)}")
         print(f"To undo by hand: {put_request(former)}")
     print(preflight(cluster, config, Store(config.store), sweeps=False))
+
+
+def _former(file: Path) -> Former:
+    """The settings that `--apply` printed; ConfigError for a file that holds no such thing."""
+    try:
+        return TypeAdapter(Former).validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ConfigError(
+            f"{file} cannot be read as settings of a cluster ({error}). Write into it what `doctor --apply` printed as the "
+            "settings before."
+        ) from error
 
 
 def _plan(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sparse_index.errors import AccessError
+from sparse_index.errors import AccessError, SparseIndexError, UnavailableError
 
 AwsService = Literal["es", "aoss"]  # a domain of Amazon OpenSearch Service, a collection of its serverless kind
 
 
 class Authorize(Protocol):
-    """The headers to add to a request. `url`: the whole one. AccessError when there is nothing to prove it with."""
+    """The headers to add to a request. `url`: the whole one. AccessError when there is nothing to prove it with, UnavailableError
+    when there is none for now."""
 
     def __call__(
         self, method: str, url: str, body: Any, headers: Mapping[str, str] | None = None
@@ -60,14 +61,34 @@ class AwsSignature:
     service: AwsService
 
     def __call__(self, method: str, url: str, body: Any, headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - of an optional package
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - of an optional package
         from opensearchpy.helpers.signer import AWSV4Signer  # noqa: PLC0415 - as this
 
         try:
             signer: Any = AWSV4Signer(self.credentials, self.region, self.service)
             signed: Mapping[str, str] = signer.sign(method, url, body)
-        except BotoCoreError as error:
-            raise AccessError(
-                f"AWS gives no credentials to sign with: {error}. Check the AWS connection that `aws_conn_id` names."
-            ) from error
+        except (BotoCoreError, ClientError) as error:
+            raise _without_credentials(error) from error
         return signed
+
+
+def _without_credentials(error: Exception) -> SparseIndexError:
+    """Where they come from is asked again each time they are renewed, and may then be away, as any service."""
+    from botocore import exceptions as of_aws  # noqa: PLC0415 - of an optional package
+
+    away = (
+        *(of_aws.ConnectionError, of_aws.HTTPClientError),
+        # They hide the network's errors of what gives an instance or a container its credentials.
+        *(of_aws.CredentialRetrievalError, of_aws.MetadataRetrievalError),
+    )
+    if isinstance(error, away) or (isinstance(error, of_aws.ClientError) and _is_passing(error.response)):
+        return UnavailableError(f"AWS gives no credentials to sign with for now: {error}.")
+    return AccessError(
+        f"AWS gives no credentials to sign with: {error}. Check the AWS connection that `aws_conn_id` names."
+    )
+
+
+def _is_passing(answer: Mapping[str, Any]) -> bool:
+    """Whether a service of AWS is at fault, or has been asked too often: that is answered with 400."""
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or "Throttl" in answer.get("Error", {}).get("Code", "")

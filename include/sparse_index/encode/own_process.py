@@ -12,17 +12,16 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.encoder import EncoderConfig, FileModel, UrlModel
 from sparse_index.corpus.tokenizer import TOKENIZER
-from sparse_index.encode.programs import Way, by_length, ways_of
+from sparse_index.encode.programs import Way, by_length, in_our_words, ways_of
 from sparse_index.encode.proof import differences, with_answers
 from sparse_index.errors import ConfigError, ModelError, OverloadedError, TerminalError
-from sparse_index.ml.model_zip import opened_zip
+from sparse_index.ml.model_zip import UNREADABLE, opened_zip
 from sparse_index.store.files import Store
 from sparse_index.vectors.kind import Refused, VectorKind
 from sparse_index.vectors.probe import Probe
@@ -39,6 +38,7 @@ class LoadedModel:
 
     def __init__(self, way: Way, tokenizer: Tokenizer, kind: VectorKind) -> None:
         self.way, self._tokenizer, self._kind = way, tokenizer, kind
+        self._program = way.load()
         self._tokens = [
             tokenizer.decode([number], skip_special_tokens=True) for number in range(tokenizer.get_vocab_size())
         ]
@@ -53,7 +53,7 @@ class LoadedModel:
 
     def _say(self, encodings: Sequence[Encoding]) -> list[Any]:
         try:
-            numbers = self.way.program(_padded(encodings))
+            numbers = self._program(_padded(encodings))
         except ModelError:
             raise
         except (TerminalError, OverloadedError) as error:
@@ -87,12 +87,10 @@ def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind, probes: S
     for way in ways_of(model.model_format, program, model.model_config_body or {}):
         if way.batch_tokens and not probes:
             continue
-        loaded = LoadedModel(way, texts, kind)
-        asked = probes if way.on_gpu else few_of(probes)
-        words, alike = _compared(kind, asked, loaded) if asked else ("compared with nothing", True)
+        loaded, words = _tried(kind, probes, way, texts)
         tried.append(f"{way.words}: {words}")
         saw_gpu |= way.on_gpu
-        if alike:
+        if loaded is not None:
             level = logging.WARNING if saw_gpu and not way.on_gpu else logging.INFO
             about = model.name, socket.gethostname(), "GPU" if way.on_gpu else "CPU", "; ".join(tried)
             log.log(level, "Model %s runs on worker %s, on its %s (%s).", *about)
@@ -101,6 +99,19 @@ def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind, probes: S
         f"Model {model.name} does not say on worker {socket.gethostname()} what it says in the cluster ({'; '.join(tried)}). "
         "Give this worker the version of the libraries that the others have, or write `run_on: cluster`; then clear this task."
     )
+
+
+def _tried(kind: VectorKind, probes: Sequence[Probe], way: Way, tokenizer: Tokenizer) -> tuple[LoadedModel | None, str]:
+    """None for one that does not say what the cluster says, or that a GPU cannot take; and how it was, in words."""
+    asked = probes if way.on_gpu else few_of(probes)
+    try:
+        loaded = LoadedModel(way, tokenizer, kind)
+        words, alike = _compared(kind, asked, loaded) if asked else ("compared with nothing", True)
+    except (OverloadedError, ModelError) as error:
+        if not way.on_gpu:
+            raise
+        return None, error.message
+    return loaded if alike else None, words
 
 
 def few_of(probes: Sequence[Probe]) -> list[Probe]:
@@ -128,7 +139,7 @@ def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
         with opened_zip(store, model) as file, zipfile.ZipFile(file) as archive:
             (program,) = (name for name in archive.namelist() if name.endswith(suffix))
             return archive.read(program), archive.read(TOKENIZER)
-    except (OSError, KeyError, ValueError, ImportError, aiohttp.ClientError, zipfile.BadZipFile) as error:
+    except (KeyError, *UNREADABLE) as error:
         raise ModelError(
             f"The zip of model {model.name} cannot be read on this worker ({hide_secrets(repr(error))}): it needs one {suffix} "
             f"file and {TOKENIZER} at its top level, and the worker the right to read it. Then clear this task."
@@ -136,7 +147,8 @@ def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
 
 
 def _tokenizer(content: bytes, max_tokens: int) -> Tokenizer:
-    tokenizer = Tokenizer.from_str(content.decode())
+    with in_our_words(Exception, f"The model's {TOKENIZER} cannot be read", ModelError):
+        tokenizer = Tokenizer.from_str(content.decode())
     tokenizer.no_padding()
     if tokenizer.truncation is None:
         tokenizer.enable_truncation(max_tokens)

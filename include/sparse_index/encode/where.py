@@ -91,12 +91,12 @@ def at_hand(cluster: Cluster, store: Store, plan: Plan, name: str, *, encodes_he
         return _in_this_process(_proven_here(cluster, store, plan, name, "none"), field.encoder, 1)
     if isinstance(life, PerRun):
         return NotAtHand(f"the model of '{name}' is registered only when it is needed")
-    model_id = served.find(cluster, field, life.content_sha256(cluster))
+    timeout_s = min(field.encoder.request_timeout_s, PROBE_TIMEOUT_S)
+    model_id = served.find(cluster, field, life.content_sha256(cluster), timeout_s)
     if model_id is None:
         return NotAtHand(f"the model of '{name}' does not answer")
     governor = beside_searches if life.serves_queries else own_model
-    kind, timeout_s = vector_kind(field), min(field.encoder.request_timeout_s, PROBE_TIMEOUT_S)
-    predictor = Predictor(cluster, model_id, kind, timeout_s, ours=False)
+    predictor = Predictor(cluster, model_id, vector_kind(field), timeout_s, ours=False)
     return Running(predictor, governor(ml_cores(cluster), 1), field.encoder.docs_per_request, None)
 
 

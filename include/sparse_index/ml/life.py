@@ -13,7 +13,7 @@ from typing import ClassVar
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.config.vectors import VectorField, fingerprint
-from sparse_index.errors import ConfigError, ModelError
+from sparse_index.errors import ConfigError
 from sparse_index.ml import served, verbs
 from sparse_index.ml.sources import Source, source_of
 from sparse_index.ml.states import MODEL_DEPLOYED
@@ -86,22 +86,18 @@ class Shared(_Standing):
         return self.origin.content_sha256()
 
     def require_usable(self, cluster: Cluster) -> str | None:
-        """ConfigError unless it answers now."""
+        """Raises what `served.require` does unless it answers now."""
         self.origin.require_usable()
-        model_id = served.find(cluster, self.field, self.origin.content_sha256())
-        if model_id is None:
-            raise ConfigError(self._missing())
+        model_id = self._model_id(cluster)
         return partly_deployed(model_id, verbs.get_model(cluster, model_id) or {})
 
     def register(self, cluster: Cluster, group_id: str) -> Started:
-        model_id = served.find(cluster, self.field, self.origin.content_sha256())
-        if model_id is None:
-            raise ModelError(self._missing())
-        return Started(model_id=model_id)
+        return Started(model_id=self._model_id(cluster))
 
-    def _missing(self) -> str:
-        group = served.serving_group(self.origin.model, self.origin.content_sha256())
-        return f"The shared model {self.origin.model.name} ({group}) does not answer: {served.RUN_SERVING}."
+    def _model_id(self, cluster: Cluster) -> str:
+        content = self.origin.content_sha256()
+        group = served.serving_group(self.origin.model, content)
+        return served.require(cluster, self.field, content, f"The shared model {self.origin.model.name} ({group})")
 
 
 @dataclass(frozen=True)

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO
 
 import fsspec
 
+from sparse_index.addresses import public_address
 from sparse_index.config.encoder import FileModel, UrlModel
 from sparse_index.store.files import Store
+from sparse_index.store.refusals import in_our_words
 from sparse_index.store.sql import spill_folder
 
 _READ_BYTES = 10_000_000
+# What reading raises of a zip that is of no use and will stay so: none, a torn one, another one than the corpus file names, or
+# one at an address that nothing reads that is installed here.
+UNREADABLE = (FileNotFoundError, NotADirectoryError, ValueError, ImportError, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 def opened_zip(store: Store, model: FileModel | UrlModel) -> AbstractContextManager[IO[bytes]]:
-    """Opening raises what the file system says, and ValueError where an address has another zip than the corpus file names."""
-    return _opened(model.path) if isinstance(model, FileModel) else _downloaded(store, model)
+    """Raises what `opened` does, and ValueError where an address has another zip than the corpus file names."""
+    return opened(model.path) if isinstance(model, FileModel) else _downloaded(store, model)
 
 
 @contextmanager
-def _opened(address: str) -> Iterator[IO[bytes]]:
-    with fsspec.open(address, "rb") as file:
-        yield file
+def opened(address: str) -> Iterator[IO[bytes]]:
+    """`UNREADABLE`, or in our words what is away for a moment or refused."""
+    with in_our_words(f"The model's zip {public_address(address)}"):
+        try:
+            with fsspec.open(address, "rb") as file:
+                yield file
+        except IsADirectoryError as error:
+            raise ValueError("it is a folder") from error
 
 
 @contextmanager
@@ -32,7 +44,7 @@ def _downloaded(store: Store, model: UrlModel) -> Iterator[IO[bytes]]:
     """All of the zip, in a file: servers need not give parts of it, and only a whole one has the sha256 that is expected."""
     digest = hashlib.sha256()
     with spill_folder(store) as folder, (folder / "model.zip").open("w+b") as kept:
-        with _opened(model.url) as file:
+        with opened(model.url) as file:
             while data := file.read(_READ_BYTES):
                 digest.update(data)
                 kept.write(data)

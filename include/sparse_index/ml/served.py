@@ -12,9 +12,10 @@ import orjson
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.encoder import ExistingModel, OwnModel
 from sparse_index.config.vectors import VectorField
+from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.ml import verbs
 from sparse_index.ml.predict import answers
-from sparse_index.ml.states import ModelState
+from sparse_index.ml.states import MODEL_DEPLOYED, ModelState
 from sparse_index.names import serving_group_name
 from sparse_index.vectors.kinds import vector_kind
 
@@ -47,17 +48,34 @@ def served_models(cluster: Cluster, model: OwnModel, content_sha256: str | None)
     }
 
 
-def find(cluster: Cluster, field: VectorField, content_sha256: str | None) -> str | None:
+def find(
+    cluster: Cluster, field: VectorField, content_sha256: str | None, timeout_s: float | None = None
+) -> str | None:
     """The id of the model that encodes for `field` and answers now: the one its corpus names, or the shared one; None when
-    there is none. `content_sha256`: see `serving_group`."""
+    there is none. `content_sha256`: see `serving_group`; `timeout_s`: of the question to each, None: the client's own."""
+    known, kind = _known(cluster, field, content_sha256), vector_kind(field)
+    return next((model_id for model_id in known if answers(cluster, model_id, kind, timeout_s)), None)
+
+
+def require(cluster: Cluster, field: VectorField, content_sha256: str | None, whose: str) -> str:
+    """What `find` finds. UnavailableError where the model is silent and said to be deployed: when a node has started again ML
+    Commons deploys it again, too, and the document says so before. ConfigError where there is none, or it is not deployed.
+    `whose`: the model in words."""
+    found = find(cluster, field, content_sha256)
+    if found is not None:
+        return found
+    for model_id in _known(cluster, field, content_sha256):
+        if (verbs.get_model(cluster, model_id) or {}).get("model_state") in MODEL_DEPLOYED:
+            raise UnavailableError(
+                f"{whose} does not answer for now: model {model_id} is said to be deployed, which takes a while after a node's "
+                f"restart. If it stays so, {RUN_SERVING}."
+            )
+    raise ConfigError(f"{whose} does not answer: {RUN_SERVING}.")
+
+
+def _known(cluster: Cluster, field: VectorField, content_sha256: str | None) -> list[str]:
     model = field.encoder.model
     if isinstance(model, ExistingModel):
-        known = [model.model_id]
-    else:
-        known = [
-            model_id
-            for model_id, document in served_models(cluster, model, content_sha256).items()
-            if document.get("model_state") != ModelState.REGISTERING
-        ]
-    kind = vector_kind(field)
-    return next((model_id for model_id in known if answers(cluster, model_id, kind)), None)
+        return [model.model_id]
+    documents = served_models(cluster, model, content_sha256)
+    return [model_id for model_id, one in documents.items() if one.get("model_state") != ModelState.REGISTERING]

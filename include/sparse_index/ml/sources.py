@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
-
-import fsspec
+from typing import IO, ClassVar
 
 from sparse_index.addresses import showable
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.encoder import FileModel, OwnModel, PretrainedModel, UrlModel
 from sparse_index.errors import ConfigError, OverloadedError
+from sparse_index.ml.model_zip import UNREADABLE, opened
 from sparse_index.ml.states import ModelState
 from sparse_index.ml.waits import Started
 
@@ -151,24 +151,33 @@ class LocalZip:
         return max(1, -(-self.size // UPLOAD_CHUNK_BYTES))
 
     def read_chunks(self) -> Iterator[bytes]:
-        with fsspec.open(self.path, "rb") as file:
+        with _readable(self.path) as file:
             while data := file.read(UPLOAD_CHUNK_BYTES):
                 yield data
 
 
 def local_zip(path: str) -> LocalZip:
-    """Size and sha256 of a model file; ConfigError when there is none."""
+    """Size and sha256 of a model file; raises what `_readable` does."""
     digest, size = hashlib.sha256(), 0
-    try:
-        with fsspec.open(path, "rb") as file:
-            while data := file.read(UPLOAD_CHUNK_BYTES):
-                digest.update(data)
-                size += len(data)
-    except FileNotFoundError as error:
-        raise ConfigError(f"The model file {path} does not exist. Correct `encoder.model.path`.") from showable(error)
+    with _readable(path) as file:
+        while data := file.read(UPLOAD_CHUNK_BYTES):
+            digest.update(data)
+            size += len(data)
     if size == 0:
         raise ConfigError(f"The model file {path} is empty. Correct `encoder.model.path`.")
     return LocalZip(path, size, digest.hexdigest())
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[IO[bytes]]:
+    """ConfigError when there is no such file, or it is not what it should be; UnavailableError and AccessError as of a store."""
+    try:
+        with opened(path) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise ConfigError(f"The model file {path} does not exist. Correct `encoder.model.path`.") from showable(error)
+    except UNREADABLE as error:
+        raise ConfigError(f"The model file {path} cannot be read as a zip ({error}).") from showable(error)
 
 
 def require_usable_zip(model: FileModel) -> None:
@@ -177,15 +186,8 @@ def require_usable_zip(model: FileModel) -> None:
     ML Commons registers anything and finds out when it deploys.
     """
     suffix = ".onnx" if model.model_format == "ONNX" else ".pt"
-    try:
-        with fsspec.open(model.path, "rb") as file, zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-    except FileNotFoundError as error:
-        raise ConfigError(f"The model file {model.path} does not exist. Correct `encoder.model.path`.") from showable(
-            error
-        )
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"The model file {model.path} cannot be read as a zip ({error}).") from showable(error)
+    with _readable(model.path) as file, zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
     models = [name for name in names if name.endswith(suffix)]
     wanted = [f"exactly one {suffix} file, not {len(models)}"] if len(models) != 1 else []
     wanted += ["tokenizer.json"] if "tokenizer.json" not in names else []

@@ -6,12 +6,11 @@ import zipfile
 from contextlib import AbstractContextManager
 from typing import IO
 
-import aiohttp
-
 from sparse_index.addresses import hide_secrets, public_address
 from sparse_index.config.encoder import ExistingModel, FileModel, ModelSource, PretrainedModel, UrlModel
 from sparse_index.corpus.tokenizer import TOKENIZER, ModelTokenizer, NoTokenizer, kept_tokenizer, read_tokenizer
-from sparse_index.ml.model_zip import opened_zip
+from sparse_index.errors import SparseIndexError
+from sparse_index.ml.model_zip import UNREADABLE, opened_zip
 from sparse_index.store.files import Store
 from sparse_index.store.layout import tokenizer_path
 
@@ -52,5 +51,5 @@ def _out_of(address: str, opened: AbstractContextManager[IO[bytes]]) -> bytes | 
             return archive.read(TOKENIZER)
     except KeyError:
         return NoTokenizer(f"{public_address(address)} has no {TOKENIZER} at its top level")
-    except (OSError, ValueError, ImportError, aiohttp.ClientError, zipfile.BadZipFile) as error:
+    except (SparseIndexError, *UNREADABLE) as error:
         return NoTokenizer(f"{public_address(address)} cannot be read here ({hide_secrets(repr(error))})")

@@ -235,7 +235,7 @@ def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME, *, s
                 deleted.append(model_id)
         if look < looks:
             timing.sleep(SECOND_LOOK_S)
-    return Removal(tuple(deleted), tuple(dict.fromkeys(kept)))
+    return Removal(tuple(dict.fromkeys(deleted)), tuple(dict.fromkeys(kept)))
 
 
 def delete_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME, *, but: str | None = None) -> None:

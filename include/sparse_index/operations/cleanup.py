@@ -7,11 +7,12 @@ in `unproven`, never removed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sparse_index.builds.state import BuildState
 from sparse_index.live.generations import kept_and_surplus
+from sparse_index.names import is_older
 from sparse_index.operations.sightings import REPORTS, BuildView, CorpusView, StoreView
 from sparse_index.operations.vector_use import VectorUse
 from sparse_index.values import Frozen
@@ -139,7 +140,7 @@ def _models(view: CorpusView) -> Iterator[Action]:
 def _candidates(view: CorpusView, now: datetime) -> Iterator[Action]:
     """The newest one stays for some days, to be looked at."""
     for number, index in enumerate(view.failed_candidates):
-        old = now - build_time(index.meta.build_id) > CANDIDATE_KEPT
+        old = is_older(index.meta.build_id, now, CANDIDATE_KEPT)
         ended = view.state(index.meta.build_id) is BuildState.ENDED
         if ended and (number > 0 or old) and index.why_it_stays is None:
             reason = f"build {index.meta.build_id} has ended and never went live"
@@ -159,11 +160,11 @@ def _generations(view: CorpusView) -> Iterator[Action]:
 def _build_files(view: CorpusView, build: BuildView, now: datetime) -> Iterator[Action]:
     if build.state is not BuildState.ENDED or build.build_id in view.referred_builds:
         return
-    age, days = now - build_time(build.build_id), view.config.retention.builds_days
-    if age > timedelta(days=days):
+    days = view.config.retention.builds_days
+    if is_older(build.build_id, now, timedelta(days=days)):
         reason = f"older than retention.builds_days ({days}), and no index refers to it"
         yield _files(f"build {build.build_id}", reason, build.paths, view.alias)
-    elif age > BULKY_KEPT:
+    elif is_older(build.build_id, now, BULKY_KEPT):
         reason = f"parts and manifests of an ended build that no index refers to, older than {BULKY_KEPT.days} days"
         yield _files(f"build {build.build_id}", reason, build.bulky, view.alias)
 
@@ -281,7 +282,7 @@ def _doubts(view: CorpusView, now: datetime) -> Iterator[str]:
     found += [("index", index.name, index.meta.build_id) for index in view.failed_candidates]
     found += [("folder", build.folder, build.build_id) for build in view.builds]
     for kind, name, build_id in found:
-        if view.state(build_id) is BuildState.UNKNOWN and now - build_time(build_id) > DOUBTFUL_AFTER:
+        if view.state(build_id) is BuildState.UNKNOWN and is_older(build_id, now, DOUBTFUL_AFTER):
             yield (
                 f"{kind} {name} of '{view.alias}': build {build_id} has no receipt and nobody knows its run, so it may be "
                 "alive. If it is not, delete it by hand."
@@ -294,8 +295,3 @@ def _files(name: str, reason: str, paths: Iterable[str], alias: str = "") -> Act
 
 def _vectors(fingerprint: str, reason: str, paths: Iterable[str]) -> Action:
     return Action(kind=Kind.VECTORS, name=f"vectors of encoder {fingerprint}", reason=reason, paths=tuple(paths))
-
-
-def build_time(build_id: str) -> datetime:
-    """When the build was planned; its id says it."""
-    return datetime.strptime(build_id.split("-", maxsplit=1)[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.neighbours import Neighbours
-from sparse_index.errors import BuildError, ConfigError, SparseIndexError
+from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.forms import Form
 from sparse_index.live.generations import is_being_copied, remove_candidate
 from sparse_index.ml.verbs import remove_build_models
@@ -43,7 +43,7 @@ def by_store(configs: Iterable[CorpusConfig]) -> dict[str, list[CorpusConfig]]:
 def _place(uri: str) -> str:
     try:
         return Store(uri).address
-    except ConfigError:  # who looks at it will say why
+    except SparseIndexError:  # who looks at it will say why
         return public_address(uri)
 
 

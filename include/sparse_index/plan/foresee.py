@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sparse_index.builds.plan import Plan, save_plan
@@ -46,7 +47,8 @@ def foreseen(cluster: Cluster, store: Store, plan: Plan, *, encodes_here: bool, 
 def _newest_receipts(store: Store, alias: str) -> Iterator[Mapping[str, Any]]:
     paths = store.files(builds_folder(alias), "/receipt.json")
     for path in reversed(paths[-RECEIPTS_READ:]):
-        yield read_receipt(store, path)
+        with suppress(FileNotFoundError):  # the janitor may be at work
+            yield read_receipt(store, path)
 
 
 def _probed(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sparse_index.errors import ConfigError, SparseIndexError, TransientError
+from sparse_index.errors import ConfigError, SparseIndexError, TransientError, UnavailableError
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class Readiness:
             return self
         kinds = {problem.error for problem in self.problems}
         terminal = {kind for kind in kinds if not issubclass(kind, TransientError)}
-        error = (terminal or kinds).pop() if len(terminal or kinds) == 1 else ConfigError
+        error = (
+            (terminal or kinds).pop() if len(terminal or kinds) == 1 else ConfigError if terminal else UnavailableError
+        )
         lines = "\n".join(f"  - {problem.message}" for problem in self.problems)
         raise error(f"{_count(self.problems, self.alias)}\n{lines}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import SparseIndexError
+from sparse_index.errors import ConfigError, SparseIndexError
 from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store, temporary_name
 
@@ -20,9 +20,8 @@ def check_store(findings: Findings, config: CorpusConfig, store: Store, *, worke
         store.write_bytes(probe, b"-")
         store.delete(probe)
     except (SparseIndexError, OSError, ValueError) as error:
-        findings.problem(
-            hide_secrets(
-                f"The store {config.store} cannot be written ({type(error).__name__}: {error}). "
-                "Check address, credentials and permissions, as the workers have them."
-            )
+        message = hide_secrets(
+            f"The store {config.store} cannot be written ({type(error).__name__}: {error}). "
+            "Check address, credentials and permissions, as the workers have them."
         )
+        findings.problem(message, type(error) if isinstance(error, SparseIndexError) else ConfigError)

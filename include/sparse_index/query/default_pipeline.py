@@ -13,7 +13,7 @@ from sparse_index.query.pipelines import SearchPipeline, search_pipeline
 
 def default_pipeline(cluster: Cluster, config: CorpusConfig) -> SearchPipeline | None:
     """What serving has put for this configuration; None where its searches need none. ConfigError while it is not there as
-    it should be, or a model that it names does not answer."""
+    it should be; what `served.require` raises where a model that it names does not answer."""
     if not is_served(config):
         return None
     require_served_fields(config)
@@ -42,7 +42,5 @@ def require_served_fields(config: CorpusConfig) -> None:
 
 def _model(cluster: Cluster, config: CorpusConfig, name: str) -> str:
     field = config.vector_fields[name]
-    model_id = served.find(cluster, field, life_of(field).content_sha256(cluster))
-    if model_id is None:
-        raise ConfigError(f"The model that encodes queries for '{name}' does not answer: {served.RUN_SERVING}.")
-    return model_id
+    content = life_of(field).content_sha256(cluster)
+    return served.require(cluster, field, content, f"The model that encodes queries for '{name}'")

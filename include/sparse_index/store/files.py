@@ -217,7 +217,7 @@ class Store:
             self.filesystem.get_file(self._address(source), str(local))
 
     def _reached(self, path: str) -> AbstractContextManager[None]:
-        return in_our_words(public_address(self.full(path)))
+        return in_our_words(f"{public_address(self.full(path))} in the store")
 
     @contextmanager
     def _written(self, path: str) -> Iterator[None]:

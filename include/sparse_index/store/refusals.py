@@ -31,10 +31,8 @@ def in_our_words(place: str) -> Iterator[None]:
     """Errors of the block about `place`, but a missing file: to many callers that is an answer."""
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError):
-        raise
     except Exception as error:
-        ours = _ours(place, error)
+        ours = _ours(place, _what_it_was(error))
         if ours is None:
             raise
         raise ours from showable(error)
@@ -56,24 +54,33 @@ def whole(path: str) -> Iterator[None]:
         raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
 
 
+def _what_it_was(error: Exception) -> Exception:
+    """The file system of the web tells of any failure as a missing file."""
+    below = error.__cause__
+    hides = isinstance(error, FileNotFoundError) and type(below).__module__.partition(".")[0] == "aiohttp"
+    return below if hides and isinstance(below, Exception) and _status(below) not in (404, 410) else error
+
+
 def _ours(place: str, error: Exception) -> SparseIndexError | None:
-    """None for what neither a system nor a store has raised."""
+    """None for a missing file, and for what neither a system nor a store has raised."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return None
     if has_expired(error):
         return UnavailableError(
-            f"{place} in the store: the credentials have expired ({error}). A new attempt asks for new ones; those that somebody "
+            f"{place}: the credentials have expired ({error}). A new attempt asks for new ones; those that somebody "
             "wrote down must be renewed."
         )
     if code_of(error) in _UNKNOWN:
         return AccessError(
-            f"{place} in the store: the credentials are refused ({error}). Correct the keys of the workers' account, or, where "
+            f"{place}: the credentials are refused ({error}). Correct the keys of the workers' account, or, where "
             "they are those of another store, the address (AWS_ENDPOINT_URL)."
         )
-    if isinstance(error, PermissionError) or is_nobody(error):
+    if isinstance(error, PermissionError) or is_nobody(error) or _status(error) in (401, 403):
         return AccessError(
-            f"{place} in the store: no permission ({error}). What the account of the workers needs: docs/deploy.md, the store."
+            f"{place}: no permission ({error}). What the account of the workers needs: docs/deploy.md, the store."
         )
     if isinstance(error, (OSError, MemoryError)) or is_of_a_library(error):
-        return UnavailableError(f"{place} in the store cannot be used for now ({error!r}).")
+        return UnavailableError(f"{place} cannot be used for now ({error!r}).")
     return None
 
 
@@ -85,6 +92,11 @@ def is_of_a_library(error: Exception) -> bool:
 def is_nobody(error: Exception) -> bool:
     """Whether nobody has told such a library who it is."""
     return type(error).__name__ in _NOBODY and is_of_a_library(error)
+
+
+def _status(error: Exception) -> int | None:
+    """What a web server answered."""
+    return getattr(error, "status", None) if is_of_a_library(error) else None
 
 
 def has_expired(error: BaseException) -> bool:

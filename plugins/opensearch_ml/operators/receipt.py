@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from opensearch_ml.opened import PLAN_TASK, Corpus, planned
 from opensearch_ml.operators.approval import ANSWER_KEY
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.turns import APPROVE, TURN
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, SparseIndexError
 
 if TYPE_CHECKING:
     from sparse_index.builds.ending import Ending, Stage
     from sparse_index.builds.metrics import Metric
     from sparse_index.builds.plan import Plan
+
+log = logging.getLogger(__name__)
 
 
 class ReceiptOperator(CorpusOperator):
@@ -39,12 +42,14 @@ class ReceiptOperator(CorpusOperator):
         from sparse_index.builds.ending import failures
         from sparse_index.builds.metrics import NO_BUILD, build_metrics
         from sparse_index.builds.receipt import receipt_path, sentences, write_receipt
+        from sparse_index.live.last_look import live_sentence
 
         stages = ended_stages(context)
         found = planned(context, self.plan_task_id)
         if found is None:
+            live = live_sentence(corpus.cluster, corpus.config.alias)
             send_metrics(self.corpus, corpus.config.owner, [NO_BUILD])
-            raise BuildError("\n".join([why(failures(stages)), "No build was planned.", _live_sentence(corpus)]))
+            raise BuildError("\n".join([why(failures(stages)), "No build was planned.", live]))
         store, plan = found
         ending = _ending(corpus, plan, stages, context)
         reasons = why(failures(stages), ending.approval)
@@ -88,33 +93,24 @@ def why(reasons: Mapping[str, str], answered: str | None = None) -> str:
     return "\n".join(f"{task} failed: {reason}" for task, reason in reasons.items())
 
 
-def _live_sentence(corpus: Corpus) -> str:
-    from sparse_index.live.alias import observe_alias
-
-    live = observe_alias(corpus.cluster, corpus.config.alias).index
-    return f"'{corpus.config.alias}' {f'is on {live}, as before' if live else 'has no live index'}."
-
-
 def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -> Ending:
     from sparse_index.builds.ending import PROMOTE, RETIRE, Ending, outcome_of
-    from sparse_index.live.alias import observe_alias
-    from sparse_index.live.size import index_bytes
-    from sparse_index.ml.build_models import build_models
+    from sparse_index.live.last_look import last_look
 
-    live = observe_alias(corpus.cluster, plan.alias).index
     promotion, settings, retired, waited = context["ti"].xcom_pull(task_ids=[PROMOTE, "preflight", RETIRE, TURN])
     answer = context["ti"].xcom_pull(task_ids=APPROVE, key=ANSWER_KEY)
-    remains = build_models(plan.group, plan.encoders).remains(corpus.cluster)
+    # Not by the state of the task alone, which a person can set.
+    switched = (promotion or {}).get("live") == plan.candidate
+    seen = last_look(corpus.cluster, plan, promoted=switched)
     return Ending(
-        # Not by the state of the task alone, which a person can set.
-        outcome=outcome_of(plan, stages, promoted=plan.candidate in (live, (promotion or {}).get("live"))),
-        live=live,
+        outcome=outcome_of(plan, stages, promoted=switched or plan.candidate == seen.live),
+        live=seen.live,
         at=datetime.now(UTC),
-        untidy=[*remains, *(settings or {}).get("left", []), *left(retired)],
+        untidy=[*seen.untidy, *(settings or {}).get("left", []), *left(retired)],
         stages=stages,
         former_settings=(settings or {}).get("former_settings", {}),
         approval=answer,
-        candidate_bytes=index_bytes(corpus.cluster, plan.candidate) if plan.makes_candidate else None,
+        candidate_bytes=seen.candidate_bytes,
         wall_seconds=_seconds_since(context["dag_run"].start_date),
         waited_seconds=(waited or 0.0) + sum(stage.seconds for stage in stages if answer and stage.name == APPROVE),
     )
@@ -124,8 +120,13 @@ def _of_live(corpus: Corpus, ending: Ending) -> Iterator[Metric]:
     from sparse_index.live.age import live_metrics
     from sparse_index.live.meta import read_meta
 
-    meta = read_meta(corpus.cluster, ending.live) if ending.live else None
-    return live_metrics(meta, ending.at) if meta else iter(())
+    try:
+        meta = read_meta(corpus.cluster, ending.live) if ending.live else None
+    except SparseIndexError as error:  # the last word of a run does not wait for a number
+        log.warning("No metrics of the live index: %s", error)
+        return
+    if meta:
+        yield from live_metrics(meta, ending.at)
 
 
 def _seconds_since(began: datetime | None) -> float | None:

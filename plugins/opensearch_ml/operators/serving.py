@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sparse_index.cluster.client import Cluster
     from sparse_index.config.corpus import CorpusConfig
     from sparse_index.serving.act import Serving
-    from sparse_index.store.files import Store
 
 
 class ServingOperator(CorpusOperator):
@@ -43,7 +42,7 @@ class ServingOperator(CorpusOperator):
 
         found = dict(corpora(folder_of(context)))
         usable = {name: one for name, one in found.items() if not isinstance(one, BrokenCorpus)}
-        known = {one.alias: (name, Store(one.store)) for name, one in usable.items()}
+        known = {one.alias: (name, one.store) for name, one in usable.items()}
         return Serving(
             cluster,
             Store(config.store),
@@ -54,9 +53,12 @@ class ServingOperator(CorpusOperator):
         )
 
 
-def _goes_on(context: Any, known: dict[str, tuple[str, Store]], alias: str, build_id: str) -> bool | None:
+def _goes_on(context: Any, known: dict[str, tuple[str, str]], alias: str, build_id: str) -> bool | None:
+    """Only now is the store of that corpus opened: one that cannot be must not stop serving for all others."""
+    from sparse_index.store.files import Store
+
     name, store = known[alias]
-    return goes_on(context, store, dag_id(name), alias, build_id)
+    return goes_on(context, Store(store), dag_id(name), alias, build_id)
 
 
 class ServingLookOperator(ServingOperator):

@@ -9,6 +9,7 @@ from sparse_index.builds.fail_fast import failing_fast
 from sparse_index.builds.plan import Plan
 from sparse_index.errors import BuildError, CorpusError, ModelError, TerminalError, UnavailableError
 from sparse_index.store.files import Store
+from vanishing_store import VanishingStore
 
 
 @pytest.fixture
@@ -63,6 +64,12 @@ def test_a_cleared_part_is_tried_and_forgets_its_failure(store: Store, plan: Pla
     fail(store, plan, 1, ModelError("gone"))
     assert attempt(store, plan, 0, None, first=False)
     assert attempt(store, plan, 2, None)
+
+
+def test_a_note_that_another_part_takes_away_meanwhile_is_none(store: Store, plan: Plan) -> None:
+    for part in range(2):
+        fail(store, plan, part, ModelError("gone"))
+    assert attempt(VanishingStore(store.root_uri), plan, 2, None)
 
 
 def test_stages_and_builds_do_not_mix(store: Store, plan: Plan) -> None:

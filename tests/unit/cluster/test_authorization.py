@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from misbehaving_servers import Quiet, serving
 from sparse_index.cluster.authorization import Authorize, AwsSignature, BearerToken, TokenFile
 from sparse_index.cluster.client import AsyncCluster, Cluster, ConnectionSettings
-from sparse_index.errors import AccessError
+from sparse_index.errors import AccessError, UnavailableError
 
 
 @dataclass
@@ -118,17 +119,51 @@ def test_each_request_is_signed_with_the_credentials_of_its_time(listener: Liste
         assert "hush" not in str(header)
 
 
-class Refused:
+@dataclass
+class Refusing:
+    """Credentials whose source fails."""
+
+    error: Exception
+
     def get_frozen_credentials(self) -> None:
-        from botocore.exceptions import NoCredentialsError
-
-        raise NoCredentialsError
+        raise self.error
 
 
-def test_credentials_that_aws_does_not_give_are_an_error_of_access(listener: Listener) -> None:
-    pytest.importorskip("botocore", reason="the extra `aws` is not installed")
-    cluster = Cluster.connect(listener.settings(AwsSignature(Refused(), "eu-west-1", "es")))
-    with pytest.raises(AccessError, match="Check the AWS connection that `aws_conn_id` names"):
+def signed_with(error: Exception, listener: Listener) -> None:
+    settings = listener.settings(AwsSignature(Refusing(error), "eu-west-1", "es"))
+    cluster = Cluster.connect(settings, attempts=1)
+    try:
         cluster.get("/")
-    cluster.close()
-    assert listener.heard == []
+    finally:
+        cluster.close()
+        assert listener.heard == []
+
+
+def answer_of_aws(code: str, status: int) -> Any:
+    from botocore.exceptions import ClientError
+
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "AssumeRole")
+
+
+def test_credentials_that_aws_refuses_are_an_error_of_access(listener: Listener) -> None:
+    of_aws = pytest.importorskip("botocore.exceptions", reason="the extra `aws` is not installed")
+    for error in (of_aws.NoCredentialsError(), of_aws.NoRegionError(), answer_of_aws("AccessDenied", 403)):
+        with pytest.raises(AccessError, match="Check the AWS connection that `aws_conn_id` names"):
+            signed_with(error, listener)
+
+
+def test_credentials_that_aws_cannot_give_for_now_are_an_outage(listener: Listener) -> None:
+    of_aws = pytest.importorskip("botocore.exceptions", reason="the extra `aws` is not installed")
+    for error in (
+        of_aws.EndpointConnectionError(endpoint_url="https://sts"),
+        of_aws.ConnectTimeoutError(endpoint_url="https://sts"),
+        of_aws.ReadTimeoutError(endpoint_url="https://sts"),
+        of_aws.ConnectionClosedError(endpoint_url="https://sts"),
+        of_aws.MetadataRetrievalError(error_msg="said"),
+        of_aws.CredentialRetrievalError(provider="iam-role", error_msg="said"),
+        answer_of_aws("InternalFailure", 500),
+        answer_of_aws("Throttling", 400),
+    ):
+        with pytest.raises(UnavailableError, match="no credentials to sign with for now"):
+            signed_with(error, listener)

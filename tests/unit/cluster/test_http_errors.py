@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import ssl
 
 import pytest
 from opensearchpy import exceptions as client_errors
@@ -47,7 +48,8 @@ TABLE = [
     (http_error(504, "timeout"), UnavailableError),
     (unreachable(), UnavailableError),
     (timed_out(), UnavailableError),
-    (client_errors.SSLError("N/A", "certificate verify failed", OSError()), AccessError),
+    (client_errors.SSLError("N/A", "certificate verify failed", ssl.SSLCertVerificationError()), AccessError),
+    (client_errors.SSLError("N/A", "EOF occurred in violation of protocol", ssl.SSLEOFError()), UnavailableError),
     (client_errors.SerializationError("not JSON"), TerminalError),
 ]
 

@@ -6,21 +6,23 @@ import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from demo.model_archive import zip_of
 from fake_opensearch import fake_cluster
-from fake_torch import OutOfMemoryError, Told, fake_torch, weight, write_zip
+from fake_torch import WORDS, OutOfMemoryError, Told, fake_torch, weight, write_zip
 from plan_help import config_at, live_cluster, planned, row, write
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import EncodeResult
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import EncoderConfig, Pruning
 from sparse_index.encode.part import encode_part
-from sparse_index.errors import ConfigError, ModelError
+from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.gate.encoder import prove_encoder
 from sparse_index.store.files import Store
 from sparse_index.timing import Timing
@@ -127,6 +129,101 @@ def test_the_fastest_way_that_says_what_the_cluster_says_is_taken_and_named(
     assert socket.gethostname() in said_once.getMessage()
     assert (said_once.levelname == "WARNING") is (told.get("refuses") == "cuda")
     assert vectors(config, plan) == sorted(said(list(dict.fromkeys(text.split()[:3]))) for text in TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_proven"),
+    [
+        ({"unloadable": {"cuda": OutOfMemoryError("CUDA out of memory")}}, True),
+        ({"unloadable": {"cuda": OutOfMemoryError("CUDA out of memory")}}, False),
+        ({"unloadable": {"cuda": RuntimeError("no kernel image is available")}}, True),
+        ({"full": "cuda"}, True),
+    ],
+    ids=["no room for the model", "nor without a probe", "another kind of GPU", "no room for a text"],
+)
+def test_a_gpu_that_has_no_room_for_the_model_leaves_it_to_the_cpu(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    told: dict[str, Any],
+    is_proven: bool,
+) -> None:
+    it = told_torch(monkeypatch, gpu=True, **told)
+    config = corpus_of(tmp_path, TEXTS)
+    plan = planned_on(config)
+    if is_proven:
+        proven(config, plan)
+    assert encoded(config, plan).encoded == len(TEXTS)
+    assert {device for device, _ in it.at} == {"cpu"}
+    (said_once,) = (each for each in caplog.records if "runs on worker" in each.getMessage())
+    assert said_once.levelname == "WARNING"
+    assert "on its CPU (Fake GPU, " in said_once.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("error", "ours", "words"),
+    [
+        (RuntimeError("PytorchStreamReader failed"), ModelError, "cannot be loaded on this worker .*failed$"),
+        (RuntimeError("can't allocate memory"), OverloadedError, "This worker's memory is used up by the model"),
+    ],
+)
+def test_a_program_that_cannot_be_loaded_is_told_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, ours: type[Exception], words: str
+) -> None:
+    told_torch(monkeypatch, unloadable={"cpu": error})
+    config = corpus_of(tmp_path, TEXTS)
+    with pytest.raises(ours, match=words):
+        encoded(config, planned_on(config))
+
+
+def test_a_tokenizer_that_cannot_be_read_is_told_in_our_words(tmp_path: Path) -> None:
+    config = corpus_of(tmp_path, TEXTS)
+    (tmp_path / "model.zip").write_bytes(zip_of({"sparse.pt": b"a program", "tokenizer.json": b"{}"}))
+    with pytest.raises(ModelError, match=r"The model's tokenizer.json cannot be read: "):
+        encoded(config, planned_on(config))
+
+
+class Onnx:
+    """As much of onnxruntime as loading asks for, on a worker whose GPU it cannot use, which it says in a log alone."""
+
+    SessionOptions = SimpleNamespace
+
+    def __init__(self, *, loads: bool = True) -> None:
+        self.loads = loads
+
+    def get_available_providers(self) -> list[str]:
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def InferenceSession(self, content: bytes, options: Any, providers: list[str]) -> Any:
+        if not self.loads:
+            raise Exception("INVALID_PROTOBUF : Protobuf parsing failed.")
+        return SimpleNamespace(
+            get_providers=lambda: ["CPUExecutionProvider"],
+            get_inputs=lambda: [SimpleNamespace(name="input_ids")],
+            get_outputs=lambda: [SimpleNamespace(name="sentence_embedding")],
+            run=lambda _, rows: [np.ones((len(rows["input_ids"]), len(WORDS)), np.float32)],
+        )
+
+
+def test_a_way_that_falls_back_to_the_cpu_by_itself_is_none_of_the_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = corpus_of(tmp_path, TEXTS, model_format="ONNX")
+    plan = planned_on(config)
+    monkeypatch.setitem(sys.modules, "onnxruntime", Onnx())
+    assert encoded(config, plan).encoded == len(TEXTS)
+    (said_once,) = (each.getMessage() for each in caplog.records if "runs on worker" in each.getMessage())
+    assert "on its CPU (GPU, text by text: " in said_once
+    assert "onnxruntime cannot use CUDAExecutionProvider here" in said_once
+
+
+def test_an_onnx_file_that_cannot_be_loaded_is_told_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = corpus_of(tmp_path, TEXTS, model_format="ONNX")
+    monkeypatch.setitem(sys.modules, "onnxruntime", Onnx(loads=False))
+    with pytest.raises(ModelError, match=r"cannot be loaded on this worker .*Protobuf parsing failed"):
+        encoded(config, planned_on(config))
 
 
 def test_a_worker_that_says_something_else_stops_before_anything_is_encoded(

@@ -12,6 +12,7 @@ import pytest
 
 from local_cluster.download import Downloader, default_repository
 from local_cluster.errors import CorruptDownloadError, DiskFullError, DownloadError
+from misbehaving_servers import hanging_up
 from package_server import SLOW_BYTES_PER_S, PackageServer, artifact, package_server
 
 CONTENT = os.urandom(700_000)
@@ -143,3 +144,10 @@ def test_the_mirror_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) 
     assert default_repository() == "http://127.0.0.1:1/mirror"
     monkeypatch.delenv("SPARSE_INDEX_MAVEN_REPOSITORY")
     assert default_repository().startswith("https://")
+
+
+def test_a_handshake_that_is_cut_short_is_tried_again(tmp_path: Path) -> None:
+    callers: list[bytes] = []
+    with hanging_up(callers) as port, pytest.raises(DownloadError, match="after 3 attempts") as told:
+        downloader(f"https://127.0.0.1:{port}", tmp_path).fetch_all([artifact("a", CONTENT)])
+    assert (type(told.value), len(callers)) == (DownloadError, 3)

@@ -157,6 +157,13 @@ def test_a_registration_that_ends_after_the_first_look_is_deleted_too(ml: FakeMl
     assert ml.models == {}
 
 
+def test_a_model_that_is_found_again_after_its_deletion_is_told_once(ml: FakeMl) -> None:
+    """As a search does until it is refreshed."""
+    ml.models["m1"] = ml.found_still["m1"] = {"model_group_id": "g1", "name": "m"}
+    assert verbs.delete_models(ml.cluster, GROUP, Timing(ml.clock, ml.sleep)).deleted == ("m1",)
+    assert ml.models == {}
+
+
 def test_a_group_whose_models_the_server_still_counts_is_asked_for_again(ml: FakeMl) -> None:
     ml.models.clear()
     ml.stale_group_answers = 3

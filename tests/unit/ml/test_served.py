@@ -10,7 +10,7 @@ from build_plans import corpus_config
 from fake_models import FakeModels
 from sparse_index.config.encoder import FileModel, PretrainedModel, UrlModel
 from sparse_index.config.vectors import SparseField
-from sparse_index.errors import ConfigError, ModelError
+from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.ml.build_models import build_models, deployed, remove
 from sparse_index.ml.life import Shared, encoder_fingerprint, life_of
 from sparse_index.ml.served import find, served_models, serving_group
@@ -100,7 +100,7 @@ def test_a_build_uses_the_served_model_and_makes_and_removes_nothing() -> None:
     assert isinstance(life, Shared)
     with pytest.raises(ConfigError, match=rf"{GROUP}\) does not answer: run the serving DAG first"):
         life.require_usable(models.cluster)
-    with pytest.raises(ModelError, match="run the serving DAG first"):
+    with pytest.raises(ConfigError, match="run the serving DAG first"):
         deployed(models.cluster, build)
     models.add("m1", GROUP, answers=True, **same())
     life.require_usable(models.cluster)
@@ -108,6 +108,25 @@ def test_a_build_uses_the_served_model_and_makes_and_removes_nothing() -> None:
     assert remove(models.cluster, build) == Removal((), ())
     assert build.remains(models.cluster) == []
     assert not any(asked.startswith(("DELETE", "PUT")) or "_register" in asked for asked in models.asked)
+
+
+@pytest.mark.parametrize("state", ["DEPLOYED", "PARTIALLY_DEPLOYED", "DEPLOYING"])
+def test_a_served_model_that_is_deployed_again_after_a_restart_ends_no_run_for_good(state: str) -> None:
+    models, life = FakeModels(), life_of(field())
+    models.add("m1", GROUP, **same(model_state=state))
+    for ask in (life.require_usable, lambda cluster: life.register(cluster, "")):
+        with pytest.raises(
+            UnavailableError, match=rf"{GROUP}\) does not answer for now: model m1 .* run the serving DAG"
+        ):
+            ask(models.cluster)
+
+
+@pytest.mark.parametrize("state", ["REGISTERING", "REGISTERED", "UNDEPLOYED", "DEPLOY_FAILED"])
+def test_a_served_model_that_nobody_deploys_is_for_serving_to_mend(state: str) -> None:
+    models = FakeModels()
+    models.add("m1", GROUP, **same(model_state=state))
+    with pytest.raises(ConfigError, match=rf"{GROUP}\) does not answer: run the serving DAG first"):
+        life_of(field()).require_usable(models.cluster)
 
 
 def test_a_shared_model_needs_the_settings_of_its_source() -> None:

@@ -15,8 +15,8 @@ from sparse_index.builds.state import BuildState, build_state
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.live.generations import OwnIndex
 from sparse_index.live.meta import Meta
-from sparse_index.names import candidate_name, group_name, new_build_id
-from sparse_index.operations.cleanup import Action, Cleanup, Kind, build_time, plan_cleanup
+from sparse_index.names import build_time, candidate_name, group_name, new_build_id
+from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup
 from sparse_index.operations.sightings import BuildView, CorpusView, PlanFile, StoreView
 from sparse_index.store.files import StoredFile
 from sparse_index.store.layout import build_folder
@@ -45,7 +45,7 @@ def index(build_id: str, **meta: Any) -> OwnIndex:
     """A complete index; `live`, `promoted` and `withdrawn` as said, `manifest` its own build's unless said."""
     live, went_live = meta.pop("live", False), meta.pop("promoted", False)
     withdrawn = meta.pop("withdrawn", False)
-    when = build_time(build_id)
+    when = build_time(build_id) or NOW
     folder = build_folder(THINGS.alias, build_id)
     values = {
         "alias": THINGS.alias,
@@ -189,6 +189,17 @@ def test_the_newest_candidate_stays_three_days_and_older_ones_do_not() -> None:
     assert names(decided(view(newest, older, oldest)), Kind.CANDIDATE) == [older.name, oldest.name]
     late = index(build(3.1))
     assert names(decided(view(late)), Kind.CANDIDATE) == [late.name]
+
+
+@pytest.mark.parametrize("state", [ENDED, UNKNOWN])
+def test_what_has_the_form_of_a_build_and_no_such_day_stays_and_stops_nothing(state: BuildState) -> None:
+    odd, old = "20269999T999999-abcdef", build(30.1)
+    made_by_hand = index(odd)
+    group = group_name(THINGS.alias, odd)
+    cleanup = decided(view(made_by_hand, builds={odd: state, old: ENDED}, groups=[group] if state is UNKNOWN else []))
+    assert paths(cleanup) == files_of(old)
+    assert names(cleanup, Kind.CANDIDATE) == []
+    assert cleanup.unproven == []
 
 
 @pytest.mark.parametrize("state", [AT_WORK, UNKNOWN])

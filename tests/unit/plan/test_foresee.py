@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
+from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, http_error, timed_out
-from fake_torch import fake_torch, write_zip
+from fake_torch import OutOfMemoryError, Told, fake_torch, write_zip
 from plan_help import config_at, live_cluster, planned, row, write
-from sparse_index.builds.plan import Plan, load_plan, plan_path
+from sparse_index.builds.plan import Plan, load_plan, plan_path, save_plan, saved_plans
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.encode.where import PROBE_TIMEOUT_S
 from sparse_index.plan.foresee import foreseen
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from vanishing_store import VanishingStore
 
 ROWS = 120
 
@@ -90,6 +93,22 @@ def test_a_first_build_with_a_model_that_is_there_is_probed_with_a_tenth_of_its_
     assert f"as a probe with {len(texts)} of them did; writing is assumed" in words
 
 
+def test_no_question_to_a_model_keeps_a_plan_longer_than_a_probe_may(tmp_path: Path) -> None:
+    cluster, asked = answering()
+    transport: Any = cluster._client.transport
+    answer, waits = transport.perform_request, list[Any]()
+
+    def timed(method: str, path: str, params: Any = None, body: Any = None) -> Any:
+        if "/_predict/" in path:
+            waits.append(params.get("request_timeout"))
+        return answer(method, path, params, body)
+
+    transport.perform_request = timed
+    told(planned_of(existing(tmp_path)), cluster)
+    assert len(waits) == len(asked) > 1
+    assert set(waits) == {PROBE_TIMEOUT_S}
+
+
 def test_a_plan_that_is_only_asked_for_is_probed_too(tmp_path: Path) -> None:
     plan, words = told(planned_of(existing(tmp_path), mode="plan_only"))
     assert (plan.encode_parts, plan.estimate is not None) == ([], True)
@@ -125,6 +144,9 @@ def test_a_workers_model_is_probed_in_the_process_that_will_encode_and_in_no_oth
     plan = planned_of(config_at(tmp_path, encoder={"model": model, "run_on": "worker"}))
     assert "as a probe with 12 of them did" in told(plan)[1]
     assert "the workers that encode for 'text_sparse' are others than this one" in told(plan, here=False)[1]
+    for error in (RuntimeError("a torn program"), OutOfMemoryError("it is full")):
+        monkeypatch.setitem(sys.modules, "torch", fake_torch(Told(unloadable={"cpu": error})))
+        assert re.search("could not be probed: .*(a torn program|it is full)", told(plan)[1])
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "could not be probed: `encoder.run_on: worker` needs torch" in told(plan)[1]
 
@@ -134,3 +156,15 @@ def test_a_day_without_work_takes_no_time(tmp_path: Path) -> None:
     first = planned_of(config, 100)
     plan, words = told(planned_of(config, 100, live=first))
     assert (plan.seconds, words) == (0.0, "0 min 00 s")
+
+
+def test_builds_that_the_janitor_deletes_meanwhile_tell_nothing(tmp_path: Path) -> None:
+    store = VanishingStore(str(tmp_path))
+    plans = [make_plan(corpus_config("things")) for _ in range(2)]
+    for plan in plans:
+        save_plan(store, plan)
+        store.write_json(f"{plan.folder}/receipt.json", {})
+    assert [build_id for build_id, _ in saved_plans(store, "things")] == [plans[1].build_id]
+    foreseen(
+        fake_cluster(lambda *_: {}), store, make_plan(corpus_config("things")), encodes_here=False, clock=lambda: 0.0
+    )

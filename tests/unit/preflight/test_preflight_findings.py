@@ -27,7 +27,7 @@ GIB = 2**30
         ([AccessError, BuildError], ConfigError),
         ([UnavailableError], UnavailableError),
         ([UnavailableError, BuildError], BuildError),
-        ([UnavailableError, OverloadedError], ConfigError),
+        ([UnavailableError, OverloadedError], UnavailableError),
     ],
 )
 def test_the_error_is_of_the_problems_own_class_where_they_agree(

@@ -1,0 +1,88 @@
+"""A model's zip that is away for a moment ends no run for good; one that is wrong, or closed to us, does. All in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from misbehaving_servers import Quiet, hanging_up, serving, web_server
+from sparse_index.config.encoder import EncoderConfig, FileModel, Pruning
+from sparse_index.corpus.tokenizer import NoTokenizer
+from sparse_index.encode.own_process import load_model
+from sparse_index.errors import AccessError, ConfigError, ModelError, SparseIndexError, UnavailableError
+from sparse_index.ml.sources import local_zip, require_usable_zip
+from sparse_index.ml.tokenizer import find_tokenizer
+from sparse_index.store.files import Store
+from sparse_index.vectors.sparse import sparse_kind
+
+
+def load(store: Store, model: FileModel) -> None:
+    load_model(store, EncoderConfig(model=model, run_on="worker"), sparse_kind(Pruning()), [])
+
+
+READERS: dict[str, Callable[[Store, FileModel], object]] = {
+    "what registers it": lambda _, model: local_zip(model.path),
+    "what looks at it": lambda _, model: require_usable_zip(model),
+    "a worker": load,
+}
+
+
+def refused(folder: Path, address: str, expected: type[SparseIndexError], *, by_worker: type[SparseIndexError]) -> None:
+    """All say the same kind of error of it but the tokenizer's reader, whom it stops in nothing."""
+    store, model = Store(str(folder)), FileModel(source="file", name="m", version="1", path=address)
+    for name, read in READERS.items():
+        with pytest.raises(by_worker if name == "a worker" else expected, match=r"zip") as told:
+            read(store, model)
+        assert type(told.value) is (by_worker if name == "a worker" else expected), name
+    assert isinstance(find_tokenizer(store, model, "0123456789abcdef"), NoTokenizer)
+
+
+class Away(Quiet):
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+    do_HEAD = do_GET
+
+
+def test_a_web_server_that_is_away_is_an_outage(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9/m.zip"
+    with hanging_up([]) as hangs_up, serving(Away) as away:
+        for address in (nobody, f"http://127.0.0.1:{hangs_up}/m.zip", f"http://127.0.0.1:{away}/m.zip"):
+            refused(tmp_path, address, UnavailableError, by_worker=UnavailableError)
+
+
+def test_a_web_server_that_does_not_let_us_read_is_no_outage(tmp_path: Path) -> None:
+    (tmp_path / "m.zip").write_bytes(b"PK")
+    with web_server(tmp_path / "m.zip", {}, frozenset({"signed"})) as address:
+        refused(tmp_path, address.partition("?")[0], AccessError, by_worker=AccessError)
+
+
+def test_an_object_store_without_credentials_is_told_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3fs = pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3fs.S3FileSystem.clear_instance_cache()
+    refused(tmp_path, "s3://bucket/m.zip", AccessError, by_worker=AccessError)
+
+
+def test_a_disk_that_fails_for_a_moment_is_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.zip").write_bytes(b"PK")
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr("sparse_index.ml.model_zip.fsspec.open", fails)
+    refused(tmp_path, str(tmp_path / "m.zip"), UnavailableError, by_worker=UnavailableError)
+
+
+def test_a_folder_and_an_address_that_nothing_reads_are_mistakes_of_the_corpus_file(tmp_path: Path) -> None:
+    for address in (str(tmp_path), "nosuch://host/m.zip", f"{tmp_path}/m.zip/inside"):
+        (tmp_path / "m.zip").write_bytes(b"no zip")
+        refused(tmp_path, address, ConfigError, by_worker=ModelError)
