@@ -86,7 +86,7 @@ class FakeCluster:
         answers |= self.made
         return answers.get(path)
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any] | None = None, **_: str) -> dict[str, Any]:
         if body is None:
             return {"template": {}} if "_simulate_index" in path else {}
         assert path == f"/{self.live}/_search"

@@ -42,7 +42,9 @@ def test_where_a_browser_is_none_of_its_tests_may_be_skipped(machine: Path, prog
     add(machine, program, "exit 1")
     done = ci(machine)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["make lint: required", "make types: required", "make test: required"]
+    assert done.stdout.splitlines() == [
+        f"make {target}: required" for target in ("lint", "types", "test", "bench-quick")
+    ]
 
 
 def test_a_browser_that_could_be_installed_is_used(machine: Path) -> None:
@@ -53,15 +55,18 @@ def test_a_browser_that_could_be_installed_is_used(machine: Path) -> None:
 
 
 @pytest.mark.parametrize("apt", [None, "exit 100"])
-@pytest.mark.parametrize(("broken", "status"), [("", 0), ("test", 1)])
+@pytest.mark.parametrize(
+    ("broken", "status", "made"),
+    [("", 0, ["lint", "types", "test", "bench-quick"]), ("test", 1, ["lint", "types", "test"])],
+)
 def test_without_one_the_rest_decides_and_what_was_not_run_is_said_twice(
-    machine: Path, apt: str | None, broken: str, status: int
+    machine: Path, apt: str | None, broken: str, status: int, made: list[str]
 ) -> None:
     if apt is not None:
         add(machine, "apt-get", apt)
     done = ci(machine, broken)
     assert done.returncode == status
-    assert done.stdout.splitlines() == ["make lint: ", "make types: ", "make test: "]
+    assert done.stdout.splitlines() == [f"make {target}: " for target in made]
     first, last = done.stderr.splitlines()
     assert first == last
     assert first.startswith(f"NOT RUN: tests/browser. None of {' '.join(PROGRAMS)} is here")
