@@ -73,7 +73,7 @@ def file_server(content: bytes, *, until: Event | None = None) -> Iterator[str]:
 @contextmanager
 def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = frozenset()) -> Iterator[str]:
     """The address of a file, sent with `headers`, which the test may change, by a server that has `habits`: `whole` (it
-    knows no ranges), `gzip`, `no head`, `redirect`, `signed` (it wants `?sig=hush8041`)."""
+    knows no ranges), `gzip`, `no head`, `redirect`, `signed` (it wants `?sig=hush8041`), `overloaded`."""
 
     class Handler(Quiet):
         def do_HEAD(self) -> None:
@@ -87,6 +87,9 @@ def web_server(path: Path, headers: dict[str, str], habits: frozenset[str] = fro
 
         def answer(self, *, body: bool) -> None:
             content = path.read_bytes()
+            if "overloaded" in habits:
+                self.send_error(503)
+                return
             if "signed" in habits and not self.path.endswith("?sig=hush8041"):
                 self.send_error(403)
                 return

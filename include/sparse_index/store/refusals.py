@@ -32,7 +32,7 @@ def in_our_words(place: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        ours = _ours(place, _what_it_was(error))
+        ours = _ours(place, what_it_was(error))
         if ours is None:
             raise
         raise ours from showable(error)
@@ -54,7 +54,7 @@ def whole(path: str) -> Iterator[None]:
         raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
 
 
-def _what_it_was(error: Exception) -> Exception:
+def what_it_was(error: Exception) -> Exception:
     """The file system of the web tells of any failure as a missing file."""
     below = error.__cause__
     hides = isinstance(error, FileNotFoundError) and type(below).__module__.partition(".")[0] == "aiohttp"

@@ -11,7 +11,7 @@ from misbehaving_servers import web_server
 from plan_help import config_at, plan_shards, row, write
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import scan_shard
-from sparse_index.errors import AccessError, CorpusError
+from sparse_index.errors import AccessError, CorpusError, UnavailableError
 from sparse_index.store.files import Store
 
 MONDAY, TUESDAY = "Mon, 05 Jan 2026 06:00:00 GMT", "Tue, 06 Jan 2026 06:00:00 GMT"
@@ -90,3 +90,14 @@ def test_an_expired_signature_is_no_missing_file_and_is_not_shown(tmp_path: Path
             plan_shards(config)
         shown = "".join(traceback.format_exception(caught.value))
     assert "hush" not in shown
+
+
+def test_a_server_that_is_down_or_overloaded_has_lost_no_file(tmp_path: Path) -> None:
+    """The file system of the web tells of either as a missing file."""
+    write(tmp_path, [row(1)])
+    with web_server(tmp_path / "a.parquet", {"ETag": '"one"'}, frozenset(["overloaded"])) as uri:
+        config = config_at(tmp_path, source={"uri": uri})
+        with pytest.raises(UnavailableError, match=r"a\.parquet cannot be reached for now.*503"):
+            plan_shards(config)
+    with pytest.raises(UnavailableError, match=r"a\.parquet cannot be reached for now"):
+        plan_shards(config)
