@@ -27,7 +27,6 @@ import yaml
 from demo.generate import CorpusRequest, generate_corpus
 from local_airflow.api import AirflowApi
 from local_airflow.services import SERVICES, Services
-from local_airflow.sessions import Session
 from local_airflow.settings import environment, login_of
 from local_cluster import LocalCluster
 from side_by_side import Comparison, Contender, compared, in_words, own_server
@@ -80,9 +79,8 @@ def cpu_seconds(services: Services) -> float:
 
 def _processes(services: Services) -> Iterator[int]:
     for name in SERVICES:
-        pid = services.pid(name)
-        if pid is not None:
-            yield from Session.of(pid).members()
+        for session in services.process(name).sessions:
+            yield from session.members()
 
 
 def _cpu_of(pid: int) -> int:
