@@ -5,7 +5,7 @@
 Same server, model and texts, interleaved, in one session; nothing is there to be reused in any round.
 
 - this package: its encode tasks, two at once as by default, then its index tasks, with reading the corpus and writing the store.
-- loop: one predict request a document, one after another, then one bulk call: the guide that this project grew from.
+- loop: one predict request a document, one after another, then one bulk call.
 - pipeline, batch 1: the cluster's `sparse_encoding` ingest processor as it is by default, bulk requests one after another.
 - pipeline, batches one at a time: batches as large as a bulk request.
 - pipeline, batches in parallel: batches of 8, as many bulk requests of that size at once as were best here.
@@ -235,7 +235,7 @@ def main() -> None:
     options.add_argument("--settings", action="store_true")
     chosen = options.parse_args()
     command = f"PYTHONPATH=include python bench/first_load.py --rows {chosen.rows} --rounds {chosen.rounds}"
-    told = command if chosen.model == TOY else f"{command} --model {chosen.model.name}"
+    told = command if chosen.model == TOY else f"{command} --model {chosen.model}"
     measure, told = (compare_settings, f"{told} --settings") if chosen.settings else (compare, told)
     with (
         own_server(told) as (server, cluster, folder),

@@ -7,10 +7,12 @@ Airflow's dag processor parses the file every 30 seconds or so, and gives up aft
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +21,7 @@ COUNTS = (10, 40, 50, 100, 200)
 ASKED_FOR = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"
 
 
-def main(counts: list[int]) -> None:
+def main(counts: Sequence[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         set_up(Path(folder, "airflow"))
         parse_seconds(write_corpora(Path(folder, "warm-up"), 1))  # the imports, which every parse finds done
@@ -67,4 +69,6 @@ def parse_seconds(corpora: Path, dag_id: str | None = None) -> float:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or list(COUNTS))
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("counts", type=int, nargs="*", default=COUNTS)
+    main(options.parse_args().counts)
