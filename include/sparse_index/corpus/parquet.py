@@ -23,7 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 from sparse_index.addresses import public_address, showable
 from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
 from sparse_index.store.files import filesystem_at
-from sparse_index.store.refusals import PASSING, has_expired, is_nobody, is_of_a_library, what_it_was
+from sparse_index.store.refusals import PASSING, has_expired, in_short, is_nobody, is_of_a_library, what_it_was
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
@@ -166,14 +166,14 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
 def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
     """None for what is no failure of reading."""
     error = what_it_was(error)
-    said, status = str(error) or repr(error), web_status(error)
+    said, status = str(error) or in_short(error), web_status(error)
     refused = status in (401, 403) or isinstance(error, (PermissionError, *_UNTRUSTED)) or is_nobody(error)
     if refused and not has_expired(error):
         return AccessError(f"{place} cannot be read: {_refusal(error, said)}")
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return CorpusError(f"{place} is gone ({said}). If the corpus was replaced meanwhile, trigger a new run.")
     if _passes(error):
-        return UnavailableError(f"{place} cannot be reached for now ({error!r}).")
+        return UnavailableError(f"{place} cannot be reached for now ({in_short(error)}).")
     if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
         return CorpusError(f"{place} cannot be read: {NO_RANGES}") if place.startswith("http") else None
     if "crypt" in said:

@@ -53,5 +53,9 @@ class Chunks:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with self._writer:
-            self._commit()
-            self._end_writing()
+            try:
+                self._end_writing()
+            finally:
+                # With what a write had that was refused: another one may not be.
+                self._commit()
+                self._end_writing()

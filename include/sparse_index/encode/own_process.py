@@ -23,6 +23,7 @@ from sparse_index.encode.proof import differences, with_answers
 from sparse_index.errors import ConfigError, ModelError, OverloadedError, TerminalError
 from sparse_index.ml.model_zip import UNREADABLE, opened_zip
 from sparse_index.store.files import Store
+from sparse_index.store.refusals import in_short
 from sparse_index.vectors.kind import Refused, VectorKind
 from sparse_index.vectors.probe import Probe
 
@@ -141,8 +142,8 @@ def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
             return archive.read(program), archive.read(TOKENIZER)
     except (KeyError, *UNREADABLE) as error:
         raise ModelError(
-            f"The zip of model {model.name} cannot be read on this worker ({hide_secrets(repr(error))}): it needs one {suffix} "
-            f"file and {TOKENIZER} at its top level, and the worker the right to read it. Then clear this task."
+            f"The zip of model {model.name} cannot be read on this worker ({hide_secrets(in_short(error))}): it needs one "
+            f"{suffix} file and {TOKENIZER} at its top level, and the worker the right to read it. Then clear this task."
         ) from None
 
 

@@ -13,6 +13,7 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.ml.model_zip import UNREADABLE, opened_zip
 from sparse_index.store.files import Store
 from sparse_index.store.layout import tokenizer_path
+from sparse_index.store.refusals import in_short
 
 
 def find_tokenizer(store: Store, model: ModelSource, fingerprint: str) -> ModelTokenizer | NoTokenizer:
@@ -52,4 +53,4 @@ def _out_of(address: str, opened: AbstractContextManager[IO[bytes]]) -> bytes | 
     except KeyError:
         return NoTokenizer(f"{public_address(address)} has no {TOKENIZER} at its top level")
     except (SparseIndexError, *UNREADABLE) as error:
-        return NoTokenizer(f"{public_address(address)} cannot be read here ({hide_secrets(repr(error))})")
+        return NoTokenizer(f"{public_address(address)} cannot be read here ({hide_secrets(in_short(error))})")

@@ -32,7 +32,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
 from sparse_index.errors import ConfigError, UnavailableError
-from sparse_index.store.refusals import in_our_words, whole
+from sparse_index.store.refusals import in_our_words, in_short, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -255,7 +255,7 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
             f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
         ) from showable(error)
     except OSError as error:
-        raise UnavailableError(f"{uri} cannot be reached ({error!r}).") from showable(error)
+        raise UnavailableError(f"{uri} cannot be reached ({in_short(error)}).") from showable(error)
     return filesystem, str(path)
 
 

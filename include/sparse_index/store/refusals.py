@@ -55,10 +55,18 @@ def whole(path: str) -> Iterator[None]:
 
 
 def what_it_was(error: Exception) -> Exception:
-    """The file system of the web tells of any failure as a missing file."""
-    below = error.__cause__
-    hides = isinstance(error, FileNotFoundError) and type(below).__module__.partition(".")[0] == "aiohttp"
-    return below if hides and isinstance(below, Exception) and _status(below) not in (404, 410) else error
+    """The file system of the web tells of any failure as a missing file, and fsspec of that as another one."""
+    below: BaseException | None = error
+    while isinstance(below, FileNotFoundError):
+        below = below.__cause__
+    if not isinstance(below, Exception) or type(below).__module__.partition(".")[0] != "aiohttp":
+        return error
+    return error if _status(below) in (404, 410) else below
+
+
+def in_short(error: Exception) -> str:
+    """Its kind and its words, without what it holds: a request with its headers, for example."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _ours(place: str, error: Exception) -> SparseIndexError | None:
@@ -80,7 +88,7 @@ def _ours(place: str, error: Exception) -> SparseIndexError | None:
             f"{place}: no permission ({error}). What the account of the workers needs: docs/deploy.md, the store."
         )
     if isinstance(error, (OSError, MemoryError)) or is_of_a_library(error):
-        return UnavailableError(f"{place} cannot be used for now ({error!r}).")
+        return UnavailableError(f"{place} cannot be used for now ({in_short(error)}).")
     return None
 
 

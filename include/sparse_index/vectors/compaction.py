@@ -88,7 +88,11 @@ def compactions(
     small = {file.path for file in free if file.size_bytes < SMALL_BYTES}
     wasteful = {path for path, share in unneeded.items() if share >= WASTEFUL_SHARE} - small
     due = wasteful | (small if len(small) >= SMALL_FILES else set())
+    beside = {file.path: file for file in free if file.path not in due}
     for group in _groups(sorted((file for file in free if file.path in due), key=lambda file: file.path)):
+        # A text that had been left out came back before they went: what they had become is one more to merge.
+        while (former := beside.get(_target(group))) is not None:
+            group.append(former)
         paths = tuple(file.path for file in group)
         if len(group) > 1 or not wasteful.isdisjoint(paths):
             sifted = tuple(path for path in paths if path in unneeded)
@@ -119,14 +123,11 @@ def marker_path(target: str) -> str:
 
 
 def compact(store: Store, merge: Merge) -> None:
-    """Write the marker, then the merged file. Idempotent; the sources stay.
-
-    A merged file without a marker is a former one of these files, that turned out to lack what is needed again."""
+    """Write the marker, then the merged file. Idempotent; the sources stay."""
     marker = marker_path(merge.target)
-    is_new = not store.exists(marker)
-    if is_new:
+    if not store.exists(marker):
         store.write_json(marker, merge.model_dump(mode="json", include={"target", "sources", "sifted"}))
-    if is_new or not store.exists(merge.target):
+    if not store.exists(merge.target):
         with _readable(merge.target), store.writing(merge.target) as local:
             merge_vectors(store, local, merge.sources, _unneeded(store, merge))
 

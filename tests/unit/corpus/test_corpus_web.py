@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,10 @@ def test_a_server_that_is_down_or_overloaded_has_lost_no_file(tmp_path: Path) ->
     """The file system of the web tells of either as a missing file."""
     write(tmp_path, [row(1)])
     with web_server(tmp_path / "a.parquet", {"ETag": '"one"'}, frozenset(["overloaded"])) as uri:
-        config = config_at(tmp_path, source={"uri": uri})
-        with pytest.raises(UnavailableError, match=r"a\.parquet cannot be reached for now.*503"):
+        config = config_at(tmp_path, source={"uri": uri.replace("://", "://reader:hush8041@")})
+        with pytest.raises(UnavailableError, match=r"a\.parquet cannot be reached for now.*503") as caught:
             plan_shards(config)
+        shown = "".join(traceback.format_exception(caught.value))
+    assert not any(secret in shown for secret in ("hush8041", b64encode(b"reader:hush8041").decode()))
     with pytest.raises(UnavailableError, match=r"a\.parquet cannot be reached for now"):
         plan_shards(config)

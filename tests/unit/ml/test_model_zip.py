@@ -49,7 +49,12 @@ class Away(Quiet):
 def test_a_web_server_that_is_away_is_an_outage(tmp_path: Path) -> None:
     nobody = "http://127.0.0.1:9/m.zip"
     with hanging_up([]) as hangs_up, serving(Away) as away:
-        for address in (nobody, f"http://127.0.0.1:{hangs_up}/m.zip", f"http://127.0.0.1:{away}/m.zip"):
+        for address in (
+            nobody,
+            f"http://127.0.0.1:{hangs_up}/m.zip",
+            f"http://127.0.0.1:{away}/m.zip",
+            f"http://127.0.0.1:{away}/m.zip?sig=hush8041",
+        ):
             refused(tmp_path, address, UnavailableError, by_worker=UnavailableError)
 
 
@@ -57,6 +62,7 @@ def test_a_web_server_that_does_not_let_us_read_is_no_outage(tmp_path: Path) -> 
     (tmp_path / "m.zip").write_bytes(b"PK")
     with web_server(tmp_path / "m.zip", {}, frozenset({"signed"})) as address:
         refused(tmp_path, address.partition("?")[0], AccessError, by_worker=AccessError)
+        refused(tmp_path, address.replace("hush", "hush-of-yesterday"), AccessError, by_worker=AccessError)
 
 
 def test_an_object_store_without_credentials_is_told_in_our_words(

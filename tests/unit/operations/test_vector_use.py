@@ -237,3 +237,25 @@ def test_a_large_file_is_written_anew_when_a_tenth_of_it_is_unneeded(
     assert (merge.paths, merge.sifted) == ((path,), (path,))
     done(store, [merge])
     assert store.read_table(merge.target).num_rows == 90
+
+
+def test_a_text_that_comes_back_into_a_large_file_is_merged_with_what_became_of_that_file(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparse_index.vectors.compaction.SMALL_BYTES", 10)
+    names = [f"k{number}" for number in range(100)]
+    path = add(store, 60, *names)
+    (merge,) = actions(store, view(index(store, 1, *names[:80])))
+    done(store, [merge])
+    for texts in (81, 82):
+        later = view(index(store, texts / 1000, *names[:texts]))
+        aged(store, merge.target, 2)
+        done(store, actions(store, later))
+        former, (merge,) = merge, actions(store, later)
+        assert set(merge.paths) >= {path, former.target}
+        done(store, [merge])
+    aged(store, merge.target, 2)
+    done(store, actions(store, later))
+    assert store.files(vectors_folder(FINGERPRINT)) == [merge.target]
+    assert hashes(store) == set(names[:82])
+    assert actions(store, later) == []

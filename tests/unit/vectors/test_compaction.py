@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from kinds_of_vectors import SPARSE
@@ -123,22 +122,6 @@ def test_a_source_that_was_written_anew_after_its_merge_is_kept_and_merged_again
     drop_sources(store, again)
     assert "came later" in vectors(store)
     assert len(vectors(store)) == FILES + 2
-
-
-def test_a_vector_that_was_left_out_and_is_needed_again_comes_back_with_the_next_merge(store: Store) -> None:
-    """Its source stays, and the same files give a file of the same name."""
-    (merge,) = to_compact(store)
-    store.write_table("some.parquet", pa.table({"id": ["d"], "text_hash": ["h7"], "deleted": [False]}))
-    store.write_table("all.parquet", pa.table({"id": ["d", "e"], "text_hash": ["h7", "h1"], "deleted": [False, False]}))
-    first = merge.model_copy(update={"sifted": merge.sources, "manifests": ("some.parquet",)})
-    compact(store, first)
-    assert store.read_table(merge.target).column("text_hash").to_pylist() == ["h7"]
-    again = first.model_copy(update={"manifests": ("all.parquet",)})
-    drop_sources(store, again)
-    compact(store, again)
-    drop_sources(store, again)
-    assert store.files(vectors_folder(FINGERPRINT)) == [merge.target]
-    assert sorted(store.read_table(merge.target).column("text_hash").to_pylist()) == ["h1", "h7"]
 
 
 def test_a_torn_file_is_named_and_nothing_is_deleted(store: Store) -> None:
