@@ -80,7 +80,7 @@ lint: $(VENV)/installed ## Check style
 types: $(VENV)/installed ## Check types
 	$(BIN)/mypy include/sparse_index include/local_cluster include/local_airflow include/demo include/many_workers plugins dags bench tests
 
-check: lint types test ## What CI runs
+check: lint types test bench-quick ## What CI runs
 
 stop: $(VENV)/installed ## Stop the servers that were started here; their data are kept
 	$(BIN)/python -m demo.story down

@@ -17,7 +17,6 @@ BUILD_ID = r"\d{8}T\d{6}-[0-9a-f]{6}"
 _CANDIDATE = re.compile(rf"^(?P<alias>.+)--b(?P<build_id>{BUILD_ID.replace('T', 't')})$")
 _GROUP = re.compile(rf"^{MARK}--(?P<alias>.+)--b(?P<build_id>{BUILD_ID})$")
 SERVING_MARK = f"{MARK}-serving--"
-_SERVING_GROUP = re.compile(rf"^{SERVING_MARK}.+--[0-9a-f]{{12}}$")
 # ML Commons finds no group by a name of more than 256 characters.
 _MODEL_NAME_CHARS = 150
 _PIPELINE = re.compile(r"^(?P<alias>.+)--q[0-9a-f]{12}$")
@@ -93,10 +92,6 @@ def serving_group_name(model: str, content_sha256: str) -> str:
     """The model group of a model that queries need, called `model`, of that content: every corpus that needs the same one
     finds it by this name, and no build's group is ever called so."""
     return f"{SERVING_MARK}{model[:_MODEL_NAME_CHARS]}--{content_sha256[:12]}"
-
-
-def is_serving_group(name: str) -> bool:
-    return _SERVING_GROUP.match(name) is not None
 
 
 def pipeline_name(alias: str, body: Mapping[str, Any]) -> str:

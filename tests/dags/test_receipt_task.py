@@ -14,11 +14,11 @@ from fake_opensearch import fake_cluster, unreachable
 from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.opened import PLAN_TASK
 from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages
-from sparse_index.builds.ending import Stage
+from sparse_index.builds.ending import PROMOTE, Stage
 from sparse_index.builds.plan import save_plan
 from sparse_index.builds.receipt import receipt_path
 from sparse_index.cluster.client import Cluster
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
 
 SAID = {("encode", 1): "the model is gone"}
@@ -58,17 +58,18 @@ def unreachable_cluster() -> Cluster:
     return fake_cluster(silent)
 
 
-def in_a_run_that_failed(tmp_path: Path, path: str | None) -> tuple[Any, Any]:
-    """Its corpus, on a cluster that is away, and the context of its receipt."""
+def in_a_run_that_failed(tmp_path: Path, path: str | None, failed: str = "index", attempt: int = 1) -> tuple[Any, Any]:
+    """Its corpus, on a cluster that is away, and the context of its receipt, which has one retry."""
     said = {PLAN_TASK: path and {"store": str(tmp_path), "plan": path}, ERROR_KEY: "no answer from the cluster"}
     ti = SimpleNamespace(
         dag_id="d",
         run_id="r",
-        get_task_breadcrumbs=lambda dag_id, run_id: [task("index", "failed")],
+        try_number=attempt,
+        get_task_breadcrumbs=lambda dag_id, run_id: [task(failed, "failed")],
         xcom_pull=lambda task_ids, key="", **_: [None] * 4 if isinstance(task_ids, list) else said.get(key or task_ids),
     )
     corpus = SimpleNamespace(cluster=unreachable_cluster(), config=corpus_config("things", str(tmp_path)))
-    return corpus, {"ti": ti, "dag_run": SimpleNamespace(start_date=None)}
+    return corpus, {"ti": ti, "task": SimpleNamespace(retries=1), "dag_run": SimpleNamespace(start_date=None)}
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -102,3 +103,18 @@ def test_a_run_without_a_plan_says_why_although_the_cluster_is_away(
     ):
         ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
     assert sent == ["sparse_index.builds.failed"]
+
+
+def test_after_a_switch_without_an_answer_the_receipt_waits_for_the_cluster_as_long_as_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alias may have moved: nobody but the cluster knows what is live."""
+    counted(monkeypatch)
+    store, plan = Store(str(tmp_path)), make_plan(corpus_config("things", str(tmp_path)))
+    path = save_plan(store, plan)
+    expected: dict[int, type[SparseIndexError]] = {1: UnavailableError, 2: BuildError}
+    for attempt, error in expected.items():
+        corpus, context = in_a_run_that_failed(tmp_path, path, PROMOTE, attempt)
+        with pytest.raises(error):
+            ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+        assert store.exists(receipt_path(plan)) == (attempt == 2)

@@ -187,11 +187,6 @@ class Plan(Frozen):
         return {fingerprint: each for fingerprint, each in found.items() if each[1]}
 
     @property
-    def corpus_uri(self) -> str:
-        """Where this build's corpus is: a feed's address names the day."""
-        return self.config.source.address(self.request.data_date)
-
-    @property
     def data_date(self) -> date:
         """Of the index: a feed's stays at the newest day when an older partition lands."""
         return self.newest_day or self.request.data_date

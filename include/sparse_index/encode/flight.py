@@ -81,10 +81,12 @@ class Encoding:
                 done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
                 future = done.pop()
                 self._read = self._flying.pop(future)
-                if future.exception() is None and self._has_room_ahead():
-                    # The nodes work on while the answer is read and kept.
-                    self._fill(pool, source)
-                yield from self._outcomes(future, self._read)
+                try:
+                    if future.exception() is None and self._has_room_ahead():
+                        # The nodes work on while the answer is read and kept.
+                        self._fill(pool, source)
+                finally:
+                    yield from self._outcomes(future, self._read)
                 self._read = _Batch(())
                 if self._trouble is not None:
                     for late in wait(self._flying).done:

@@ -18,7 +18,7 @@ from tokenizers import Encoding, Tokenizer
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.encoder import EncoderConfig, FileModel, UrlModel
 from sparse_index.corpus.tokenizer import TOKENIZER
-from sparse_index.encode.programs import Way, by_length, in_our_words, ways_of
+from sparse_index.encode.programs import Way, by_length, model_fails_as, ways_of
 from sparse_index.encode.proof import differences, with_answers
 from sparse_index.errors import ConfigError, ModelError, OverloadedError, TerminalError
 from sparse_index.ml.model_zip import UNREADABLE, opened_zip
@@ -38,8 +38,9 @@ class LoadedModel:
     """Texts -> for each the kind's output, or `Refused`, in their order. It may be asked by several threads at once."""
 
     def __init__(self, way: Way, tokenizer: Tokenizer, kind: VectorKind) -> None:
-        self.way, self._tokenizer, self._kind = way, tokenizer, kind
-        self._program = way.load()
+        # Not the way itself: it has the file of the program.
+        self.on_gpu, self._batch_tokens, self._program = way.on_gpu, way.batch_tokens, way.load()
+        self._tokenizer, self._kind = tokenizer, kind
         self._tokens = [
             tokenizer.decode([number], skip_special_tokens=True) for number in range(tokenizer.get_vocab_size())
         ]
@@ -47,7 +48,7 @@ class LoadedModel:
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         encodings = self._tokenizer.encode_batch(list(texts))
         said: dict[int, Any] = {}
-        for places in by_length([len(encoding) for encoding in encodings], self.way.batch_tokens):
+        for places in by_length([len(encoding) for encoding in encodings], self._batch_tokens):
             outputs = self._say([encodings[place] for place in places])
             said.update(zip(places, outputs, strict=True))
         return [said[place] for place in range(len(texts))]
@@ -148,7 +149,7 @@ def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
 
 
 def _tokenizer(content: bytes, max_tokens: int) -> Tokenizer:
-    with in_our_words(Exception, f"The model's {TOKENIZER} cannot be read", ModelError):
+    with model_fails_as(Exception, f"The model's {TOKENIZER} cannot be read", ModelError):
         tokenizer = Tokenizer.from_str(content.decode())
     tokenizer.no_padding()
     if tokenizer.truncation is None:

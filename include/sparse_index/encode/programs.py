@@ -83,7 +83,7 @@ def _torch_ways(torch: Any, content: bytes) -> Iterator[Way]:
 
 
 def _module(torch: Any, content: bytes, device: str) -> Any:
-    with warnings.catch_warnings(), in_our_words(RuntimeError, NOT_LOADED, ModelError):
+    with warnings.catch_warnings(), model_fails_as(RuntimeError, NOT_LOADED, ModelError):
         # TorchScript is what ML Commons runs, and torch advises against it.
         warnings.simplefilter("ignore", FutureWarning)
         return torch.jit.load(BytesIO(content), map_location=device).eval()
@@ -96,7 +96,7 @@ def _of_torch(torch: Any, load: Callable[[], Any], device: str, half: Any) -> Pr
     def run(rows: Rows) -> np.ndarray:
         inputs = {name: torch.from_numpy(values).to(device) for name, values in rows.items()}
         lowered = torch.autocast(device, dtype=half, enabled=half is not None)
-        with in_our_words(RuntimeError, NOT_ENCODED), torch.inference_mode(), lowered:
+        with model_fails_as(RuntimeError, NOT_ENCODED), torch.inference_mode(), lowered:
             # Only by reading it does an error of a GPU come to light.
             numbers: np.ndarray = _the_output(module(inputs)).float().cpu().numpy()
         return numbers
@@ -117,7 +117,7 @@ def _session(runtime: Any, content: bytes, provider: str) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     # The library's errors have no class of their own above Exception.
-    with in_our_words(Exception, NOT_LOADED, ModelError):
+    with model_fails_as(Exception, NOT_LOADED, ModelError):
         session = runtime.InferenceSession(content, options, providers=[provider])
     if provider not in session.get_providers():  # it takes the CPU instead and says so in a log
         raise ModelError(f"{NOT_LOADED}: onnxruntime cannot use {provider} here.")
@@ -129,7 +129,7 @@ def _of_onnx(load: Callable[[], Any], body: Mapping[str, Any]) -> Program:
     inputs, outputs = ([each.name for each in some] for some in (session.get_inputs(), session.get_outputs()))
 
     def run(rows: Rows) -> np.ndarray:
-        with in_our_words(Exception, NOT_ENCODED):
+        with model_fails_as(Exception, NOT_ENCODED):
             found = dict(zip(outputs, session.run(None, {name: rows[name] for name in inputs}), strict=True))
         numbers: np.ndarray = found[OUTPUT] if OUTPUT in found else found[outputs[0]]
         return _pooled(numbers, rows["attention_mask"], body) if numbers.ndim == 3 else numbers
@@ -157,7 +157,7 @@ def _the_output(outputs: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def in_our_words(errors: type[Exception], what: str, ours: type[TerminalError] = TerminalError) -> Iterator[None]:
+def model_fails_as(errors: type[Exception], what: str, ours: type[TerminalError] = TerminalError) -> Iterator[None]:
     """`ours` says `what` and why; what the worker's memory or its GPU lack is neither the text's nor the model's fault, and
     passes."""
     try:

@@ -39,15 +39,21 @@ def opened(address: str) -> Iterator[IO[bytes]]:
             raise ValueError("it is a folder") from error
 
 
+def _pieces(address: str) -> Iterator[bytes]:
+    """A generator, so that what its reader fails at is not told of the zip."""
+    with opened(address) as file:
+        while data := file.read(_READ_BYTES):
+            yield data
+
+
 @contextmanager
 def _downloaded(store: Store, model: UrlModel) -> Iterator[IO[bytes]]:
     """All of the zip, in a file: servers need not give parts of it, and only a whole one has the sha256 that is expected."""
     digest = hashlib.sha256()
     with spill_folder(store) as folder, (folder / "model.zip").open("w+b") as kept:
-        with opened(model.url) as file:
-            while data := file.read(_READ_BYTES):
-                digest.update(data)
-                kept.write(data)
+        for data in _pieces(model.url):
+            digest.update(data)
+            kept.write(data)
         if digest.hexdigest() != model.sha256:
             raise ValueError(f"its sha256 is {digest.hexdigest()}, the corpus file says {model.sha256}")
         kept.seek(0)

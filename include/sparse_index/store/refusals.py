@@ -70,8 +70,8 @@ def in_short(error: Exception) -> str:
 
 
 def _ours(place: str, error: Exception) -> SparseIndexError | None:
-    """None for a missing file, and for what neither a system nor a store has raised."""
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+    """None for a missing file, for a wrong address, and for what neither a system nor a store has raised."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError, ValueError)):
         return None
     if has_expired(error):
         return UnavailableError(

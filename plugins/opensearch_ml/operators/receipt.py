@@ -101,6 +101,8 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
     answer = context["ti"].xcom_pull(task_ids=APPROVE, key=ANSWER_KEY)
     # Not by the state of the task alone, which a person can set.
     switched = (promotion or {}).get("live") == plan.candidate
+    if not switched and any(stage.name == PROMOTE for stage in stages):
+        _require_an_answer(corpus, context)
     seen = last_look(corpus.cluster, plan, promoted=switched)
     return Ending(
         outcome=outcome_of(plan, stages, promoted=switched or plan.candidate == seen.live),
@@ -114,6 +116,15 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
         wall_seconds=_seconds_since(context["dag_run"].start_date),
         waited_seconds=(waited or 0.0) + sum(stage.seconds for stage in stages if answer and stage.name == APPROVE),
     )
+
+
+def _require_an_answer(corpus: Corpus, context: Any) -> None:
+    """The answer to a switch may have got lost: then only the cluster knows what is live, and while there is another attempt the
+    receipt waits for it."""
+    from sparse_index.live.alias import observe_alias
+
+    if context["ti"].try_number <= context["task"].retries:
+        observe_alias(corpus.cluster, corpus.config.alias)
 
 
 def _of_live(corpus: Corpus, ending: Ending) -> Iterator[Metric]:

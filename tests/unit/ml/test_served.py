@@ -17,7 +17,7 @@ from sparse_index.ml.served import find, served_models, serving_group
 from sparse_index.ml.settings import required_settings
 from sparse_index.ml.sources import FROM_URL
 from sparse_index.ml.verbs import Removal
-from sparse_index.names import group_name, is_serving_group, parse_group
+from sparse_index.names import group_name, parse_group
 
 SHA = "ab" * 32
 URL = {"source": "url", "name": "splade", "version": "1", "url": "http://h/m.zip", "sha256": SHA}
@@ -38,9 +38,7 @@ def same(**changes: Any) -> dict[str, Any]:
 
 def test_a_group_is_named_after_the_model_and_its_content() -> None:
     assert serving_group(url_model(), SHA) == GROUP
-    assert is_serving_group(GROUP)
     assert parse_group(GROUP) is None
-    assert not is_serving_group(group_name("tickets", "20260101T000000-abcdef"))
 
 
 def test_a_file_and_an_address_with_the_same_content_are_one_model() -> None:
