@@ -25,7 +25,7 @@ SENTENCES = {
     "register_model": "live-sparse 1.0.0: registration begun",
     "wait_registered": "COMPLETED.",
     "deploy_model": "live-sparse 1.0.0: deployment begun",
-    "wait_deployed": "DEPLOYED on 1 node(s).",
+    "wait_deployed": "DEPLOYED on 1 of 1 node(s).",
     "prove_encoder": "Nothing speaks against encoding with live-sparse 1.0.0 on 1 node(s)",
     "encode[0]": "80 texts encoded in",
     "undeploy_model": "Undeployed: ",
