@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparse_index.config.encoder import FileModel, Pruning
-from sparse_index.encode.own_process import LoadedModel, _tokenizer, _unpacked
+from sparse_index.encode.own_process import LoadedModel, tokenizer_of, unpacked
 from sparse_index.encode.programs import Way, ways_of
 from sparse_index.encode.proof import differences, with_answers
 from sparse_index.errors import SparseIndexError
@@ -38,7 +38,7 @@ def made_up(count: int, words: int, vocabulary: Sequence[str]) -> list[str]:
 
 def rate_of(say: LoadedModel, texts: Sequence[str], threads: int) -> tuple[list[Any], float]:
     """Requests of 64 texts on a GPU, of 4 on a CPU, whose threads are all to have some of the few texts that it can do."""
-    size = 64 if say.way.on_gpu else 4
+    size = 64 if say.on_gpu else 4
     asked = [texts[start : start + size] for start in range(0, len(texts), size)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(say, asked[: 2 * threads]))
@@ -65,8 +65,8 @@ def measured(chosen: argparse.Namespace) -> None:
     suffix = "ONNX" if chosen.dense else "TORCH_SCRIPT"
     kind = dense_kind(chosen.dense, "cosinesimil") if chosen.dense else sparse_kind(Pruning())
     model = FileModel(source="file", name="m", version="1", path=chosen.model, model_format=chosen.format or suffix)
-    program, content = _unpacked(Store("."), model)
-    tokenizer = _tokenizer(content, 512)
+    program, content = unpacked(Store("."), model)
+    tokenizer = tokenizer_of(content, 512)
     known = [word for word in sorted(tokenizer.get_vocab()) if word.isalpha() and len(word) > 2]
     texts = made_up(chosen.texts, chosen.words, known)
     *_, plain = ways_of(model.model_format, program, MEAN)

@@ -84,8 +84,8 @@ def load_model(store: Store, encoder: EncoderConfig, kind: VectorKind, probes: S
     model = encoder.model
     if not isinstance(model, FileModel | UrlModel):
         raise ConfigError(f"A model of the source {model.source} has no zip that a worker could load.")
-    program, tokenizer = _unpacked(store, model)
-    texts, tried, saw_gpu = _tokenizer(tokenizer, encoder.max_tokens), list[str](), False
+    program, tokenizer = unpacked(store, model)
+    texts, tried, saw_gpu = tokenizer_of(tokenizer, encoder.max_tokens), list[str](), False
     for way in ways_of(model.model_format, program, model.model_config_body or {}):
         if way.batch_tokens and not probes:
             continue
@@ -134,7 +134,7 @@ def _compared(kind: VectorKind, probes: Sequence[Probe], model: LoadedModel) -> 
     return f"{words} in {len(different)} of {len(probes)} texts of the probe, such as {which}{refused}", False
 
 
-def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
+def unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
     """The program and the tokenizer."""
     suffix = SUFFIXES[model.model_format]
     try:
@@ -148,7 +148,7 @@ def _unpacked(store: Store, model: FileModel | UrlModel) -> tuple[bytes, bytes]:
         ) from None
 
 
-def _tokenizer(content: bytes, max_tokens: int) -> Tokenizer:
+def tokenizer_of(content: bytes, max_tokens: int) -> Tokenizer:
     with model_fails_as(Exception, f"The model's {TOKENIZER} cannot be read", ModelError):
         tokenizer = Tokenizer.from_str(content.decode())
     tokenizer.no_padding()
