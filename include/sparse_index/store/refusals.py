@@ -71,7 +71,8 @@ def in_short(error: Exception) -> str:
 
 def _ours(place: str, error: Exception) -> SparseIndexError | None:
     """None for a missing file, for a wrong address, and for what neither a system nor a store has raised."""
-    if isinstance(error, (FileNotFoundError, NotADirectoryError, ValueError)):
+    is_wrong_address = isinstance(error, ValueError) and not isinstance(error, OSError)
+    if is_wrong_address or isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return None
     if has_expired(error):
         return UnavailableError(
