@@ -13,6 +13,8 @@ from console_html import look
 from console_place import Place, Visit
 from fake_opensearch import fake_cluster
 from opensearch_ml.console.sources import OperationRun
+from sparse_index.operations.redrive import LATEST
+from sparse_index.operations.rollback import PREVIOUS
 
 DAYS = {"news--b20261101t000000-000000": 1, "news--b20261102t000000-000000": 2, "news--b20261103t000000-000000": 3}
 LIVE, FORMER, OLDEST = sorted(DAYS, reverse=True)
@@ -110,9 +112,9 @@ def test_past_rollbacks_and_redrives_say_who_and_when(open_place: Place, visit: 
     store.write_json("news/rollbacks/20261102T070000-y.json", by_hand)
     store.write_bytes("news/rollbacks/20261103T080000-z.json", b"{")
     open_place.runs = [
-        OperationRun("sparse_index_rollback", "manual__1", "success", at, "ann", "previous"),
-        OperationRun("sparse_index_rollback", "manual__0", "failed", at - timedelta(days=9), "bob", "previous"),
-        OperationRun("sparse_index_redrive", "manual__2", "running", at + timedelta(days=1), "<eve>", "latest"),
+        OperationRun("sparse_index_rollback", "manual__1", "success", at, "ann", PREVIOUS),
+        OperationRun("sparse_index_rollback", "manual__0", "failed", at - timedelta(days=9), "bob", PREVIOUS),
+        OperationRun("sparse_index_redrive", "manual__2", "running", at + timedelta(days=1), "<eve>", LATEST),
     ]
     html = visit("/corpora/news/generations").text
     look(html)
