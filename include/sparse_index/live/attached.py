@@ -196,14 +196,20 @@ def serving_changes(config: IndexConfig, live: Settings, there: Settings, *, ali
     return stale | {name: value for name, value in wanted.items() if there.get(name) != value}
 
 
-def stays_named(pipeline: Any, alias: str) -> bool:
+def named_pipeline(settings: Settings) -> str | None:
+    """The default search pipeline of an index; None for none."""
+    name = settings.get(SEARCH_PIPELINE, NO_PIPELINE)
+    return None if name == NO_PIPELINE else str(name)
+
+
+def stays_named(pipeline: str | None, alias: str) -> bool:
     """Whether an index of `alias` keeps this default search pipeline: somebody set it, and it is not ours."""
-    return pipeline not in (None, NO_PIPELINE) and pipeline_owner(str(pipeline)) != alias
+    return pipeline is not None and pipeline_owner(pipeline) != alias
 
 
 def with_pipeline(settings: Settings, alias: str, pipeline: str | None) -> Settings:
     """Settings of a live index of `alias` with the default search pipeline that its successor names; None: none of ours."""
-    if stays_named(settings.get(SEARCH_PIPELINE), alias):
+    if stays_named(named_pipeline(settings), alias):
         return settings
     others = {name: value for name, value in settings.items() if name != SEARCH_PIPELINE}
     return others if pipeline is None else others | {SEARCH_PIPELINE: pipeline}
@@ -211,6 +217,6 @@ def with_pipeline(settings: Settings, alias: str, pipeline: str | None) -> Setti
 
 def usable_settings(cluster: Cluster, attached: Attached) -> dict[str, Any]:
     """Its settings without a default search pipeline that is gone: every search of an index that names one fails."""
-    name = attached.settings.get(SEARCH_PIPELINE, NO_PIPELINE)
-    gone = name != NO_PIPELINE and cluster.find(f"/_search/pipeline/{name}") is None
+    name = named_pipeline(attached.settings)
+    gone = name is not None and cluster.find(f"/_search/pipeline/{name}") is None
     return {key: value for key, value in attached.settings.items() if not (gone and key == SEARCH_PIPELINE)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sparse_index.cluster.client import Cluster
-from sparse_index.errors import TerminalError
+from sparse_index.errors import SparseIndexError
 from sparse_index.vectors.kind import VectorKind
 
 # What a request to a model that is not deployed is told, whatever its document says.
@@ -46,7 +46,7 @@ def is_there(ask: Callable[[], object]) -> bool:
     """Whether a model that is asked by `ask` answers now, see `answers`."""
     try:
         ask()
-    except TerminalError as error:
+    except SparseIndexError as error:
         if error.status == 404 or NOT_READY in f"{error.message} {error.reason}":
             return False
         raise

@@ -21,6 +21,8 @@ from sparse_index.vectors.kinds import vector_kind
 
 # What a person does about one that is not there.
 RUN_SERVING = "run the serving DAG first (sparse_index__<corpus>__serving, or `python -m sparse_index serve FILE`)"
+# Of one that is silent, and on its way by its document; what to do else follows.
+REDEPLOYED = "is said to be deployed, which takes a while after a node's restart. If it stays so,"
 
 
 def serving_group(model: OwnModel, content_sha256: str | None) -> str:
@@ -65,12 +67,14 @@ def require(cluster: Cluster, field: VectorField, content_sha256: str | None, wh
     if found is not None:
         return found
     for model_id in _known(cluster, field, content_sha256):
-        if (verbs.get_model(cluster, model_id) or {}).get("model_state") in MODEL_DEPLOYED:
-            raise UnavailableError(
-                f"{whose} does not answer for now: model {model_id} is said to be deployed, which takes a while after a node's "
-                f"restart. If it stays so, {RUN_SERVING}."
-            )
+        if is_said_to_be_deployed(cluster, model_id):
+            raise UnavailableError(f"{whose} does not answer for now: model {model_id} {REDEPLOYED} {RUN_SERVING}.")
     raise ConfigError(f"{whose} does not answer: {RUN_SERVING}.")
+
+
+def is_said_to_be_deployed(cluster: Cluster, model_id: str) -> bool:
+    """By its document. One that is silent all the same is on its way: after a node's restart ML Commons deploys it again."""
+    return (verbs.get_model(cluster, model_id) or {}).get("model_state") in MODEL_DEPLOYED
 
 
 def _known(cluster: Cluster, field: VectorField, content_sha256: str | None) -> list[str]:

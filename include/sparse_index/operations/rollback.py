@@ -19,14 +19,15 @@ from sparse_index.builds.plan import saved_plans
 from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, UnavailableError
 from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
-from sparse_index.live.attached import NO_PIPELINE, SEARCH_PIPELINE, observe_attached, require_movable
+from sparse_index.live.attached import named_pipeline, observe_attached, require_movable
 from sparse_index.live.generations import OwnIndex, own_indices
 from sparse_index.live.meta import Meta, read_meta, write_meta
 from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import sealed_count, serve_like, switch_alias
+from sparse_index.ml.served import REDEPLOYED, is_said_to_be_deployed
 from sparse_index.names import pipeline_owner
 from sparse_index.serving.look import model_answers, models_named
 from sparse_index.store.files import Store
@@ -140,12 +141,12 @@ def roll_back(
 
 def _own_pipeline(cluster: Cluster, config: CorpusConfig, target: Target) -> str | None:
     """The target brings the search pipeline that it was made for; where it has none, that of the index with the same encoders."""
-    own = _setting(cluster, target.index, SEARCH_PIPELINE)
+    own = named_pipeline(observe_attached(cluster, target.index).settings)
     if target.live is None or (own is not None and pipeline_owner(own) == config.alias):
         return own
     live, meta = read_meta(cluster, target.live), read_meta(cluster, target.index)
     alike = live is not None and meta is not None and live.encoders == meta.encoders
-    return _setting(cluster, target.live, SEARCH_PIPELINE) if alike else None
+    return named_pipeline(observe_attached(cluster, target.live).settings) if alike else None
 
 
 def _require_open(cluster: Cluster, target: Target) -> None:
@@ -179,8 +180,8 @@ def _checked(cluster: Cluster, target: Target) -> Meta:
 
 def _require_pipeline(cluster: Cluster, index: str) -> None:
     """Every search of an index is refused whose default search pipeline is gone; and one that its model has to encode."""
-    name = _setting(cluster, index, SEARCH_PIPELINE)
-    if name in (None, NO_PIPELINE):
+    name = named_pipeline(observe_attached(cluster, index).settings)
+    if name is None:
         return
     body = (cluster.find(f"/_search/pipeline/{name}") or {}).get(name)
     if body is None:
@@ -189,17 +190,14 @@ def _require_pipeline(cluster: Cluster, index: str) -> None:
             f"if it is ours, else create it again, or set index.search.default_pipeline of {index} to _none; then roll back."
         )
     silent = [model_id for model_id in sorted(models_named(body)) if not model_answers(cluster, model_id)]
-    if silent:
+    gone = [model_id for model_id in silent if not is_said_to_be_deployed(cluster, model_id)]
+    what = f"{index} names the search pipeline '{name}', whose model {', '.join(gone or silent)} does not answer"
+    if gone:
         raise BuildError(
-            f"{index} names the search pipeline '{name}', whose model {', '.join(silent)} does not answer: searches would fail. "
-            "Deploy it (of a model of ours: let the serving DAG run), then roll back."
+            f"{what}: searches would fail. Deploy it (of a model of ours: let the serving DAG run), then roll back."
         )
-
-
-def _setting(cluster: Cluster, index: str, name: str) -> str | None:
-    answer: Json = cluster.get(f"/{index}/_settings/{name}", flat_settings="true")
-    value = answer.get(index, {}).get("settings", {}).get(name)
-    return None if value is None else str(value)
+    if silent:
+        raise UnavailableError(f"{what} for now: it {REDEPLOYED} deploy it, then roll back.")
 
 
 def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:
@@ -237,7 +235,7 @@ def _fields(cluster: Cluster, index: str) -> Json:
 
 def _replicated(cluster: Cluster, config: CorpusConfig, index: str, timing: Timing) -> str:
     """Generations are kept without replicas; one that goes live gets them first."""
-    shards = int(_setting(cluster, index, "index.number_of_shards") or config.index.shards)
+    shards = observe_attached(cluster, index).shape.shards
     wanted = config.index.model_copy(update={"shards": shards})
     return replicate(cluster, index, wanted, deadline_s=DEADLINE_S, timing=timing)
 

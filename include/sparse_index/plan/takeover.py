@@ -16,12 +16,12 @@ from sparse_index.errors import BuildError
 from sparse_index.live.alias import AliasState
 from sparse_index.live.attached import (
     NO_PIPELINE,
-    SEARCH_PIPELINE,
     Attached,
     Shape,
     fields_of,
     misfits,
     moved_aliases,
+    named_pipeline,
     stays_named,
 )
 from sparse_index.plan.observed import Observed
@@ -106,7 +106,7 @@ def _along(state: AliasState, moved: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _pipeline_note(seen: Observed, live: Attached) -> Iterator[str]:
-    named = live.settings.get(SEARCH_PIPELINE)
+    named = named_pipeline(live.settings)
     if seen.pipeline_gone:
         yield f"the search pipeline '{named}' of the live index does not exist: it is left out"
     elif seen.search_pipeline is not None and stays_named(named, seen.config.alias):

@@ -10,7 +10,7 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import LARGEST_PAGE
 from sparse_index.errors import AccessError, ConfigError
-from sparse_index.live.attached import NO_PIPELINE, SEARCH_PIPELINE, Attached, attached_of
+from sparse_index.live.attached import Attached, attached_of, named_pipeline
 from sparse_index.live.meta import Meta, meta_in
 
 
@@ -43,8 +43,7 @@ class Target:
     @property
     def pipeline(self) -> str | None:
         """Its default search pipeline."""
-        name = self.attached.settings.get(SEARCH_PIPELINE, NO_PIPELINE)
-        return None if name == NO_PIPELINE else str(name)
+        return named_pipeline(self.attached.settings)
 
 
 def observe_target(cluster: Cluster, config: CorpusConfig, index: str | None) -> Target:

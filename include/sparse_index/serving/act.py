@@ -14,14 +14,14 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.neighbours import Neighbours
 from sparse_index.errors import BuildError, ConfigError, TerminalError
-from sparse_index.live.attached import SEARCH_PIPELINE
+from sparse_index.live.attached import SEARCH_PIPELINE, named_pipeline
 from sparse_index.live.generations import own_indices
 from sparse_index.ml import verbs
 from sparse_index.ml.settings import ensure_settings, settings_problem
 from sparse_index.names import pipeline_name
 from sparse_index.serving.at_work import GoesOn, groups_at_work, plans_at_work
 from sparse_index.serving.decide import Decision, Stage, Step, Verb, decide
-from sparse_index.serving.look import default_of, look, model_answers
+from sparse_index.serving.look import look, model_answers
 from sparse_index.serving.models import delete_spare, ensure_answers, ensure_model
 from sparse_index.serving.needs import needs_of
 from sparse_index.serving.proof import require_same_encoder
@@ -171,7 +171,8 @@ def delete_pipeline(serving: Serving, name: str) -> str | None:
     if builds:
         return f"build {', '.join(builds)} may be at work and name it"
     # The last look before the deletion.
-    naming = [index.name for index in own_indices(serving.cluster, alias) if default_of(index) == name]
+    own = own_indices(serving.cluster, alias)
+    naming = [index.name for index in own if named_pipeline(index.attached.settings) == name]
     if naming:
         return f"{', '.join(naming)} names it"
     serving.cluster.remove(f"/_search/pipeline/{name}")

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.served import is_served
-from sparse_index.errors import AccessError, ConfigError, TerminalError
-from sparse_index.live.attached import NO_PIPELINE, SEARCH_PIPELINE
-from sparse_index.live.generations import OwnIndex, own_indices
+from sparse_index.errors import AccessError, ConfigError, TerminalError, UnavailableError
+from sparse_index.live.attached import named_pipeline
+from sparse_index.live.generations import own_indices
 from sparse_index.ml import verbs
 from sparse_index.ml.life import REMOTE, encoder_fingerprint
 from sparse_index.ml.predict import answers_as
-from sparse_index.ml.served import served_models
+from sparse_index.ml.served import REDEPLOYED, is_said_to_be_deployed, served_models
 from sparse_index.ml.states import ModelState
 from sparse_index.names import pipeline_owner
 from sparse_index.query.default_pipeline import require_served_fields
@@ -53,11 +53,12 @@ def look(cluster: Cluster, config: CorpusConfig, store: Store) -> Seen:
 
 def _require_answering(cluster: Cluster, purpose: str, model_id: str) -> None:
     asks = reranks if purpose == RERANK else model_answers
-    if asks(cluster, model_id) is not True:
-        raise ConfigError(
-            f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer. Deploy it: POST "
-            f"{verbs.ML}/models/{model_id}/_deploy; or correct its id."
-        )
+    if asks(cluster, model_id) is True:
+        return
+    what = f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer"
+    if is_said_to_be_deployed(cluster, model_id):
+        raise UnavailableError(f"{what} for now: it {REDEPLOYED} deploy it: POST {verbs.ML}/models/{model_id}/_deploy")
+    raise ConfigError(f"{what}. Deploy it: POST {verbs.ML}/models/{model_id}/_deploy; or correct its id.")
 
 
 def _models(cluster: Cluster, need: Need) -> Iterator[SeenModel]:
@@ -87,16 +88,10 @@ def _indices(cluster: Cluster, config: CorpusConfig) -> Iterator[SeenIndex]:
             name=index.name,
             live=index.live,
             kept=index.live or index.is_generation,
-            pipeline=default_of(index),
+            pipeline=named_pipeline(index.attached.settings),
             fits=all(index.meta.fingerprint_of(name) == one for name, one in fingerprints.items())
             and index.meta.encoders == frozenset(fingerprints.values()),
         )
-
-
-def default_of(index: OwnIndex) -> str | None:
-    """The default search pipeline of an index; None for none."""
-    name = index.attached.settings.get(SEARCH_PIPELINE, NO_PIPELINE)
-    return None if name == NO_PIPELINE else str(name)
 
 
 def _answering(

@@ -13,7 +13,7 @@ from build_plans import corpus_config
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.config.search import RerankConfig
 from sparse_index.corpus.passages import Passage
-from sparse_index.errors import ModelError
+from sparse_index.errors import ModelError, UnavailableError
 from sparse_index.query.answer import Hit
 from sparse_index.query.rerank import pair_text, reranked_by_client, scores_in_time, similarities
 
@@ -153,4 +153,15 @@ def test_a_failure_is_told_by_what_the_model_is(document: dict[str, str], said: 
         return document
 
     with pytest.raises(ModelError, match=said):
+        similarities(fake_cluster(answer), "r1", "q", ["a"])
+
+
+@pytest.mark.parametrize(("state", "kind"), [("DEPLOYED", UnavailableError), ("UNDEPLOYED", ModelError)])
+def test_a_model_that_is_deployed_again_is_an_outage(state: str, kind: type[Exception]) -> None:
+    def answer(method: str, path: str, body: Any) -> Any:
+        if "_predict" in path:
+            raise http_error(400, "illegal_argument_exception", "Model not ready yet. Please deploy it first.")
+        return {"algorithm": "TEXT_SIMILARITY", "model_state": state}
+
+    with pytest.raises(kind, match=f"search.rerank does not answer .its document says {state}"):
         similarities(fake_cluster(answer), "r1", "q", ["a"])
