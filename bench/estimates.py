@@ -28,6 +28,7 @@ from sparse_index.ml.settings import ensure_settings
 from sparse_index.names import new_build_id
 from sparse_index.pipeline import run
 from sparse_index.store.files import Store
+from sparse_index.store.layout import receipt_path
 from sparse_index.timing import utc_now
 
 TOY = Path(__file__).parents[1] / "include" / "demo" / "toy_models" / "sparse" / "model.zip"
@@ -47,7 +48,7 @@ def lines(store: Store, alias: str) -> Iterator[str]:
     """A line a build that was carried out, the oldest first."""
     yield f"{'build':<26}{'texts':>10}{'foreseen':>10}{'low':>8}{'high':>8}{'needed':>9}{'error':>8}  from"
     for build_id, plan in reversed(list(saved_plans(store, alias))):
-        path = "" if plan is None else f"{plan.folder}/receipt.json"
+        path = "" if plan is None else receipt_path(plan.alias, plan.build_id)
         seconds = needed(read_receipt(store, path)) if path and store.exists(path) else None
         if plan is not None and plan.estimate is not None and seconds:
             yield _line(build_id, plan, seconds)

@@ -32,7 +32,7 @@ from sparse_index.operations.janitor import carry_out
 from sparse_index.operations.sightings import CorpusView, view_store
 from sparse_index.operations.vector_use import view_vector_use
 from sparse_index.store.files import Store
-from sparse_index.store.layout import VECTORS, build_folder, vectors_folder
+from sparse_index.store.layout import VECTORS, final_manifest_path, vectors_folder
 from sparse_index.timing import REAL_TIME
 from sparse_index.vectors.sparse import SparseVector, sparse_kind
 
@@ -62,7 +62,7 @@ class Corpus:
         written = self._texts if not self._generations else [self._texts[place] for place in chosen]
         table = SPARSE.table({text: self._vector() for text in written})
         _write(self._store, f"{vectors_folder(FINGERPRINT)}/{build_id}-p00000.parquet", table, now)
-        manifest = f"{build_folder('things', build_id)}/manifest-final.parquet"
+        manifest = final_manifest_path("things", build_id)
         _write(self._store, manifest, pa.table({"text_hash": self._texts}), now)
         self._generations = [_index(build_id, manifest, now), *self._generations][:2]
         states = {index.meta.build_id: BuildState.ENDED for index in self._generations}

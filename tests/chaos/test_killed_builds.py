@@ -16,7 +16,7 @@ from faulty_proxy import Fault, FaultyProxy, Seen
 from promises import check_promises
 from real_builds import MakeConfig, Row, built, documents, planned, rows, write_corpus
 from sparse_index import pipeline
-from sparse_index.builds.plan import BuildKind, Plan, load_plan, plan_path
+from sparse_index.builds.plan import BuildKind, Plan, load_plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -25,6 +25,7 @@ from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import own_indices, retire
 from sparse_index.live.meta import read_meta
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 COUNT = 60

@@ -16,10 +16,10 @@ from opensearch_ml.opened import PLAN_TASK
 from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages
 from sparse_index.builds.ending import PROMOTE, Stage
 from sparse_index.builds.plan import save_plan
-from sparse_index.builds.receipt import receipt_path
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
+from sparse_index.store.layout import receipt_path
 
 SAID = {("encode", 1): "the model is gone"}
 
@@ -88,7 +88,7 @@ def test_a_cluster_that_is_away_hides_neither_receipt_nor_reason(
         BuildError, match=r"^index failed: no answer from the cluster\n'things' is on things--b20250228t"
     ):
         ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
-    (untidy,) = Store(str(tmp_path)).read_json(receipt_path(plan))["untidy"]
+    (untidy,) = Store(str(tmp_path)).read_json(receipt_path(plan.alias, plan.build_id))["untidy"]
     assert untidy.startswith("the cluster could not be asked")
     assert sent == ["sparse_index.builds.failed"]
 
@@ -117,4 +117,4 @@ def test_after_a_switch_without_an_answer_the_receipt_waits_for_the_cluster_as_l
         corpus, context = in_a_run_that_failed(tmp_path, path, PROMOTE, attempt)
         with pytest.raises(error):
             ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
-        assert store.exists(receipt_path(plan)) == (attempt == 2)
+        assert store.exists(receipt_path(plan.alias, plan.build_id)) == (attempt == 2)

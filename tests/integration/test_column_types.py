@@ -15,7 +15,7 @@ import pytest
 
 from build_plans import remove_indices
 from real_builds import built, documents, planned, real_config
-from sparse_index.builds.plan import BuildKind, Plan, plan_path
+from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
@@ -24,6 +24,7 @@ from sparse_index.index.candidate import prepare_candidate
 from sparse_index.live.alias import observe_alias
 from sparse_index.pipeline import make_plan
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 
 pytestmark = pytest.mark.integration
 

@@ -24,7 +24,7 @@ from demo.feed import TOMBSTONE, FeedRequest, write_feed
 from ml_verbs import deployed, registered
 from promises import check_promises
 from real_builds import documents, real_config
-from sparse_index.builds.plan import BuildKind, Plan, plan_path
+from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -38,6 +38,7 @@ from sparse_index.operations.rollback import PREVIOUS, choose_target, roll_back
 from sparse_index.pipeline import Run, run
 from sparse_index.plan.shards import plan_shards
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from numbered import numbers, write_golden
 from real_builds import MODEL_ZIP, built, indexed, planned, real_config, rows, write_corpus
 from sparse_index.books.reconcile import reconcile
 from sparse_index.builds.check import Check, Verdict
-from sparse_index.builds.plan import Plan, plan_path
+from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import gate_report
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -22,6 +22,7 @@ from sparse_index.gate.golden import CANARIES, GOLDEN
 from sparse_index.live.alias import observe_alias
 from sparse_index.relevance.golden import GoldenQuery, write_queries
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 
 pytestmark = pytest.mark.integration
 ALIAS = "golden-gate-test"

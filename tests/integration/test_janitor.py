@@ -14,7 +14,7 @@ from build_plans import complete_candidate, make_plan, remove_indices
 from fake_runs import FakeRuns
 from ml_verbs import file_encoder, registered
 from real_builds import MODEL_ZIP, built, documents, indexed, planned, real_config, rows, write_corpus
-from sparse_index.builds.plan import BuildKind, Plan, load_plan, plan_path
+from sparse_index.builds.plan import BuildKind, Plan, load_plan
 from sparse_index.builds.request import Mode
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
@@ -27,7 +27,8 @@ from sparse_index.ml import verbs
 from sparse_index.operations.cleanup import Cleanup, Kind
 from sparse_index.operations.janitor import clean, load_cleanup, look, save_cleanup
 from sparse_index.operations.sightings import Clusters
-from sparse_index.store.files import Store, schemas_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path, schemas_folder
 
 pytestmark = pytest.mark.integration
 

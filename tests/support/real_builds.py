@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from build_plans import corpus_config
 from sparse_index.books.reconcile import reconcile
 from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
-from sparse_index.builds.plan import Plan, load_plan, plan_path
+from sparse_index.builds.plan import Plan, load_plan
 from sparse_index.builds.reports import Books
 from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import Cluster
@@ -29,6 +29,7 @@ from sparse_index.live.alias import observe_alias
 from sparse_index.live.meta import read_meta
 from sparse_index.pipeline import make_plan
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 from sparse_index.vectors.files import PartFiles
 from sparse_index.vectors.kind import Vector
 from sparse_index.vectors.kinds import vector_kind

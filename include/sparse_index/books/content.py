@@ -17,7 +17,6 @@ from typing import Any
 import duckdb
 
 from sparse_index.builds.dead_letters import letters_files
-from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import BuildError
@@ -26,6 +25,7 @@ from sparse_index.index.documents import PartWrites, without_vectors
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.reading import searched
 from sparse_index.store.files import Store
+from sparse_index.store.layout import PARTS, final_manifest_path
 from sparse_index.store.manifests import rows_of
 from sparse_index.store.sql import connect, copy_to, literal, parquet
 from sparse_index.timing import Now
@@ -99,7 +99,7 @@ def _unchanged_query(store: Store, plan: Plan) -> str:
     """Of a feed only what came again in this run: earlier files may have changed since."""
     if plan.kind is not BuildKind.DELTA or not plan.scans:
         return f"SELECT {_ROW} FROM {_parts(store, plan)} WHERE false"
-    kept = rows_of(store, [final_manifest_path(plan)])
+    kept = rows_of(store, [final_manifest_path(plan.alias, plan.build_id)])
     scanned = f"(SELECT DISTINCT file, file_version FROM {parquet(store, plan.scans)})"
     read = f"SEMI JOIN {scanned} scanned USING (file, file_version)" if plan.config.kind == "feed" else ""
     return f"SELECT {_ROW} FROM {kept} kept {read} ANTI JOIN {_parts(store, plan)} written USING (id) WHERE NOT deleted"
@@ -113,7 +113,7 @@ def _chosen(con: duckdb.DuckDBPyConnection, store: Store, plan: Plan, sample: _S
     """The chosen rows as a part of its own, in the order of the corpus."""
     con.execute(f"CREATE TEMP VIEW {sample.name} AS {rows}")
     chosen = sample.name if _count(con, sample.name) <= sample.all_up_to else f"({_some(plan, sample)})"
-    part = Part(number=0, path=f"{plan.folder}/parts/content-{sample.name}.parquet", items=_count(con, chosen))
+    part = Part(number=0, path=f"{plan.folder}/{PARTS}/content-{sample.name}.parquet", items=_count(con, chosen))
     copy_to(con, store, f"FROM {chosen} ORDER BY file, row_group, row", part.path)
     return part
 

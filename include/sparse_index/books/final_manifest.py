@@ -5,17 +5,17 @@ A feed's keeps them as tombstones: the version of an older partition must not co
 
 from __future__ import annotations
 
-from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Counts, Plan
 from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
+from sparse_index.store.layout import final_manifest_path
 from sparse_index.store.manifests import HAS_TEXT, rows_of
 from sparse_index.store.sql import connect, copy_to, parquet
 
 
 def write_final_manifest(store: Store, plan: Plan, letters: list[str]) -> str:
     """The planned manifest less the ids in the dead letter files `letters`; gives its path."""
-    path = final_manifest_path(plan)
+    path = final_manifest_path(plan.alias, plan.build_id)
     if letters:
         with connect(store) as con:
             copy_to(con, store, _without(store, plan, letters), path)

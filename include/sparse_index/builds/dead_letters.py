@@ -26,6 +26,7 @@ from sparse_index.corpus.place import COLUMNS, Place
 from sparse_index.corpus.rows import source_rows_at
 from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
+from sparse_index.store.layout import DEAD_LETTERS
 
 Stage = Literal["scan", "encode", "index"]
 Key = tuple[str | None, str | None, str | None]
@@ -73,12 +74,12 @@ class DeadLetter:
 
 def letters_path(plan: Plan, stage: Stage, part: int | None = None) -> str:
     name = stage if part is None else f"{stage}-{part:05d}"
-    return f"{plan.folder}/dead_letters/{name}.parquet"
+    return f"{plan.folder}/{DEAD_LETTERS}/{name}.parquet"
 
 
 def letters_files(store: Store, plan: Plan, stages: Sequence[Stage] = ("scan", "encode", "index")) -> list[str]:
     """Paths of the build's dead letter files of these stages."""
-    folder = f"{plan.folder}/dead_letters/"
+    folder = f"{plan.folder}/{DEAD_LETTERS}/"
     found = store.files(folder, ".parquet")
     return [path for path in found if path.removeprefix(folder).split("-")[0].removesuffix(".parquet") in stages]
 

@@ -14,6 +14,7 @@ from typing import Any
 from sparse_index.builds.plan import Plan
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.store.files import Store
+from sparse_index.store.layout import FAILURES
 
 ENOUGH = 2
 
@@ -24,7 +25,7 @@ def failing_fast(store: Store, plan: Plan, stage: str, part: int, *, first_attem
 
     Only the first attempt looks: a person who clears a part has mended something.
     """
-    folder = f"{plan.folder}/failures/{stage}"
+    folder = f"{plan.folder}/{FAILURES}/{stage}"
     note = f"{folder}/{part:05d}.json"
     if first_attempt:
         _require_no_common_failure(store, folder, stage)

@@ -6,9 +6,9 @@ from typing import Any
 
 from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Counts, Plan
-from sparse_index.builds.receipt import receipt_path
 from sparse_index.builds.reports import Books, books_report
 from sparse_index.store.files import Store
+from sparse_index.store.layout import receipt_path
 
 
 def promotion_news(store: Store, plan: Plan) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def promotion_news(store: Store, plan: Plan) -> dict[str, Any]:
         "deleted": final.deleted,
         "encoded": final.encoded,
         "reused": final.reused,
-        "receipt": public_address(store.full(receipt_path(plan))),
+        "receipt": public_address(store.full(receipt_path(plan.alias, plan.build_id))),
     }
 
 

@@ -17,7 +17,7 @@ from sparse_index.errors import BuildError
 from sparse_index.forms import Form
 from sparse_index.names import candidate_name, group_name, write_alias
 from sparse_index.store.files import Store
-from sparse_index.store.layout import build_folder, builds_folder
+from sparse_index.store.layout import PLAN_FILE, build_folder, builds_folder, plan_path
 from sparse_index.values import Frozen
 
 log = logging.getLogger(__name__)
@@ -229,10 +229,6 @@ class Plan(Frozen):
 PLAN = Form(Plan, "a plan", "Trigger a new run, or finish the build with the version that planned it.")
 
 
-def plan_path(alias: str, build_id: str) -> str:
-    return f"{build_folder(alias, build_id)}/plan.json"
-
-
 def save_plan(store: Store, plan: Plan) -> str:
     """Write the plan into the store; gives its path there."""
     path = plan_path(plan.alias, plan.build_id)
@@ -247,7 +243,7 @@ def load_plan(store: Store, path: str) -> Plan:
 
 def saved_plans(store: Store, alias: str) -> Iterator[tuple[str, Plan | None]]:
     """(Build id, plan) of every build that was planned, newest first; None: `load_plan` cannot read it."""
-    for path in reversed(store.files(builds_folder(alias), "/plan.json")):
+    for path in reversed(store.files(builds_folder(alias), f"/{PLAN_FILE}")):
         try:
             plan = load_plan(store, path)
         except FileNotFoundError:  # the janitor has just deleted that build's files

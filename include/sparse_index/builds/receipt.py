@@ -26,7 +26,7 @@ from sparse_index.builds.reports import (
 from sparse_index.errors import BuildError
 from sparse_index.forms import Form
 from sparse_index.store.files import Store
-from sparse_index.store.layout import builds_folder
+from sparse_index.store.layout import RECEIPT_FILE, builds_folder, receipt_path
 
 LATEST = "latest"
 SHOWN = 5
@@ -37,10 +37,6 @@ RECEIPT = Form(dict[str, Any], "a receipt", "Read it with that version.")
 # Which fields a receipt has; a field that is missing was not recorded. 2: `partition`, `model`, `models`, `bytes`,
 # `wall_seconds`, `waited_seconds`. 3: `letters`, and `moved` of the gate.
 SCHEMA_VERSION = 3
-
-
-def receipt_path(plan: Plan) -> str:
-    return f"{plan.folder}/receipt.json"
 
 
 def first_line(plan: Plan, ending: Ending) -> str:
@@ -66,7 +62,7 @@ def sentences(plan: Plan, ending: Ending) -> list[str]:
 def write_receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
     """Write the receipt into the store (the index's `_meta.receipt` names it); gives its content."""
     content = receipt(store, plan, ending) | RECEIPT.signature()
-    store.write_json(receipt_path(plan), content)
+    store.write_json(receipt_path(plan.alias, plan.build_id), content)
     return content
 
 
@@ -128,12 +124,17 @@ def _rounded(seconds: float | None) -> float | None:
 
 def saved_receipt(store: Store, alias: str, build: str = LATEST) -> tuple[str, dict[str, Any]]:
     """(Path, content) of a build's receipt, or of the newest build that has one; BuildError where there is none."""
-    paths = store.files(builds_folder(alias), "/receipt.json")
+    paths = receipt_paths(store, alias)
     wanted = [path for path in paths if build in (LATEST, path.split("/")[-2])]
     if not wanted:
         there = ", ".join(path.split("/")[-2] for path in reversed(paths[-SHOWN:])) or "none"
         raise BuildError(f"'{alias}' has no receipt of build {build!r} in the store. The newest receipts: {there}.")
     return wanted[-1], read_receipt(store, wanted[-1])
+
+
+def receipt_paths(store: Store, alias: str) -> list[str]:
+    """Of every receipt, the newest build's last."""
+    return store.files(builds_folder(alias), f"/{RECEIPT_FILE}")
 
 
 def read_receipt(store: Store, path: str) -> dict[str, Any]:

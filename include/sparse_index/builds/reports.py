@@ -9,6 +9,7 @@ from sparse_index.builds.check import Check
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.forms import Form
 from sparse_index.store.files import Store
+from sparse_index.store.layout import GATE_REPORT_FILE
 
 _REMEDY = "Trigger a new run, or finish the build with that version."
 
@@ -228,4 +229,4 @@ def gate_report(store: Store, plan: Plan) -> GateReport | None:
 
 
 def gate_report_path(plan: Plan) -> str:
-    return f"{plan.folder}/reports/gate.json"
+    return f"{plan.folder}/{GATE_REPORT_FILE}"

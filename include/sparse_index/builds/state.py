@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sparse_index.builds.sign_of_life import is_living
 from sparse_index.store.files import Store
-from sparse_index.store.layout import build_folder
+from sparse_index.store.layout import PLAN_FILE, RECEIPT_FILE, build_folder
 
 # By build id, what a scheduler says. True: the build's run goes on; False: it has ended; None: it knows no such run.
 GoesOn = Callable[[str], bool | None]
@@ -37,11 +37,11 @@ def build_state(
     if goes_on is None and living is None:
         return BuildState.UNKNOWN
     left = {path.rsplit("/", 1)[-1] for path in files}
-    if "receipt.json" in left:
+    if RECEIPT_FILE in left:
         return BuildState.ENDED
     if living is not None:
         return BuildState.AT_WORK if living else BuildState.ENDED
-    was_refused = bool(left) and "plan.json" not in left
+    was_refused = bool(left) and PLAN_FILE not in left
     return BuildState.ENDED if was_refused else BuildState.UNKNOWN
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from sparse_index.builds.check import table
 from sparse_index.builds.dead_letters import letters_files
 from sparse_index.builds.plan import Plan
-from sparse_index.builds.receipt import receipt_path
 from sparse_index.builds.reports import Books, books_report, gate_report
 from sparse_index.pipeline import Run
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.store.layout import receipt_path
 
 _LINES = (
     ("rows read", "rows_read"),
@@ -36,7 +36,9 @@ def ending(store: Store, done: Run) -> str:
     lines = [plan_in_words(plan)] if books is None else [_head(plan), *_numbers(plan, books), *_rejected(store, plan)]
     gated = gate_report(store, plan)
     lines += [f"  {line}" for line in table(gated.checks)] if gated else []
-    return "\n".join([*lines, f"  receipt: {store.full(receipt_path(plan))}", str(done.receipt["summary"])])
+    return "\n".join(
+        [*lines, f"  receipt: {store.full(receipt_path(plan.alias, plan.build_id))}", str(done.receipt["summary"])]
+    )
 
 
 def _head(plan: Plan) -> str:

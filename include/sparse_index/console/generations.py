@@ -12,6 +12,7 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import OwnIndex, own_and_unreadable
 from sparse_index.names import candidate_pattern
 from sparse_index.store.files import Store
+from sparse_index.store.layout import rollbacks_folder
 
 # Rollbacks of a page: each is a file that has to be read.
 SHOWN = 4
@@ -129,7 +130,7 @@ class PastRollbacks:
 
 def past_rollbacks(store: Store, alias: str) -> PastRollbacks:
     """The last four; a record that cannot be read says so."""
-    paths = store.files(f"{alias}/rollbacks", ".json")
+    paths = store.files(rollbacks_folder(alias), ".json")
     shown = tuple(_past(store, path) for path in reversed(paths[-SHOWN:]))
     return PastRollbacks(shown, len(paths) - len(shown))
 

@@ -19,7 +19,7 @@ from sparse_index.console.build import build_view
 from sparse_index.console.receipts import READERS, Receipts, build_ids
 from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
-from sparse_index.store.layout import build_folder
+from sparse_index.store.layout import DEAD_LETTERS, build_folder
 
 BUILDS = 60
 PAGE = 50
@@ -94,7 +94,7 @@ class _Seen:
 def letter_files(store: Store, receipts: Receipts, alias: str, build_id: str | None = None) -> list[LetterFile]:
     """Of one build, or of the newest that did not say that they have none; the newest build's first."""
     with_some = [build_id] if build_id else _with_some(store, receipts, alias)
-    folders = [f"{build_folder(alias, name)}/dead_letters" for name in with_some]
+    folders = [f"{build_folder(alias, name)}/{DEAD_LETTERS}" for name in with_some]
     listed = _each(store, lambda folder: store.files(folder, ".parquet"), folders)
     return [LetterFile(name, path) for name, paths in zip(with_some, listed, strict=True) for path in paths]
 

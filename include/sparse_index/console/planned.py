@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sparse_index.builds.plan import plan_path
 from sparse_index.console.fields import count, lines, number, numbers, text, texts
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 
 
 @dataclass(frozen=True)

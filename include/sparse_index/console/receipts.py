@@ -13,7 +13,7 @@ from sparse_index.builds.receipt import RECEIPT, read_receipt
 from sparse_index.errors import SparseIndexError
 from sparse_index.names import build_time
 from sparse_index.store.files import Store, StoredFile
-from sparse_index.store.layout import build_folder, builds_folder
+from sparse_index.store.layout import builds_folder, receipt_path
 
 READERS = 8
 MOST_RECEIPTS = 2_000
@@ -34,11 +34,6 @@ def build_ids(store: Store, alias: str) -> list[str]:
     return sorted((name for name in store.folders(builds_folder(alias)) if build_time(name)), reverse=True)
 
 
-def receipt_of(alias: str, build_id: str) -> str:
-    """Its path in the store."""
-    return f"{build_folder(alias, build_id)}/receipt.json"
-
-
 class Receipts:
     """Safe to be used by many threads. What was read is kept by path, size and time of change, at most 2,000 receipts or 32 MB of
     them."""
@@ -57,7 +52,7 @@ class Receipts:
         return self._each(store, alias, build_ids, lambda path: self._kept_at(store, path) or self._find(store, path))
 
     def _each(self, store: Store, alias: str, build_ids: Iterable[str], find: Callable[[str], Found]) -> list[Found]:
-        paths = [receipt_of(alias, build_id) for build_id in build_ids]
+        paths = [receipt_path(alias, build_id) for build_id in build_ids]
         if len(paths) <= 1 or store.is_local:
             return [find(path) for path in paths]
         with ThreadPoolExecutor(READERS) as readers:

@@ -20,7 +20,8 @@ from sparse_index.corpus.declared import takes_any_text
 from sparse_index.corpus.logical import common_type, decoded_type, is_untyped, logical_type
 from sparse_index.errors import BuildError, CorpusError
 from sparse_index.forms import Form
-from sparse_index.store.files import Store, schemas_folder
+from sparse_index.store.files import Store
+from sparse_index.store.layout import schemas_folder
 
 MOST_NOTES = 10
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sparse_index.builds.check import Check
-from sparse_index.builds.plan import load_plan, plan_path
+from sparse_index.builds.plan import load_plan
 from sparse_index.builds.reports import MovedQuery
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -24,6 +24,7 @@ from sparse_index.relevance.golden import GoldenSet, golden_of
 from sparse_index.relevance.measures import Rankings
 from sparse_index.relevance.unknown import unknown_documents
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 from sparse_index.store.sql import connect, parquet
 
 _ALTERED = """

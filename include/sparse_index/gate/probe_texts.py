@@ -9,6 +9,7 @@ from sparse_index.corpus.hashes import hash_text
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.encode.texts import Text
 from sparse_index.store.files import Store
+from sparse_index.store.layout import PARTS
 from sparse_index.store.sql import connect, copy_to, literal, parquet
 from sparse_index.vectors.probe import Probe
 
@@ -51,7 +52,7 @@ def beyond(tokens: int) -> str:
 def _of_the_corpus(store: Store, plan: Plan, field: str) -> Iterator[Text]:
     # Parts of former versions are of one field each.
     parts = [part for part in plan.encode_parts if part.field in (None, field)]
-    path = f"{plan.folder}/parts/probe-{parts[0].number:05d}.parquet"
+    path = f"{plan.folder}/{PARTS}/probe-{parts[0].number:05d}.parquet"
     with connect(store) as con:
         every, none = parquet(store, [part.path for part in parts]), "SELECT NULL::VARCHAR AS field WHERE false"
         rows = (

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sparse_index.builds.check import Check, Verdict, skipped
-from sparse_index.builds.folder import final_manifest_path
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster
 from sparse_index.live.reading import searched
@@ -22,6 +21,7 @@ from sparse_index.query.target import observe_target
 from sparse_index.relevance.exact import BestTexts, FieldVectors
 from sparse_index.relevance.golden import golden_of
 from sparse_index.store.files import Store
+from sparse_index.store.layout import final_manifest_path
 from sparse_index.vectors.files import vector_paths
 from sparse_index.vectors.kind import Asked, VectorKind
 from sparse_index.vectors.kinds import vector_kinds
@@ -84,7 +84,7 @@ def _golden_texts(plan: Plan, field: str) -> list[str]:
 def _observed(cluster: Cluster, store: Store, plan: Plan, field: str, texts: Sequence[str]) -> list[Best]:
     fingerprint = plan.fingerprint_of(field)
     kind = knowing_kind(store, plan.config.vector_fields[field], fingerprint)
-    vectors = FieldVectors(store, plan.config, field, fingerprint, final_manifest_path(plan))
+    vectors = FieldVectors(store, plan.config, field, fingerprint, final_manifest_path(plan.alias, plan.build_id))
     outputs = _encoded(cluster, plan, field, texts) if texts else _sampled(vectors, kind, plan.build_id)
     found = [_found(cluster, plan, kind.clause(field, output, Asked(TOP))) for output in outputs]
     hashes = vectors.hashes_of({name for names in found for name in names})

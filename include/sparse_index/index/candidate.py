@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from sparse_index.builds.plan import BuildKind, Plan, plan_path
+from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.sign_of_life import is_living
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.create import create_index
@@ -18,7 +18,7 @@ from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.generations import remove_failed_candidates
 from sparse_index.live.meta import meta_of, read_meta
 from sparse_index.store.files import Store
-from sparse_index.store.layout import build_folder
+from sparse_index.store.layout import build_folder, plan_path
 from sparse_index.timing import Now, utc_now
 
 log = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.forms import FIRST, Form
+from sparse_index.store.layout import final_manifest_path, receipt_path
 from sparse_index.values import Frozen
 
 
@@ -89,8 +90,8 @@ def meta_of(plan: Plan) -> Meta:
         fingerprints=plan.fingerprints,
         document_hash=plan.config.document_hash(),
         store=public_address(plan.config.store),
-        manifest=f"{plan.folder}/manifest-final.parquet",
-        receipt=f"{plan.folder}/receipt.json",
+        manifest=final_manifest_path(plan.alias, plan.build_id),
+        receipt=receipt_path(plan.alias, plan.build_id),
         source_version=plan.source_version,
         **META.signature(),
     )

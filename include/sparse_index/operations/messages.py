@@ -7,16 +7,16 @@ from typing import Any
 from sparse_index.operations.sightings import StoreView
 from sparse_index.operations.traces import Traces
 from sparse_index.store.files import Store
-from sparse_index.store.layout import builds_folder
+from sparse_index.store.layout import FAILURES, GATE_REPORT_FILE, PLAN_FILE, RECEIPT_FILE, REDRIVE_FILE, builds_folder
 
 REMOVED = "removed: it spoke of a document that was forgotten"
-_WITH_MESSAGES = ("/receipt.json", "/plan.json", "/redrive.json", "/reports/gate.json")
+_WITH_MESSAGES = tuple(f"/{name}" for name in (RECEIPT_FILE, PLAN_FILE, REDRIVE_FILE, GATE_REPORT_FILE))
 
 
 def forget_messages(store: Store, files: StoreView, traces: Traces) -> None:
     """Take out what names one of the documents, or repeats why it was refused. Idempotent."""
     for file in files.under(builds_folder(traces.alias), ".json"):
-        if "/failures/" in file.path:
+        if f"/{FAILURES}/" in file.path:
             # Of a part that failed: only a running build reads it.
             if traces.spoken_of(store.read_json(file.path)["message"]):
                 store.delete(file.path)

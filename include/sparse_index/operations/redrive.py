@@ -19,9 +19,8 @@ from datetime import date, datetime
 from itertools import islice
 
 from sparse_index.builds.dead_letters import DeadLetter, letters_files, read_letters
-from sparse_index.builds.folder import final_manifest_path
-from sparse_index.builds.plan import Plan, load_plan, plan_path, saved_plans
-from sparse_index.builds.receipt import read_receipt, receipt_path
+from sparse_index.builds.plan import Plan, load_plan, saved_plans
+from sparse_index.builds.receipt import read_receipt
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
@@ -29,6 +28,7 @@ from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.meta import Meta, read_meta
 from sparse_index.store.files import Store
+from sparse_index.store.layout import REDRIVE_FILE, final_manifest_path, plan_path, receipt_path
 from sparse_index.store.sql import connect, parquet
 from sparse_index.values import Frozen
 
@@ -79,7 +79,7 @@ def _lasting(error_class: str) -> str:
 
 
 def redrive_path(plan: Plan) -> str:
-    return f"{plan.folder}/redrive.json"
+    return f"{plan.folder}/{REDRIVE_FILE}"
 
 
 def select_letters(cluster: Cluster, store: Store, config: CorpusConfig, build: str = LATEST) -> Selection | None:
@@ -138,7 +138,7 @@ def _promoted(store: Store, alias: str) -> Iterator[Plan]:
 
 
 def _outcome(store: Store, plan: Plan) -> str | None:
-    path = receipt_path(plan)
+    path = receipt_path(plan.alias, plan.build_id)
     return str(read_receipt(store, path).get("outcome")) if store.exists(path) else None
 
 
@@ -184,7 +184,11 @@ def settle_letters(
         return former
     ids = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
     rejected = ids & {letter.id for letter in _letters(store, again)}
-    manifest = final_manifest_path(again) if again.makes_candidate else _live_meta(cluster, config).manifest
+    manifest = (
+        final_manifest_path(again.alias, again.build_id)
+        if again.makes_candidate
+        else _live_meta(cluster, config).manifest
+    )
     indexed = ids & _documents(store, manifest, ids) - rejected
     result = Redrive(
         build_id=plan.build_id,

@@ -31,6 +31,7 @@ from sparse_index.ml.served import REDEPLOYED, is_said_to_be_deployed
 from sparse_index.names import pipeline_owner
 from sparse_index.serving.look import model_answers, models_named
 from sparse_index.store.files import Store
+from sparse_index.store.layout import rollbacks_folder
 from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
 
@@ -191,13 +192,16 @@ def _require_pipeline(cluster: Cluster, index: str) -> None:
         )
     silent = [model_id for model_id in sorted(models_named(body)) if not model_answers(cluster, model_id)]
     gone = [model_id for model_id in silent if not is_said_to_be_deployed(cluster, model_id)]
-    what = f"{index} names the search pipeline '{name}', whose model {', '.join(gone or silent)} does not answer"
     if gone:
         raise BuildError(
-            f"{what}: searches would fail. Deploy it (of a model of ours: let the serving DAG run), then roll back."
+            f"{index} names the search pipeline '{name}', whose model {', '.join(gone)} does not answer: searches would fail. "
+            "Deploy it (of a model of ours: let the serving DAG run), then roll back."
         )
     if silent:
-        raise UnavailableError(f"{what} for now: it {REDEPLOYED} deploy it, then roll back.")
+        raise UnavailableError(
+            f"{index} names the search pipeline '{name}', whose model {', '.join(silent)} does not answer for now: it "
+            f"{REDEPLOYED} deploy it, then roll back."
+        )
 
 
 def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:
@@ -256,7 +260,7 @@ def _mark(cluster: Cluster, target: Target, now: datetime) -> None:
 
 
 def _recorded(store: Store, target: Target, meta: Meta, notes: list[str], health: str, now: datetime) -> Rollback:
-    path = f"{target.alias}/rollbacks/{target.chosen_at:%Y%m%dT%H%M%S}-{meta.build_id}.json"
+    path = f"{rollbacks_folder(target.alias)}/{target.chosen_at:%Y%m%dT%H%M%S}-{meta.build_id}.json"
     result = Rollback(
         summary=f"'{target.alias}' is on {target.index} (data of {meta.data_date}, {meta.documents} documents) again; "
         f"{target.live or 'no index'} was live before.",

@@ -18,18 +18,30 @@ from sparse_index.errors import BuildError, ConfigError, SparseIndexError
 from sparse_index.live.generations import OwnIndex, own_and_unreadable
 from sparse_index.ml.verbs import marked_groups
 from sparse_index.names import BUILD_ID, parse_group
-from sparse_index.store.files import Store, StoredFile, schemas_folder
-from sparse_index.store.layout import VECTORS, build_folder, manifests_folder, vectors_folder
+from sparse_index.store.files import Store, StoredFile
+from sparse_index.store.layout import (
+    DUPLICATES_FILE,
+    FINAL_MANIFEST_FILE,
+    MANIFEST_FILE,
+    PARTS,
+    PLAN_FILE,
+    build_folder,
+    manifests_folder,
+    schemas_folder,
+    vectors_folder,
+)
 from sparse_index.vectors.compaction import MARKER_SUFFIX, Marker, VectorFile
 
 # By connection name; one that could not be opened is missing.
 Clusters = Mapping[str, Cluster]
 
 REPORTS = "janitor"
-_BUILD_PATH = re.compile(rf"^(?P<alias>[^/]+)/builds/(?P<build_id>{BUILD_ID})/(?P<rest>.+)$")
-_VECTOR_PATH = re.compile(rf"^{VECTORS}/(?P<fingerprint>[0-9a-f]{{16}})/(?P<build_id>{BUILD_ID})-[^/]+\.parquet$")
-_ENCODER_PATH = re.compile(rf"^{VECTORS}/(?P<fingerprint>[0-9a-f]{{16}})/")
-_BULKY = ("parts/", "manifest.parquet", "manifest-final.parquet", "duplicates.parquet")
+_BUILD_FOLDER = build_folder("(?P<alias>[^/]+)", f"(?P<build_id>{BUILD_ID})")
+_BUILD_PATH = re.compile(rf"^{_BUILD_FOLDER}/(?P<rest>.+)$")
+_ENCODER_FOLDER = vectors_folder("(?P<fingerprint>[0-9a-f]{16})")
+_VECTOR_PATH = re.compile(rf"^{_ENCODER_FOLDER}/(?P<build_id>{BUILD_ID})-[^/]+\.parquet$")
+_ENCODER_PATH = re.compile(rf"^{_ENCODER_FOLDER}/")
+_BULKY = (f"{PARTS}/", MANIFEST_FILE, FINAL_MANIFEST_FILE, DUPLICATES_FILE)
 
 
 class Runs(Protocol):
@@ -81,7 +93,7 @@ class StoreView:
         return [file for file in self.vectors if file.fingerprint == fingerprint]
 
     def markers_of(self, fingerprint: str) -> list[Marker]:
-        return [marker for marker in self.markers if marker.path.startswith(f"{VECTORS}/{fingerprint}/")]
+        return [marker for marker in self.markers if marker.path.startswith(f"{vectors_folder(fingerprint)}/")]
 
     def under(self, folder: str, suffix: str) -> list[StoredFile]:
         return [file for file in self.files if file.path.startswith(f"{folder}/") and file.path.endswith(suffix)]
@@ -165,7 +177,7 @@ def _living(store: Store, files: Sequence[StoredFile], now: datetime) -> dict[st
 def _plan_file(store: Store, path: str) -> PlanFile | None:
     """Read field by field: another version may have written the plan, and one that is odd must not stop the janitor."""
     match = _BUILD_PATH.match(path)
-    if match is None or match["rest"] != "plan.json":
+    if match is None or match["rest"] != PLAN_FILE:
         return None
     try:
         raw = store.read_json(path)

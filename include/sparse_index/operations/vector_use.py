@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from sparse_index.builds.state import BuildState
 from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import OwnIndex
-from sparse_index.operations.sightings import CorpusView, PlanFile, StoreView
+from sparse_index.operations.sightings import CorpusView, StoreView
 from sparse_index.store.files import Store
-from sparse_index.store.layout import build_folder
+from sparse_index.store.layout import manifest_path
 from sparse_index.store.manifests import hashes_in
 from sparse_index.store.sql import connect
 from sparse_index.vectors.compaction import vectors_in
@@ -64,7 +64,7 @@ def _manifests(files: StoreView, views: Sequence[CorpusView], there: set[str], f
     for plan in files.plans:
         ended = states.get((plan.alias, plan.build_id)) is BuildState.ENDED
         if fingerprint in plan.fingerprints and not ended:
-            yield _planned_manifest(plan)
+            yield manifest_path(plan.alias, plan.build_id)
 
 
 def _is_dead(view: CorpusView, index: OwnIndex) -> bool:
@@ -74,12 +74,8 @@ def _is_dead(view: CorpusView, index: OwnIndex) -> bool:
 
 def manifest_of(index: OwnIndex, there: Collection[str]) -> str:
     """The final one says what the index holds; before that is written, the planned one does."""
-    planned = f"{build_folder(index.meta.alias, index.meta.build_id)}/manifest.parquet"
+    planned = manifest_path(index.meta.alias, index.meta.build_id)
     return planned if index.meta.manifest not in there and planned in there else index.meta.manifest
-
-
-def _planned_manifest(plan: PlanFile) -> str:
-    return f"{build_folder(plan.alias, plan.build_id)}/manifest.parquet"
 
 
 def _unneeded(store: Store, files: Sequence[str], manifests: Sequence[str]) -> dict[str, float]:

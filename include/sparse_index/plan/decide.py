@@ -12,7 +12,7 @@ from sparse_index.plan.parts import encode_parts, index_parts
 from sparse_index.plan.reasons import reasons_for_full
 from sparse_index.plan.takeover import Takeover, plan_takeover
 from sparse_index.plan.texts import Encoder
-from sparse_index.store.layout import build_folder
+from sparse_index.store.layout import manifest_path
 from sparse_index.vectors.kinds import vector_kinds
 
 
@@ -50,7 +50,7 @@ def decide(seen: Observed, changes: Changes) -> Plan:
         live_index=live.index,
         live_build_id=live.meta.build_id if live.meta else None,
         counts=counts,
-        manifest=f"{build_folder(config.alias, seen.build_id)}/manifest.parquet",
+        manifest=manifest_path(config.alias, seen.build_id),
         encode_parts=[],
         index_parts=[],
         promotes=request.row_limit is None,

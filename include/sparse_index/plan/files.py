@@ -12,6 +12,7 @@ from sparse_index.corpus.place import Place
 from sparse_index.plan.difference import Difference
 from sparse_index.plan.texts import IN_WORDS, due_query
 from sparse_index.store.files import Store
+from sparse_index.store.layout import DUPLICATES_FILE
 from sparse_index.store.sql import copy_to
 
 _REASONS = {
@@ -40,7 +41,7 @@ def write_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     """The files that the plan names."""
     copy_to(con, store, difference.manifest_query(), plan.manifest)
     if plan.counts.duplicate_ids:
-        copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/duplicates.parquet")
+        copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/{DUPLICATES_FILE}")
     for part, here in _shares(plan.encode_parts):
         copy_to(con, store, due_query(con, here), part.path)
     for part, here in _shares(plan.index_parts):

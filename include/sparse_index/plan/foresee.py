@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from sparse_index.builds.plan import Plan, save_plan
-from sparse_index.builds.receipt import read_receipt
+from sparse_index.builds.receipt import read_receipt, receipt_paths
 from sparse_index.cluster.client import Cluster
 from sparse_index.encode.sample import sample_texts
 from sparse_index.encode.speed import texts_per_second
@@ -15,7 +15,6 @@ from sparse_index.encode.where import NotAtHand, at_hand
 from sparse_index.errors import SparseIndexError
 from sparse_index.plan.estimate import Speed, encoding_of, expected, indexing_of, one_after_another, probed
 from sparse_index.store.files import Store
-from sparse_index.store.layout import builds_folder
 from sparse_index.timing import Clock
 
 RECEIPTS_READ = 10
@@ -45,7 +44,7 @@ def foreseen(cluster: Cluster, store: Store, plan: Plan, *, encodes_here: bool, 
 
 
 def _newest_receipts(store: Store, alias: str) -> Iterator[Mapping[str, Any]]:
-    paths = store.files(builds_folder(alias), "/receipt.json")
+    paths = receipt_paths(store, alias)
     for path in reversed(paths[-RECEIPTS_READ:]):
         with suppress(FileNotFoundError):  # the janitor may be at work
             yield read_receipt(store, path)

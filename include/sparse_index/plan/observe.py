@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sparse_index.builds.plan import Plan, load_plan, plan_path
+from sparse_index.builds.plan import Plan, load_plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.disks import data_disks
@@ -32,6 +32,7 @@ from sparse_index.plan.disk import usable_bytes
 from sparse_index.plan.observed import Live, Observed, Scanned
 from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 from sparse_index.vectors.files import largest_amount, vector_paths
 from sparse_index.vectors.kinds import vector_kinds
 

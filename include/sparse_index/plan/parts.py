@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
+from sparse_index.store.layout import PARTS
 
 PART_ITEMS = 2_000
 # What one task can do within its time and memory, and (a little below) how many tasks Airflow maps by default.
@@ -46,4 +47,4 @@ def _shares(config: CorpusConfig, items: int, what: str, least: int = 0) -> Iter
 
 
 def _path(plan: Plan, stage: str, number: int) -> str:
-    return f"{plan.folder}/parts/{stage}-{number:05d}.parquet"
+    return f"{plan.folder}/{PARTS}/{stage}-{number:05d}.parquet"

@@ -55,10 +55,15 @@ def _require_answering(cluster: Cluster, purpose: str, model_id: str) -> None:
     asks = reranks if purpose == RERANK else model_answers
     if asks(cluster, model_id) is True:
         return
-    what = f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer"
+    deploy = f"POST {verbs.ML}/models/{model_id}/_deploy"
     if is_said_to_be_deployed(cluster, model_id):
-        raise UnavailableError(f"{what} for now: it {REDEPLOYED} deploy it: POST {verbs.ML}/models/{model_id}/_deploy")
-    raise ConfigError(f"{what}. Deploy it: POST {verbs.ML}/models/{model_id}/_deploy; or correct its id.")
+        raise UnavailableError(
+            f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer for now: it {REDEPLOYED} deploy it: "
+            f"{deploy}"
+        )
+    raise ConfigError(
+        f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer. Deploy it: {deploy}; or correct its id."
+    )
 
 
 def _models(cluster: Cluster, need: Need) -> Iterator[SeenModel]:

@@ -2,13 +2,7 @@
 
 A file that exists is complete: local files are written under a temporary name and moved, object stores take one
 request. Nothing is ever changed in place, but when documents are to be forgotten: then files are replaced.
-
-    <alias>/manifests/<scan of one shard>.parquet     content addressed
-    <alias>/schemas/<digest>.json                     content addressed: the types decided for a run
-    <alias>/builds/<build>/plan.json, manifest.parquet, parts/*.parquet, reports/*.json, dead_letters/*.parquet,
-                           receipt.json, redrive.json
-    <alias>/rollbacks/*.json      <alias>/forgotten/*.json      janitor/*.json
-    vectors/<fingerprint>/<build>-<part>[-<chunk>].parquet
+What lies where: `store/layout`.
 """
 
 from __future__ import annotations
@@ -282,7 +276,3 @@ def temporary_name(name: str) -> str:
 
 def is_temporary(path: str) -> bool:
     return path.endswith(".tmp")
-
-
-def schemas_folder(alias: str) -> str:
-    return f"{alias}/schemas"

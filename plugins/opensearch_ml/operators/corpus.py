@@ -97,11 +97,11 @@ class PlanChangesOperator(CorpusOperator):
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.addresses import public_address
-        from sparse_index.builds.plan import plan_path
         from sparse_index.corpus.shards import ShardScan
         from sparse_index.plan.changes import plan_changes
         from sparse_index.plan.foresee import foreseen
         from sparse_index.plan.in_words import plan_in_words
+        from sparse_index.store.layout import plan_path
 
         scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
         plan = plan_changes(

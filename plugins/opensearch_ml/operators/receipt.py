@@ -41,8 +41,9 @@ class ReceiptOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.builds.ending import failures
         from sparse_index.builds.metrics import NO_BUILD, build_metrics
-        from sparse_index.builds.receipt import receipt_path, sentences, write_receipt
+        from sparse_index.builds.receipt import sentences, write_receipt
         from sparse_index.live.last_look import live_sentence
+        from sparse_index.store.layout import receipt_path
 
         stages = ended_stages(context)
         found = planned(context, self.plan_task_id)
@@ -55,7 +56,7 @@ class ReceiptOperator(CorpusOperator):
         reasons = why(failures(stages), ending.approval)
         receipt = write_receipt(store, plan, ending)
         send_metrics(self.corpus, corpus.config.owner, [*build_metrics(receipt), *_of_live(corpus, ending)])
-        where = store.full(receipt_path(plan))
+        where = store.full(receipt_path(plan.alias, plan.build_id))
         if not ending.is_good:
             raise BuildError("\n".join([reasons, *sentences(plan, ending), f"Receipt: {where}"]))
         self.log.info("%s Receipt: %s", receipt["summary"], where)

@@ -20,7 +20,6 @@ from sparse_index.builds.receipt import (
     SCHEMA_VERSION,
     first_line,
     receipt_lines,
-    receipt_path,
     saved_receipt,
     write_receipt,
 )
@@ -33,6 +32,7 @@ from sparse_index.builds.reports import (
     encoder_report_path,
 )
 from sparse_index.store.files import Store
+from sparse_index.store.layout import receipt_path
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_parts_are_added_up_and_unended_ones_show(store: Store, plan: Plan) -> N
         "wall_seconds": None,
     }
     assert content["books"] is None
-    assert store.read_json(receipt_path(plan)) == content
+    assert store.read_json(receipt_path(plan.alias, plan.build_id)) == content
 
 
 @pytest.mark.parametrize(

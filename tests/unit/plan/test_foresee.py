@@ -14,12 +14,13 @@ from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, http_error, timed_out
 from fake_torch import OutOfMemoryError, Told, fake_torch, write_zip
 from plan_help import config_at, live_cluster, planned, row, write
-from sparse_index.builds.plan import Plan, load_plan, plan_path, save_plan, saved_plans
+from sparse_index.builds.plan import Plan, load_plan, save_plan, saved_plans
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.where import PROBE_TIMEOUT_S
 from sparse_index.plan.foresee import foreseen
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 from vanishing_store import VanishingStore
 
 ROWS = 120

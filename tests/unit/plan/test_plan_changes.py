@@ -12,7 +12,7 @@ import pytest
 
 from plan_help import GIB, add_vectors, config_at, live_cluster, part_rows, plan_shards, planned, row, write, writes
 from sparse_index.builds.dead_letters import read_letters
-from sparse_index.builds.plan import BuildKind, load_plan, plan_path
+from sparse_index.builds.plan import BuildKind, load_plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import scan_shard
@@ -20,6 +20,7 @@ from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 
 GENEROUS = {"max_dead_letter_share": 1.0, "max_changed_share": 1.0, "max_deleted_share": 1.0}
 

@@ -11,12 +11,13 @@ import pytest
 
 from kinds_of_vectors import FOUR_NUMBERS, SPARSE
 from plan_help import FakeCluster, config_at, live_cluster, part_rows, planned, row, write
-from sparse_index.builds.plan import BuildKind, FieldCounts, Plan, load_plan, plan_path
+from sparse_index.builds.plan import BuildKind, FieldCounts, Plan, load_plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.index.documents import PartWrites
 from sparse_index.live.meta import Meta, meta_of
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 from sparse_index.timing import utc_now
 from sparse_index.vectors import kinds
 

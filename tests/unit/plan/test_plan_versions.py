@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from build_plans import corpus_config, make_plan
-from sparse_index.builds.plan import load_plan, plan_path, save_plan, saved_plans
+from sparse_index.builds.plan import load_plan, save_plan, saved_plans
 from sparse_index.builds.state import BuildState
 from sparse_index.errors import BuildError
 from sparse_index.names import group_name
@@ -16,6 +16,7 @@ from sparse_index.operations.sightings import view_corpus, view_store
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 from sparse_index.timing import REAL_TIME
 
 CONFIG = corpus_config("things")

@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from plan_help import config_at, plan_shards, planned
-from sparse_index.builds.plan import BuildKind, Plan, plan_path, save_plan
+from sparse_index.builds.plan import BuildKind, Plan, save_plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import load_corpus
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "include" / "demo"

@@ -18,9 +18,10 @@ import pytest
 
 from plan_help import add_vectors, config_at, part_rows, plan_shards, planned, row, write, writes
 from s3_server import BUCKET
-from sparse_index.builds.plan import load_plan, plan_path
+from sparse_index.builds.plan import load_plan
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
 from sparse_index.store.sql import connect, copy_to, parquet
 
 
@@ -136,6 +137,8 @@ INCLUDE = Path(__file__).parents[3] / "include"
 KILLED = """
 import os, pathlib, signal, sys
 from sparse_index.store.files import Store
+from sparse_index.store.layout import plan_path
+from sparse_index.store.layout import plan_path
 kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 store = Store(sys.argv[1])
 pathlib.Path.replace = kill

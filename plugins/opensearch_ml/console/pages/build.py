@@ -12,15 +12,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from opensearch_ml.console.html import page, quoted
 from opensearch_ml.console.pages.timeline import require_listed
 from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, may_see_content
-from sparse_index.builds.plan import plan_path
 from sparse_index.console.build import BuildView, Sort, build_view
 from sparse_index.console.charts import shares, waterfall
 from sparse_index.console.listed import Listed
 from sparse_index.console.planned import PlanView, read_plan
-from sparse_index.console.receipts import Found, receipt_of
+from sparse_index.console.receipts import Found
 from sparse_index.console.remedies import remedy
 from sparse_index.console.words import duration, whole
 from sparse_index.names import build_time
+from sparse_index.store.layout import plan_path, receipt_path
 
 if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
@@ -97,7 +97,7 @@ def _require_id(build_id: str) -> None:
 def build_file(request: Request, listed: ReadableCorpus, build_id: str, kind: str) -> Response:
     """The receipt or the plan as it lies in the store."""
     _require_id(build_id)
-    paths = {"receipt": receipt_of(listed.alias, build_id), "plan": plan_path(listed.alias, build_id)}
+    paths = {"receipt": receipt_path(listed.alias, build_id), "plan": plan_path(listed.alias, build_id)}
     if kind not in paths:
         raise HTTPException(404, "A build has a receipt.json and a plan.json.")
     store = request.app.state.console.sources.open_store(listed)
