@@ -17,7 +17,7 @@ from demo.model_server import TOY_MODELS
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.index.encoder_record import ENCODER
+from sparse_index.encode.encoder_record import ENCODER
 from sparse_index.ml import verbs
 from sparse_index.ml.build_models import build_models, deployed, remove
 from sparse_index.names import group_name

@@ -10,9 +10,9 @@ from sparse_index.builds.sign_of_life import is_living
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.create import create_index
 from sparse_index.creation.mapping import index_body
+from sparse_index.encode.encoder_record import record_encoder
 from sparse_index.errors import BuildError
 from sparse_index.index.clone import clone_live
-from sparse_index.index.encoder_record import record_encoder
 from sparse_index.index.fitted import fitted_mapping, outgrown_fields
 from sparse_index.live.alias import AliasState, observe_alias
 from sparse_index.live.generations import remove_failed_candidates

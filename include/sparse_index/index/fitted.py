@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.encode.encoder_record import largest_amount
 from sparse_index.store.files import Store
-from sparse_index.vectors.files import largest_amount
 from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.kinds import vector_kinds
 

@@ -18,6 +18,7 @@ from sparse_index.corpus.shards import ShardScan
 from sparse_index.corpus.tokenizer import NoTokenizer
 from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.templates import observe_templates
+from sparse_index.encode.encoder_record import largest_amount
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE, Attached, observe_attached, usable_settings
@@ -33,7 +34,7 @@ from sparse_index.plan.observed import Live, Observed, Scanned
 from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
-from sparse_index.vectors.files import largest_amount, vector_paths
+from sparse_index.vectors.files import vector_paths
 from sparse_index.vectors.kinds import vector_kinds
 
 _DISK = "cluster.routing.allocation.disk"

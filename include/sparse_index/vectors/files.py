@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from sparse_index.errors import UnavailableError
-from sparse_index.store.files import Store
+from sparse_index.store.files import Store, StoredFile
 from sparse_index.store.layout import probe_path, vectors_folder
 from sparse_index.timing import Sleep
 
@@ -30,16 +30,20 @@ LISTINGS = 3
 LISTING_PAUSE_S = 2.0
 
 
+def vector_files(store: Store, fingerprint: str) -> list[StoredFile]:
+    """Every file that has vectors of this encoder, by path; its probe is none."""
+    found = store.listing(vectors_folder(fingerprint))
+    return [file for file in found if file.path.endswith(".parquet") and file.path != probe_path(fingerprint)]
+
+
 def vector_paths(store: Store, fingerprint: str) -> list[str]:
-    """Every file that has vectors of this encoder; its probe is none."""
-    found = store.files(vectors_folder(fingerprint), ".parquet")
-    return [path for path in found if path != probe_path(fingerprint)]
+    """Their paths."""
+    return [file.path for file in vector_files(store, fingerprint)]
 
 
-def largest_amount(store: Store, fingerprint: str) -> float | None:
-    """Of any number in the vectors of this encoder (no unit), by the footers of its files; None while there is none."""
-    footers = map(store.metadata, vector_paths(store, fingerprint))
-    return max((amount for footer in footers for amount in _amounts(footer)), default=None)
+def largest_in(store: Store, path: str) -> float | None:
+    """The largest amount of any number in a file of vectors (no unit), by its footer; None where it has none."""
+    return max(_amounts(store.metadata(path)), default=None)
 
 
 def _amounts(footer: pq.FileMetaData) -> list[float]:
