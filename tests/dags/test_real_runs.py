@@ -16,6 +16,7 @@ import pytest
 
 from ml_verbs import deployed, file_encoder, registered
 from real_day import DEMO, ROWS, Day, RealDay
+from sparse_index.builds.check import Verdict
 from sparse_index.live.switch import switch_alias
 from sparse_index.ml.verbs import get_model, remove_build_models
 
@@ -40,7 +41,8 @@ def test_a_good_day_then_an_idle_one_then_a_limited_trial(day: RealDay) -> None:
     for stage in ("encode", "index"):
         assert first.progress[stage]["done"] == first.progress[stage]["total"] > 0
     assert_small(first)
-    proven, gated = ([check["name"] for check in first.xcoms[task]["checks"]] for task in ("prove_encoder", "gate"))
+    receipt = json.loads(Path(first.xcoms["receipt"]["receipt"]).read_text())
+    proven, gated = ([check["name"] for check in receipt[stage]["checks"]] for stage in ("encoder", "gate"))
     assert gated[: len(proven) + 2] == [*proven, "counts", "stored vectors"] == ["encoder", "token limit", *gated[2:4]]
 
     assert_told(first, day)
@@ -86,6 +88,8 @@ def assert_small(ended: Day) -> None:
         text = json.dumps(value)
         assert len(text) < 4_000, task_id
         assert "body" not in text, task_id
+    assert set(ended.xcoms["gate"]) <= {"documents", "live_documents", *Verdict}
+    assert set(ended.xcoms["prove_encoder"]) <= {"models", *Verdict}
 
 
 def test_a_plan_alone_writes_nothing_to_the_cluster(day: RealDay) -> None:

@@ -44,6 +44,14 @@ def failed(checks: Iterable[Check]) -> list[Check]:
     return [check for check in checks if check.verdict is Verdict.FAIL]
 
 
+def by_verdict(checks: Iterable[Check]) -> dict[str, list[str]]:
+    """Verdict -> the names of the checks that ended so."""
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        found.setdefault(check.verdict.value, []).append(check.name)
+    return found
+
+
 def reasons(checks: Iterable[Check]) -> list[str]:
     """Why, of those that failed."""
     return [f"{check.name}: {check.words.rstrip('.')}" for check in failed(checks)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
-from sparse_index.builds.check import Check
+from sparse_index.builds.check import Check, by_verdict
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.forms import Form
 from sparse_index.store.files import Store
@@ -212,8 +211,7 @@ class GateReport:
 
     def __str__(self) -> str:
         """How the checks ended, of one that refuses nothing."""
-        found = Counter(check.verdict.value for check in self.checks)
-        verdicts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(found.items()))
+        verdicts = ", ".join(f"{len(names)} {verdict}" for verdict, names in sorted(by_verdict(self.checks).items()))
         beside = (
             "beside no live index" if self.live_documents is None else f"the live index has {self.live_documents:,}"
         )

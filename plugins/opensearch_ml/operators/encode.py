@@ -12,7 +12,8 @@ from opensearch_ml.progress import show_progress
 
 
 class ProveEncoderOperator(BuildOperator):
-    """Encodes the texts of the probe again, before anything else: another model, tokenizer or token limit stops the run."""
+    """Encodes the texts of the probe again, before anything else: another model, tokenizer or token limit stops the run.
+    Gives the names of its checks by verdict."""
 
     template_fields = ("plan_task_id", "model_ids")
 
@@ -21,11 +22,13 @@ class ProveEncoderOperator(BuildOperator):
         self.model_ids = model_ids
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.builds.check import by_verdict
         from sparse_index.gate.encoder import prove_encoder
 
         report = prove_encoder(build.cluster, build.store, build.plan, self.model_ids)
         self.log.info("%s", report)
-        return asdict(report)
+        models = {fingerprint: model.id for fingerprint, model in report.models.items()}
+        return {"models": models, **by_verdict(report.checks)}
 
 
 class EncodeOperator(BuildOperator):

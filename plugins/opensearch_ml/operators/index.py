@@ -71,14 +71,15 @@ class ReconcileOperator(BuildOperator):
 
 
 class GateOperator(BuildOperator):
-    """The checks between a complete candidate and promotion."""
+    """The checks between a complete candidate and promotion; gives their names by verdict."""
 
     def work(self, build: Build, context: Any) -> dict[str, Any]:
+        from sparse_index.builds.check import by_verdict
         from sparse_index.gate.gate import gate
 
         report = gate(build.cluster, build.store, build.plan, can_ask=True)
         self.log.info("%s: %s", build.plan.candidate, report)
-        return asdict(report)
+        return {"documents": report.documents, "live_documents": report.live_documents, **by_verdict(report.checks)}
 
 
 class PromoteOperator(BuildOperator):
