@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from sparse_index.certificates import is_untrusted
 from sparse_index.errors import AccessError, SparseIndexError, UnavailableError
 
 AwsService = Literal["es", "aoss"]  # a domain of Amazon OpenSearch Service, a collection of its serverless kind
@@ -81,6 +82,11 @@ def _without_credentials(error: Exception) -> SparseIndexError:
         # They hide the network's errors of what gives an instance or a container its credentials.
         *(of_aws.CredentialRetrievalError, of_aws.MetadataRetrievalError),
     )
+    if is_untrusted(error):
+        return AccessError(
+            f"AWS gives no credentials to sign with: the certificate of its service is not trusted ({error}). Let this machine "
+            "trust who signed it (AWS_CA_BUNDLE)."
+        )
     if isinstance(error, away) or (isinstance(error, of_aws.ClientError) and _is_passing(error.response)):
         return UnavailableError(f"AWS gives no credentials to sign with for now: {error}.")
     return AccessError(

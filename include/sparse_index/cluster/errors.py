@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import ssl
 from typing import Any
 
 from opensearchpy import exceptions as client_errors
 
+from sparse_index.certificates import is_untrusted
 from sparse_index.errors import (
     AccessError,
     OverloadedError,
@@ -30,7 +30,7 @@ def translate(error: client_errors.OpenSearchException, what: str) -> SparseInde
     """Our error for `error`, raised by the client while doing `what` ("PUT /tickets")."""
     if isinstance(error, client_errors.ConnectionError) and isinstance(error.info, SparseIndexError):
         return error.info  # of what was to authorize the request, which the client takes for a failure of its own
-    if isinstance(error, client_errors.ConnectionError) and _is_untrusted(error.info):
+    if isinstance(error, client_errors.ConnectionError) and is_untrusted(error.info):
         return AccessError(
             f"{what}: the certificate of the cluster is not trusted ({error.error}). "
             "Give the CA file in the connection's extra `ca_certs`."
@@ -42,13 +42,6 @@ def translate(error: client_errors.OpenSearchException, what: str) -> SparseInde
     if not isinstance(error, client_errors.TransportError) or not isinstance(error.status_code, int):
         return TerminalError(f"{what}: {error}")
     return _from_status(error, error.status_code, what)
-
-
-def _is_untrusted(below: Any) -> bool:
-    """Whether a certificate was looked at and refused. A handshake that a node or a proxy cuts short passes."""
-    while isinstance(below, BaseException) and not isinstance(below, ssl.SSLCertVerificationError):
-        below = below.__cause__ or below.__context__
-    return isinstance(below, ssl.SSLCertVerificationError)
 
 
 def _from_status(error: client_errors.TransportError, status: int, what: str) -> SparseIndexError:

@@ -21,16 +21,24 @@ from fsspec.implementations.http import HTTPStreamFile
 from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
+from sparse_index.certificates import is_untrusted
 from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
 from sparse_index.store.files import filesystem_at
-from sparse_index.store.refusals import PASSING, has_expired, in_short, is_nobody, is_of_a_library, what_it_was
+from sparse_index.store.refusals import (
+    PASSING,
+    has_expired,
+    in_short,
+    is_nobody,
+    is_of_a_library,
+    untrusted,
+    what_it_was,
+)
 
 # Columns of a row group are read in pieces of this size; else memory would grow with the row group.
 BUFFER_BYTES = 4_000_000
 _MAGIC = b"PAR1"
 _LENGTH_BYTES = 4
 _SIGNATURE_BYTES = 28
-_UNTRUSTED = (ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError)
 Int96Unit = Literal["us", "ns"]
 NO_RANGES = (
     "its web server gives whole files only, and Parquet is read in pieces. Let the server answer range requests (nginx, "
@@ -166,10 +174,10 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
 def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
     """None for what is no failure of reading."""
     error = what_it_was(error)
+    refused = _refused(place, error)
+    if refused is not None:
+        return refused
     said, status = str(error) or in_short(error), web_status(error)
-    refused = status in (401, 403) or isinstance(error, (PermissionError, *_UNTRUSTED)) or is_nobody(error)
-    if refused and not has_expired(error):
-        return AccessError(f"{place} cannot be read: {_refusal(error, said)}")
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return CorpusError(f"{place} is gone ({said}). If the corpus was replaced meanwhile, trigger a new run.")
     if _passes(error):
@@ -181,10 +189,17 @@ def _in_our_words(place: str, error: Exception) -> SparseIndexError | None:
     return CorpusError(f"{place} cannot be read: {said}. The file is torn or no Parquet; replace it.")
 
 
-def _refusal(error: Exception, said: str) -> str:
-    if isinstance(error, _UNTRUSTED):
-        return f"the certificate of its server is not trusted ({said}). Let this machine trust who signed it."
-    return f"no permission ({said}). Give this account read access; a signed address may have expired."
+def _refused(place: str, error: Exception) -> AccessError | None:
+    """Where one of both sides does not believe the other."""
+    if is_untrusted(error):
+        return untrusted(f"{place} cannot be read", in_short(error))
+    denied = web_status(error) in (401, 403) or isinstance(error, PermissionError) or is_nobody(error)
+    if not denied or has_expired(error):
+        return None
+    said = str(error) or in_short(error)
+    return AccessError(
+        f"{place} cannot be read: no permission ({said}). Give this account read access; a signed address may have expired."
+    )
 
 
 def _passes(error: Exception) -> bool:

@@ -25,8 +25,9 @@ import orjson
 from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address, showable
+from sparse_index.certificates import is_untrusted
 from sparse_index.errors import ConfigError, UnavailableError
-from sparse_index.store.refusals import in_our_words, in_short, whole
+from sparse_index.store.refusals import in_our_words, in_short, untrusted, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -241,7 +242,8 @@ def _replacing(final: Path) -> Iterator[Path]:
 
 def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of an address and the path there; ConfigError when no package for its protocol is installed,
-    UnavailableError when one that connects at once (ftp, an archive on a web server) cannot."""
+    UnavailableError when one that connects at once (ftp, an archive on a web server) cannot, AccessError when it does not trust
+    the server."""
     try:
         filesystem, path = fsspec.core.url_to_fs(uri, **options)
     except (ImportError, ValueError) as error:
@@ -249,6 +251,8 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
             f"The address {uri} cannot be used: {error}. Install what reads it, on every worker."
         ) from showable(error)
     except OSError as error:
+        if is_untrusted(error):
+            raise untrusted(uri, in_short(error)) from showable(error)
         raise UnavailableError(f"{uri} cannot be reached ({in_short(error)}).") from showable(error)
     return filesystem, str(path)
 

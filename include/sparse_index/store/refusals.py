@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sparse_index.addresses import showable
+from sparse_index.certificates import is_untrusted
 from sparse_index.errors import AccessError, BuildError, SparseIndexError, UnavailableError
 
 # What a system or an object store (EIO, EBUSY: its server's fault, slow down) says of itself, not of a file.
@@ -71,6 +72,9 @@ def in_short(error: Exception) -> str:
 
 def _ours(place: str, error: Exception) -> SparseIndexError | None:
     """None for a missing file, for a wrong address, and for what neither a system nor a store has raised."""
+    refused = _refused(place, error)
+    if refused is not None:
+        return refused
     is_wrong_address = isinstance(error, ValueError) and not isinstance(error, OSError)
     if is_wrong_address or isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return None
@@ -79,6 +83,17 @@ def _ours(place: str, error: Exception) -> SparseIndexError | None:
             f"{place}: the credentials have expired ({error}). A new attempt asks for new ones; those that somebody "
             "wrote down must be renewed."
         )
+    if isinstance(error, (OSError, MemoryError)) or is_of_a_library(error):
+        return UnavailableError(f"{place} cannot be used for now ({in_short(error)}).")
+    return None
+
+
+def _refused(place: str, error: Exception) -> AccessError | None:
+    """Where one of both sides does not believe the other."""
+    if is_untrusted(error):
+        return untrusted(place, in_short(error))
+    if has_expired(error):
+        return None
     if code_of(error) in _UNKNOWN:
         return AccessError(
             f"{place}: the credentials are refused ({error}). Correct the keys of the workers' account, or, where "
@@ -88,9 +103,15 @@ def _ours(place: str, error: Exception) -> SparseIndexError | None:
         return AccessError(
             f"{place}: no permission ({error}). What the account of the workers needs: docs/deploy.md, the store."
         )
-    if isinstance(error, (OSError, MemoryError)) or is_of_a_library(error):
-        return UnavailableError(f"{place} cannot be used for now ({in_short(error)}).")
     return None
+
+
+def untrusted(place: str, said: str) -> AccessError:
+    """Of a server whose certificate was refused."""
+    return AccessError(
+        f"{place}: the certificate of its server is not trusted ({said}). Let this machine trust who signed it: name the file "
+        "with that authority in SSL_CERT_FILE, of an S3 store in AWS_CA_BUNDLE."
+    )
 
 
 def is_of_a_library(error: Exception) -> bool:

@@ -13,8 +13,10 @@ from pathlib import Path
 import duckdb
 
 from sparse_index.addresses import showable
+from sparse_index.certificates import REFUSED
 from sparse_index.errors import AccessError, BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
+from sparse_index.store.refusals import untrusted
 
 # What a task may take altogether; a plan over many documents is twice as quick where it need not spill.
 MEMORY_VARIABLE = "SPARSE_INDEX_TASK_MEMORY_MB"
@@ -64,6 +66,8 @@ def _in_our_words(error: duckdb.Error) -> SparseIndexError:
         )
     raised = _RAISED_BELOW.search(str(error))
     said = raised["words"] if raised else str(error)
+    if REFUSED in said:
+        return untrusted("The store's files cannot be queried", said)
     if raised and raised["kind"] == "PermissionError":
         return AccessError(
             f"The store's files cannot be queried: no permission ({said}). What the account of the workers needs: "

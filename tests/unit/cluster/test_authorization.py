@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from local_cluster.certificates import make_certificates
 from misbehaving_servers import Quiet, serving
+from package_server import package_server
 from sparse_index.cluster.authorization import Authorize, AwsSignature, BearerToken, TokenFile
 from sparse_index.cluster.client import AsyncCluster, Cluster, ConnectionSettings
 from sparse_index.errors import AccessError, UnavailableError
@@ -144,6 +146,18 @@ def answer_of_aws(code: str, status: int) -> Any:
 
     answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "AssumeRole")
+
+
+def test_a_service_of_aws_that_is_not_trusted_is_no_outage(listener: Listener, tmp_path: Path) -> None:
+    boto3 = pytest.importorskip("boto3", reason="the extra `aws` is not installed")
+    make_certificates(tmp_path)
+    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "eu-west-1"}
+    with package_server(tmp_path) as server:
+        sts = boto3.client("sts", endpoint_url=server.url, **keys)
+        with pytest.raises(Exception, match="SSL validation failed") as seen:
+            sts.get_caller_identity()
+    with pytest.raises(AccessError, match=r"the certificate of its service is not trusted.*AWS_CA_BUNDLE"):
+        signed_with(seen.value, listener)
 
 
 def test_credentials_that_aws_refuses_are_an_error_of_access(listener: Listener) -> None:

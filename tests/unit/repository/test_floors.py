@@ -17,7 +17,7 @@ CORE = Path(__file__).parents[3] / "include" / "sparse_index"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "addresses names roles timing values",
+        "addresses certificates names roles timing values",
         "errors progress",
         "cluster store",
         "forms",
