@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -193,15 +193,17 @@ def _encode(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progr
         settled = True
     finally:
         with stages.timed("delete_model"):
-            stages.untidy += _removed(cluster, models, stages.timing, settled=settled)
+            _remove(cluster, models, stages.timing, settled=settled)
 
 
-def _removed(cluster: Cluster, models: BuildModels, timing: Timing, *, settled: bool) -> Sequence[str]:
-    """What is left of the build's models against our will, in words."""
+def _remove(cluster: Cluster, models: BuildModels, timing: Timing, *, settled: bool) -> None:
+    """Fails no run. What is left of them is seen, and told, when the run ends."""
     try:
-        return remove(cluster, models, timing, settled=settled).kept
+        for reason in remove(cluster, models, timing, settled=settled).kept:
+            log.warning("%s", reason)
     except SparseIndexError as error:
-        return [f"model group {models.group} may still be there ({error.message}); the next run's preflight removes it"]
+        log.warning("%s", error)
+        log.warning("Model group %s may still be there; the next run's preflight removes it.", models.group)
 
 
 def _index(cluster: Cluster, store: Store, plan: Plan, stages: Stages, on_progress: OnProgress) -> None:

@@ -7,7 +7,7 @@ group, never by an id from an earlier task.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -227,7 +227,7 @@ def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME, *, s
         for model_id in models_called(cluster, group):
             users = _users(cluster, model_id, group)
             if users:
-                kept.append(f"model {model_id} is kept: {', '.join(users)} refers to it")
+                kept.append(kept_for(model_id, users))
                 continue
             undeploy(cluster, model_id, timing)
             with suppress(*([TerminalError] if look < looks else [])):
@@ -268,10 +268,17 @@ def remove_build_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME
 
 
 def remains(cluster: Cluster, group: str) -> list[str]:
-    """What is still there of the group called `group`, in words: itself and its models."""
+    """What is still there of the group called `group`, in words: itself and its models, with what keeps them."""
     if not find_groups(cluster, group):
         return []
-    return [f"model group {group}", *(f"model {model}" for model in models_called(cluster, group))]
+    users = {model_id: _users(cluster, model_id, group) for model_id in models_called(cluster, group)}
+    models = (kept_for(model_id, those) if those else f"model {model_id}" for model_id, those in users.items())
+    return [f"model group {group}", *models]
+
+
+def kept_for(model_id: str, users: Sequence[str]) -> str:
+    """Why a model stays, in words; `users`: see `used_by`."""
+    return f"model {model_id} is kept: {', '.join(users)} refers to it"
 
 
 def marked_groups(cluster: Cluster, alias: str) -> list[str]:

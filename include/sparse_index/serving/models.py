@@ -165,7 +165,7 @@ def delete_spare(cluster: Cluster, model_id: str, timing: Timing) -> str | None:
     moment stays: the next look knows which is the older."""
     users = used_by(cluster, model_id)
     if users:
-        return f"model {model_id} is kept: {', '.join(users)} refers to it"
+        return verbs.kept_for(model_id, users)
     watched = _Watched()
     while (verbs.get_model(cluster, model_id) or {}).get("model_state") == ModelState.REGISTERING:
         progress = _progress(cluster, model_id)
