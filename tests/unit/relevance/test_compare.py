@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from statistics import fmean
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from scipy import stats
@@ -13,6 +13,7 @@ from sparse_index.relevance.compare import Comparison, compare, in_words, is_exp
 from sparse_index.relevance.measures import JUDGED, MEASURES, Measured
 
 MAX_DROP = 0.02
+Shares = Callable[[str, float, int, int], Mapping[str, float]]
 
 
 def measured(values: Sequence[float], judged: float = 0.8) -> Measured:
@@ -135,35 +136,28 @@ def test_a_list_that_was_not_full_explains_no_further_document() -> None:
     assert is_explained(LIVE[:8], ["n1", "n2", "n3", *LIVE[:7]], {"n1", "n2", "n3"})
 
 
-def another_encoder(draw: random.Random) -> float:
-    """Some 15 % zeros, standard deviation .19, as seen between two equally good encoders."""
-    return 0.0 if draw.random() < 0.15 else draw.gauss(0, 0.2)
+@pytest.fixture
+def shares(monkeypatch: pytest.MonkeyPatch) -> Shares:
+    """Verdict -> its share of so many golden sets, as `bench/verdicts.py` draws them."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "bench"))
+    import verdicts
 
+    def drawn(shape: str, mean: float, count: int, draws: int) -> Mapping[str, float]:
+        return verdicts.shares(getattr(verdicts, shape), mean, count, draws, MAX_DROP)
 
-def the_same_encoder(draw: random.Random) -> float:
-    """85 % zeros, some swaps, a few queries with a great loss or gain."""
-    if draw.random() < 0.85:
-        return 0.0
-    return draw.choice((-1, 1)) * (draw.uniform(0.2, 0.6) if draw.random() < 0.2 else draw.uniform(0.01, 0.1))
-
-
-def shares(shape: Callable[[random.Random], float], mean: float, count: int, draws: int = 500) -> dict[str, float]:
-    """Verdict -> its share of so many golden sets of `count` queries, drawn where the true mean of d is `mean`."""
-    draw = random.Random(7)
-    verdicts = [compared([shape(draw) + mean for _ in range(count)]).verdict for _ in range(draws)]
-    return {verdict: fmean(each == verdict for each in verdicts) for verdict in ("pass", "undecided", "fail")}
+    return drawn
 
 
 @pytest.mark.parametrize("count", [10, 25, 50, 200])
-@pytest.mark.parametrize("shape", [another_encoder, the_same_encoder])
+@pytest.mark.parametrize("shape", ["another_encoder", "the_same_encoder"])
 def test_chance_passes_a_drop_on_the_border_and_fails_an_equal_candidate_in_one_case_of_twenty(
-    shape: Callable[[random.Random], float], count: int
+    shares: Shares, shape: str, count: int
 ) -> None:
     """The border is the worst case for a false pass; 7 % leaves room for the chance of 500 draws."""
-    assert shares(shape, -MAX_DROP, count)["pass"] <= 0.07
-    assert shares(shape, 0.0, count)["fail"] <= 0.07
+    assert shares(shape, -MAX_DROP, count, 500)["pass"] <= 0.07
+    assert shares(shape, 0.0, count, 500)["fail"] <= 0.07
 
 
-def test_enough_queries_decide() -> None:
-    assert shares(another_encoder, -0.08, 200, draws=200)["fail"] > 0.95
-    assert shares(the_same_encoder, 0.0, 200, draws=200)["pass"] > 0.95
+def test_enough_queries_decide(shares: Shares) -> None:
+    assert shares("another_encoder", -0.08, 200, 200)["fail"] > 0.95
+    assert shares("the_same_encoder", 0.0, 200, 200)["pass"] > 0.95
