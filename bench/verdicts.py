@@ -11,7 +11,8 @@ import argparse
 import random
 from collections.abc import Callable, Sequence
 
-from sparse_index.config.corpus import GateConfig
+from sparse_index.builds.check import Verdict
+from sparse_index.config.gate import GateConfig
 from sparse_index.relevance.compare import compare
 from sparse_index.relevance.measures import JUDGED, MEASURES, Measured
 
@@ -45,7 +46,7 @@ def shares(shape: Shape, mean: float, count: int, draws: int, max_drop: float) -
         compare(live, measured([0.5 + shape(draw) + mean for _ in range(count)]), max_drop=max_drop).verdict
         for _ in range(draws)
     ]
-    return {verdict: verdicts.count(verdict) / draws for verdict in ("pass", "undecided", "fail")}
+    return {verdict: verdicts.count(verdict) / draws for verdict in Verdict}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -195,7 +195,7 @@ def with_plan(step: str, store: Store, cluster: Cluster) -> str:
         return f"{result.indexed:,} documents, {result.bytes / 1e6:,.0f} MB sent"
     known = {plan.fingerprint: "made-up"}
     parts = [encode_part(cluster, store, plan, part, known, cores=2) for part in plan.encode_parts]
-    encoded, reused = sum(part.encoded for part in parts), sum(part.reused for part in parts)
+    encoded, reused = sum(part.encoded for part in parts), sum(part.encoded_before for part in parts)
     return f"{encoded:,} texts encoded, {reused:,} kept from before"
 
 

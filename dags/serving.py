@@ -26,11 +26,11 @@ from opensearch_ml.factory import LONG_RUNNING, serving_dags
 def wire(corpus: str) -> None:
     """A look, and what it asks for, in the order in which a search would miss it."""
     look = op.ServingLookOperator(task_id="look", corpus=corpus)
-    stages = [
-        op.ServingStageOperator(task_id=stage, corpus=corpus, stage=stage, found=look.output, **LONG_RUNNING)
-        for stage in ("models", "try", "point", "tidy")
+    phases = [
+        op.ServingPhaseOperator(task_id=phase, corpus=corpus, phase=phase, found=look.output, **LONG_RUNNING)
+        for phase in ("models", "try", "point", "tidy")
     ]
-    chain(look, *stages)
+    chain(look, *phases)
 
 
 globals().update({dag.dag_id: dag for dag in serving_dags(wire, __doc__)})

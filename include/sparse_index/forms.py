@@ -39,8 +39,12 @@ class Form(Generic[T]):
 
     def save(self, store: Store, path: str, value: T) -> None:
         """Keep it as JSON with the number of its form and the version that writes it."""
-        content = self._adapter.dump_python(value, mode="json")
-        store.write_json(path, content | self.signature())
+        store.write_json(path, self.content(value) | self.signature())
+
+    def content(self, value: T) -> dict[str, Any]:
+        """`value` as it is kept, by the names that it has there."""
+        content: dict[str, Any] = self._adapter.dump_python(value, mode="json", by_alias=True)
+        return content
 
     def signature(self) -> dict[str, Any]:
         return {"form": self.number, "written_by": __version__}

@@ -99,7 +99,7 @@ class ModelWaitSensor(BaseSensorOperator):
         from sparse_index.ml.watching import look_at
 
         seen = look_at(build.cluster, watched, time.time()).seen
-        refused = [fingerprint for fingerprint, verdict in seen.items() if verdict.refused]
+        refused = [fingerprint for fingerprint, status in seen.items() if status.refused]
         if not refused:
             return watched
         self.log.warning("%s. Asking for it again.", "; ".join(seen[each].detail for each in refused))

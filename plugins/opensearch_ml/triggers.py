@@ -18,7 +18,7 @@ POLL_INTERVAL_S = 5.0
 
 
 class ModelWaitTrigger(BaseTrigger):
-    """Asks until the core's verdicts on what is `watched` say that it is over; each wait carries its own wall-clock deadline.
+    """Asks until all that is `watched` is over, as the core says; each wait carries its own wall-clock deadline.
 
     Nothing in here decides: `sparse_index.ml.waits` does, for the sensor and for this loop alike. `watched` holds the
     states the sensor saw last, so that a standstill counts from there (a restarted triggerer counts anew). There is

@@ -73,7 +73,7 @@ def vectors(store: Store, plan: Plan) -> dict[str, tuple[list[str], list[float]]
 def test_every_vector_is_the_models_own(plain_cluster: Cluster, store: Store, plan: Plan, model_id: str) -> None:
     part = plan.encode_parts[0]
     result = encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
-    assert (result.encoded, result.reused, result.dead_letters) == (COUNT, 0, 0)
+    assert (result.encoded, result.encoded_before, result.dead_letters) == (COUNT, 0, 0)
     assert result.predict_calls == COUNT / plan.config.encoder.docs_per_request
     kept = vectors(store, plan)
     assert files_of(store, plan).chunk_paths() == []
@@ -93,7 +93,7 @@ def test_a_finished_part_is_not_encoded_again(plain_cluster: Cluster, store: Sto
     # Killed between the merge and the report: everything is there, nothing is predicted.
     store.delete(encode_report_path(plan, part))
     again = encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
-    assert (again.encoded, again.reused, again.predict_calls) == (0, COUNT, 0)
+    assert (again.encoded, again.encoded_before, again.predict_calls) == (0, COUNT, 0)
 
 
 class Killed(BaseException):

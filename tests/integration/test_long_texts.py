@@ -176,7 +176,7 @@ def test_a_killed_encoding_of_passages_goes_on_from_its_chunks(
             time.sleep(0.01)
         assert victims.killed(process), "it ended before it was killed: give it more to do"
         result = encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
-    assert result.reused >= 3 * 4
-    assert (result.encoded + result.reused, result.dead_letters) == (part.items, 0)
+    assert result.encoded_before >= 3 * 4
+    assert (result.encoded + result.encoded_before, result.dead_letters) == (part.items, 0)
     (merged,) = store.files(chunks, ".parquet")
     assert len(set(store.read_table(merged)["text_hash"].to_pylist())) == part.items

@@ -89,6 +89,6 @@ def test_a_task_that_is_killed_in_mid_part_goes_on_from_its_chunks(
     before = kept(store, plan)
     assert 0 < len(before) < MANY
     result = encode_part(plain_cluster, store, plan, part, ids, cores=2)
-    assert (result.encoded, result.reused, result.dead_letters) == (MANY - len(before), len(before), 0)
+    assert (result.encoded, result.encoded_before, result.dead_letters) == (MANY - len(before), len(before), 0)
     assert len(vectors(config, plan)) == MANY
     assert PartFiles(store, plan.fingerprint, plan.build_id, 0).chunk_paths() == []

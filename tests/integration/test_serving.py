@@ -29,7 +29,7 @@ from sparse_index.operations.rollback import choose_target, roll_back
 from sparse_index.pipeline import Run, run
 from sparse_index.preflight.examine import examine
 from sparse_index.serving.act import Serving, carry_out, serve
-from sparse_index.serving.decide import Stage, decide
+from sparse_index.serving.decide import Phase, decide
 from sparse_index.serving.needs import needs_of
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME
@@ -115,8 +115,8 @@ def require_reranker_comes_and_goes(serving: Serving, toy_models: Path) -> None:
 
 
 def test_whoever_is_killed_between_any_two_stages_is_completed_by_a_rerun(serving: Serving) -> None:
-    for stage in Stage:
-        carry_out(serving, stage)
+    for phase in Phase:
+        carry_out(serving, phase)
         assert serve(serving).steps == []
         assert (len(models(serving)), len(pipelines(serving))) == (1, 1)
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from sparse_index.builds.plan import PLAN
@@ -57,11 +55,7 @@ def read(folder: Path, kind: str, content: Any) -> dict[str, Any]:
     """What today's code makes of it, as JSON."""
     store = Store(str(folder))
     store.write_json("kept.json", content)
-    value = FORMS[kind].load(store, "kept.json")
-    if not isinstance(value, dict):
-        value = asdict(value) if is_dataclass(value) else value.model_dump(mode="json")  # type: ignore[arg-type]
-    found: dict[str, Any] = orjson.loads(orjson.dumps(value))
-    return found
+    return FORMS[kind].content(FORMS[kind].load(store, "kept.json"))
 
 
 def known(written: Any, understood: Any) -> Any:

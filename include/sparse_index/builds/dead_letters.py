@@ -28,7 +28,7 @@ from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import DEAD_LETTERS
 
-Stage = Literal["scan", "encode", "index"]
+LetterStage = Literal["scan", "encode", "index"]
 Key = tuple[str | None, str | None, str | None]
 
 SCHEMA = pa.schema(
@@ -62,7 +62,7 @@ class DeadLetter:
     that is in the corpus no more."""
 
     id: str | None
-    stage: Stage
+    stage: LetterStage
     error_class: str
     reason: str
     attempt: int
@@ -72,12 +72,12 @@ class DeadLetter:
     source: str = ""
 
 
-def letters_path(plan: Plan, stage: Stage, part: int | None = None) -> str:
+def letters_path(plan: Plan, stage: LetterStage, part: int | None = None) -> str:
     name = stage if part is None else f"{stage}-{part:05d}"
     return f"{plan.folder}/{DEAD_LETTERS}/{name}.parquet"
 
 
-def letters_files(store: Store, plan: Plan, stages: Sequence[Stage] = ("scan", "encode", "index")) -> list[str]:
+def letters_files(store: Store, plan: Plan, stages: Sequence[LetterStage] = ("scan", "encode", "index")) -> list[str]:
     """Paths of the build's dead letter files of these stages."""
     folder = f"{plan.folder}/{DEAD_LETTERS}/"
     found = store.files(folder, ".parquet")

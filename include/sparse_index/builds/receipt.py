@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -14,6 +14,8 @@ from sparse_index.builds.ending import Ending, failures, stage_seconds
 from sparse_index.builds.footprint import folder_bytes, vectors_bytes
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import (
+    ENCODED,
+    INDEXED,
     Books,
     GateReport,
     UsedModel,
@@ -29,6 +31,7 @@ from sparse_index.store.files import Store
 from sparse_index.store.layout import RECEIPT_FILE, builds_folder, receipt_path
 
 LATEST = "latest"
+T = TypeVar("T")
 SHOWN = 5
 _CHECKS, _MOVED = "checks", "moved"
 _REASONS = 10
@@ -96,8 +99,8 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "gate": _content(gate_report(store, plan)),
         "accept_undecided": plan.request.accept_undecided,
         "approval": ending.approval,
-        "encode": _summed([encode_report(store, plan, part) for part in plan.encode_parts]),
-        "index": _summed([index_report(store, plan, part) for part in plan.index_parts]),
+        "encode": _summed(ENCODED, [encode_report(store, plan, part) for part in plan.encode_parts]),
+        "index": _summed(INDEXED, [index_report(store, plan, part) for part in plan.index_parts]),
         "letters": most_frequent(store, plan, _REASONS),
         "bytes": {
             "candidate": ending.candidate_bytes,
@@ -179,10 +182,10 @@ def _content(report: Books | GateReport | None) -> dict[str, Any] | None:
     return asdict(report) if report is not None else None
 
 
-def _summed(reports: Sequence[Any]) -> dict[str, Any]:
+def _summed(form: Form[T], reports: Sequence[T | None]) -> dict[str, Any]:
     """The numbers of all parts that ended, added up; `seconds` is the work of all tasks together, `wall_seconds` the time in
     which at least one of them was at work (None: a former version did some)."""
-    ended = [asdict(report) for report in reports if report is not None]
+    ended = [form.content(report) for report in reports if report is not None]
     no_amounts = {"part", "ended_at"}
     names = (
         [name for name, value in ended[0].items() if name not in no_amounts and not isinstance(value, dict)]

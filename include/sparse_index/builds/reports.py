@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
 
 from sparse_index.builds.check import Check, by_verdict
 from sparse_index.builds.plan import Part, Plan
@@ -15,12 +18,12 @@ _REMEDY = "Trigger a new run, or finish the build with that version."
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """Distinct texts of one part. `reused`: encoded by an earlier attempt of this part; `seconds` is this attempt's, `ended_at`
-    its end (epoch seconds; None in reports of former versions)."""
+    """Distinct texts of one part. `encoded_before`: by an earlier attempt of this part (`reused` in the store, from when it was
+    called so); `seconds` is this attempt's, `ended_at` its end (epoch seconds; None in reports of former versions)."""
 
     part: int
     encoded: int
-    reused: int
+    encoded_before: Annotated[int, Field(alias="reused")]
     dead_letters: int
     predict_calls: int
     seconds: float
@@ -30,7 +33,7 @@ class EncodeResult:
         rate = f", {self.encoded / self.seconds:,.0f} a second" if self.seconds > 0 else ""
         return (
             f"Part {self.part}: {self.encoded:,} texts encoded in {self.seconds:,.0f} s ({self.predict_calls:,} predict "
-            f"calls{rate}), {self.reused:,} were encoded by an earlier attempt, {self.dead_letters:,} refused."
+            f"calls{rate}), {self.encoded_before:,} were encoded by an earlier attempt, {self.dead_letters:,} refused."
         )
 
 

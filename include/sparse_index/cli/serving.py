@@ -10,20 +10,20 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.served import is_served
 from sparse_index.errors import ConfigError
 from sparse_index.serving.act import Serving, carry_out
-from sparse_index.serving.decide import Stage, decide
+from sparse_index.serving.decide import Phase, decide
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME
 
 
 def serve(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
-    """Every stage, and what is left then; with --check only what is missing, as an error."""
+    """Every phase, and what is left then; with --check only what is missing, as an error."""
     if not is_served(config):
         print(f"'{config.alias}' has nothing to serve: no shared model, no re-ranker, no search that needs a pipeline.")
         return
     serving = Serving(cluster, Store(config.store), config, REAL_TIME, known_beside(options, config))
-    for stage in () if options.check else Stage:
-        for line in carry_out(serving, stage):
-            print(f"{stage}: {line}", flush=True)
+    for phase in () if options.check else Phase:
+        for line in carry_out(serving, phase):
+            print(f"{phase}: {line}", flush=True)
     found = decide(serving.seen())
     print(found)
     if options.check and found.steps:

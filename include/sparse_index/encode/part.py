@@ -58,7 +58,7 @@ def encode_part(
     result = EncodeResult(
         part=part.number,
         encoded=part.items - kept - len(rejected),
-        reused=kept,
+        encoded_before=kept,
         dead_letters=len(rejected),
         predict_calls=sum(share.calls for share in shares),
         seconds=timing.clock() - started,

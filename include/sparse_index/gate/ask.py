@@ -12,7 +12,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import BuildError
-from sparse_index.gate.golden import Asked, canaries_check, golden_check, nothing_asked
+from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check, nothing_asked
 from sparse_index.gate.moved import most_moved
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta, read_meta
@@ -53,17 +53,17 @@ def judge(cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, 
 
 def ask_golden(
     cluster: Cluster, store: Store, config: CorpusConfig, golden: GoldenSet, candidate: str, live: str | None
-) -> Asked:
+) -> GoldenAnswers:
     """Each index is asked as searches of it are: what is live, as it was configured when it was built."""
     found = rank(asks(cluster, config, candidate), golden, default_mode(config))
     unknown = unknown_documents(cluster, candidate, golden)
     former = _as_it_was(cluster, store, live)
     if isinstance(former, str):
         yardstick = rank(asks(cluster, config, candidate), golden, SearchMode.BM25) if has_full_text(config) else None
-        return Asked(golden, found, None, yardstick, unknown=unknown, alone=former)
+        return GoldenAnswers(golden, found, None, yardstick, unknown=unknown, alone=former)
     rankings = rank(asks(cluster, former.config, former.index), golden, default_mode(former.config))
     altered = _altered(store, former.meta, read_meta(cluster, candidate), _found(found, rankings))
-    return Asked(golden, found, rankings, altered=altered, unknown=unknown)
+    return GoldenAnswers(golden, found, rankings, altered=altered, unknown=unknown)
 
 
 @dataclass(frozen=True)

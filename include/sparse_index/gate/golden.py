@@ -23,7 +23,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Asked:
+class GoldenAnswers:
     """What the candidate and the live index answered to a golden set, each as its own configuration asks.
 
     `live`: None where nothing can be compared with, which `alone` says; then `yardstick` is what BM25 finds in the candidate,
@@ -56,7 +56,7 @@ def not_judged(why: str) -> tuple[Check, ...]:
     return skipped(GOLDEN, why), skipped(CANARIES, why)
 
 
-def canaries_check(asked: Asked) -> Check:
+def canaries_check(asked: GoldenAnswers) -> Check:
     """Every document that a canary must find is within its rank."""
     canaries = asked.golden.canaries
     if not canaries:
@@ -73,7 +73,7 @@ def canaries_check(asked: Asked) -> Check:
     return Check(CANARIES, Verdict.FAIL, len(missing), 0, words)
 
 
-def golden_check(asked: Asked, gate: GateConfig) -> Check:
+def golden_check(asked: GoldenAnswers, gate: GateConfig) -> Check:
     """Judged queries: against the owner's floor, then against the live index, or BM25 where there is none."""
     judgements = asked.golden.judgements
     if not judgements:
@@ -90,7 +90,7 @@ def golden_check(asked: Asked, gate: GateConfig) -> Check:
     return _against_live(asked, found, asked.live, gate)
 
 
-def _stray(asked: Asked) -> Check | None:
+def _stray(asked: GoldenAnswers) -> Check | None:
     """Judgements that belong to another corpus measure nothing."""
     share = share_unknown(asked.unknown, asked.golden)
     if share <= MOST_UNKNOWN:
@@ -98,7 +98,7 @@ def _stray(asked: Asked) -> Check | None:
     return Check(GOLDEN, Verdict.FAIL, share, MOST_UNKNOWN, unknown_in_words(asked.unknown, asked.golden))
 
 
-def _against_live(asked: Asked, found: Measured, live: Rankings, gate: GateConfig) -> Check:
+def _against_live(asked: GoldenAnswers, found: Measured, live: Rankings, gate: GateConfig) -> Check:
     judgements = asked.golden.judgements
     explained = [query for query in judgements if is_explained(live[query], asked.candidate[query], asked.altered)]
     comparison = compare(measure(live, judgements), found, max_drop=gate.max_drop, explained=explained)
@@ -106,7 +106,7 @@ def _against_live(asked: Asked, found: Measured, live: Rankings, gate: GateConfi
     return Check(GOLDEN, comparison.verdict, _drop(comparison), gate.max_drop, words)
 
 
-def _first(asked: Asked, found: Measured, gate: GateConfig) -> Check:
+def _first(asked: GoldenAnswers, found: Measured, gate: GateConfig) -> Check:
     """Nothing is live that could be worse; what full-text search finds in the same index is the yardstick."""
     if asked.yardstick is None:
         words = f"{asked.alone} {NDCG} {found.mean(NDCG):.3f} over {len(asked.golden.judgements)} queries, and no text is indexed"
@@ -130,6 +130,6 @@ def _beside(found: Measured) -> str:
     return ", ".join(f"{name} {found.mean(name):.2f}" for name in (RECALL, RECIPROCAL_RANK, JUDGED)) + "."
 
 
-def _unknown(asked: Asked) -> Iterator[str]:
+def _unknown(asked: GoldenAnswers) -> Iterator[str]:
     if asked.unknown:
         yield unknown_in_words(asked.unknown, asked.golden)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from sparse_index.builds.reports import MovedQuery
 from sparse_index.gate.answers import DEPTH, rank_biased_overlap
-from sparse_index.gate.golden import Asked
+from sparse_index.gate.golden import GoldenAnswers
 from sparse_index.relevance.golden import GoldenQuery
 from sparse_index.relevance.measures import NDCG, Judgements, Rankings, measure
 
 MOST = 20
 
 
-def most_moved(asked: Asked) -> list[MovedQuery]:
+def most_moved(asked: GoldenAnswers) -> list[MovedQuery]:
     """Those whose first ten are least alike, judged or not; none where nothing was compared."""
     if asked.live is None:
         return []

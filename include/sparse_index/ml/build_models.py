@@ -10,7 +10,7 @@ from sparse_index.config.vectors import VectorField
 from sparse_index.ml import verbs
 from sparse_index.ml.life import Life, life_of
 from sparse_index.ml.verbs import Removal
-from sparse_index.ml.waits import Started, Verdict, WaitKind
+from sparse_index.ml.waits import Started, WaitKind, WaitStatus
 from sparse_index.ml.watching import Watched, watch
 from sparse_index.names import parse_group
 from sparse_index.timing import REAL_TIME, Timing
@@ -66,7 +66,7 @@ class BuildModels:
         for fingerprint, each in started.items():
             wait = self.lives[fingerprint].wait(kind, each, now=now)
             if wait is None:
-                seen[fingerprint] = Verdict(state="done", detail="there already", model_id=each.model_id)
+                seen[fingerprint] = WaitStatus(state="done", detail="there already", model_id=each.model_id)
             else:
                 waits[fingerprint] = wait
         return Watched(waits=waits, seen=seen)

@@ -1,4 +1,4 @@
-"""Waiting for a registration or a deployment: what to ask, and one pure verdict for every waiter."""
+"""Waiting for a registration or a deployment: what to ask, and one pure answer to how it stands for every waiter."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Memory(Frozen):
     since: float
 
 
-class Verdict(Frozen):
+class WaitStatus(Frozen):
     """`detail` is a sentence for the log or the error; `model_id` is known when a registration is done.
 
     `refused`: it failed because a breaker was open at that moment; the same may succeed when it is asked for again.
@@ -95,55 +95,57 @@ class Verdict(Frozen):
     refused: bool = False
 
 
-def check(wait: Wait, answers: Sequence[Json | None], memory: Memory | None, now: float) -> Verdict:
+def check(wait: Wait, answers: Sequence[Json | None], memory: Memory | None, now: float) -> WaitStatus:
     """Wait, done or failed, from the answers to `wait.paths()`; ModelError for a state nobody knows."""
-    verdict = _register_verdict(wait, answers) if wait.kind == "register" else _deploy_verdict(wait, answers)
-    return verdict if verdict.state != "waiting" else _with_patience(wait, verdict.detail, memory, now)
+    status = _register_status(wait, answers) if wait.kind == "register" else _deploy_status(wait, answers)
+    return status if status.state != "waiting" else _with_patience(wait, status.detail, memory, now)
 
 
-def _with_patience(wait: Wait, state: str, memory: Memory | None, now: float) -> Verdict:
+def _with_patience(wait: Wait, state: str, memory: Memory | None, now: float) -> WaitStatus:
     seen = memory if memory is not None and memory.state == state else Memory(state=state, since=now)
     if now >= wait.deadline_at:
         detail = f"the deadline is over; last state: {state}, for {now - seen.since:.0f} s"
-        return Verdict(state="failed", detail=detail, memory=seen)
+        return WaitStatus(state="failed", detail=detail, memory=seen)
     if now - seen.since >= wait.standstill_s:
         detail = f"nothing has moved for {now - seen.since:.0f} s; last state: {state}. Look at the ML nodes' logs"
-        return Verdict(state="failed", detail=detail, memory=seen)
-    return Verdict(state="waiting", detail=state, memory=seen)
+        return WaitStatus(state="failed", detail=detail, memory=seen)
+    return WaitStatus(state="waiting", detail=state, memory=seen)
 
 
-def _task_verdict(wait: Wait, task: Json | None) -> Verdict:
+def _task_status(wait: Wait, task: Json | None) -> WaitStatus:
     if task is None:
-        return Verdict(state="failed", detail=f"task {wait.task_id} does not exist any more")
+        return WaitStatus(state="failed", detail=f"task {wait.task_id} does not exist any more")
     state = task_state(task.get("state"), wait.task_id)
     if state in TASK_FAILED:
         error = task.get("error")
         detail = f"task {wait.task_id} is {state}: {explain(error)}"
-        return Verdict(state="failed", detail=detail, refused=is_refused_for_now(error))
+        return WaitStatus(state="failed", detail=detail, refused=is_refused_for_now(error))
     if state in TASK_PENDING:
-        return Verdict(state="waiting", detail=f"task {wait.task_id} {state} (at {task.get('last_update_time')})")
-    return Verdict(state="done", detail=f"task {wait.task_id} {state}", model_id=task.get("model_id"))
+        return WaitStatus(state="waiting", detail=f"task {wait.task_id} {state} (at {task.get('last_update_time')})")
+    return WaitStatus(state="done", detail=f"task {wait.task_id} {state}", model_id=task.get("model_id"))
 
 
-def _register_verdict(wait: Wait, answers: Sequence[Json | None]) -> Verdict:
+def _register_status(wait: Wait, answers: Sequence[Json | None]) -> WaitStatus:
     if wait.task_id:
-        return _task_verdict(wait, answers[0])
+        return _task_status(wait, answers[0])
     document = answers[0]
     if document is None:
-        return Verdict(state="failed", detail=f"model {wait.model_id} does not exist any more")
+        return WaitStatus(state="failed", detail=f"model {wait.model_id} does not exist any more")
     state = model_state(document.get("model_state"), wait.model_id)
     done = state in MODEL_REGISTERED
-    return Verdict(state="done" if done else "waiting", detail=f"model {wait.model_id} {state}", model_id=wait.model_id)
+    return WaitStatus(
+        state="done" if done else "waiting", detail=f"model {wait.model_id} {state}", model_id=wait.model_id
+    )
 
 
-def _deploy_verdict(wait: Wait, answers: Sequence[Json | None]) -> Verdict:
+def _deploy_status(wait: Wait, answers: Sequence[Json | None]) -> WaitStatus:
     if wait.task_id:
-        task = _task_verdict(wait, answers[0])
+        task = _task_status(wait, answers[0])
         if task.state != "done":
             return task
     document, profile = answers[-2:]
     if document is None:
-        return Verdict(state="failed", detail=f"model {wait.model_id} does not exist any more")
+        return WaitStatus(state="failed", detail=f"model {wait.model_id} does not exist any more")
     state = model_state(document.get("model_state"), wait.model_id)
     nodes, planned = deployed_nodes(profile or {}, wait.model_id or ""), planned_nodes(document)
     detail = f"model {wait.model_id} {state} on {len(nodes)} of {planned} node(s)"
@@ -151,10 +153,10 @@ def _deploy_verdict(wait: Wait, answers: Sequence[Json | None]) -> Verdict:
     # ML Commons' own sync job may look just before the model is up and write a failure that its next look takes back
     # (every 10 s, seen on 3.6.0): where every planned node says that the model works, the document is late, not right.
     if state in MODEL_DEPLOY_FAILED and not on_all:
-        return Verdict(state="failed", detail=f"{detail}. Look at the logs and the memory of the others")
+        return WaitStatus(state="failed", detail=f"{detail}. Look at the logs and the memory of the others")
     # The document says DEPLOYED on as before for some seconds after a node is gone; then it plans with those that are there.
     done = state is ModelState.DEPLOYED and on_all
-    return Verdict(state="done" if done else "waiting", detail=detail, model_id=wait.model_id)
+    return WaitStatus(state="done" if done else "waiting", detail=detail, model_id=wait.model_id)
 
 
 def planned_nodes(document: Json) -> int:
@@ -178,7 +180,7 @@ def _node_states(profile: Json, model_id: str) -> dict[str, object]:
     return {node: body.get("models", {}).get(model_id, {}).get("model_state") for node, body in nodes.items()}
 
 
-def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
+def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> WaitStatus:
     """One poll. A cluster that does not answer for now counts as a state like any other, under the same deadline."""
     try:
         return check(wait, [cluster.find(path) for path in wait.paths()], memory, now)
@@ -186,7 +188,7 @@ def look(cluster: Cluster, wait: Wait, memory: Memory | None, now: float) -> Ver
         return _with_patience(wait, error.message, memory, now)
 
 
-async def look_async(cluster: AsyncCluster, wait: Wait, memory: Memory | None, now: float) -> Verdict:
+async def look_async(cluster: AsyncCluster, wait: Wait, memory: Memory | None, now: float) -> WaitStatus:
     """`look` for the triggerer's event loop."""
     try:
         return check(wait, [await cluster.find(path) for path in wait.paths()], memory, now)
@@ -194,11 +196,11 @@ async def look_async(cluster: AsyncCluster, wait: Wait, memory: Memory | None, n
         return _with_patience(wait, error.message, memory, now)
 
 
-def require_done(wait: Wait, verdict: Verdict) -> str:
-    """The model id of a done verdict; ModelError for a failed one, OverloadedError for one that was refused for now."""
-    if verdict.state == "done" and verdict.model_id:
-        return verdict.model_id
-    detail = f"{wait.model}: {verdict.detail}" if wait.model else verdict.detail
-    if verdict.refused:
+def require_done(wait: Wait, status: WaitStatus) -> str:
+    """The model id of what is done; ModelError for what failed, OverloadedError for what was refused for now."""
+    if status.state == "done" and status.model_id:
+        return status.model_id
+    detail = f"{wait.model}: {status.detail}" if wait.model else status.detail
+    if status.refused:
         raise OverloadedError(f"The model could not {wait.kind} for now: {detail}.")
     raise ModelError(f"The model did not {wait.kind}: {detail}. See docs/operate.md, then trigger a new run.")

@@ -7,7 +7,7 @@ import math
 from pydantic import Field
 
 from sparse_index.cluster.client import AsyncCluster, Cluster
-from sparse_index.ml.waits import POLL_S, Memory, Verdict, Wait, look, look_async, require_done
+from sparse_index.ml.waits import POLL_S, Memory, Wait, WaitStatus, look, look_async, require_done
 from sparse_index.timing import REAL_TIME, Timing, pauses
 from sparse_index.values import Frozen
 
@@ -17,7 +17,7 @@ class Watched(Frozen):
     no wait. It crosses processes."""
 
     waits: dict[str, Wait]
-    seen: dict[str, Verdict] = Field(default_factory=dict)
+    seen: dict[str, WaitStatus] = Field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
@@ -34,25 +34,25 @@ class Watched(Frozen):
 
     def pending(self) -> dict[str, tuple[Wait, Memory | None]]:
         """What to ask for, with what is remembered of it."""
-        verdicts = {key: self.seen.get(key) for key in self.waits}
+        statuses = {key: self.seen.get(key) for key in self.waits}
         return {
-            key: (self.waits[key], verdict.memory if verdict else None)
-            for key, verdict in verdicts.items()
-            if verdict is None or verdict.state == "waiting"
+            key: (self.waits[key], status.memory if status else None)
+            for key, status in statuses.items()
+            if status is None or status.state == "waiting"
         }
 
-    def now_seen(self, verdicts: dict[str, Verdict]) -> Watched:
-        return self.model_copy(update={"seen": {**self.seen, **verdicts}})
+    def now_seen(self, statuses: dict[str, WaitStatus]) -> Watched:
+        return self.model_copy(update={"seen": {**self.seen, **statuses}})
 
     def failed(self, why: str) -> Watched:
         """When nobody could ask any more."""
-        return self.now_seen({key: Verdict(state="failed", detail=why) for key in self.pending()})
+        return self.now_seen({key: WaitStatus(state="failed", detail=why) for key in self.pending()})
 
     def model_ids(self) -> dict[str, str]:
         """The model of each; raises like `require_done`, for one that failed rather than for one that still waits."""
         failed_first = sorted(self.waits, key=lambda key: self.seen[key].state != "failed")
         waited_for = {key: require_done(self.waits[key], self.seen[key]) for key in failed_first}
-        return {key: waited_for.get(key, str(verdict.model_id)) for key, verdict in self.seen.items()}
+        return {key: waited_for.get(key, str(status.model_id)) for key, status in self.seen.items()}
 
 
 def look_at(cluster: Cluster, watched: Watched, now: float) -> Watched:

@@ -1,4 +1,4 @@
-"""What was decided, done: a stage looks for itself, so that it may be repeated, alone or beside another one.
+"""What was decided, done: a phase looks for itself, so that it may be repeated, alone or beside another one.
 
 A pipeline is put, read back and tried by its name before any index names it: every search of an index whose pipeline does
 not work is refused.
@@ -20,7 +20,7 @@ from sparse_index.ml import verbs
 from sparse_index.ml.settings import ensure_settings, settings_problem
 from sparse_index.names import pipeline_name
 from sparse_index.serving.at_work import GoesOn, groups_at_work, plans_at_work
-from sparse_index.serving.decide import Decision, Stage, Step, Verb, decide
+from sparse_index.serving.decide import Decision, Phase, Step, Verb, decide
 from sparse_index.serving.look import look, model_answers
 from sparse_index.serving.models import delete_spare, ensure_answers, ensure_model
 from sparse_index.serving.needs import needs_of
@@ -55,23 +55,23 @@ class Serving:
 
 
 def serve(serving: Serving) -> Decision:
-    """Every stage, in order; gives what is left to do: nothing, unless something is still needed by a build at work."""
-    for stage in Stage:
-        carry_out(serving, stage)
+    """Every phase, in order; gives what is left to do: nothing, unless something is still needed by a build at work."""
+    for phase in Phase:
+        carry_out(serving, phase)
     return decide(serving.seen())
 
 
-def carry_out(serving: Serving, stage: Stage) -> list[str]:
-    """Do what a look of now says for this stage; gives what was done, and what stays and why, in words."""
+def carry_out(serving: Serving, phase: Phase) -> list[str]:
+    """Do what a look of now says for this phase; gives what was done, and what stays and why, in words."""
     seen = serving.seen()
-    steps = decide(seen).of(stage)
+    steps = decide(seen).of(phase)
     _remember(serving, seen, steps)
     done: list[str] = []
     for step in steps:
         kept = _ACTS[step.verb](serving, seen, step)
         done.append(str(step) if kept is None else f"{step.name} stays: {kept}")
         log.info("%s", done[-1])
-    if stage is Stage.TRY:
+    if phase is Phase.TRY:
         done += [f"{name} answers" for name in try_pipelines(serving.cluster, seen)]
     return done
 
@@ -92,7 +92,7 @@ def _remember(serving: Serving, seen: Seen, steps: Sequence[Step]) -> None:
 
 def _deployed(seen: Seen, steps: Sequence[Step]) -> set[str]:
     """What the models are for that these steps deploy."""
-    names = {step.name for step in steps if step.stage is Stage.MODELS}
+    names = {step.name for step in steps if step.phase is Phase.MODELS}
     return {need.used_for for need in seen.needs if {need.group, seen.serving.get(need.used_for)} & names}
 
 

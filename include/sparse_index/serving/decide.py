@@ -13,7 +13,7 @@ from sparse_index.serving.seen import Seen, SeenIndex
 from sparse_index.values import Frozen
 
 
-class Stage(StrEnum):
+class Phase(StrEnum):
     """In the order in which a search would meet what is missing."""
 
     MODELS = "models"
@@ -36,16 +36,16 @@ class Verb(StrEnum):
     DELETE_DOUBLE = "delete all but one of"
 
 
-_STAGE_OF = {
-    Verb.REGISTER: Stage.MODELS,
-    Verb.DEPLOY: Stage.MODELS,
-    Verb.PROVE: Stage.TRY,
-    Verb.PUT: Stage.TRY,
-    Verb.POINT: Stage.POINT,
-    Verb.DELETE_PIPELINE: Stage.TIDY,
-    Verb.DELETE_MODEL: Stage.TIDY,
-    Verb.DELETE_GROUP: Stage.TIDY,
-    Verb.DELETE_DOUBLE: Stage.TIDY,
+_PHASE_OF = {
+    Verb.REGISTER: Phase.MODELS,
+    Verb.DEPLOY: Phase.MODELS,
+    Verb.PROVE: Phase.TRY,
+    Verb.PUT: Phase.TRY,
+    Verb.POINT: Phase.POINT,
+    Verb.DELETE_PIPELINE: Phase.TIDY,
+    Verb.DELETE_MODEL: Phase.TIDY,
+    Verb.DELETE_GROUP: Phase.TIDY,
+    Verb.DELETE_DOUBLE: Phase.TIDY,
 }
 
 
@@ -58,8 +58,8 @@ class Step(Frozen):
     to: str | None = None
 
     @property
-    def stage(self) -> Stage:
-        return _STAGE_OF[self.verb]
+    def phase(self) -> Phase:
+        return _PHASE_OF[self.verb]
 
     def __str__(self) -> str:
         to = f" to {self.to or 'no pipeline'}" if self.verb is Verb.POINT else ""
@@ -73,8 +73,8 @@ class Decision:
     steps: Sequence[Step]
     notes: Sequence[str]
 
-    def of(self, stage: Stage) -> list[Step]:
-        return [step for step in self.steps if step.stage is stage]
+    def of(self, phase: Phase) -> list[Step]:
+        return [step for step in self.steps if step.phase is phase]
 
     def __str__(self) -> str:
         head = "All that queries need is there." if not self.steps else f"{len(self.steps)} thing(s) to do."

@@ -25,7 +25,7 @@ from opensearch_ml.operators.model import (
 from opensearch_ml.operators.receipt import ReceiptOperator
 from opensearch_ml.operators.redrive import SelectLettersOperator, SettleLettersOperator
 from opensearch_ml.operators.rollback import ChooseTargetOperator, RollBackOperator
-from opensearch_ml.operators.serving import ServingLookOperator, ServingStageOperator
+from opensearch_ml.operators.serving import ServingLookOperator, ServingPhaseOperator
 
 __all__ = [
     "ApproveOperator",
@@ -56,7 +56,7 @@ __all__ = [
     "ScanOperator",
     "SelectLettersOperator",
     "ServingLookOperator",
-    "ServingStageOperator",
+    "ServingPhaseOperator",
     "SettleLettersOperator",
     "UndeployModelOperator",
 ]

@@ -1,4 +1,4 @@
-"""Serving, a stage a task: each looks for itself, so that any of them may be cleared, or killed, and run again."""
+"""Serving, a phase a task: each looks for itself, so that any of them may be cleared, or killed, and run again."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ class ServingLookOperator(ServingOperator):
         return {"steps": [str(step) for step in found.steps], "notes": list(found.notes)}
 
 
-class ServingStageOperator(ServingOperator):
-    """Does one stage, `models`, `try`, `point` or `tidy`; skips itself when the look has `found` nothing to do."""
+class ServingPhaseOperator(ServingOperator):
+    """Does one phase, `models`, `try`, `point` or `tidy`; skips itself when the look has `found` nothing to do."""
 
     template_fields = ("corpus", "found")
 
-    def __init__(self, *, stage: str, found: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, phase: str, found: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.stage = stage
+        self.phase = phase
         self.found = found
 
     def execute(self, context: Any) -> Any:
@@ -89,9 +89,9 @@ class ServingStageOperator(ServingOperator):
 
     def serve(self, serving: Serving) -> list[str]:
         from sparse_index.serving.act import carry_out
-        from sparse_index.serving.decide import Stage
+        from sparse_index.serving.decide import Phase
 
-        done = carry_out(serving, Stage(self.stage))
+        done = carry_out(serving, Phase(self.phase))
         for line in done:
             self.log.info("%s", line)
         return done

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from sparse_index.builds.receipt import (
     write_receipt,
 )
 from sparse_index.builds.reports import (
+    ENCODED,
     PROVEN,
     EncodeResult,
     EncoderReport,
@@ -50,10 +50,9 @@ def plan(store: Store) -> Plan:
 
 def finish(store: Store, plan: Plan, part: int, calls: int, ended_at: float | None = None) -> None:
     result = EncodeResult(
-        part, encoded=9, reused=0, dead_letters=1, predict_calls=calls, seconds=1.5, ended_at=ended_at
+        part, encoded=9, encoded_before=0, dead_letters=1, predict_calls=calls, seconds=1.5, ended_at=ended_at
     )
-    path = f"{plan.folder}/reports/encode-{part:05d}.json"
-    store.write_bytes(path, orjson.dumps(result))
+    ENCODED.save(store, f"{plan.folder}/reports/encode-{part:05d}.json", result)
 
 
 def test_parts_are_added_up_and_unended_ones_show(store: Store, plan: Plan) -> None:

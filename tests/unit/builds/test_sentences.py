@@ -42,12 +42,12 @@ def shard(number: int, uri: str, rows: int, files: int = 1) -> Shard:
     ("ended", "sentence"),
     [
         (
-            EncodeResult(0, encoded=1_200, reused=64, dead_letters=1, predict_calls=40, seconds=30.0),
+            EncodeResult(0, encoded=1_200, encoded_before=64, dead_letters=1, predict_calls=40, seconds=30.0),
             "Part 0: 1,200 texts encoded in 30 s (40 predict calls, 40 a second), 64 were encoded by an earlier "
             "attempt, 1 refused.",
         ),
         (
-            EncodeResult(0, encoded=0, reused=0, dead_letters=0, predict_calls=0, seconds=0.0),
+            EncodeResult(0, encoded=0, encoded_before=0, dead_letters=0, predict_calls=0, seconds=0.0),
             "Part 0: 0 texts encoded in 0 s (0 predict calls), 0 were encoded by an earlier attempt, 0 refused.",
         ),
         (

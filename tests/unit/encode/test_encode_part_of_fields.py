@@ -132,7 +132,7 @@ def test_rows_are_read_once_for_all_encoders(
     read.clear()
     result = encoded(corpus, plan, models)
     assert read == [0, 1, 2, 3, 4]
-    assert (result.encoded, result.reused, result.dead_letters) == (10, 0, 0)
+    assert (result.encoded, result.encoded_before, result.dead_letters) == (10, 0, 0)
     assert models.asked == {
         "one": [f"title {number}. body {number}" for number in range(5)],
         "two": [f"title {number}" for number in range(5)],
@@ -153,7 +153,7 @@ def test_what_one_encoder_has_done_is_not_done_again(
         encoded(corpus, plan, models)
     assert (vectors(corpus, plan, "whole"), vectors(corpus, plan, "heading")) == (5, 0), "answers are paid for"
     again = Models()
-    assert encoded(corpus, plan, again).reused == 5
+    assert encoded(corpus, plan, again).encoded_before == 5
     assert (again.asked["one"], len(again.asked["two"])) == ([], 5)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sparse_index.builds.check import Verdict
 from sparse_index.config.gate import GateConfig
-from sparse_index.gate.golden import Asked, canaries_check, golden_check, nothing_asked
+from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check, nothing_asked
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 
 GATE = GateConfig(golden="/golden")
@@ -18,43 +18,43 @@ CANARIES = GoldenSet([GoldenQuery(id="c1", text="screen", must=("d3", "d4"), wit
 
 
 def test_the_live_index_is_what_a_candidate_is_compared_with() -> None:
-    same = golden_check(Asked(GOLDEN, FOUND, FOUND), GATE)
+    same = golden_check(GoldenAnswers(GOLDEN, FOUND, FOUND), GATE)
     assert (same.verdict, same.value, same.limit) == (Verdict.PASS, 0, 0.02)
-    worse = golden_check(Asked(GOLDEN, LOST, FOUND), GATE)
+    worse = golden_check(GoldenAnswers(GOLDEN, LOST, FOUND), GATE)
     assert (worse.verdict, worse.value) == (Verdict.FAIL, 1)
     assert "Lost most: q0 'text 0' (-1.000)" in worse.words
 
 
 def test_losses_that_the_corpus_explains_are_set_apart() -> None:
     nothing: dict[str, list[str]] = {query.id: [] for query in QUERIES}
-    check = golden_check(Asked(GOLDEN, nothing, FOUND, altered={f"d{n}" for n in range(12)}), GATE)
+    check = golden_check(GoldenAnswers(GOLDEN, nothing, FOUND, altered={f"d{n}" for n in range(12)}), GATE)
     assert check.verdict is Verdict.PASS
     assert "12 further queries" in check.words
 
 
 def test_below_the_floor_nothing_goes_live_whatever_was_live() -> None:
     floor = GATE.model_copy(update={"min_ndcg": 0.5})
-    check = golden_check(Asked(GOLDEN, LOST, LOST), floor)
+    check = golden_check(GoldenAnswers(GOLDEN, LOST, LOST), floor)
     assert (check.verdict, check.value, check.limit) == (Verdict.FAIL, 0, 0.5)
     assert "below gate.min_ndcg" in check.words
-    assert golden_check(Asked(GOLDEN, FOUND, FOUND), floor).verdict is Verdict.PASS
+    assert golden_check(GoldenAnswers(GOLDEN, FOUND, FOUND), floor).verdict is Verdict.PASS
 
 
 def test_a_first_build_is_measured_against_bm25_and_a_worse_one_is_in_doubt() -> None:
-    assert golden_check(Asked(GOLDEN, FOUND, None, LOST), GATE).verdict is Verdict.PASS
-    worse = golden_check(Asked(GOLDEN, LOST, None, FOUND), GATE)
+    assert golden_check(GoldenAnswers(GOLDEN, FOUND, None, LOST), GATE).verdict is Verdict.PASS
+    worse = golden_check(GoldenAnswers(GOLDEN, LOST, None, FOUND), GATE)
     assert worse.verdict is Verdict.UNDECIDED
     assert "BM25 of the same index 1.000, which is better: undecided" in worse.words
 
 
 def test_a_first_build_in_which_no_text_is_indexed_has_no_yardstick() -> None:
-    check = golden_check(Asked(GOLDEN, FOUND, None), GATE)
+    check = golden_check(GoldenAnswers(GOLDEN, FOUND, None), GATE)
     assert (check.verdict, check.value) == (Verdict.UNDECIDED, None)
     assert "no text is indexed in which BM25 could be asked the same: undecided" in check.words
 
 
 def test_judgements_of_other_documents_are_counted_and_above_a_fifth_refused() -> None:
-    asked = Asked(GOLDEN, FOUND, FOUND, unknown=["d10", "d11"])
+    asked = GoldenAnswers(GOLDEN, FOUND, FOUND, unknown=["d10", "d11"])
     assert golden_check(asked, GATE).words.endswith("2 of 12 judged documents are not in the index.")
     refused = golden_check(replace(asked, unknown=["d9", "d10", "d11"]), GATE)
     assert (refused.verdict, refused.value, refused.limit) == (Verdict.FAIL, 0.25, 0.2)
@@ -62,15 +62,15 @@ def test_judgements_of_other_documents_are_counted_and_above_a_fifth_refused() -
 
 
 def test_canaries_find_all_they_must_within_their_rank() -> None:
-    assert canaries_check(Asked(CANARIES, {"c1": ["d4", "d3"]}, None)).verdict is Verdict.PASS
-    lost = canaries_check(Asked(CANARIES, {"c1": ["d4", "x", "d3"]}, None))
+    assert canaries_check(GoldenAnswers(CANARIES, {"c1": ["d4", "d3"]}, None)).verdict is Verdict.PASS
+    lost = canaries_check(GoldenAnswers(CANARIES, {"c1": ["d4", "x", "d3"]}, None))
     assert lost.verdict is Verdict.FAIL
     assert lost.words == "1 of 1 canaries miss a document: c1 'screen' did not find d3 among its first 2."
 
 
 def test_what_there_is_nothing_to_say_about_is_skipped_with_its_reason() -> None:
-    assert canaries_check(Asked(GOLDEN, FOUND, FOUND)).verdict is Verdict.SKIPPED
-    assert golden_check(Asked(CANARIES, {"c1": []}, None), GATE).verdict is Verdict.SKIPPED
+    assert canaries_check(GoldenAnswers(GOLDEN, FOUND, FOUND)).verdict is Verdict.SKIPPED
+    assert golden_check(GoldenAnswers(CANARIES, {"c1": []}, None), GATE).verdict is Verdict.SKIPPED
     assert all("names no folder" in check.words for check in nothing_asked(GateConfig()))
     assert [check.name for check in nothing_asked(GATE)] == ["golden", "canaries"]
     assert nothing_asked(GATE)[0].words == "/golden (gate.golden) is not there: nothing was asked."

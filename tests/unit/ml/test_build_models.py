@@ -10,7 +10,7 @@ from fake_opensearch import fake_cluster
 from sparse_index.config.vectors import DenseField, SparseField, VectorField
 from sparse_index.errors import ModelError, OverloadedError
 from sparse_index.ml.build_models import BuildModels, build_models
-from sparse_index.ml.waits import Started, Verdict
+from sparse_index.ml.waits import Started, WaitStatus
 from sparse_index.ml.watching import Watched, look_at
 from sparse_index.names import group_name
 
@@ -82,17 +82,17 @@ def test_a_build_of_given_models_alone_asks_for_no_group() -> None:
     assert models.watched("deploy", models.deploy(cluster, {"given": "m9"}), now=0.0).is_over
 
 
-def verdict(state: str, **more: Any) -> Verdict:
-    return Verdict.model_validate({"state": state, "detail": f"it is {state}", **more})
+def status(state: str, **more: Any) -> WaitStatus:
+    return WaitStatus.model_validate({"state": state, "detail": f"it is {state}", **more})
 
 
-def seen(models: BuildModels, **verdicts: Verdict) -> Watched:
+def seen(models: BuildModels, **statuses: WaitStatus) -> Watched:
     started = {name: Started(task_id=name) for name in ("whole", "numbers")}
-    return models.watched("register", started, now=0.0).now_seen(verdicts)
+    return models.watched("register", started, now=0.0).now_seen(statuses)
 
 
 def test_a_wait_is_over_with_the_last_model_or_the_first_failure(models: BuildModels) -> None:
-    done, waiting, failed = verdict("done", model_id="m"), verdict("waiting"), verdict("failed")
+    done, waiting, failed = status("done", model_id="m"), status("waiting"), status("failed")
     assert not seen(models).is_over
     assert not seen(models, whole=done, numbers=waiting).is_over
     assert seen(models, whole=waiting, numbers=failed).is_over
@@ -100,4 +100,4 @@ def test_a_wait_is_over_with_the_last_model_or_the_first_failure(models: BuildMo
     with pytest.raises(ModelError, match="The model did not register: numbers: it is failed"):
         seen(models, whole=waiting, numbers=failed).model_ids()
     with pytest.raises(OverloadedError, match="could not register for now: numbers: it is failed"):
-        seen(models, whole=done, numbers=verdict("failed", refused=True)).model_ids()
+        seen(models, whole=done, numbers=status("failed", refused=True)).model_ids()

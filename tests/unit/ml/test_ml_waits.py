@@ -1,4 +1,4 @@
-"""One pure verdict for every waiter: three sources, two clocks, no state that nobody knows."""
+"""One pure answer for every waiter: three sources, two clocks, no state that nobody knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from fake_opensearch import fake_cluster, http_error, unreachable
 from sparse_index.errors import AccessError, ModelError, UnavailableError
 from sparse_index.ml.states import ModelState, TaskState
-from sparse_index.ml.waits import Memory, Verdict, Wait, check, look_async, require_done, wait_for
+from sparse_index.ml.waits import Memory, Wait, WaitStatus, check, look_async, require_done, wait_for
 from sparse_index.ml.watching import wait_until
 from sparse_index.timing import Timing
 
@@ -57,10 +57,10 @@ def test_what_is_asked_and_in_which_order() -> None:
     ],
 )
 def test_a_registration_follows_its_task(answer: dict[str, Any] | None, state: str, says: str) -> None:
-    verdict = check(REGISTER, [answer], None, now=0)
-    assert (verdict.state, says in verdict.detail) == (state, True)
-    assert "t1" in verdict.detail
-    assert verdict.model_id == (MODEL if state == "done" else None)
+    status = check(REGISTER, [answer], None, now=0)
+    assert (status.state, says in status.detail) == (state, True)
+    assert "t1" in status.detail
+    assert status.model_id == (MODEL if state == "done" else None)
 
 
 DEPLOYMENTS = [
@@ -80,14 +80,14 @@ DEPLOYMENTS = [
 def test_a_deployment_is_done_when_task_document_and_node_agree(
     of_task: str, of_model: str, of_node: str | None, state: str
 ) -> None:
-    verdict = check(DEPLOY, [task(of_task), model(of_model), profile(of_node)], None, now=0)
-    assert verdict.state == state
+    status = check(DEPLOY, [task(of_task), model(of_model), profile(of_node)], None, now=0)
+    assert status.state == state
 
 
 def test_a_model_on_some_of_the_planned_nodes_has_failed() -> None:
-    verdict = check(DEPLOY, [task("COMPLETED"), model("PARTIALLY_DEPLOYED", 2), profile("DEPLOYED")], None, now=0)
-    assert verdict.state == "failed"
-    assert verdict.detail.startswith("model m1 PARTIALLY_DEPLOYED on 1 of 2 node(s). Look at the logs")
+    status = check(DEPLOY, [task("COMPLETED"), model("PARTIALLY_DEPLOYED", 2), profile("DEPLOYED")], None, now=0)
+    assert status.state == "failed"
+    assert status.detail.startswith("model m1 PARTIALLY_DEPLOYED on 1 of 2 node(s). Look at the logs")
 
 
 def test_a_model_that_is_deployed_on_some_of_the_planned_nodes_is_waited_for_but_not_for_ever() -> None:
@@ -127,8 +127,8 @@ def test_no_known_task_state_is_left_out(state: TaskState) -> None:
 
 @pytest.mark.parametrize("state", [*ModelState])
 def test_no_known_model_state_is_left_out(state: ModelState) -> None:
-    verdict = check(DEPLOY, [task("COMPLETED"), model(state), profile("DEPLOYED")], None, now=0)
-    assert (verdict.state == "done") == (state is ModelState.DEPLOYED)
+    status = check(DEPLOY, [task("COMPLETED"), model(state), profile("DEPLOYED")], None, now=0)
+    assert (status.state == "done") == (state is ModelState.DEPLOYED)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +158,13 @@ def test_an_update_of_the_task_counts_as_movement() -> None:
 
 
 def test_the_deadline_says_the_last_state_and_how_long_it_lasted() -> None:
-    verdict = check(REGISTER, [task("RUNNING")], Memory(state="task t1 RUNNING (at 1)", since=970), now=1000)
-    assert verdict.state == "failed"
-    assert "deadline is over" in verdict.detail
-    assert "task t1 RUNNING" in verdict.detail
-    assert "30 s" in verdict.detail
+    status = check(REGISTER, [task("RUNNING")], Memory(state="task t1 RUNNING (at 1)", since=970), now=1000)
+    assert status.state == "failed"
+    assert "deadline is over" in status.detail
+    assert "task t1 RUNNING" in status.detail
+    assert "30 s" in status.detail
     with pytest.raises(ModelError, match=r"did not register.*deadline.*new run"):
-        require_done(REGISTER, verdict)
+        require_done(REGISTER, status)
 
 
 def test_a_done_wait_is_done_even_after_the_deadline() -> None:
@@ -172,9 +172,9 @@ def test_a_done_wait_is_done_even_after_the_deadline() -> None:
 
 
 def test_waits_and_verdicts_survive_the_way_through_json() -> None:
-    verdict = Verdict(state="waiting", detail="x", memory=Memory(state="x", since=1.5))
+    status = WaitStatus(state="waiting", detail="x", memory=Memory(state="x", since=1.5))
     assert Wait.model_validate_json(DEPLOY.model_dump_json()) == DEPLOY
-    assert Verdict.model_validate(verdict.model_dump(mode="json")) == verdict
+    assert WaitStatus.model_validate(status.model_dump(mode="json")) == status
 
 
 class Clock:

@@ -18,7 +18,7 @@ from sparse_index.config.neighbours import Neighbours
 from sparse_index.errors import BuildError, ConfigError, ModelError, TerminalError
 from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.serving.act import Serving, carry_out, delete_group
-from sparse_index.serving.decide import Stage, Verb, decide
+from sparse_index.serving.decide import Phase, Verb, decide
 from sparse_index.serving.needs import needs_of
 from sparse_index.serving.state import Memory, recall, remember
 from sparse_index.store.files import Store
@@ -83,34 +83,34 @@ def serving(cluster: FakePipelines, tmp_path: Path) -> Serving:
 def test_what_is_put_is_remembered_before(serving: Serving, cluster: FakePipelines) -> None:
     cluster.refusal = http_error(400, "illegal_argument_exception", "not now")
     with pytest.raises(TerminalError, match="not now"):
-        carry_out(serving, Stage.TRY)
+        carry_out(serving, Phase.TRY)
     memory = recall(serving.store, "things")
     assert memory.groups == [needs_of(serving.config)[0].group]
     (name,) = memory.pipelines
     cluster.refusal = None
-    assert carry_out(serving, Stage.TRY) == [f"put {name}: searches need it, and it is not there"]
+    assert carry_out(serving, Phase.TRY) == [f"put {name}: searches need it, and it is not there"]
     assert cluster.pipelines == memory.pipelines
 
 
 def test_a_cluster_that_lacks_the_plugin_says_so(serving: Serving, cluster: FakePipelines) -> None:
     cluster.refusal = http_error(400, "illegal_argument_exception", "Invalid processor type score-ranker-processor")
     with pytest.raises(ConfigError, match=r"score-ranker-processor.*Install the plugin opensearch-neural-search"):
-        carry_out(serving, Stage.TRY)
+        carry_out(serving, Phase.TRY)
 
 
 def test_what_is_not_there_as_it_was_put_is_told(serving: Serving, cluster: FakePipelines) -> None:
     cluster.spoils = True
     with pytest.raises(BuildError, match="is not what was put there a moment ago"):
-        carry_out(serving, Stage.TRY)
+        carry_out(serving, Phase.TRY)
 
 
 def test_a_pipeline_goes_when_two_runs_agree(serving: Serving, cluster: FakePipelines) -> None:
     cluster.pipelines[FORMER] = {"former": 1}
-    assert carry_out(serving, Stage.TIDY) == [f"{FORMER} stays: it goes when the next run needs it as little"]
+    assert carry_out(serving, Phase.TIDY) == [f"{FORMER} stays: it goes when the next run needs it as little"]
     assert FORMER in cluster.pipelines
-    assert carry_out(serving, Stage.TIDY)[0].startswith(f"delete pipeline {FORMER}")
+    assert carry_out(serving, Phase.TIDY)[0].startswith(f"delete pipeline {FORMER}")
     assert FORMER not in cluster.pipelines
-    carry_out(serving, Stage.TIDY)
+    carry_out(serving, Phase.TIDY)
     assert recall(serving.store, "things").leaving == []
 
 
@@ -121,7 +121,7 @@ def test_a_pipeline_that_a_build_at_work_froze_stays(serving: Serving, cluster: 
     for goes_on, kept in ((True, True), (False, False)):
         remember(serving.store, "things", Memory(leaving=[FORMER]))
         asked = replace(serving, goes_on=partial(said_of_every_build, goes_on))
-        (said,) = carry_out(asked, Stage.TIDY)
+        (said,) = carry_out(asked, Phase.TIDY)
         assert (f"build {plan.build_id} may be at work" in said, FORMER in cluster.pipelines) == (kept, kept)
 
 
@@ -152,15 +152,15 @@ def test_a_model_that_was_deployed_must_be_the_encoder_it_was(serving: Serving, 
 
     cluster.answering.clear()
     cluster.models["m1"]["model_state"] = "UNDEPLOYED"
-    assert decide(serving.seen()).of(Stage.TRY)[0].verb is Verb.PUT, "it is proven when it was deployed"
-    carry_out(serving, Stage.MODELS)
+    assert decide(serving.seen()).of(Phase.TRY)[0].verb is Verb.PUT, "it is proven when it was deployed"
+    carry_out(serving, Phase.MODELS)
     assert recall(serving.store, "things").unproven == ["text_sparse"]
     keep({"a": 2.0})
     with pytest.raises(ModelError, match=r"Model m1 was deployed to serve 'text_sparse' and is not the encoder it was"):
-        carry_out(serving, Stage.TRY)
+        carry_out(serving, Phase.TRY)
     assert cluster.pipelines == {}
     assert recall(serving.store, "things").unproven == ["text_sparse"]
     keep({"a": 1.0})
-    assert carry_out(serving, Stage.TRY)[0].startswith("prove m1: it was deployed")
+    assert carry_out(serving, Phase.TRY)[0].startswith("prove m1: it was deployed")
     assert recall(serving.store, "things").unproven == []
     assert cluster.pipelines

@@ -10,7 +10,7 @@ import pytest
 from build_plans import corpus_config
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.names import pipeline_name, rerank_pipeline_name
-from sparse_index.serving.decide import Stage, Verb, decide
+from sparse_index.serving.decide import Phase, Verb, decide
 from sparse_index.serving.look import models_named
 from sparse_index.serving.needs import needs_of
 from sparse_index.serving.seen import Seen, SeenIndex, SeenModel
@@ -74,7 +74,7 @@ def test_a_model_that_does_not_answer_is_deployed_whatever_it_says_of_itself() -
 def test_a_pipeline_is_put_before_an_index_names_it() -> None:
     first = seen(pipelines={}, indices=(index(),))
     assert steps(first) == [(Verb.PUT, NAME), (Verb.POINT, LIVE)]
-    assert [step.stage for step in decide(first).steps] == [Stage.TRY, Stage.POINT]
+    assert [step.phase for step in decide(first).steps] == [Phase.TRY, Phase.POINT]
 
 
 @pytest.mark.parametrize("body", [{"request_processors": []}, {}])
