@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import IndexConfig
 from sparse_index.errors import AccessError, BuildError, TransientError
 from sparse_index.index.bulk import BulkWriter, Write
@@ -80,21 +81,43 @@ def expunge(cluster: Cluster, index: str, timing: Timing) -> str | None:
     deadline = timing.clock() + EXPUNGE_DEADLINE_S
     try:
         cluster.put(f"/{index}/_settings", {_EXPUNGE_ALL: 0})
-        while deleted := _deleted(cluster, index):
+        held = _held(cluster, index)
+        while held.deleted:
             if timing.clock() >= deadline:
-                return f"{index} still holds {deleted} deleted documents in its files: they go with its next merges"
+                return (
+                    f"{index} still holds {held.deleted} deleted documents in its files: they go with its next merges"
+                )
             _merge(cluster, index)
-            if _deleted(cluster, index):
+            held = _held(cluster, index)
+            if held.deleted:
                 timing.sleep(EXPUNGE_PAUSE_S)
     except AccessError as error:
         return f"the files of {index} may hold deleted documents until its next merges: {error.message}"
     finally:
         cluster.put(f"/{index}/_settings", {_EXPUNGE_ALL: None})
-    return None
+    if not held.away:
+        return None
+    return (
+        f"{held.away} of {held.copies} copies of the shards of {index} are on no node now: one that comes back with its old "
+        "files may hold deleted documents until its next merges"
+    )
 
 
-def _deleted(cluster: Cluster, index: str) -> int:
-    return int(cluster.get(f"/{index}/_stats/docs")["_all"]["total"]["docs"]["deleted"])
+@dataclass(frozen=True)
+class _Held:
+    """What the files of an index hold: `deleted` documents, in all copies that answer. `away`: copies that do not."""
+
+    deleted: int
+    copies: int
+    away: int
+
+
+def _held(cluster: Cluster, index: str) -> _Held:
+    answer: Json = cluster.get(f"/{index}/_stats/docs")
+    shards = answer["_shards"]
+    # No copy at all: then there is no sum either.
+    docs = answer["_all"]["total"].get("docs", {})
+    return _Held(int(docs.get("deleted", 0)), shards["total"], shards["total"] - shards["successful"])
 
 
 def _merge(cluster: Cluster, index: str) -> None:

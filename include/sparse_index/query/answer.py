@@ -83,7 +83,7 @@ class Times:
 class Answer:
     """`index`: the physical index that was asked; `pipeline`: its default search pipeline, which our searches replace.
     `made_by`: side -> how the query became its vector (a model's id, an analyzer, tokens); `tokens`: side -> token -> weight of
-    the query, of vectors that have tokens. `degraded`: which side or model did
+    the query, of vectors that have tokens. `degraded`: which side, shards or model did
     not answer, and why; `notes`: what else is worth knowing. Both are sentences.
     """
 

@@ -36,7 +36,7 @@ def asked(cluster: Cluster, question: Question, wish: Wish, found: Findings) -> 
     with found.timed("search_s"):
         if wish.mode is SearchMode.HYBRID:
             return _fused(cluster, question, wish, wish.size, found)
-        return one_side(cluster, question, next(iter(question.sides)), wish.size)
+        return one_side(cluster, question, next(iter(question.sides)), wish.size, found)
 
 
 def _fused(cluster: Cluster, question: Question, wish: Wish, size: int, found: Findings) -> Sequence[Hit]:
@@ -45,13 +45,13 @@ def _fused(cluster: Cluster, question: Question, wish: Wish, size: int, found: F
     refused: dict[str, SparseIndexError] = {}
     if _is_for_the_cluster(cluster, question, wish, found):
         try:
-            return fused_by_server(cluster, question, size)
+            return fused_by_server(cluster, question, size, found)
         except SparseIndexError as error:
             if wish.strict or isinstance(error, ConfigError):
                 raise
             refused = {_FUSION: error}
     found.via = Via.CLIENT
-    fused = fused_by_client(cluster, question, size)
+    fused = fused_by_client(cluster, question, size, found)
     found.degrade(fused.failed or refused, raises=wish.strict)
     return fused.hits
 
@@ -97,7 +97,7 @@ def _reranked_there(
     if not (is_same or wish.via is Via.SERVER) or not _is_for_the_cluster(cluster, question, wish, found):
         return None
     with found.timed("search_s"):
-        hits = reranked_by_server(cluster, question, rerank, model_id, wish.size)
+        hits = reranked_by_server(cluster, question, rerank, model_id, wish.size, found)
     found.notes += [_WHOLE.format(", ".join(unheeded))] if unheeded else []
     return hits
 

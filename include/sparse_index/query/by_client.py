@@ -18,6 +18,7 @@ from sparse_index.query.documents import by_document, read_hits
 from sparse_index.query.fusion import Ranked, fused, merged
 from sparse_index.query.question import Question, ours_alone
 from sparse_index.query.troubles import in_words, searching
+from sparse_index.query.wish import Findings
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,19 @@ class Fused:
     failed: Mapping[str, TerminalError]
 
 
-def fused_by_client(cluster: Cluster, question: Question, size: int) -> Fused:
+def fused_by_client(cluster: Cluster, question: Question, size: int, noted: Findings) -> Fused:
     """TerminalError when no side answered."""
-    found = _by_side(cluster, question)
+    found = _by_side(cluster, question, noted)
     failed = {side: answer for side, answer in found.items() if isinstance(answer, TerminalError)}
     sides = {side: answer for side, answer in found.items() if not isinstance(answer, TerminalError)}
     if not sides:
         raise next(iter(failed.values()))
     search = question.config.search
     best = fused(search.fusion, sides, only_common=search.combine == "intersection")[:size]
-    return Fused(read_hits(cluster, question, best, by_document(sides)), failed)
+    return Fused(read_hits(cluster, question, best, by_document(sides), noted), failed)
 
 
-def _by_side(cluster: Cluster, question: Question) -> dict[str, Ranked | TerminalError]:
+def _by_side(cluster: Cluster, question: Question, noted: Findings) -> dict[str, Ranked | TerminalError]:
     """Side -> its candidates, of several shards those of each: a search over all would give fewer."""
     candidates, shards = question.config.search.candidates, question.target.shards
     bodies = {side: question.clause(side, candidates) for side in question.sides}
@@ -57,7 +58,7 @@ def _by_side(cluster: Cluster, question: Question) -> dict[str, Ranked | Termina
     with searching():
         answers: list[Json] = cluster.request("POST", "/_msearch", content)["responses"]
     return {
-        side: _of_shards(answers[first : first + shards])
+        side: _of_shards(answers[first : first + shards], noted)
         for side, first in zip(bodies, range(0, len(answers), shards), strict=True)
     }
 
@@ -66,9 +67,10 @@ def _header(index: str, shard: int, shards: int) -> Json:
     return {"index": index} if shards == 1 else {"index": index, "preference": f"_shards:{shard}"}
 
 
-def _of_shards(answers: Sequence[Json]) -> Ranked | TerminalError:
+def _of_shards(answers: Sequence[Json], noted: Findings) -> Ranked | TerminalError:
     refused = next((answer for answer in answers if "error" in answer), None)
     if refused is None:
+        noted.saw(answers)
         return merged([[(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]] for answer in answers])
     status, reason = refused.get("status"), reason_of(refused)
     return in_words(TerminalError(f"refused with {status}: {reason}", status, reason))

@@ -13,6 +13,7 @@ from sparse_index.query.fusion import Ranked, in_order
 from sparse_index.query.pipelines import RANK_CONSTANT, fusing, joined, reranking, text_fields
 from sparse_index.query.question import Question, ours_alone
 from sparse_index.query.troubles import searching
+from sparse_index.query.wish import Findings
 
 # From this version on `min_score` meets the fused scores.
 _CUTS_FUSED_SCORES = (3, 5)
@@ -20,33 +21,33 @@ _CUTS_FUSED_SCORES = (3, 5)
 _RANKS_OVER_SHARDS = (3, 6)
 
 
-def one_side(cluster: Cluster, question: Question, side: str, size: int) -> list[Hit]:
+def one_side(cluster: Cluster, question: Question, side: str, size: int, noted: Findings) -> list[Hit]:
     """The answer of one side, in its own scores."""
     candidates = max(size, question.config.search.candidates)
     body = {"size": size, "query": question.clause(side, candidates), **question.fetched}
     with searching():
-        raws = cluster.post(f"/{question.target.name}/_search", ours_alone(body))["hits"]["hits"]
+        raws = noted.hits(cluster.post(f"/{question.target.name}/_search", ours_alone(body)))
     best = [(raw["_id"], raw["_score"]) for raw in raws]
-    return _hits(cluster, question, raws, best, by_document({side: best}))
+    return _hits(cluster, question, raws, best, by_document({side: best}), noted)
 
 
-def fused_by_server(cluster: Cluster, question: Question, size: int) -> list[Hit]:
+def fused_by_server(cluster: Cluster, question: Question, size: int, noted: Findings) -> list[Hit]:
     """One request, the fusion inline: the index's own pipeline may be another. The ranks of the sides stay unknown, but where
     explanations are asked for: then another page, of all candidates, tells them."""
     search, sides = question.config.search, list(question.sides)
     pipeline = fusing(search.fusion, sides)
     if not question.explain:
-        raws = _asked(cluster, question, size, pipeline, question.fetched)
-        return _hits(cluster, question, raws, _best(raws, size), _scores(question, raws))
+        raws = _asked(cluster, question, size, pipeline, question.fetched, noted)
+        return _hits(cluster, question, raws, _best(raws, size), _scores(question, raws), noted)
     every = len(sides) * search.candidates * question.target.shards
     page = min(max(every, size), question.target.largest_page)
-    raws = _asked(cluster, question, page, pipeline, {"_source": False})
+    raws = _asked(cluster, question, page, pipeline, {"_source": False}, noted)
     found = _places(question, raws) if tells_ranks(question) else _scores(question, raws)
-    return read_hits(cluster, question, _best(raws, size), found)
+    return read_hits(cluster, question, _best(raws, size), found, noted)
 
 
 def reranked_by_server(
-    cluster: Cluster, question: Question, rerank: RerankConfig, model_id: str, size: int
+    cluster: Cluster, question: Question, rerank: RerankConfig, model_id: str, size: int, noted: Findings
 ) -> list[Hit]:
     """One request that gives `rerank.depth` hits in the re-ranker's order, and of them `size`; where that is more than were
     read, the others follow as they were fused."""
@@ -54,15 +55,15 @@ def reranked_by_server(
     read = reranking(rerank, text_fields(config), model_id, None)
     asked = {"ext": {"rerank": {"query_context": {"query_text": question.text}}}}
     pipeline = joined(fusing(config.search.fusion, sides), read)
-    raws = _asked(cluster, question, rerank.depth, pipeline, question.fetched | asked)
-    hits = _hits(cluster, question, raws, _best(raws, size), _scores(question, raws))
+    raws = _asked(cluster, question, rerank.depth, pipeline, question.fetched | asked, noted)
+    hits = _hits(cluster, question, raws, _best(raws, size), _scores(question, raws), noted)
     if size <= rerank.depth:
         return hits
     ids = {hit.id for hit in hits}
-    return [*hits, *(hit for hit in fused_by_server(cluster, question, size) if hit.id not in ids)][:size]
+    return [*hits, *(hit for hit in fused_by_server(cluster, question, size, noted) if hit.id not in ids)][:size]
 
 
-def _asked(cluster: Cluster, question: Question, size: int, pipeline: Json, more: Json) -> list[Json]:
+def _asked(cluster: Cluster, question: Question, size: int, pipeline: Json, more: Json, noted: Findings) -> list[Json]:
     """Hits as the cluster gives them."""
     search, sides = question.config.search, list(question.sides)
     queries = [question.clause(side, search.candidates) for side in sides]
@@ -71,8 +72,7 @@ def _asked(cluster: Cluster, question: Question, size: int, pipeline: Json, more
     body = {"size": size, "query": hybrid, "search_pipeline": pipeline, **_common(question), **more}
     path = f"/{question.target.name}/_search"
     with searching():
-        hits: list[Json] = cluster.post(path, body, include_named_queries_score="true")["hits"]["hits"]
-    return hits
+        return noted.hits(cluster.post(path, body, include_named_queries_score="true"))
 
 
 def _best(raws: Sequence[Json], size: int) -> Ranked:
@@ -81,11 +81,16 @@ def _best(raws: Sequence[Json], size: int) -> Ranked:
 
 
 def _hits(
-    cluster: Cluster, question: Question, raws: Sequence[Json], best: Ranked, found: Mapping[str, Mapping[str, Found]]
+    cluster: Cluster,
+    question: Question,
+    raws: Sequence[Json],
+    best: Ranked,
+    found: Mapping[str, Mapping[str, Found]],
+    noted: Findings,
 ) -> list[Hit]:
     """Of hits with their source; what is said of passages takes a closer look."""
     if question.divided:
-        return read_hits(cluster, question, best, found)
+        return read_hits(cluster, question, best, found, noted)
     there = {raw["_id"]: raw for raw in raws}
     return [question.hit(there[id_], score, found[id_]) for id_, score in best]
 

@@ -13,13 +13,14 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.query.answer import Found, Hit
 from sparse_index.query.fusion import Ranked
 from sparse_index.query.question import Question, ours_alone
+from sparse_index.query.wish import Findings
 
 
 def read_hits(
-    cluster: Cluster, question: Question, best: Ranked, found: Mapping[str, Mapping[str, Found]]
+    cluster: Cluster, question: Question, best: Ranked, found: Mapping[str, Mapping[str, Found]], noted: Findings
 ) -> list[Hit]:
     """`best`: in the order of the hits; `found`: id -> what its sides say of it."""
-    raws = _documents(cluster, question, [id_ for id_, _ in best])
+    raws = _documents(cluster, question, [id_ for id_, _ in best], noted)
     # A document may have gone meanwhile from an index that is still being written.
     return [question.hit(raws[id_], score, found.get(id_, {})) for id_, score in best if id_ in raws]
 
@@ -33,10 +34,10 @@ def by_document(sides: Mapping[str, Ranked]) -> Mapping[str, Mapping[str, Found]
     return found
 
 
-def _documents(cluster: Cluster, question: Question, ids: Sequence[str]) -> dict[str, Json]:
+def _documents(cluster: Cluster, question: Question, ids: Sequence[str], noted: Findings) -> dict[str, Json]:
     """Id -> the hit as the cluster gives it."""
     if not ids:
         return {}
     body = {"size": len(ids), "query": question.closer(ids), **question.fetched}
-    hits = cluster.post(f"/{question.target.name}/_search", ours_alone(body))["hits"]["hits"]
+    hits = noted.hits(cluster.post(f"/{question.target.name}/_search", ours_alone(body)))
     return {raw["_id"]: raw for raw in hits}

@@ -4,7 +4,8 @@
     prepare     filters checked, the query encoded for each side that needs a vector, all at the same time
     ask         one request; one a side and shard where we fuse; then the re-ranker, where the mode says so
 
-A side or a model that does not answer leaves the others, and `Answer.degraded` says which and why; `strict` fails instead.
+A side, a shard or a model that does not answer leaves the others, and `Answer.degraded` says which and why; `strict` fails
+instead.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def search(
     target = observe_target(cluster, config, index)
     question = prepared(cluster, config, target, query, wish, found)
     hits = asked(cluster, question, wish, found)
+    found.require_whole(target.name, strict=wish.strict)
     return Answer(
         query=query,
         mode=mode,

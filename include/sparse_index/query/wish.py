@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
+from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import BM25, RerankConfig, SearchMode
-from sparse_index.errors import ConfigError, SparseIndexError
+from sparse_index.errors import ConfigError, SparseIndexError, UnavailableError
 from sparse_index.query.answer import Times, Via
 from sparse_index.query.encoding import Given
 from sparse_index.timing import REAL_TIME, Clock, Timing
@@ -39,13 +40,27 @@ class Wish:
 
 @dataclass
 class Findings:
-    """`via`: CLIENT as soon as anything is fused or re-ranked here."""
+    """`via`: CLIENT as soon as anything is fused or re-ranked here. `away`: of one search, how many shards had no part in its
+    answer, and of how many: the cluster answers without them, and calls none of them failed."""
 
     clock: Clock
     via: Via = Via.SERVER
     times: Times = field(default_factory=Times)
     degraded: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    away: tuple[int, int] = (0, 0)
+
+    def hits(self, answer: Json) -> list[Json]:
+        """Of one search."""
+        self.saw([answer])
+        hits: list[Json] = answer["hits"]["hits"]
+        return hits
+
+    def saw(self, answers: Sequence[Json]) -> None:
+        """Those of one search, of all shards or of each."""
+        told = [answer["_shards"] for answer in answers]
+        shards = sum(each["total"] for each in told)
+        self.away = max(self.away, (shards - sum(each["successful"] for each in told), shards))
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -58,6 +73,16 @@ class Findings:
         if raises and failed:
             raise next(iter(failed.values()))
         self.degraded += [f"{who} did not answer: {error.message}" for who, error in failed.items()]
+
+    def require_whole(self, index: str, *, strict: bool) -> None:
+        """Note that shards of `index` were away; `UnavailableError` where that fails the search."""
+        away, shards = self.away
+        if not away:
+            return
+        said = f"{away} of {shards} shards of {index} did not answer: their documents are missing. Look at the cluster's health."
+        if strict:
+            raise UnavailableError(said)
+        self.degraded.append(said)
 
 
 def nothing_yet(timing: Timing = REAL_TIME) -> Findings:

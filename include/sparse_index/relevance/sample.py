@@ -5,6 +5,7 @@ from __future__ import annotations
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError
+from sparse_index.live.reading import searched
 from sparse_index.relevance.golden import GoldenQuery
 
 _SEED = 10
@@ -44,5 +45,5 @@ def _drawn(cluster: Cluster, index: str, title: str, count: int) -> list[Json]:
         "_source": [title],
         "query": {"function_score": {"query": {"exists": {"field": title}}, **random}},
     }
-    hits: list[Json] = cluster.get(f"/{index}/_search", body)["hits"]["hits"]
+    hits: list[Json] = searched(cluster, index, body)["hits"]["hits"]
     return hits

@@ -11,7 +11,7 @@ from build_plans import corpus_config
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.search import SearchMode
-from sparse_index.errors import ModelError, TerminalError
+from sparse_index.errors import ModelError, TerminalError, UnavailableError
 from sparse_index.live.attached import Attached
 from sparse_index.query.answer import Hit, Via
 from sparse_index.query.asking import asked
@@ -22,11 +22,12 @@ from sparse_index.query.wish import Findings, Wish, nothing_yet
 TOO_MANY = {"type": "too_many_clauses", "reason": "maxClauseCount is set to 1024"}
 # Of the model, which puts upside down what the sides say.
 READ = {"a": 1.0, "b": 2.0, "c": 3.0}
-SIDE, RERANKING, MODEL = "bm25", "re-ranking", "model"
+SIDE, RERANKING, MODEL, SHARD = "bm25", "re-ranking", "model", "shard"
 
 
 class Refusing:
-    """Two sides that find the same three documents, and a model that reads them; some of it answers 400."""
+    """Two sides that find the same three documents, and a model that reads them; some of it answers 400, and of the shards one
+    may have no part in the answers."""
 
     def __init__(self, *refused: str) -> None:
         self.refused = set(refused)
@@ -42,9 +43,11 @@ class Refusing:
             return self.read(body["text_docs"])
         if path == "/_msearch":
             return {"responses": [self.side(line) for line in list(map(orjson.loads, body.splitlines()))[1::2]]}
-        if "hybrid" in body["query"]:
-            return self.fused(body)
-        return found(body["query"]["bool"]["filter"][0]["ids"]["values"])
+        return self.shards | (self.fused(body) if "hybrid" in body["query"] else found(ids_asked(body)))
+
+    @property
+    def shards(self) -> Any:
+        return {"_shards": {"total": 2, "successful": 2 - (SHARD in self.refused), "failed": 0}}
 
     def read(self, texts: list[str]) -> Any:
         if MODEL in self.refused:
@@ -54,14 +57,19 @@ class Refusing:
     def side(self, body: Any) -> Any:
         if body["query"]["bool"]["_name"] in self.refused:
             return {"error": {"root_cause": [TOO_MANY], **TOO_MANY}, "status": 400}
-        return found(list(READ))
+        return self.shards | found(list(READ))
 
     def fused(self, body: Any) -> Any:
         if SIDE in self.refused:
             raise http_error(400, TOO_MANY["type"], TOO_MANY["reason"])
-        if "response_processors" in body["search_pipeline"] and self.refused:
+        if "response_processors" in body["search_pipeline"] and self.refused - {SHARD}:
             raise http_error(400, "illegal_argument_exception", "no processor of that name")
         return found(list(READ))
+
+
+def ids_asked(body: Any) -> list[str]:
+    ids: list[str] = body["query"]["bool"]["filter"][0]["ids"]["values"]
+    return ids
 
 
 def found(names: list[str]) -> Any:
@@ -117,3 +125,18 @@ def test_where_only_the_cluster_s_own_re_ranking_is_refused_we_re_rank_and_say_s
     assert "no processor of that name" in said
     with pytest.raises(TerminalError, match=r"no processor of that name"):
         search(fake_cluster(Refusing(RERANKING)), strict=True)
+
+
+@pytest.mark.parametrize("others", [(), (SIDE,), (MODEL,)], ids=["by the cluster", "by us", "a closer look"])
+def test_a_shard_without_a_part_in_an_answer_is_named_although_it_did_not_fail(others: tuple[str, ...]) -> None:
+    _, noted = search(fake_cluster(Refusing(*others, SHARD)))
+    noted.require_whole("things--b1", strict=False)
+    assert noted.degraded[-1].startswith("1 of 2 shards of things--b1 did not answer: ")
+    with pytest.raises(UnavailableError, match="1 of 2 shards of things--b1 did not answer"):
+        noted.require_whole("things--b1", strict=True)
+
+
+def test_of_whole_answers_nothing_is_said() -> None:
+    _, noted = search(fake_cluster(Refusing()))
+    noted.require_whole("things--b1", strict=True)
+    assert noted.degraded == []

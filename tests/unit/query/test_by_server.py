@@ -14,6 +14,7 @@ from sparse_index.query.answer import Found
 from sparse_index.query.by_server import fused_by_server, fuses_as_we_do
 from sparse_index.query.question import Question
 from sparse_index.query.target import Target
+from sparse_index.query.wish import nothing_yet
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def candidates(shards: int, explain: bool = True) -> tuple[Question, Cluster, li
             {"_id": name, "_score": scores[name], "_source": {"title": name}, "matched_queries": matched[name]}
             for name in names[: body["size"]]
         ]
-        return {"hits": {"hits": hits}}
+        return {"hits": {"hits": hits}, "_shards": {"total": shards, "successful": shards}}
 
     config = corpus_config("things", search={"sides": ["bm25", "text_sparse"], "candidates": 2})
     target = Target("things--b1", attached=Attached(settings={"index.number_of_shards": str(shards)}))
@@ -64,7 +65,7 @@ def candidates(shards: int, explain: bool = True) -> tuple[Question, Cluster, li
 
 def test_ranks_follow_from_the_raw_scores_of_all_candidates() -> None:
     question, cluster, asked = candidates(shards=1)
-    hits = fused_by_server(cluster, question, 2)
+    hits = fused_by_server(cluster, question, 2, nothing_yet())
     assert asked[0]["size"] == 4, "every candidate of both sides, whatever the page"
     assert [(hit.id, {side: (found.score, found.rank) for side, found in hit.sides.items()}) for hit in hits] == [
         ("b", {"bm25": (3.0, 1), "title": (0.5, 2)}),
@@ -74,13 +75,13 @@ def test_ranks_follow_from_the_raw_scores_of_all_candidates() -> None:
 
 def test_over_several_shards_nobody_knows_whose_candidate_a_document_was() -> None:
     question, cluster, asked = candidates(shards=3)
-    hits = fused_by_server(cluster, question, 2)
+    hits = fused_by_server(cluster, question, 2, nothing_yet())
     assert asked[0]["size"] == 12
     assert {found.rank for hit in hits for found in hit.sides.values()} == {None}
 
 
 def test_without_explanations_one_request_gives_the_page_and_names_of_others_are_passed_over() -> None:
     question, cluster, asked = candidates(shards=1, explain=False)
-    hits = fused_by_server(cluster, question, 3)
+    hits = fused_by_server(cluster, question, 3, nothing_yet())
     assert (len(asked), asked[0]["size"]) == (1, 3)
     assert next(hit for hit in hits if hit.id == "a").sides == {"bm25": Found(1.0)}

@@ -18,7 +18,7 @@ def index_of(field: str, *documents: tuple[str, str]) -> Cluster:
     """Documents (id, value of `field`) that are drawn in the order given, as many as are asked for."""
 
     def answer(method: str, path: str, body: Any) -> Any:
-        assert (method, path) == ("GET", "/tickets/_search")
+        assert (method, path) == ("POST", "/tickets/_search")
         assert body["_source"] == [field]
         hits = [{"_id": id_, "_source": {field: value}} for id_, value in documents]
         return {"hits": {"hits": hits[: body["size"]]}}
