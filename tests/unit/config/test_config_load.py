@@ -93,6 +93,12 @@ def test_values_are_filled_in_everywhere_and_once(write: Write) -> None:
     assert (config.tags, config.index.shards, config.description) == (("${SHARDS} of search", "fixed"), 3, "")
 
 
+def test_an_alias_ends_in_no_line_break(write: Write) -> None:
+    assert "alias: an alias has lower case" in problems_of(
+        write(GOOD.format(store="/s").replace("tickets", '"tickets\\n"'))
+    )
+
+
 def test_every_variable_that_is_missing_is_named_beside_the_other_problems(write: Write) -> None:
     message = problems_of(write(GOOD.format(store="${BUCKET}/${FOLDER}") + "sauce: 1\n"))
     for part in ("variable BUCKET", "variable FOLDER", "sauce:"):
