@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from build_plans import corpus_config
+from fake_models import FakeModels
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.cluster.client import Cluster
+from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.query.pipelines import DEEPENING
-from sparse_index.serving.look import deepens, model_answers, models_named
+from sparse_index.serving.look import deepens, look, model_answers, models_named
+from sparse_index.store.files import Store
 
 
 def nodes(*types: set[str]) -> Cluster:
@@ -60,3 +65,19 @@ def test_every_way_in_which_a_pipeline_names_a_model_is_known() -> None:
         "response_processors": [{"rerank": {"ml_opensearch": {"model_id": "m4"}}}],
     }
     assert models_named(body) == {"m1", "m2", "m3", "m4"}
+
+
+@pytest.mark.parametrize(("state", "error"), [("DEPLOYED", UnavailableError), ("UNDEPLOYED", ConfigError)])
+@pytest.mark.parametrize("purpose", ["text_sparse", "rerank"])
+def test_a_model_that_is_not_ours_and_is_deployed_again_is_an_outage(
+    purpose: str, state: str, error: type[Exception], tmp_path: Path
+) -> None:
+    models = FakeModels()
+    models.add("m1", "theirs", answers=True, algorithm="SPARSE_ENCODING")
+    models.add("r1", "theirs", algorithm="TEXT_SIMILARITY", model_state=state)
+    models.add("m2", "theirs", algorithm="SPARSE_ENCODING", model_state=state)
+    rerank = {"rerank": {"model": {"source": "model_id", "model_id": "r1"}}} if purpose == "rerank" else {}
+    encoder = {"model": {"source": "model_id", "model_id": "m1" if purpose == "rerank" else "m2"}}
+    config = corpus_config("things", encoder=encoder, search={"query": {"text_sparse": "model"}} | rerank)
+    with pytest.raises(error, match=purpose):
+        look(models.cluster, config, Store(str(tmp_path)))
