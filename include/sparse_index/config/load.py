@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from pydantic import ValidationError
@@ -171,7 +171,7 @@ class _Loader(yaml.CSafeLoader):
             kind = node.tag.rpartition(":")[2]
             raise yaml.constructor.ConstructorError(None, None, f"this is no {kind}", node.start_mark) from None
 
-    def construct_undefined(self, node: yaml.Node) -> None:
+    def construct_undefined(self, node: yaml.Node) -> NoReturn:
         """Without the tag: it may be a secret that begins with '!'."""
         said = "could not determine a constructor for a tag: quote a value that begins with '!'"
         raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
