@@ -157,23 +157,25 @@ class _Loader(yaml.CSafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+        # What a tag calls a mapping may be none: PyYAML says so.
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        for key in (key for key, _ in pairs if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key '{key.value}' is there twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """PyYAML lets Python say what is wrong with a day that no calendar has: without the place, and with the value."""
+        """PyYAML lets Python fail at a day that no calendar has: without the place, and with the value."""
         try:
             return super().construct_object(node, deep)
-        except ValueError:
+        except (ValueError, LookupError, AttributeError):
             kind = node.tag.rpartition(":")[2]
             raise yaml.constructor.ConstructorError(None, None, f"this is no {kind}", node.start_mark) from None
 
     def construct_undefined(self, node: yaml.Node) -> NoReturn:
         """Without the tag: it may be a secret that begins with '!'."""
-        said = "could not determine a constructor for a tag: quote a value that begins with '!'"
+        said = "could not determine a constructor for the tag of this value: quote it"
         raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
 
 
@@ -234,9 +236,17 @@ def _validated(raw: dict[str, Any], problems: list[str]) -> CorpusConfig | None:
         return CorpusConfig.model_validate(raw)
     except ValidationError as error:
         problems += _single_problems(error, raw)
-        # pydantic looks at combinations only when every single value is right; a person wants both at once.
-        problems += clashes(CorpusConfig, raw)
+        problems += _clashes(raw)
         return None
+
+
+def _clashes(raw: Mapping[str, Any]) -> list[str]:
+    """pydantic looks at combinations only when every single value is right; a person wants both at once, where the values are of
+    the types that can be compared."""
+    try:
+        return clashes(CorpusConfig, raw)
+    except TypeError:
+        return []
 
 
 def _single_problems(error: ValidationError, raw: Mapping[str, Any]) -> Iterator[str]:

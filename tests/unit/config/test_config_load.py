@@ -229,10 +229,32 @@ SECRET = "hush12345"
 UNREADABLE = {
     "day": "since: 2024-13-45",
     "number": f"alias: !!int {SECRET}",
+    "nothing": "alias: !!int ''",
+    "mapping": "source: !!map [a]",
+    "truth": f"alias: !!bool {SECRET}",
+    "time": f"alias: !!timestamp {SECRET}",
     "tag": f"store: !{SECRET}",
     "within": "tags: &tags [*tags]",
     "deep": "tags: " + "[" * 2000 + "]" * 2000,
 }
+
+
+# Values of a type that nobody expects, where combinations of keys are looked at.
+UNEXPECTED = {
+    "ids": "source: {uri: x, text_template: '{title}', id_column: [id]}",
+    "columns": "source: {uri: x, id_column: id, text_template: '{title}', columns: 1}",
+    "field": "index: {vector_field: {a: 1}}",
+    "mode": "search: {mode: [hybrid]}",
+    "sides": "search: {sides: [[bm25]]}",
+    "filter": "index: {alias: {filter: !!set {a}}}",
+}
+
+
+@pytest.mark.parametrize("name", UNEXPECTED)
+def test_a_value_of_an_unexpected_type_is_said_of_its_key(write: Write, name: str) -> None:
+    key = UNEXPECTED[name].partition(":")[0]
+    others = "\n".join(line for line in GOOD.format(store="/s").splitlines() if not line.startswith(f"{key}:"))
+    assert f"  - {key}." in problems_of(write(f"{others}\n{UNEXPECTED[name]}\n"))
 
 
 def test_one_broken_file_harms_no_other(write: Write, tmp_path: Path) -> None:
