@@ -14,12 +14,12 @@ import orjson
 MARK = "sparse-index"
 BUILD_ID = r"\d{8}T\d{6}-[0-9a-f]{6}"
 # Index names are lower case; a build id is not, so the `T` is written small there.
-_CANDIDATE = re.compile(rf"^(?P<alias>.+)--b(?P<build_id>{BUILD_ID.replace('T', 't')})$")
-_GROUP = re.compile(rf"^{MARK}--(?P<alias>.+)--b(?P<build_id>{BUILD_ID})$")
+_CANDIDATE = re.compile(rf"(?P<alias>.+)--b(?P<build_id>{BUILD_ID.replace('T', 't')})")
+_GROUP = re.compile(rf"{MARK}--(?P<alias>.+)--b(?P<build_id>{BUILD_ID})")
 SERVING_MARK = f"{MARK}-serving--"
 # ML Commons finds no group by a name of more than 256 characters.
 _MODEL_NAME_CHARS = 150
-_PIPELINE = re.compile(r"^(?P<alias>.+)--q[0-9a-f]{12}$")
+_PIPELINE = re.compile(r"(?P<alias>.+)--q[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def candidate_pattern(alias: str) -> str:
 
 def parse_candidate(index: str) -> Owner | None:
     """The owner a candidate's name claims; only together with `_meta.alias` does it decide anything."""
-    match = _CANDIDATE.match(index)
+    match = _CANDIDATE.fullmatch(index)
     return Owner(match["alias"], match["build_id"].replace("t", "T")) if match else None
 
 
@@ -84,7 +84,7 @@ def group_prefix(alias: str) -> str:
 
 
 def parse_group(name: str) -> Owner | None:
-    match = _GROUP.match(name)
+    match = _GROUP.fullmatch(name)
     return Owner(match["alias"], match["build_id"]) if match else None
 
 
@@ -103,7 +103,7 @@ def pipeline_name(alias: str, body: Mapping[str, Any]) -> str:
 
 def pipeline_owner(name: str) -> str | None:
     """The alias whose search pipeline that is; None for one that is not ours."""
-    match = _PIPELINE.match(name)
+    match = _PIPELINE.fullmatch(name)
     return match["alias"] if match else None
 
 

@@ -22,7 +22,7 @@ from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, UnavailableError
 from sparse_index.ml import verbs
-from sparse_index.ml.settings import restore_settings
+from sparse_index.ml.settings import ensure_settings, restore_settings
 from sparse_index.ml.sources import FROM_FILE
 from sparse_index.names import group_name
 from sparse_index.plan.guards import require_unhindered
@@ -57,12 +57,16 @@ def changed(config: CorpusConfig, **fields: Any) -> CorpusConfig:
 
 @contextmanager
 def persistently(cluster: Cluster, name: str, value: object) -> Iterator[None]:
-    before = cluster.get("/_cluster/settings", flat_settings="true")["persistent"].get(name)
+    before = persistent(cluster).get(name)
     cluster.put("/_cluster/settings", {"persistent": {name: value}})
     try:
         yield
     finally:
         cluster.put("/_cluster/settings", {"persistent": {name: before}})
+
+
+def persistent(cluster: Cluster) -> Any:
+    return cluster.get("/_cluster/settings", flat_settings="true")["persistent"]
 
 
 @contextmanager
@@ -336,14 +340,37 @@ def test_ensure_sets_what_is_missing_and_remembers_what_was(plain_cluster: Clust
         assert not examine(plain_cluster, changed(config, cluster_settings="check"), Store(config.store)).ready
 
 
-def test_ensure_says_when_a_transient_setting_wins(plain_cluster: Cluster, config: CorpusConfig) -> None:
+def test_ensure_says_when_a_transient_setting_wins_and_sets_nothing(
+    plain_cluster: Cluster, config: CorpusConfig
+) -> None:
     config = changed(config, cluster_settings="ensure")
-    plain_cluster.put("/_cluster/settings", {"transient": {FROM_FILE: "false"}})
-    try:
-        with pytest.raises(ConfigError, match="a transient setting overrides it"):
-            preflight(plain_cluster, config, Store(config.store))
-    finally:
-        plain_cluster.put("/_cluster/settings", {"transient": {FROM_FILE: None}})
+    with persistently(plain_cluster, FROM_FILE, None):
+        plain_cluster.put("/_cluster/settings", {"transient": {FROM_FILE: "false"}})
+        try:
+            with pytest.raises(ConfigError, match="a transient setting overrides it"):
+                preflight(plain_cluster, config, Store(config.store))
+            with pytest.raises(ConfigError, match="a transient setting overrides it"):
+                ensure_settings(plain_cluster, config)
+            assert FROM_FILE not in persistent(plain_cluster)
+        finally:
+            plain_cluster.put("/_cluster/settings", {"transient": {FROM_FILE: None}})
+
+
+def test_ensure_sets_nothing_where_nobody_would_keep_what_was(
+    plain_cluster: Cluster, config: CorpusConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = changed(config, cluster_settings="ensure")
+    store = Store(config.store)
+    with persistently(plain_cluster, FROM_FILE, "false"):
+        refused = examine(plain_cluster, config, store, workers_share_files=False)
+        assert refused.problems
+        looked = examine(plain_cluster, config, store, changes=False)
+        assert any(f"The next run sets {FROM_FILE}" in warning for warning in looked.warnings)
+        for found in (refused, looked):
+            assert found.former_settings == {}
+        assert persistent(plain_cluster)[FROM_FILE] == "false"
+        assert ensure_settings(plain_cluster, config) == {FROM_FILE: "false"}
+        assert f'"{FROM_FILE}":"false"' in caplog.text
 
 
 def test_a_node_with_as_many_models_as_it_may_hold(
@@ -357,6 +384,16 @@ def test_a_node_with_as_many_models_as_it_may_hold(
         pytest.raises(ConfigError, match=rf"No room for another model on .*\({held}\).*max_model_on_node is {held}"),
     ):
         preflight(plain_cluster, config, Store(config.store))
+
+
+def test_what_a_dead_run_holds_is_in_nobodys_way(
+    plain_cluster: Cluster, config: CorpusConfig, toy_models: Path
+) -> None:
+    group = group_name(config.alias, "20260101T000000-abcdef")
+    deployed(plain_cluster, registered(plain_cluster, file_encoder(toy_models / "sparse" / "model.zip"), group))
+    with persistently(plain_cluster, ML_LIMIT, len(in_memory(plain_cluster))):
+        found = preflight(plain_cluster, config, Store(config.store), goes_on=lambda _: False)
+    assert found.swept == (group,)
 
 
 def test_a_model_that_should_be_there_and_is_not(plain_cluster: Cluster, config: CorpusConfig) -> None:

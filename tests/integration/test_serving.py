@@ -144,7 +144,7 @@ def test_a_model_undeployed_by_hand_is_deployed_again(serving: Serving) -> None:
     serve(serving)
     (model_id,) = models(serving)
     verbs.undeploy(serving.cluster, model_id)
-    report = examine(serving.cluster, serving.config, serving.store, sweeps=False)
+    report = examine(serving.cluster, serving.config, serving.store, changes=False)
     assert any("does not answer: run the serving DAG first" in problem.message for problem in report.problems)
     assert serve(serving).steps == []
     assert models(serving) == [model_id]

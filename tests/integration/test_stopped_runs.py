@@ -97,7 +97,7 @@ def test_what_killed_runs_left_is_gone_after_the_next_one(
         (build,) = builds(config)[number:]
         assert state_in_store(store, config.alias, build, None, datetime.now(UTC)) is BuildState.ENDED
     assert left >= 3
-    named = preflight(plain_cluster, config, store, sweeps=False)
+    named = preflight(plain_cluster, config, store, changes=False)
     assert (named.swept, len(named.left)) == ((), len(marked_groups(plain_cluster, config.alias)))
     done = pipeline.run(plain_cluster, config, store, REQUEST)
     assert "Nothing is untidy" in str(done.receipt["summary"])

@@ -37,6 +37,14 @@ def test_names_lead_back_to_the_alias_and_the_build(moment: datetime, token: str
     assert parse_group(group_name(owner.alias, owner.build_id)) == owner
 
 
+@given(MOMENTS, TOKENS)
+def test_a_name_with_a_line_break_behind_it_is_nobodys(moment: datetime, token: str) -> None:
+    build_id = new_build_id(moment, token)
+    assert parse_candidate(f"{candidate_name('tickets', build_id)}\n") is None
+    assert parse_group(f"{group_name('tickets', build_id)}\n") is None
+    assert pipeline_owner(f"{pipeline_name('tickets', {})}\n") is None
+
+
 def test_a_pipeline_is_named_after_what_it_does() -> None:
     name = pipeline_name("tickets", {"a": 1, "b": [2]})
     assert name == pipeline_name("tickets", {"b": [2], "a": 1})

@@ -70,7 +70,7 @@ def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
         former = ensure_settings(cluster, config)
         print(f"Settings before (keep this for --restore): {json.dumps(former)}")
         print(f"To undo by hand: {put_request(former)}")
-    print(preflight(cluster, config, Store(config.store), sweeps=False))
+    print(preflight(cluster, config, Store(config.store), changes=False))
 
 
 def _former(file: Path) -> Former:

@@ -72,7 +72,7 @@ def _times(schedule: str) -> str:
 def _connection(connection: str) -> str:
     if not _CONNECTION.fullmatch(connection):
         raise ValueError(
-            f"'{connection}' is no id of an Airflow connection: it has letters, digits and # ! ( ) - . : / \\ only, at most 250"
+            "it is no id of an Airflow connection: it has letters, digits and # ! ( ) - . : / \\ only, at most 250"
         )
     return connection
 
@@ -80,7 +80,7 @@ def _connection(connection: str) -> str:
 def _link(address: str) -> str:
     parts = urlsplit(address)
     if not (parts.scheme in ("http", "https") and parts.netloc) and not (parts.scheme == "mailto" and parts.path):
-        raise ValueError(f"'{address}' is no link: write https://... or mailto:...")
+        raise ValueError("it is no link: write https://... or mailto:...")
     return address
 
 

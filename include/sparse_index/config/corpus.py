@@ -26,7 +26,7 @@ from sparse_index.config.tasks import AirflowConfig
 from sparse_index.config.template import columns_of
 from sparse_index.config.vectors import SparseField, VectorField, with_first_field
 
-_ALIAS = re.compile(r"^[a-z0-9][a-z0-9._-]{0,99}$")
+_ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
 PartitionType = Literal["string", "int", "long", "double", "date", "timestamp", "boolean"]
 TableVersion = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
@@ -193,7 +193,7 @@ class CorpusConfig(Section):
     @field_validator("alias")
     @classmethod
     def _alias_is_an_index_name(cls, alias: str) -> str:
-        if not _ALIAS.match(alias) or "--" in alias:
+        if not _ALIAS.fullmatch(alias) or "--" in alias:
             raise ValueError(
                 "an alias has lower case letters, digits, '.', '_' and '-', begins with a letter or digit, "
                 "is at most 100 long and has no '--' (that separates alias and build)"

@@ -78,8 +78,11 @@ class AliasConfig(Section):
     @field_validator("filter", mode="before")
     @classmethod
     def _as_json(cls, given: Any) -> Any:
-        """YAML knows dates; the server, and the plan in the store, know texts."""
-        return orjson.loads(orjson.dumps(given))
+        """YAML knows dates, and keys that are numbers; the server, and the plan in the store, know texts."""
+        try:
+            return orjson.loads(orjson.dumps(given, option=orjson.OPT_NON_STR_KEYS))
+        except TypeError as error:
+            raise ValueError(f"it cannot be written as JSON: {error}") from error
 
     @model_validator(mode="after")
     def _routing_is_said_once(self) -> AliasConfig:

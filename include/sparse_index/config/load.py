@@ -11,11 +11,12 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from pydantic import ValidationError
 
+from sparse_index.addresses import hide_secrets
 from sparse_index.config.airflow_rules import corpus_name_problem
 from sparse_index.config.combinations import CLASH, clashes
 from sparse_index.config.corpus import CorpusConfig
@@ -37,12 +38,16 @@ _PATHS = (
 
 @dataclass(frozen=True)
 class BrokenCorpus:
-    """A corpus file that cannot be used. `found`: all that is wrong with it; `owner`: as the file says, if that can be read."""
+    """A corpus file that cannot be used. `found`: all that is wrong with it, of which every address loses its secrets, whoever
+    wrote the words; `owner`: as the file says, if that can be read."""
 
     name: str
     file: str
     found: Sequence[str]
     owner: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "found", tuple(map(hide_secrets, self.found)))
 
     @property
     def problems(self) -> str:
@@ -115,22 +120,31 @@ def _checked(file: _File, others: Sequence[_File] = ()) -> CorpusConfig | Broken
     if config is not None and not problems:
         return config
     owner = file.raw.get("owner")
-    return BrokenCorpus(file.path.stem, file.name, tuple(problems), owner if isinstance(owner, str) else None)
+    return BrokenCorpus(file.path.stem, file.name, problems, owner if isinstance(owner, str) else None)
 
 
 def _read(path: Path, environment: Mapping[str, str] | None) -> _File:
     try:
-        # From the open file, of which YAML's errors quote no line: it may hold a secret.
-        with path.open(encoding="utf-8") as file:
-            raw = yaml.load(file, _Loader)  # noqa: S506 a subclass of the safe loader
+        return _filled(path, _parsed(path), os.environ if environment is None else environment)
     except (OSError, UnicodeDecodeError) as error:
         return _File(path, {}, [f"{path.name} cannot be read: {error}"])
     except yaml.YAMLError as error:
         return _File(path, {}, [f"{path.name} is not YAML: {' '.join(str(error).split())}"])
+    except RecursionError:
+        return _File(path, {}, ["its values are nested too deep, or one of them is within itself"])
+
+
+def _parsed(path: Path) -> Any:
+    # From the open file, of which YAML's errors quote no line: it may hold a secret.
+    with path.open(encoding="utf-8") as file:
+        return yaml.load(file, _Loader)  # noqa: S506 a subclass of the safe loader
+
+
+def _filled(path: Path, raw: Any, environment: Mapping[str, str]) -> _File:
     if not isinstance(raw, dict) or not raw:
         return _File(path, {}, ["it must hold keys and values (alias: ..., source: ...)"])
     problems: list[str] = []
-    expanded = _expanded(raw, os.environ if environment is None else environment, problems)
+    expanded = _expanded(raw, environment, problems)
     _resolve_paths(expanded, path.parent, problems)
     return _File(path, expanded, problems)
 
@@ -143,18 +157,36 @@ class _Loader(yaml.CSafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+        # What a tag calls a mapping may be none: PyYAML says so.
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        for key in (key for key, _ in pairs if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key '{key.value}' is there twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """PyYAML lets Python fail at a day that no calendar has: without the place, and with the value."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(None, None, f"this is no {kind}", node.start_mark) from None
 
-def _expanded(value: Any, environment: Mapping[str, str], problems: list[str]) -> Any:
+    def construct_undefined(self, node: yaml.Node) -> NoReturn:
+        """Without the tag: it may be a secret that begins with '!'."""
+        said = "could not determine a constructor for the tag of this value: quote it"
+        raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+
+
+_Loader.add_constructor(None, _Loader.construct_undefined)
+
+
+def _expanded(value: Any, environment: Mapping[str, str], problems: list[str], place: tuple[str, ...] = ()) -> Any:
     if isinstance(value, dict):
-        return {key: _expanded(item, environment, problems) for key, item in value.items()}
+        return {key: _expanded(item, environment, problems, (*place, str(key))) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expanded(item, environment, problems) for item in value]
+        return [_expanded(item, environment, problems, (*place, str(at))) for at, item in enumerate(value)]
     if not isinstance(value, str):
         return value
 
@@ -166,7 +198,8 @@ def _expanded(value: Any, environment: Mapping[str, str], problems: list[str]) -
 
     filled = _VARIABLE.sub(replacement, value)
     if _NO_TEXT.search(filled):
-        problems.append(f"{filled!a} has a character that no database stores (a NUL, or half of a pair)")
+        problems.append(f"{'.'.join(place)} has a character that no database stores (a NUL, or half of a pair)")
+        return value  # what else is wrong with it is said of the file's own text
     return filled
 
 
@@ -203,9 +236,17 @@ def _validated(raw: dict[str, Any], problems: list[str]) -> CorpusConfig | None:
         return CorpusConfig.model_validate(raw)
     except ValidationError as error:
         problems += _single_problems(error, raw)
-        # pydantic looks at combinations only when every single value is right; a person wants both at once.
-        problems += clashes(CorpusConfig, raw)
+        problems += _clashes(raw)
         return None
+
+
+def _clashes(raw: Mapping[str, Any]) -> list[str]:
+    """pydantic looks at combinations only when every single value is right; a person wants both at once, where the values are of
+    the types that can be compared."""
+    try:
+        return clashes(CorpusConfig, raw)
+    except TypeError:
+        return []
 
 
 def _single_problems(error: ValidationError, raw: Mapping[str, Any]) -> Iterator[str]:

@@ -121,16 +121,20 @@ def rows(
     for each in listed:
         problem, its = live_problems.get(each.connection), live.get(each.alias)
         its_seen = seen.get(each.corpus, Seen())
-        needs = sorted(_needs(each, its_seen, its, now), key=lambda need: need[0])
+        needs = sorted(_needs(each, its_seen, its, problem, now), key=lambda need: need[0])
         found.append(Row(each, its_seen, its, problem, tuple(needs)))
     return sorted(found, key=lambda row: (row.need, row.listed.corpus))
 
 
-def _needs(listed: Listed, seen: Seen, live: Live | None, now: datetime) -> Iterator[tuple[Need, str]]:
+def _needs(
+    listed: Listed, seen: Seen, live: Live | None, live_problem: str | None, now: datetime
+) -> Iterator[tuple[Need, str]]:
     if listed.is_broken:
         yield Need.BROKEN, "its file cannot be used"
     if live is not None and live.index is None:
         yield Need.ALIAS, f"its alias is on {len(live.indices)} indices"
+    if live is None and live_problem is None and seen.last is not None and seen.last.live is not None:
+        yield Need.ALIAS, "its alias is on no index, and its last build left one live"
     if seen.problem:
         yield Need.UNREAD, "its store cannot be read"
     if seen.last is not None:

@@ -31,7 +31,7 @@ _ICEBERG = _DELTA.replace("Delta Lake, whose log says", "Iceberg, whose metadata
 _HUDI = "belongs to a table of Hudi, which cannot be read: export it as plain Parquet files and name their folder"
 _STREAM = "_spark_metadata"
 _TABLE_FOLDERS = {"_delta_log": _DELTA, ".hoodie": _HUDI}
-_ICEBERG_METADATA = re.compile(r"/metadata/[^/]*\.metadata\.json$")
+_ICEBERG_METADATA = re.compile(r"/metadata/[^/]*\.metadata\.json\Z")
 NOT_THERE = "Correct `source.uri`, or wait until the corpus has arrived."
 
 

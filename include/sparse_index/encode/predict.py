@@ -20,7 +20,7 @@ from sparse_index.errors import (
     SparseIndexError,
     TransientError,
 )
-from sparse_index.ml.predict import NOT_READY, outputs
+from sparse_index.ml.predict import is_not_ready, outputs
 from sparse_index.timing import Timing
 from sparse_index.vectors.kind import VectorKind
 
@@ -51,7 +51,7 @@ def trouble_of(error: BaseException) -> Trouble:
         return Trouble.TIMED_OUT if timed_out else Trouble.UNREACHABLE
     if not isinstance(error, SparseIndexError) or isinstance(error, AccessError | ModelError):
         return Trouble.FATAL
-    if NOT_READY in f"{error.message} {error.reason}":
+    if is_not_ready(error):
         return Trouble.NOT_READY
     return Trouble.FATAL if error.status == 404 else Trouble.DOCUMENT
 

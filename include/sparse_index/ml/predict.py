@@ -9,8 +9,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
 from sparse_index.vectors.kind import VectorKind
 
-# What a request to a model that is not deployed is told, whatever its document says.
-NOT_READY = "not ready yet"
+_NOT_READY = "not ready yet"
 # ML Commons' name for what a re-ranker does.
 RERANKER = "TEXT_SIMILARITY"
 ANY_TEXT = "Does this model answer?"
@@ -47,7 +46,12 @@ def is_there(ask: Callable[[], object]) -> bool:
     try:
         ask()
     except SparseIndexError as error:
-        if error.status == 404 or NOT_READY in f"{error.message} {error.reason}":
+        if error.status == 404 or is_not_ready(error):
             return False
         raise
     return True
+
+
+def is_not_ready(error: SparseIndexError) -> bool:
+    """Whether that is what a request to a model that is not deployed is told, whatever its document says."""
+    return _NOT_READY in f"{error.message} {error.reason}"

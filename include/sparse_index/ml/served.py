@@ -60,21 +60,33 @@ def find(
 
 
 def require(cluster: Cluster, field: VectorField, content_sha256: str | None, whose: str) -> str:
-    """What `find` finds. UnavailableError where the model is silent and said to be deployed: when a node has started again ML
-    Commons deploys it again, too, and the document says so before. ConfigError where there is none, or it is not deployed.
-    `whose`: the model in words."""
+    """What `find_or_outage` does; ConfigError where there is none, or it is not deployed."""
+    found = find_or_outage(cluster, field, content_sha256, whose)
+    if found is None:
+        raise ConfigError(f"{whose} does not answer: {RUN_SERVING}.")
+    return found
+
+
+def find_or_outage(cluster: Cluster, field: VectorField, content_sha256: str | None, whose: str) -> str | None:
+    """What `find` finds, or the `outage` of what it does not find, raised. `whose`: the model in words."""
     found = find(cluster, field, content_sha256)
-    if found is not None:
-        return found
-    for model_id in _known(cluster, field, content_sha256):
-        if is_said_to_be_deployed(cluster, model_id):
-            raise UnavailableError(f"{whose} does not answer for now: model {model_id} {REDEPLOYED} {RUN_SERVING}.")
-    raise ConfigError(f"{whose} does not answer: {RUN_SERVING}.")
+    if found is None:
+        for model_id in _known(cluster, field, content_sha256):
+            passing = outage(model_id, verbs.get_model(cluster, model_id), whose)
+            if passing is not None:
+                raise passing
+    return found
 
 
-def is_said_to_be_deployed(cluster: Cluster, model_id: str) -> bool:
-    """By its document. One that is silent all the same is on its way: after a node's restart ML Commons deploys it again."""
-    return (verbs.get_model(cluster, model_id) or {}).get("model_state") in MODEL_DEPLOYED
+def outage(model_id: str, document: Json | None, whose: str) -> UnavailableError | None:
+    """What to raise of a model that is silent and that its `document` says is deployed: when a node has started again ML
+    Commons deploys it again, too, and the document says so 20 s before. None of any other. `whose`: the model in words."""
+    if (document or {}).get("model_state") not in MODEL_DEPLOYED:
+        return None
+    return UnavailableError(
+        f"{whose} does not answer for now: model {model_id} is said to be deployed, which takes a while after a node's "
+        f"restart. If it stays so, {RUN_SERVING}, or deploy it: POST {verbs.ML}/models/{model_id}/_deploy"
+    )
 
 
 def _known(cluster: Cluster, field: VectorField, content_sha256: str | None) -> list[str]:

@@ -5,9 +5,10 @@ Memory thresholds are not among them: raising one hides that a node is full, unt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 
-from sparse_index.cluster.client import Cluster, flat
+from sparse_index.cluster.client import Cluster, Json, flat
 from sparse_index.cluster.cores import ML_NODES_ONLY
 from sparse_index.cluster.settings import as_json, effective_settings, has_ml_node, put_request
 from sparse_index.config.corpus import CorpusConfig
@@ -16,6 +17,8 @@ from sparse_index.errors import ConfigError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.predict import RERANKER
 from sparse_index.ml.sources import SECTION, Source, source_of
+
+log = logging.getLogger(__name__)
 
 Former = dict[str, str | None]
 
@@ -45,29 +48,42 @@ def missing_settings(cluster: Cluster, config: CorpusConfig) -> dict[str, str]:
 
 
 def ensure_settings(cluster: Cluster, config: CorpusConfig) -> Former:
-    """Set what is missing; gives the former persistent values of what was changed (None: the default applied)."""
+    """Set what is missing; gives the former persistent values of what was changed (None: the default applied), which are
+    in the log before anything is. ConfigError, and nothing is set, where a transient setting overrides it."""
     missing = missing_settings(cluster, config)
     if not missing:
         return {}
-    persistent = flat(cluster.get("/_cluster/settings").get("persistent", {}))
+    now: Json = cluster.get("/_cluster/settings")
+    problem = _overridden(now, missing)
+    if problem is not None:
+        raise ConfigError(problem)
+    persistent = flat(now.get("persistent", {}))
+    former = {name: persistent.get(name) for name in missing}
+    log.warning("Cluster settings of %s are set: %s. What undoes it: %s", config.alias, missing, put_request(former))
     cluster.put("/_cluster/settings", {"persistent": missing})
-    still = missing_settings(cluster, config)
-    if still:
-        raise ConfigError(
-            f"{', '.join(still)} was set, but has another value all the same: a transient setting overrides it. "
-            f"Remove that one: PUT /_cluster/settings {as_json({'transient': dict.fromkeys(still)})}"
-        )
-    return {name: persistent.get(name) for name in missing}
+    return former
 
 
 def settings_problem(cluster: Cluster, config: CorpusConfig) -> str | None:
-    """The settings that are missing, and who sets them, in words."""
+    """The settings that are missing and that `cluster_settings` leaves to somebody else, and who sets them, in words."""
     missing = missing_settings(cluster, config)
     if not missing:
         return None
+    if config.cluster_settings == "ensure":
+        return _overridden(cluster.get("/_cluster/settings"), missing)
     return (
         f"{len(missing)} cluster setting(s) keep this encoder from running. An administrator sets them once: "
         f"{put_request(missing)} (or `cluster_settings: ensure` in the corpus file, on a cluster that is yours alone)."
+    )
+
+
+def _overridden(now: Json, missing: Mapping[str, str]) -> str | None:
+    named = sorted(missing.keys() & flat(now.get("transient", {})).keys())
+    if not named:
+        return None
+    return (
+        f"{', '.join(named)} would keep its value if it was set: a transient setting overrides it. "
+        f"Remove that one: PUT /_cluster/settings {as_json({'transient': dict.fromkeys(named)})}"
     )
 
 

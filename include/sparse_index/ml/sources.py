@@ -7,12 +7,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, ClassVar
 
 from sparse_index.addresses import showable
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.encoder import FileModel, OwnModel, PretrainedModel, UrlModel
-from sparse_index.errors import ConfigError, OverloadedError
+from sparse_index.corpus.parquet import file_version
+from sparse_index.errors import ConfigError, OverloadedError, SparseIndexError
 from sparse_index.ml.model_zip import UNREADABLE, opened
 from sparse_index.ml.states import ModelState
 from sparse_index.ml.waits import Started
@@ -157,7 +159,22 @@ class LocalZip:
 
 
 def local_zip(path: str) -> LocalZip:
-    """Size and sha256 of a model file; raises what `_readable` does."""
+    """Size and sha256 of a model file, of hundreds of MB perhaps: a process reads it once for as long as it stays the same.
+    Raises what `_readable` does."""
+    try:
+        version = file_version(path)
+    except (SparseIndexError, *UNREADABLE):
+        # Reading says why, or it is at a web server that does not tell when a file has changed.
+        return _read(path)
+    return _read_once(path, version)
+
+
+@lru_cache(maxsize=16)
+def _read_once(path: str, version: str) -> LocalZip:
+    return _read(path)
+
+
+def _read(path: str) -> LocalZip:
     digest, size = hashlib.sha256(), 0
     with _readable(path) as file:
         while data := file.read(UPLOAD_CHUNK_BYTES):

@@ -19,7 +19,7 @@ from sparse_index.builds.plan import saved_plans
 from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError, UnavailableError
+from sparse_index.errors import BuildError
 from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import named_pipeline, observe_attached, require_movable
@@ -27,7 +27,8 @@ from sparse_index.live.generations import OwnIndex, own_indices
 from sparse_index.live.meta import Meta, read_meta, write_meta
 from sparse_index.live.replicas import replicate
 from sparse_index.live.switch import sealed_count, serve_like, switch_alias
-from sparse_index.ml.served import REDEPLOYED, is_said_to_be_deployed
+from sparse_index.ml import verbs
+from sparse_index.ml.served import outage
 from sparse_index.names import pipeline_owner
 from sparse_index.serving.look import model_answers, models_named
 from sparse_index.store.files import Store
@@ -191,17 +192,16 @@ def _require_pipeline(cluster: Cluster, index: str) -> None:
             f"if it is ours, else create it again, or set index.search.default_pipeline of {index} to _none; then roll back."
         )
     silent = [model_id for model_id in sorted(models_named(body)) if not model_answers(cluster, model_id)]
-    gone = [model_id for model_id in silent if not is_said_to_be_deployed(cluster, model_id)]
+    whose = f"What {index} names in its search pipeline '{name}'"
+    passing = {model_id: outage(model_id, verbs.get_model(cluster, model_id), whose) for model_id in silent}
+    gone = [model_id for model_id, error in passing.items() if error is None]
     if gone:
         raise BuildError(
             f"{index} names the search pipeline '{name}', whose model {', '.join(gone)} does not answer: searches would fail. "
             "Deploy it (of a model of ours: let the serving DAG run), then roll back."
         )
-    if silent:
-        raise UnavailableError(
-            f"{index} names the search pipeline '{name}', whose model {', '.join(silent)} does not answer for now: it "
-            f"{REDEPLOYED} deploy it, then roll back."
-        )
+    for error in filter(None, passing.values()):
+        raise error
 
 
 def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:

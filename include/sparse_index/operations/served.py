@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.neighbours import Neighbours
-from sparse_index.config.served import is_served
 from sparse_index.errors import ConfigError, SparseIndexError
 from sparse_index.operations.cleanup import Action, Kind
 from sparse_index.operations.sightings import Clusters, Runs
 from sparse_index.serving.act import Serving, delete_group, delete_pipeline
 from sparse_index.serving.decide import Verb, decide
-from sparse_index.serving.state import memory_path
+from sparse_index.serving.state import concerns
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME, Timing
 
@@ -39,7 +38,7 @@ def unneeded(
 
 
 def _unneeded(clusters: Clusters, store: Store, config: CorpusConfig, timing: Timing) -> Iterator[Action]:
-    if not is_served(config) and not store.exists(memory_path(config.alias)):
+    if not concerns(store, config):
         return
     for step in decide(Serving(serving_cluster(clusters, config), store, config, timing).seen()).steps:
         if step.verb in _KINDS:

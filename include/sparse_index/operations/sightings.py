@@ -37,10 +37,10 @@ Clusters = Mapping[str, Cluster]
 
 REPORTS = "janitor"
 _BUILD_FOLDER = build_folder("(?P<alias>[^/]+)", f"(?P<build_id>{BUILD_ID})")
-_BUILD_PATH = re.compile(rf"^{_BUILD_FOLDER}/(?P<rest>.+)$")
+_BUILD_PATH = re.compile(rf"{_BUILD_FOLDER}/(?P<rest>.+)")
 _ENCODER_FOLDER = vectors_folder("(?P<fingerprint>[0-9a-f]{16})")
-_VECTOR_PATH = re.compile(rf"^{_ENCODER_FOLDER}/(?P<build_id>{BUILD_ID})-[^/]+\.parquet$")
-_ENCODER_PATH = re.compile(rf"^{_ENCODER_FOLDER}/")
+_VECTOR_PATH = re.compile(rf"{_ENCODER_FOLDER}/(?P<build_id>{BUILD_ID})-[^/]+\.parquet")
+_ENCODER_PATH = re.compile(rf"{_ENCODER_FOLDER}/")
 _BULKY = (f"{PARTS}/", MANIFEST_FILE, FINAL_MANIFEST_FILE, DUPLICATES_FILE)
 
 
@@ -145,7 +145,7 @@ class CorpusView:
     def referred_builds(self) -> set[str]:
         """The builds whose files an index refers to, by its own build id and by the paths in its `_meta`."""
         paths = [path for index in self.indices for path in (index.meta.manifest, index.meta.receipt)]
-        matches = (_BUILD_PATH.match(path) for path in paths)
+        matches = (_BUILD_PATH.fullmatch(path) for path in paths)
         return {match["build_id"] for match in matches if match} | {index.meta.build_id for index in self.indices}
 
     def state(self, build_id: str) -> BuildState:
@@ -176,7 +176,7 @@ def _living(store: Store, files: Sequence[StoredFile], now: datetime) -> dict[st
 
 def _plan_file(store: Store, path: str) -> PlanFile | None:
     """Read field by field: another version may have written the plan, and one that is odd must not stop the janitor."""
-    match = _BUILD_PATH.match(path)
+    match = _BUILD_PATH.fullmatch(path)
     if match is None or match["rest"] != PLAN_FILE:
         return None
     try:
@@ -191,7 +191,7 @@ def _plan_file(store: Store, path: str) -> PlanFile | None:
 
 
 def _vector_file(file: StoredFile) -> VectorFile | None:
-    match = _VECTOR_PATH.match(file.path)
+    match = _VECTOR_PATH.fullmatch(file.path)
     if match is None:
         return None
     return VectorFile(file.path, match["fingerprint"], match["build_id"], file.size_bytes, file.modified)
@@ -273,7 +273,7 @@ def _scans_in_use(plans: Sequence[PlanFile], alias: str, states: dict[str, Build
 def _build_paths(files: StoreView, alias: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for file in files.files:
-        match = _BUILD_PATH.match(file.path)
+        match = _BUILD_PATH.fullmatch(file.path)
         if match and match["alias"] == alias and not file.is_leftover:
             found.setdefault(match["build_id"], []).append(file.path)
     return found

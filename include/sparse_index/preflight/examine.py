@@ -13,7 +13,7 @@ from sparse_index.creation.trial import try_unread
 from sparse_index.errors import AccessError, SparseIndexError
 from sparse_index.live.states import index_states
 from sparse_index.ml.life import life_of
-from sparse_index.ml.settings import Former
+from sparse_index.ml.settings import Former, ensure_settings, missing_settings, settings_problem
 from sparse_index.preflight.capacity import check_disk, check_model_places
 from sparse_index.preflight.connection import (
     ML_PLUGIN,
@@ -23,7 +23,6 @@ from sparse_index.preflight.connection import (
     check_version,
     installed_plugins,
 )
-from sparse_index.preflight.encoder import check_settings
 from sparse_index.preflight.fields import check_fields, try_fields
 from sparse_index.preflight.findings import Findings, Problem, Readiness
 from sparse_index.preflight.leftovers import sweep
@@ -44,13 +43,13 @@ def preflight(
     store: Store,
     *,
     goes_on: GoesOn | None = None,
-    sweeps: bool = True,
+    changes: bool = True,
     workers_share_files: bool = True,
     timing: Timing = REAL_TIME,
 ) -> Readiness:
     """`examine`, and one error that names every problem when there is any."""
     return examine(
-        cluster, config, store, goes_on=goes_on, sweeps=sweeps, workers_share_files=workers_share_files, timing=timing
+        cluster, config, store, goes_on=goes_on, changes=changes, workers_share_files=workers_share_files, timing=timing
     ).require_ready()
 
 
@@ -60,15 +59,15 @@ def examine(
     store: Store,
     *,
     goes_on: GoesOn | None = None,
-    sweeps: bool = True,
+    changes: bool = True,
     workers_share_files: bool = True,
     timing: Timing = REAL_TIME,
 ) -> Readiness:
     """What stands in the way of a build of `config`; raises nothing that the cluster or the store say.
 
-    What dead runs have left is removed, or only named (`sweeps` False). `goes_on`: whether a scheduler has a run of a build
-    still; None where there is no scheduler. `workers_share_files`: False where tasks run on several machines, which do not
-    see each other's folders.
+    What dead runs have left is removed, and the settings of `cluster_settings: ensure` are set where nothing is wrong; with
+    `changes` False both are only named. `goes_on`: whether a scheduler has a run of a build still; None where there is no
+    scheduler. `workers_share_files`: False where tasks run on several machines, which do not see each other's folders.
     """
     findings = Findings()
     check_store(findings, config, store, workers_share_files=workers_share_files)
@@ -85,9 +84,14 @@ def examine(
         if silent:
             findings.problem(error.message, type(error))
     if not silent:
-        former = _check_cluster(findings, cluster, store, config, timing.now())
+        plugins = _check_access(findings, cluster, config)
         with findings.checking():
-            swept = sweep(findings, cluster, store, config.alias, goes_on, timing, removes=sweeps)
+            # Before there is looked for room: nothing is refused for what a dead run holds.
+            swept = sweep(findings, cluster, store, config.alias, goes_on, timing, removes=changes)
+        _check_new_index(findings, cluster, store, config, plugins, timing.now())
+        if ML_PLUGIN in plugins:
+            _check_models(findings, cluster, config)
+            former = _set(findings, cluster, config, changes=changes)
     return Readiness(
         alias=config.alias,
         cluster=about,
@@ -99,13 +103,13 @@ def examine(
     )
 
 
-def _check_cluster(findings: Findings, cluster: Cluster, store: Store, config: CorpusConfig, now: datetime) -> Former:
+def _check_access(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict[str, set[str]]:
+    """Gives the plugins."""
     plugins = _plugins(findings, cluster, config)
     if not plugins or SECURITY in plugins:
         with findings.checking():
             check_permissions(findings, cluster, config)
-    _check_new_index(findings, cluster, store, config, plugins, now)
-    return _check_models(findings, cluster, config) if ML_PLUGIN in plugins else {}
+    return plugins
 
 
 def _check_new_index(
@@ -152,10 +156,11 @@ def _plugins(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict
     return {}
 
 
-def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) -> Former:
-    former: Former = {}
+def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) -> None:
     with findings.checking():
-        former = check_settings(findings, cluster, config)
+        problem = settings_problem(cluster, config)
+        if problem is not None:
+            findings.problem(problem)
     lives = [life_of(field) for field in config.vector_fields.values()]
     before = len(findings.problems)
     for life in lives:
@@ -170,4 +175,16 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     if any(life.source for life in lives):
         with findings.checking():
             check_model_places(findings, cluster)
-    return former
+
+
+def _set(findings: Findings, cluster: Cluster, config: CorpusConfig, *, changes: bool) -> Former:
+    """Last of all: where something is wrong, there is no run that could tell what was set. Gives the former values."""
+    if config.cluster_settings == "check" or findings.problems:
+        return {}
+    with findings.checking():
+        if changes:
+            return ensure_settings(cluster, config)
+        missing = missing_settings(cluster, config)
+        if missing:
+            findings.warning(f"The next run sets {', '.join(missing)} (`cluster_settings: ensure`).")
+    return {}

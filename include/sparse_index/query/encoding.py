@@ -23,7 +23,7 @@ from sparse_index.config.vectors import fingerprint
 from sparse_index.errors import ConfigError, ModelError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.predict import outputs
-from sparse_index.ml.served import find
+from sparse_index.ml.served import find_or_outage
 from sparse_index.names import pipeline_name, pipeline_owner
 from sparse_index.query.knowing import asking_kind
 from sparse_index.query.target import Target
@@ -171,5 +171,7 @@ def _shared_model(cluster: Cluster, config: CorpusConfig, target: Target, name: 
             f"The vectors of '{name}' in {target.name} are of another encoder than the corpus file names now, and its search "
             "pipeline names none. Build the index anew, or give the model that encoded it (--model-id)."
         )
-    # One that the corpus file names is asked itself: then it says why it does not answer.
-    return model.model_id if isinstance(model, ExistingModel) else find(cluster, vector_field, content)
+    if isinstance(model, ExistingModel):
+        # It is asked itself: then it says why it does not answer.
+        return model.model_id
+    return find_or_outage(cluster, vector_field, content, f"The shared model of vector field '{name}'")

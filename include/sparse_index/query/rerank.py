@@ -14,7 +14,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.config.search import Fusion, RerankConfig
 from sparse_index.errors import ModelError
-from sparse_index.ml.predict import RERANKER
+from sparse_index.ml.predict import ANY_TEXT, RERANKER, is_there
 from sparse_index.names import rerank_pipeline_name
 from sparse_index.query.answer import Hit
 from sparse_index.query.fusion import Ranked, fused, in_order
@@ -118,11 +118,20 @@ def _scored(pool: ThreadPoolExecutor, score: Score, texts: Sequence[str], reques
 
 def similarities(cluster: Cluster, model_id: str, query: str, texts: Sequence[str]) -> list[float]:
     """How well each text answers the query, higher is better, no unit; ModelError for what is no such number."""
+    with explained(cluster, model_id, RERANKER, "search.rerank"):
+        return _similarities(cluster, model_id, query, texts)
+
+
+def reranks(cluster: Cluster, model_id: str) -> bool:
+    """Whether the model answers now; ModelError for what is no cross-encoder."""
+    with explained(cluster, model_id, RERANKER, "search.rerank"):
+        return is_there(lambda: _similarities(cluster, model_id, ANY_TEXT, [ANY_TEXT]))
+
+
+def _similarities(cluster: Cluster, model_id: str, query: str, texts: Sequence[str]) -> list[float]:
     body = {"query_text": query, "text_docs": list(texts)}
     path = f"/_plugins/_ml/_predict/{RERANKER.lower()}/{model_id}"
-    with explained(cluster, model_id, RERANKER, "search.rerank"):
-        answer = cluster.post(path, body, retry=None)
-    numbers = _numbers(model_id, answer)
+    numbers = _numbers(model_id, cluster.post(path, body, retry=None))
     several = next((len(each) for each in numbers if len(each) != 1), None)
     if several is not None:
         raise _no_scores(model_id, f"is no cross-encoder: it answers {several} numbers")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.errors import AccessError, ConfigError, ModelError, SparseIndexError, TerminalError, UnavailableError
+from sparse_index.errors import AccessError, ConfigError, ModelError, SparseIndexError, TerminalError
 from sparse_index.ml import verbs
-from sparse_index.ml.predict import NOT_READY
-from sparse_index.ml.states import MODEL_DEPLOYED
+from sparse_index.ml.predict import is_not_ready
+from sparse_index.ml.served import outage
 
 _TOO_MANY_WORDS = "maxClauseCount"
 _REMOTE = "REMOTE"
@@ -17,22 +17,17 @@ _REMOTE = "REMOTE"
 
 @contextmanager
 def explained(cluster: Cluster, model_id: str, function: str, purpose: str) -> Iterator[None]:
-    """A request for `purpose` to a model that has to be of that `function`: ModelError with the cause where it fails,
-    UnavailableError where it is being deployed again. What a model of another kind answers says nothing useful (null pointers,
-    class casts)."""
+    """A request for `purpose` to a model that has to be of that `function`: ModelError with the cause where it fails, and its
+    `outage` where that passes. What a model of another kind answers says nothing useful (null pointers, class casts)."""
     try:
         yield
     except (AccessError, ConfigError):
         raise
     except TerminalError as error:
         document = _document(cluster, model_id)
-        comes_back = _is_silent(error) and (document or {}).get("model_state") in MODEL_DEPLOYED
-        kind = UnavailableError if comes_back else ModelError
-        raise kind(_why(document, model_id, function, purpose, error), error.status, error.reason) from error
-
-
-def _is_silent(error: TerminalError) -> bool:
-    return NOT_READY in f"{error.message} {error.reason}"
+        passing = outage(model_id, document, f"The model of {purpose}") if is_not_ready(error) else None
+        why = _why(document, model_id, function, purpose, error)
+        raise passing or ModelError(why, error.status, error.reason) from error
 
 
 def _why(document: Json | None, model_id: str, function: str, purpose: str, error: TerminalError) -> str:
@@ -41,7 +36,7 @@ def _why(document: Json | None, model_id: str, function: str, purpose: str, erro
     algorithm, state = document.get("algorithm", function), document.get("model_state", "in an unknown state")
     if algorithm not in (function, _REMOTE):
         return f"Model {model_id} is {algorithm}, and {purpose} needs one that is {function}. Name another."
-    if _is_silent(error):
+    if is_not_ready(error):
         return (
             f"Model {model_id} of {purpose} does not answer (its document says {state}). Run the corpus's serving, or "
             f"deploy it: POST {verbs.ML}/models/{model_id}/_deploy"

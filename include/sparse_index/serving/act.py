@@ -103,11 +103,10 @@ def _register(serving: Serving, seen: Seen, step: Step) -> None:
 
 
 def _require_settings(serving: Serving) -> None:
-    if serving.config.cluster_settings == "ensure":
-        ensure_settings(serving.cluster, serving.config)
     problem = settings_problem(serving.cluster, serving.config)
     if problem is not None:
         raise ConfigError(problem)
+    ensure_settings(serving.cluster, serving.config)
 
 
 def _deploy(serving: Serving, seen: Seen, step: Step) -> None:

@@ -13,12 +13,13 @@ from sparse_index.live.generations import own_indices
 from sparse_index.ml import verbs
 from sparse_index.ml.life import REMOTE, encoder_fingerprint
 from sparse_index.ml.predict import answers_as
-from sparse_index.ml.served import REDEPLOYED, is_said_to_be_deployed, served_models
+from sparse_index.ml.served import outage, served_models
 from sparse_index.ml.states import ModelState
 from sparse_index.names import pipeline_owner
 from sparse_index.query.default_pipeline import require_served_fields
 from sparse_index.query.pipelines import DEEPENING
-from sparse_index.serving.needs import RERANK, Need, given_models, needs_of, reranks
+from sparse_index.query.rerank import reranks
+from sparse_index.serving.needs import RERANK, Need, given_models, needs_of
 from sparse_index.serving.seen import Seen, SeenIndex, SeenModel
 from sparse_index.serving.state import Memory, recall
 from sparse_index.store.files import Store
@@ -28,7 +29,8 @@ _MODEL_KEYS = ("model_id", "default_model_id", "neural_field_default_id")
 
 
 def look(cluster: Cluster, config: CorpusConfig, store: Store) -> Seen:
-    """ConfigError when a model that queries need is none that can be served. A corpus with nothing to serve may have had."""
+    """ConfigError when a model that queries need is none that can be served, its `outage` while it is deployed again. A corpus
+    with nothing to serve may have had."""
     if is_served(config):
         require_served_fields(config)
     needs, memory = tuple(needs_of(config)), recall(store, config.alias)
@@ -53,17 +55,12 @@ def look(cluster: Cluster, config: CorpusConfig, store: Store) -> Seen:
 
 def _require_answering(cluster: Cluster, purpose: str, model_id: str) -> None:
     asks = reranks if purpose == RERANK else model_answers
-    if asks(cluster, model_id) is True:
-        return
-    deploy = f"POST {verbs.ML}/models/{model_id}/_deploy"
-    if is_said_to_be_deployed(cluster, model_id):
-        raise UnavailableError(
-            f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer for now: it {REDEPLOYED} deploy it: "
-            f"{deploy}"
+    if asks(cluster, model_id) is not True:
+        passing = outage(model_id, verbs.get_model(cluster, model_id), f"What serves '{purpose}'")
+        raise passing or ConfigError(
+            f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer. Deploy it: POST "
+            f"{verbs.ML}/models/{model_id}/_deploy; or correct its id."
         )
-    raise ConfigError(
-        f"Model {model_id}, which is not ours, serves '{purpose}' and does not answer. Deploy it: {deploy}; or correct its id."
-    )
 
 
 def _models(cluster: Cluster, need: Need) -> Iterator[SeenModel]:

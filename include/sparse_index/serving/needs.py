@@ -9,10 +9,10 @@ from functools import partial
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import EncoderConfig, ExistingModel
-from sparse_index.ml.predict import ANY_TEXT, RERANKER, answers, is_there
+from sparse_index.ml.predict import RERANKER, answers
 from sparse_index.ml.served import serving_group
 from sparse_index.ml.sources import Source, source_of
-from sparse_index.query.rerank import similarities
+from sparse_index.query.rerank import reranks
 from sparse_index.query.troubles import explained
 from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.kinds import vector_kind
@@ -59,11 +59,6 @@ def _needs(config: CorpusConfig) -> Iterator[Need]:
 def _encodes(cluster: Cluster, model_id: str, *, kind: VectorKind, field: str) -> bool:
     with explained(cluster, model_id, kind.function, f"vector field '{field}'"):
         return answers(cluster, model_id, kind)
-
-
-def reranks(cluster: Cluster, model_id: str) -> bool:
-    """Whether the model answers now; ModelError for what is no cross-encoder."""
-    return is_there(lambda: similarities(cluster, model_id, ANY_TEXT, [ANY_TEXT]))
 
 
 def _need(used_for: str, source: Source, asks: Callable[[Cluster, str], bool], patience: EncoderConfig) -> Need:

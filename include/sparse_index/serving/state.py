@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.served import is_served
 from sparse_index.forms import Form
 from sparse_index.store.files import Store
 from sparse_index.values import Frozen
@@ -28,6 +30,11 @@ MEMORY = Form(Memory, "what serving remembers", "Run serving with that version o
 
 def memory_path(alias: str) -> str:
     return f"{alias}/serving.json"
+
+
+def concerns(store: Store, config: CorpusConfig) -> bool:
+    """Whether a corpus has something to serve, or has had: what queries needed once is there until somebody tidies up."""
+    return is_served(config) or store.exists(memory_path(config.alias))
 
 
 def recall(store: Store, alias: str) -> Memory:

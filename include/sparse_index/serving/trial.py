@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.errors import ConfigError, TerminalError
+from sparse_index.errors import ConfigError, TerminalError, UnavailableError
 from sparse_index.live.attached import fields_of, observe_attached
+from sparse_index.ml import verbs
+from sparse_index.ml.predict import is_not_ready
+from sparse_index.ml.served import outage
 from sparse_index.names import rerank_pipeline_name
+from sparse_index.serving.look import models_named
 from sparse_index.serving.seen import Seen
 from sparse_index.vectors.kind import Asked
 from sparse_index.vectors.kinds import vector_kinds
@@ -18,7 +22,7 @@ _EVERYTHING: Json = {"match_all": {}}
 
 def try_pipelines(cluster: Cluster, seen: Seen) -> list[str]:
     """Searches of the live index through each pipeline that the configuration needs, with a text that it has to encode;
-    ConfigError with the cluster's reason when one is refused.
+    ConfigError with the cluster's reason when one is refused, the `outage` of its models while they are deployed again.
 
     Gives the names of those that were tried; without a live index none is.
     """
@@ -30,12 +34,21 @@ def try_pipelines(cluster: Cluster, seen: Seen) -> list[str]:
             try:
                 cluster.post(f"/{seen.live.name}/_search", body, search_pipeline=name)
             except TerminalError as error:
-                raise ConfigError(
+                raise _outage(cluster, seen, name, error) or ConfigError(
                     f"The search pipeline {name} does not work ({what}): {error.message}. No index was made to name it.",
                     error.status,
                     error.reason,
                 ) from error
     return list(seen.wanted)
+
+
+def _outage(cluster: Cluster, seen: Seen, name: str, error: TerminalError) -> UnavailableError | None:
+    """Which of several models is silent nobody says: none may be one that nobody deploys again."""
+    if not is_not_ready(error):
+        return None
+    models = sorted(models_named(seen.wanted[name]))
+    found = [outage(model_id, verbs.get_model(cluster, model_id), f"The search pipeline {name}") for model_id in models]
+    return found[0] if found and all(found) else None
 
 
 def trials(seen: Seen, name: str, fields: Iterable[str]) -> Iterator[tuple[str, Json]]:

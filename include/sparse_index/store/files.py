@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp$|\.spill-[^/]+\.tmp/)")
+_OWN_TEMPORARY = re.compile(r"(^|/)(\.[^/]+\.[0-9a-f]{8}\.tmp\Z|\.spill-[^/]+\.tmp/)")
 # Under which of these a file system tells when a file was written.
 _MODIFIED = ("mtime", "LastModified", "last_modified", "created")
 

@@ -27,7 +27,7 @@ def test_a_notifier_has_a_path_and_arguments() -> None:
         ({"alerts": [{"notifier": "Slack"}]}, "alerts.0.notifier\n.*write package.module.Class"),
         ({"alerts": [{"notifier": "chat.Slack", "text": "x"}]}, "alerts.0.text"),
         ({"alerts": [{"arguments": {}}]}, "alerts.0.notifier"),
-        ({"runbook_url": "page 7"}, "'page 7' is no link"),
+        ({"runbook_url": "page 7"}, "it is no link"),
         ({"late_after_minutes": 0}, "late_after_minutes"),
         ({"stale_after_hours": 0}, "stale_after_hours"),
     ],

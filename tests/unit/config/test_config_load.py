@@ -93,6 +93,12 @@ def test_values_are_filled_in_everywhere_and_once(write: Write) -> None:
     assert (config.tags, config.index.shards, config.description) == (("${SHARDS} of search", "fixed"), 3, "")
 
 
+def test_an_alias_ends_in_no_line_break(write: Write) -> None:
+    assert "alias: an alias has lower case" in problems_of(
+        write(GOOD.format(store="/s").replace("tickets", '"tickets\\n"'))
+    )
+
+
 def test_every_variable_that_is_missing_is_named_beside_the_other_problems(write: Write) -> None:
     message = problems_of(write(GOOD.format(store="${BUCKET}/${FOLDER}") + "sauce: 1\n"))
     for part in ("variable BUCKET", "variable FOLDER", "sauce:"):
@@ -209,7 +215,7 @@ def test_each_file_is_opened_once_and_one_corpus_opens_its_own_only(
 @pytest.mark.parametrize(("text", "environment"), [(r'"a\0b"', {}), ("${TEAM}", {"TEAM": "half \udcff"})])
 def test_characters_that_no_database_stores_are_said(write: Write, text: str, environment: dict[str, str]) -> None:
     message = problems_of(write(GOOD.format(store="/s") + f"description: {text}\n"), environment)
-    assert "has a character that no database stores" in message
+    assert "description has a character that no database stores" in message
     assert "\0" not in message
     assert message.encode()
 
@@ -218,14 +224,50 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert "tickets.yaml cannot be read" in problems_of(tmp_path / "tickets.yaml")
 
 
+SECRET = "hush12345"
+# PyYAML raises no error of its own for what Python cannot make of it.
+UNREADABLE = {
+    "day": "since: 2024-13-45",
+    "number": f"alias: !!int {SECRET}",
+    "nothing": "alias: !!int ''",
+    "mapping": "source: !!map [a]",
+    "truth": f"alias: !!bool {SECRET}",
+    "time": f"alias: !!timestamp {SECRET}",
+    "tag": f"store: !{SECRET}",
+    "within": "tags: &tags [*tags]",
+    "deep": "tags: " + "[" * 2000 + "]" * 2000,
+}
+
+
+# Values of a type that nobody expects, where combinations of keys are looked at.
+UNEXPECTED = {
+    "ids": "source: {uri: x, text_template: '{title}', id_column: [id]}",
+    "columns": "source: {uri: x, id_column: id, text_template: '{title}', columns: 1}",
+    "field": "index: {vector_field: {a: 1}}",
+    "mode": "search: {mode: [hybrid]}",
+    "sides": "search: {sides: [[bm25]]}",
+    "filter": "index: {alias: {filter: !!set {a}}}",
+}
+
+
+@pytest.mark.parametrize("name", UNEXPECTED)
+def test_a_value_of_an_unexpected_type_is_said_of_its_key(write: Write, name: str) -> None:
+    key = UNEXPECTED[name].partition(":")[0]
+    others = "\n".join(line for line in GOOD.format(store="/s").splitlines() if not line.startswith(f"{key}:"))
+    assert f"  - {key}." in problems_of(write(f"{others}\n{UNEXPECTED[name]}\n"))
+
+
 def test_one_broken_file_harms_no_other(write: Write, tmp_path: Path) -> None:
     write(GOOD.format(store="/s"))
     write("? [a]\n: b\n", "odd.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "folder.yaml").mkdir()
+    for name, text in UNREADABLE.items():
+        write(text, f"{name}.yaml")
     found = load_all(tmp_path, {})
-    assert isinstance(found["tickets"], CorpusConfig)
-    assert {name for name, each in found.items() if isinstance(each, BrokenCorpus)} == {"odd", "bytes", "folder"}
+    assert isinstance(found.pop("tickets"), CorpusConfig)
+    assert set(found) == {"odd", "bytes", "folder", *UNREADABLE}
+    assert all(isinstance(each, BrokenCorpus) and SECRET not in each.problems for each in found.values())
 
 
 def test_a_path_below_the_home_folder_is_written_out(
@@ -244,9 +286,6 @@ def test_a_path_below_the_home_folder_is_written_out(
     assert load_corpus(write(GOOD.format(store="./~x")), {}).store == f"{tmp_path}/~x"
 
 
-SECRET = "hush12345"
-
-
 @pytest.mark.parametrize(
     ("store", "uri"),
     [
@@ -261,6 +300,32 @@ def test_no_problem_quotes_a_secret(write: Write, store: str, uri: str) -> None:
     )
     message = problems_of(write(f"{text}kind: feed\nx{SECRET}: &\n" if store == "a b: [" else f"{text}kind: feed\n"))
     assert SECRET not in message
+
+
+TEXTS = (
+    "alias: {}",
+    "kind: {}",
+    "schedule: {}",
+    "owner_url: {}",
+    "runbook_url: {}",
+    "connection: {}",
+    "serving_connection: {}",
+    "airflow: {{pod_override: {}}}",
+    "vectors: {{{0}: {{kind: {0}}}}}",
+    "index: {{settings: {{{0}: 1}}, fields: {{x: {{type: {0}}}}}}}",
+    "search: {{mode: rerank, sides: [{0}], rerank: {{model: {{source: url, url: {0}, name: {0}}}}}}}",
+    "encoder: {{model: {{source: {0}}}, pruning: {{type: {0}}}}}",
+)
+
+
+@pytest.mark.parametrize("key", TEXTS)
+@pytest.mark.parametrize("value", [f"https://me:{SECRET}@host/x?sig={SECRET}", f"{SECRET} \udcff"])
+def test_a_variable_with_a_secret_in_it_is_not_repeated_wherever_it_stands(write: Write, key: str, value: str) -> None:
+    line, name = key.format('"${TOKEN}"'), key.partition(":")[0]
+    others = "\n".join(one for one in GOOD.format(store="/s").splitlines() if not one.startswith(f"{name}:"))
+    found = load_all(write(f"{others}\n{line}\nsauce: 1\n").parent, {"TOKEN": value})["tickets"]
+    assert isinstance(found, BrokenCorpus)
+    assert SECRET not in "".join(found.found)
 
 
 def test_the_day_of_a_feed_cannot_stand_in_the_query(write: Write) -> None:

@@ -80,6 +80,18 @@ def test_a_corpus_is_as_old_as_what_is_live_not_as_its_last_build(store: Store) 
     assert needs(store, [listed("back")], back=live) == [("back", Need.LATE)]
 
 
+@pytest.mark.parametrize("outcome", ["promoted", "nothing_changed", "failed"])
+def test_an_alias_that_is_gone_needs_a_person(store: Store, outcome: str) -> None:
+    """Not where nobody knows what is live, nor before the first build that a reader saw."""
+    receipt(store, "gone", outcome=outcome, live="gone--b1")
+    receipt(store, "first", outcome="not_promoted")
+    corpora = [listed("gone"), listed("first")]
+    assert needs(store, corpora) == [("gone", Need.ALIAS), ("first", Need.NONE)]
+    seen = look(corpora, lambda _: store, Receipts())
+    silent = rows(corpora, seen, {}, {"c": "no answer"}, NOW)
+    assert Need.ALIAS not in [need for row in silent for need, _ in row.needs]
+
+
 def test_letters_and_the_gate_of_former_builds_are_needs_of_today(store: Store) -> None:
     write = partial(store.write_json, "news/builds/20261125T000000-000000/receipt.json")
     doubt = {"checks": [{"name": "golden", "verdict": "undecided"}]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +39,41 @@ def refused(folder: Path, address: str, expected: type[SparseIndexError], *, by_
             read(store, model)
         assert type(told.value) is (by_worker if name == "a worker" else expected), name
     assert isinstance(find_tokenizer(store, model, "0123456789abcdef"), NoTokenizer)
+
+
+def test_a_process_reads_it_once_for_as_long_as_it_stays_the_same(tmp_path: Path) -> None:
+    zip_file = tmp_path / "m.zip"
+    zip_file.write_bytes(b"one")
+    first, seen = local_zip(str(zip_file)), zip_file.stat()
+    with zip_file.open("r+b") as file:
+        file.write(b"two")
+    os.utime(zip_file, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert local_zip(str(zip_file)) == first, (
+        "nothing but its content tells that it changed, and that is not read again"
+    )
+    os.utime(zip_file, ns=(seen.st_atime_ns, seen.st_mtime_ns + 1_000_000_000))
+    assert local_zip(str(zip_file)).sha256 == hashlib.sha256(b"two").hexdigest()
+
+
+class Undated(Quiet):
+    content = b"one"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(self.content)
+
+    do_HEAD = do_GET
+
+
+def test_one_whose_server_does_not_tell_when_it_changed_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(Undated) as port:
+        address = f"http://127.0.0.1:{port}/m.zip"
+        first = local_zip(address)
+        monkeypatch.setattr(Undated, "content", b"two")
+        assert local_zip(address) != first
 
 
 class Away(Quiet):
@@ -89,6 +126,7 @@ def test_a_disk_that_fails_for_a_moment_is_an_outage(tmp_path: Path, monkeypatch
 
 
 def test_a_folder_and_an_address_that_nothing_reads_are_mistakes_of_the_corpus_file(tmp_path: Path) -> None:
-    for address in (str(tmp_path), "nosuch://host/m.zip", f"{tmp_path}/m.zip/inside"):
+    archive = f"zip://model.zip::{tmp_path}/m.zip"
+    for address in (str(tmp_path), "nosuch://host/m.zip", f"{tmp_path}/m.zip/inside", archive):
         (tmp_path / "m.zip").write_bytes(b"no zip")
         refused(tmp_path, address, ConfigError, by_worker=ModelError)

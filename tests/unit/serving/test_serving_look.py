@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from build_plans import corpus_config
+from fake_models import FakeModels
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.query.pipelines import DEEPENING
 from sparse_index.serving.look import deepens, look, model_answers, models_named
 from sparse_index.store.files import Store
-
-URL = {"source": "url", "name": "m", "version": "1", "url": "http://h/m.zip", "sha256": "ab" * 32}
 
 
 def nodes(*types: set[str]) -> Cluster:
@@ -58,31 +57,6 @@ def test_a_model_is_asked_and_its_state_is_not_believed(
     assert model_answers(fake_cluster(answer), "m1") is expected
 
 
-@pytest.mark.parametrize(
-    ("state", "kind", "said"),
-    [
-        (
-            "DEPLOYED",
-            UnavailableError,
-            "not ours, serves 'rerank' and does not answer for now: it is said to be deployed",
-        ),
-        ("UNDEPLOYED", ConfigError, "not ours, serves 'rerank' and does not answer. Deploy it: POST"),
-    ],
-)
-def test_a_silent_model_that_is_not_ours_is_waited_for_while_it_is_deployed(
-    tmp_path: Path, state: str, kind: type[Exception], said: str
-) -> None:
-    def answer(method: str, path: str, body: Any) -> Any:
-        if "_predict" in path:
-            raise http_error(400, "illegal_argument_exception", "Model not ready yet. Deploy it.")
-        return {"algorithm": "TEXT_SIMILARITY", "model_state": state}
-
-    rerank = {"model": {"source": "model_id", "model_id": "r1"}}
-    config = corpus_config("things", encoder={"model": URL, "lifecycle": "shared"}, search={"rerank": rerank})
-    with pytest.raises(kind, match=said):
-        look(fake_cluster(answer), config, Store(str(tmp_path)))
-
-
 def test_every_way_in_which_a_pipeline_names_a_model_is_known() -> None:
     body = {
         "request_processors": [
@@ -91,3 +65,19 @@ def test_every_way_in_which_a_pipeline_names_a_model_is_known() -> None:
         "response_processors": [{"rerank": {"ml_opensearch": {"model_id": "m4"}}}],
     }
     assert models_named(body) == {"m1", "m2", "m3", "m4"}
+
+
+@pytest.mark.parametrize(("state", "error"), [("DEPLOYED", UnavailableError), ("UNDEPLOYED", ConfigError)])
+@pytest.mark.parametrize("purpose", ["text_sparse", "rerank"])
+def test_a_model_that_is_not_ours_and_is_deployed_again_is_an_outage(
+    purpose: str, state: str, error: type[Exception], tmp_path: Path
+) -> None:
+    models = FakeModels()
+    models.add("m1", "theirs", answers=True, algorithm="SPARSE_ENCODING")
+    models.add("r1", "theirs", algorithm="TEXT_SIMILARITY", model_state=state)
+    models.add("m2", "theirs", algorithm="SPARSE_ENCODING", model_state=state)
+    rerank = {"rerank": {"model": {"source": "model_id", "model_id": "r1"}}} if purpose == "rerank" else {}
+    encoder = {"model": {"source": "model_id", "model_id": "m1" if purpose == "rerank" else "m2"}}
+    config = corpus_config("things", encoder=encoder, search={"query": {"text_sparse": "model"}} | rerank)
+    with pytest.raises(error, match=purpose):
+        look(models.cluster, config, Store(str(tmp_path)))

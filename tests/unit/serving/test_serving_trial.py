@@ -8,7 +8,7 @@ import pytest
 
 from build_plans import corpus_config
 from fake_opensearch import fake_cluster, http_error
-from sparse_index.errors import ConfigError
+from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.names import rerank_pipeline_name
 from sparse_index.serving.seen import Seen, SeenIndex
 from sparse_index.serving.trial import trials, try_pipelines
@@ -66,13 +66,41 @@ def test_each_is_tried_by_its_name_and_one_that_fails_is_named_by_no_index() -> 
 
     def refuse(method: str, path: str, _: Any) -> Any:
         if path.endswith("_search"):
-            raise http_error(400, "illegal_argument_exception", "Model not ready yet")
+            raise http_error(400, "illegal_argument_exception", "no such thing")
         return mapping
 
     with pytest.raises(
-        ConfigError, match=rf"{name} does not work \(all sides\): .*Model not ready yet.*No index was made to name it"
+        ConfigError, match=rf"{name} does not work \(all sides\): .*no such thing.*No index was made to name it"
     ):
         try_pipelines(fake_cluster(refuse), one)
+
+
+@pytest.mark.parametrize(
+    ("states", "error"),
+    [
+        ({"m1": "DEPLOYED", "m2": "PARTIALLY_DEPLOYED"}, UnavailableError),
+        ({"m1": "DEPLOYED", "m2": "UNDEPLOYED"}, ConfigError),
+    ],
+)
+def test_models_that_are_deployed_again_after_a_restart_are_an_outage(
+    states: dict[str, str], error: type[Exception]
+) -> None:
+    vectors = {
+        name: {"kind": "sparse", "encoder": {"model": {"source": "model_id", "model_id": model}}}
+        for name, model in {"one": "m1", "two": "m2"}.items()
+    }
+    config = corpus_config("things", vectors=vectors, search={"query": {"one": "model", "two": "model"}})
+    both = Seen(config, (), {"one": "m1", "two": "m2"}, {}, {}, (LIVE,))
+
+    def answer(method: str, path: str, _: Any) -> Any:
+        if path.endswith("_search"):
+            raise http_error(400, "illegal_argument_exception", "Model not ready yet. Please deploy the model first.")
+        if "/models/" in path:
+            return {"model_state": states[path.rsplit("/", 1)[-1]]}
+        return {LIVE.name: {"aliases": {}, "settings": {}, "mappings": {"properties": {}}}}
+
+    with pytest.raises(error, match=next(iter(both.wanted))):
+        try_pipelines(fake_cluster(answer), both)
 
 
 def test_without_a_live_index_nothing_is_asked() -> None:

@@ -1,0 +1,44 @@
+"""A query whose model is silent: an outage that passes where it is deployed again, a fault where it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from build_plans import corpus_config
+from fake_models import FakeModels
+from sparse_index.errors import ModelError, UnavailableError
+from sparse_index.query.encoding import NOTHING_GIVEN, encoded
+from sparse_index.query.target import Target
+
+SHA = "ab" * 32
+GROUP = f"sparse-index-serving--splade--{SHA[:12]}"
+MODEL = {"source": "url", "name": "splade", "version": "1", "url": "http://h/m.zip", "sha256": SHA}
+SHARED = {"model": MODEL, "lifecycle": "shared"}
+GIVEN = {"model": {"source": "model_id", "model_id": "m1"}}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "silent"),
+    [
+        (SHARED, "No model encodes queries for 'text_sparse'"),
+        (GIVEN, r"Model m1 .* does not answer \(its document says UNDEPLOYED\)"),
+    ],
+)
+def test_the_document_of_a_silent_model_says_whether_it_comes_back(encoder: dict[str, Any], silent: str) -> None:
+    config = corpus_config("things", encoder=encoder, search={"query": {"text_sparse": "model"}})
+    models = FakeModels()
+    its = {"name": "splade", "algorithm": "SPARSE_ENCODING", "model_content_hash_value": SHA}
+
+    def ask() -> str:
+        return encoded(models.cluster, config, Target("things"), "text_sparse", "q", NOTHING_GIVEN).made_by
+
+    models.add("m1", GROUP, answers=True, **its)
+    assert ask() == "model m1"
+    models.answering.clear()
+    with pytest.raises(UnavailableError, match="does not answer for now: model m1 is said to be deployed"):
+        ask()
+    models.models["m1"]["model_state"] = "UNDEPLOYED"
+    with pytest.raises(ModelError, match=silent):
+        ask()
