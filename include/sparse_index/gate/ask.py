@@ -26,6 +26,8 @@ from sparse_index.relevance.unknown import unknown_documents
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect, parquet
 
+# For re-ranking what one query finds: enough for any. Without a limit the cluster would re-rank, all in one request.
+_A_DAY_MS = 86_400_000.0
 _ALTERED = """
     SELECT id FROM (SELECT unnest($ids) AS id)
     LEFT JOIN (SELECT id, text_hash, row_hash FROM {former} WHERE NOT deleted) former USING (id)
@@ -53,16 +55,26 @@ def judge(cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, 
 def ask_golden(
     cluster: Cluster, store: Store, config: CorpusConfig, golden: GoldenSet, candidate: str, live: str | None
 ) -> Asked:
-    """Each index is asked as searches of it are: what is live, as it was configured when it was built."""
-    found = rank(asks(cluster, config, candidate), golden, default_mode(config))
+    """Each index is asked as searches of it are, but without haste: what is live, as it was configured when it was built."""
+    ask = asks(cluster, _unhurried(config), candidate)
+    found = rank(ask, golden, default_mode(config))
     unknown = unknown_documents(cluster, candidate, golden)
-    former = _as_it_was(cluster, store, live)
+    former = _as_it_was(cluster, store, config, live)
     if isinstance(former, str):
-        yardstick = rank(asks(cluster, config, candidate), golden, SearchMode.BM25) if has_full_text(config) else None
+        yardstick = rank(ask, golden, SearchMode.BM25) if has_full_text(config) else None
         return Asked(golden, found, None, yardstick, unknown=unknown, alone=former)
-    rankings = rank(asks(cluster, former.config, former.index), golden, default_mode(former.config))
+    rankings = rank(asks(cluster, _unhurried(former.config), former.index), golden, default_mode(former.config))
     altered = _altered(store, former.meta, read_meta(cluster, candidate), _found(found, rankings))
     return Asked(golden, found, rankings, altered=altered, unknown=unknown)
+
+
+def _unhurried(config: CorpusConfig) -> CorpusConfig:
+    """What is re-ranked within a time depends on what else the cluster does: that would be a verdict on the hour."""
+    rerank = config.search.rerank
+    if rerank is None or rerank.budget_ms is None:
+        return config
+    unhurried = rerank.model_copy(update={"budget_ms": _A_DAY_MS})
+    return config.model_copy(update={"search": config.search.model_copy(update={"rerank": unhurried})})
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,8 @@ class _Live:
     config: CorpusConfig
 
 
-def _as_it_was(cluster: Cluster, store: Store, live: str | None) -> _Live | str:
-    """Or why it cannot be asked as its searches are."""
+def _as_it_was(cluster: Cluster, store: Store, present: CorpusConfig, live: str | None) -> _Live | str:
+    """Or why it cannot be asked as its searches are. `present`: has the secrets, of which the store holds none."""
     if live is None:
         return "There is no live index."
     meta = read_meta(cluster, live)
@@ -85,7 +97,7 @@ def _as_it_was(cluster: Cluster, store: Store, live: str | None) -> _Live | str:
         return f"{live} is closed."
     path = plan_path(meta.alias, meta.build_id)
     try:
-        config = load_plan(store, path).config if store.exists(path) else None
+        config = load_plan(store, path).config.with_secrets_of(present) if store.exists(path) else None
     except BuildError:
         config = None
     if config is None:
@@ -98,8 +110,11 @@ def _found(*rankings: Rankings) -> list[str]:
 
 
 def _altered(store: Store, live: Meta, candidate: Meta | None, ids: Sequence[str]) -> Collection[str]:
-    """Of `ids` those that came, changed or went between the two; none where a manifest is gone."""
-    if candidate is None or not (store.exists(live.manifest) and store.exists(candidate.manifest)):
+    """Of `ids` those that came, changed or went between the two by the corpus's own doing; none where a manifest is gone, or
+    the configuration makes other documents of the same rows."""
+    if candidate is None or candidate.document_hash != live.document_hash:
+        return frozenset()
+    if not (store.exists(live.manifest) and store.exists(candidate.manifest)):
         return frozenset()
     former, present = parquet(store, [live.manifest]), parquet(store, [candidate.manifest])
     with connect(store) as con:

@@ -122,8 +122,8 @@ def _first(asked: Asked, found: Measured, gate: GateConfig) -> Check:
     return Check(GOLDEN, verdict, drop, gate.max_drop, " ".join([words, *_unknown(asked)]))
 
 
-def _drop(comparison: Comparison) -> float:
-    return -fmean(comparison.differences.values()) if comparison.differences else 0.0
+def _drop(comparison: Comparison) -> float | None:
+    return -fmean(comparison.differences.values()) if comparison.differences else None
 
 
 def _beside(found: Measured) -> str:

@@ -27,9 +27,14 @@ def test_the_live_index_is_what_a_candidate_is_compared_with() -> None:
 
 def test_losses_that_the_corpus_explains_are_set_apart() -> None:
     nothing: dict[str, list[str]] = {query.id: [] for query in QUERIES}
-    check = golden_check(Asked(GOLDEN, nothing, FOUND, altered={f"d{n}" for n in range(12)}), GATE)
-    assert check.verdict is Verdict.PASS
-    assert "12 further queries" in check.words
+    some = golden_check(Asked(GOLDEN, FOUND | {"q0": []}, FOUND, altered={"d0"}), GATE)
+    assert (some.verdict, some.value) == (Verdict.PASS, 0)
+    assert "1 further queries" in some.words
+    every = golden_check(Asked(GOLDEN, nothing, FOUND, altered={f"d{n}" for n in range(12)}), GATE)
+    assert (every.verdict, every.value) == (Verdict.UNDECIDED, None)
+    assert every.words.startswith(
+        "nDCG@10, no judged query left to count: undecided; fewer than 10 judged queries decide nothing. 12 further queries"
+    )
 
 
 def test_below_the_floor_nothing_goes_live_whatever_was_live() -> None:
