@@ -12,7 +12,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import BuildError
-from sparse_index.gate.golden import Asked, canaries_check, golden_check, nothing_asked
+from sparse_index.gate.golden import Asked, canaries_check, golden_check, not_judged
 from sparse_index.gate.moved import most_moved
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta, read_meta
@@ -47,7 +47,7 @@ def judge(cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, 
     """`live`: None where there is none."""
     golden = golden_of(config.gate)
     if golden is None:
-        return Judged(nothing_asked(config.gate))
+        return Judged(not_judged("gate.golden names no folder: what this corpus has to answer is not said."))
     asked = ask_golden(cluster, store, config, golden, candidate, live)
     return Judged((golden_check(asked, config.gate), canaries_check(asked)), most_moved(asked))
 

@@ -45,13 +45,6 @@ class Asked:
         return {query.id: query.text for query in self.golden.queries}
 
 
-def nothing_asked(gate: GateConfig) -> tuple[Check, ...]:
-    """Where there is no golden set."""
-    if gate.golden is None:
-        return not_judged("gate.golden names no folder: what this corpus has to answer is not said.")
-    return not_judged(f"{gate.golden} (gate.golden) is not there: nothing was asked.")
-
-
 def not_judged(why: str) -> tuple[Check, ...]:
     return skipped(GOLDEN, why), skipped(CANARIES, why)
 

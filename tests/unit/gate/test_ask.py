@@ -1,4 +1,4 @@
-"""How candidate and live index are asked the same golden set: by which configuration, and what counts as the corpus's own doing."""
+"""How candidate and live index are asked the same golden set: by which configuration, and what the corpus itself did."""
 
 from __future__ import annotations
 

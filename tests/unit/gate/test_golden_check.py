@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sparse_index.builds.check import Verdict
 from sparse_index.config.gate import GateConfig
-from sparse_index.gate.golden import Asked, canaries_check, golden_check, nothing_asked
+from sparse_index.gate.golden import Asked, canaries_check, golden_check
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 
 GATE = GateConfig(golden="/golden")
@@ -76,6 +76,3 @@ def test_canaries_find_all_they_must_within_their_rank() -> None:
 def test_what_there_is_nothing_to_say_about_is_skipped_with_its_reason() -> None:
     assert canaries_check(Asked(GOLDEN, FOUND, FOUND)).verdict is Verdict.SKIPPED
     assert golden_check(Asked(CANARIES, {"c1": []}, None), GATE).verdict is Verdict.SKIPPED
-    assert all("names no folder" in check.words for check in nothing_asked(GateConfig()))
-    assert [check.name for check in nothing_asked(GATE)] == ["golden", "canaries"]
-    assert nothing_asked(GATE)[0].words == "/golden (gate.golden) is not there: nothing was asked."
