@@ -93,6 +93,16 @@ def test_a_worse_encoder_declared_honestly_is_stopped_by_golden(plain_cluster: C
     assert observe_alias(plain_cluster, ALIAS).index == first.candidate
 
 
+def test_a_new_text_template_hides_no_worse_encoder(plain_cluster: Cluster, config: CorpusConfig) -> None:
+    promoted(plain_cluster, config)
+    source = config.source.model_copy(update={"text_template": "{body}"})
+    worse = candidate(
+        plain_cluster, with_encoder(config.model_copy(update={"source": source}), "2.0.0"), loses=range(1, 16)
+    )
+    with pytest.raises(BuildError, match=r"golden: nDCG@10 1\.000 -> 0\.500 .* over 30 queries: fail"):
+        gate(plain_cluster, Store(config.store), worse)
+
+
 def test_an_undecided_encoder_is_refused_passed_or_accepted_as_set(
     plain_cluster: Cluster, config: CorpusConfig
 ) -> None:

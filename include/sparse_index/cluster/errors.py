@@ -19,6 +19,14 @@ from sparse_index.errors import (
 _UNAVAILABLE = frozenset({502, 503, 504})
 # A server that has just started answers so for a shard that it is still recovering, with 404 of all things.
 _RECOVERING = ("illegal_index_shard_state_exception", "index_shard_", "shard_not_found_exception")
+# So answers, with 500, a node whose question another one did not answer because it was leaving or could not be reached.
+_NODE_LEFT = (
+    "node_disconnected_exception",
+    "node_closed_exception",
+    "node_not_connected_exception",
+    "connect_transport_exception",
+    "receive_timeout_transport_exception",
+)
 # Not a fault of ours: an index that a snapshot copies is deleted or closed when that has ended. Answered with 400.
 SNAPSHOT_RUNS = "snapshot_in_progress_exception"
 _PERMISSIONS = re.compile(r"no permissions for \[(?P<names>(?:[^\[\]]|\[[^\]]*\])+)\]")
@@ -41,11 +49,13 @@ def translate(error: client_errors.OpenSearchException, what: str) -> SparseInde
         )
     if not isinstance(error, client_errors.TransportError) or not isinstance(error.status_code, int):
         return TerminalError(f"{what}: {error}")
-    return _from_status(error, error.status_code, what)
+    return of_status(error.status_code, reason_of(error.info) or str(error.error), what)
 
 
-def _from_status(error: client_errors.TransportError, status: int, what: str) -> SparseIndexError:
-    reason = _unhidden(reason_of(error.info)) or str(error.error)
+def of_status(status: int, reason: str, what: str) -> SparseIndexError:
+    """Our error for a refusal with this status and `reason_of` its body: of a request, or of one item of several that were
+    answered together."""
+    reason = _unhidden(reason)
     if status == 401:
         return AccessError(f"{what}: login or password refused (401).", status, reason)
     if (status == 403 or permissions_named(reason)) and "cluster_block_exception" not in reason:
@@ -57,7 +67,7 @@ def _from_status(error: client_errors.TransportError, status: int, what: str) ->
         )
     if status == 429:
         return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
-    if status in _UNAVAILABLE or reason.startswith((*_RECOVERING, SNAPSHOT_RUNS)):
+    if status in _UNAVAILABLE or reason.startswith((*_RECOVERING, *_NODE_LEFT, SNAPSHOT_RUNS)):
         return UnavailableError(f"{what}: the cluster is not ready ({status}): {reason}.", status, reason)
     return TerminalError(f"{what}: refused with {status}: {reason}", status, reason)
 

@@ -14,7 +14,7 @@ import orjson
 
 from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.cluster.errors import reason_of
+from sparse_index.cluster.errors import of_status, reason_of
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.creation.create import allocation_rules, create_index, try_out
 from sparse_index.creation.mapping import index_body, vector_properties
@@ -70,9 +70,9 @@ def _write(cluster: Cluster, index: str, field: str, trial: Trial) -> None:
     lines = ([{"index": {"_id": str(number)}}, {field: vector}] for number, vector in enumerate(trial.vectors))
     body = b"".join(orjson.dumps(line) + b"\n" for pair in lines for line in pair)
     answer = cluster.request("POST", f"/{write_alias(index)}/_bulk", body, params={"require_alias": "true"})
-    refused = [item["index"]["error"] for item in answer["items"] if "error" in item["index"]]
+    refused = [item["index"] for item in answer["items"] if "error" in item["index"]]
     if refused:
-        raise TerminalError(f"the cluster refused one: {reason_of(refused[0])}")
+        raise of_status(refused[0]["status"], reason_of(refused[0]), "one of them")
     cluster.post(f"/{index}/_refresh")
 
 

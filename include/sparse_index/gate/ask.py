@@ -12,7 +12,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import BuildError
-from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check, nothing_asked
+from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check, not_judged
 from sparse_index.gate.moved import most_moved
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta, read_meta
@@ -27,6 +27,8 @@ from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
 from sparse_index.store.sql import connect, parquet
 
+# For re-ranking what one query finds: enough for any. Without a limit the cluster would re-rank, all in one request.
+_A_DAY_MS = 86_400_000.0
 _ALTERED = """
     SELECT id FROM (SELECT unnest($ids) AS id)
     LEFT JOIN (SELECT id, text_hash, row_hash FROM {former} WHERE NOT deleted) former USING (id)
@@ -46,7 +48,7 @@ def judge(cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, 
     """`live`: None where there is none."""
     golden = golden_of(config.gate)
     if golden is None:
-        return Judged(nothing_asked(config.gate))
+        return Judged(not_judged("gate.golden names no folder: what this corpus has to answer is not said."))
     asked = ask_golden(cluster, store, config, golden, candidate, live)
     return Judged((golden_check(asked, config.gate), canaries_check(asked)), most_moved(asked))
 
@@ -54,16 +56,26 @@ def judge(cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, 
 def ask_golden(
     cluster: Cluster, store: Store, config: CorpusConfig, golden: GoldenSet, candidate: str, live: str | None
 ) -> GoldenAnswers:
-    """Each index is asked as searches of it are: what is live, as it was configured when it was built."""
-    found = rank(asks(cluster, config, candidate), golden, default_mode(config))
+    """Each index is asked as searches of it are, but without haste: what is live, as it was configured when it was built."""
+    ask = asks(cluster, _unhurried(config), candidate)
+    found = rank(ask, golden, default_mode(config))
     unknown = unknown_documents(cluster, candidate, golden)
-    former = _as_it_was(cluster, store, live)
+    former = _as_it_was(cluster, store, config, live)
     if isinstance(former, str):
-        yardstick = rank(asks(cluster, config, candidate), golden, SearchMode.BM25) if has_full_text(config) else None
+        yardstick = rank(ask, golden, SearchMode.BM25) if has_full_text(config) else None
         return GoldenAnswers(golden, found, None, yardstick, unknown=unknown, alone=former)
-    rankings = rank(asks(cluster, former.config, former.index), golden, default_mode(former.config))
+    rankings = rank(asks(cluster, _unhurried(former.config), former.index), golden, default_mode(former.config))
     altered = _altered(store, former.meta, read_meta(cluster, candidate), _found(found, rankings))
     return GoldenAnswers(golden, found, rankings, altered=altered, unknown=unknown)
+
+
+def _unhurried(config: CorpusConfig) -> CorpusConfig:
+    """What is re-ranked within a time depends on what else the cluster does: that would be a verdict on the hour."""
+    rerank = config.search.rerank
+    if rerank is None or rerank.budget_ms is None:
+        return config
+    unhurried = rerank.model_copy(update={"budget_ms": _A_DAY_MS})
+    return config.model_copy(update={"search": config.search.model_copy(update={"rerank": unhurried})})
 
 
 @dataclass(frozen=True)
@@ -75,8 +87,8 @@ class _Live:
     config: CorpusConfig
 
 
-def _as_it_was(cluster: Cluster, store: Store, live: str | None) -> _Live | str:
-    """Or why it cannot be asked as its searches are."""
+def _as_it_was(cluster: Cluster, store: Store, present: CorpusConfig, live: str | None) -> _Live | str:
+    """Or why it cannot be asked as its searches are. `present`: has the secrets, of which the store holds none."""
     if live is None:
         return "There is no live index."
     meta = read_meta(cluster, live)
@@ -86,7 +98,7 @@ def _as_it_was(cluster: Cluster, store: Store, live: str | None) -> _Live | str:
         return f"{live} is closed."
     path = plan_path(meta.alias, meta.build_id)
     try:
-        config = load_plan(store, path).config if store.exists(path) else None
+        config = load_plan(store, path).config.with_secrets_of(present) if store.exists(path) else None
     except BuildError:
         config = None
     if config is None:
@@ -99,8 +111,11 @@ def _found(*rankings: Rankings) -> list[str]:
 
 
 def _altered(store: Store, live: Meta, candidate: Meta | None, ids: Sequence[str]) -> Collection[str]:
-    """Of `ids` those that came, changed or went between the two; none where a manifest is gone."""
-    if candidate is None or not (store.exists(live.manifest) and store.exists(candidate.manifest)):
+    """Of `ids` those that came, changed or went between the two by the corpus's own doing; none where a manifest is gone, or
+    the configuration makes other documents of the same rows."""
+    if candidate is None or candidate.document_hash != live.document_hash:
+        return frozenset()
+    if not (store.exists(live.manifest) and store.exists(candidate.manifest)):
         return frozenset()
     former, present = parquet(store, [live.manifest]), parquet(store, [candidate.manifest])
     with connect(store) as con:

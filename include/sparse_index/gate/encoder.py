@@ -38,9 +38,9 @@ def prove_encoder(
     cluster: Cluster, store: Store, plan: Plan, model_ids: Mapping[str, str], timing: Timing = REAL_TIME
 ) -> EncoderReport:
     """Of every encoder that has texts to encode; `model_ids`: of the deployed models, by their encoder's fingerprint. The
-    report is kept; when all was well, nothing is asked again. `BuildError` naming what is not."""
+    report is kept; when all was well, the same models are not asked again. `BuildError` naming what is not."""
     proven = encoder_report(store, plan)
-    if proven is not None and not failed(proven.checks):
+    if proven is not None and not failed(proven.checks) and _is_of(proven, plan, model_ids):
         return proven
     checks = [
         check
@@ -58,6 +58,12 @@ def prove_encoder(
         why = "; ".join(reasons(checks))
         raise BuildError(f"Nothing is encoded by build {plan.build_id}: {why}. The live index stays as it is.")
     return report
+
+
+def _is_of(proven: EncoderReport, plan: Plan, model_ids: Mapping[str, str]) -> bool:
+    """Whether these very models were proven: clearing the encoder's tasks deploys others."""
+    ids = {fingerprint: model_ids[fingerprint] for fingerprint in plan.fields_to_encode}
+    return {fingerprint: model.id for fingerprint, model in proven.models.items()} == ids
 
 
 def _checks(cluster: Cluster, store: Store, plan: Plan, field: str, model_id: str, timing: Timing) -> Iterator[Check]:

@@ -45,13 +45,6 @@ class GoldenAnswers:
         return {query.id: query.text for query in self.golden.queries}
 
 
-def nothing_asked(gate: GateConfig) -> tuple[Check, ...]:
-    """Where there is no golden set."""
-    if gate.golden is None:
-        return not_judged("gate.golden names no folder: what this corpus has to answer is not said.")
-    return not_judged(f"{gate.golden} (gate.golden) is not there: nothing was asked.")
-
-
 def not_judged(why: str) -> tuple[Check, ...]:
     return skipped(GOLDEN, why), skipped(CANARIES, why)
 
@@ -122,8 +115,8 @@ def _first(asked: GoldenAnswers, found: Measured, gate: GateConfig) -> Check:
     return Check(GOLDEN, verdict, drop, gate.max_drop, " ".join([words, *_unknown(asked)]))
 
 
-def _drop(comparison: Comparison) -> float:
-    return -fmean(comparison.differences.values()) if comparison.differences else 0.0
+def _drop(comparison: Comparison) -> float | None:
+    return -fmean(comparison.differences.values()) if comparison.differences else None
 
 
 def _beside(found: Measured) -> str:

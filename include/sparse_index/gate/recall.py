@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from sparse_index.builds.check import Check, Verdict, skipped
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster
+from sparse_index.config.served import unserved_fields
 from sparse_index.live.reading import searched
 from sparse_index.ml.vocabulary import knowing_kind
 from sparse_index.query.encoding import NOTHING_GIVEN, encoded
@@ -76,7 +77,7 @@ def _golden_texts(plan: Plan, field: str) -> list[str]:
     """What people ask, where the corpus says it and a query can be made of it here. It is the harder test: queries like
     documents are easily answered by those."""
     golden = golden_of(plan.config.gate)
-    if golden is None or plan.config.query_way(field) == "tokens":
+    if golden is None or plan.config.query_way(field) == "tokens" or field in unserved_fields(plan.config):
         return []
     return [query.text for query in golden.queries][:QUERIES]
 

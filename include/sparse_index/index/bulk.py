@@ -17,12 +17,14 @@ from typing import Any, Literal
 import orjson
 
 from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.errors import of_status
 from sparse_index.corpus.place import Place
 from sparse_index.errors import (
     AccessError,
     BuildError,
     OverloadedError,
     TerminalError,
+    TransientError,
 )
 from sparse_index.timing import Sleep
 
@@ -155,7 +157,8 @@ class BulkWriter:
             self._pause(attempt, len(pending))
         raise OverloadedError(
             f"Bulk into {self._write_alias}: {len(pending)} items were refused {ITEM_ATTEMPTS} times, the last one with "
-            f"{refusal}. The cluster is too busy: lower index.bulk_requests_in_flight or the parallel tasks, then run again.",
+            f"{refusal}. Where the cluster is too busy, lower index.bulk_requests_in_flight or the parallel tasks; where nodes "
+            "come and go, look at its health. Then run again.",
             429,
             refusal,
         )
@@ -218,7 +221,7 @@ def _judge(write: Write, result: Any) -> _Item:
     if "error" not in result:
         _require_done(write, result)
         return _Item.DONE
-    if result["status"] in (429, 502, 503, 504) and not _is_full_disk(result):
+    if isinstance(of_status(result["status"], ": ".join(_error_of(result)), "Bulk"), TransientError):
         return _Item.AGAIN
     _raise_if_common(result)
     return _Item.REJECTED
@@ -231,11 +234,6 @@ def _require_done(write: Write, result: Any) -> None:
             f"document {result.get('_id')}: an ingest pipeline drops documents or changes their ids on the way into the "
             "candidate. Nothing was promoted. Find it (GET _ingest/pipeline), take it away from this index, then start a new run."
         )
-
-
-def _is_full_disk(result: Any) -> bool:
-    """The block that the flood-stage watermark sets comes as a 429, and stays until somebody frees disk."""
-    return bool(result["status"] == 429 and result["error"].get("type") == "cluster_block_exception")
 
 
 def _raise_if_common(result: Any) -> None:

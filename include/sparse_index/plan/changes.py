@@ -19,7 +19,7 @@ from sparse_index.plan.difference import Difference
 from sparse_index.plan.files import write_dead_letters, write_files
 from sparse_index.plan.observe import observe, observe_hindrances
 from sparse_index.plan.observed import Observed
-from sparse_index.relevance.golden import golden_of
+from sparse_index.relevance.golden import GoldenSet, golden_of, require_answerable
 from sparse_index.store.files import Store
 from sparse_index.store.sql import connect
 
@@ -37,9 +37,11 @@ def plan_changes(
     """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster: before a full build an empty
     index like its candidate is made and deleted again."""
     guards.require_unhindered(config, observe_hindrances(cluster, config))
-    golden_of(config.gate)  # one that cannot be read stops the plan, hours before the gate asks it
+    golden = golden_of(config.gate)
     seen = observe(cluster, store, config, request, scans, build_id=new_build_id(now, token), now=now)
     guards.require_comparable(seen)
+    if golden is not None:
+        _require_answerable(golden, seen)
     with connect(store) as con:
         difference = Difference(con, store, config, inputs_of(seen))
         difference.load()
@@ -52,6 +54,13 @@ def plan_changes(
         write_files(con, store, difference, plan)
     save_plan(store, plan)
     return plan
+
+
+def _require_answerable(golden: GoldenSet, seen: Observed) -> None:
+    """Hours before the gate asks it: of the candidate and, where it is known how, of what is live."""
+    require_answerable(golden, seen.candidate, seen.mapping, seen.config.vector_fields)
+    if seen.live.index is not None and seen.live.plan is not None:
+        require_answerable(golden, seen.live.index, seen.live.mapping, seen.live.plan.config.vector_fields)
 
 
 def _tried_out(cluster: Cluster, seen: Observed, plan: Plan) -> Plan:

@@ -25,6 +25,7 @@ from sparse_index.preflight.connection import (
 )
 from sparse_index.preflight.fields import check_fields, try_fields
 from sparse_index.preflight.findings import Findings, Problem, Readiness
+from sparse_index.preflight.golden import check_golden
 from sparse_index.preflight.leftovers import sweep
 from sparse_index.preflight.managed import check_aws_service
 from sparse_index.preflight.policies import POLICIES_PLUGIN, policy_warnings
@@ -169,6 +170,7 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     if len(findings.problems) == before:
         with findings.checking():
             default_pipeline(cluster, config)
+    check_golden(findings, cluster, config)
     unserved = why_unserved(config)
     if unserved is not None:
         findings.warning(unserved)

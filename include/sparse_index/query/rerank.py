@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import isfinite
+from math import ceil, isfinite
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.cores import idle_ml_cores
@@ -24,6 +24,8 @@ from sparse_index.timing import Clock
 
 # Pairs of each request of the first round, by which the rate is measured.
 _TRIED = 2
+# Pairs of a request, so that one to a slow model ends within the client's time.
+_MOST = 25
 Score = Callable[[Sequence[str]], list[float]]
 
 
@@ -111,7 +113,8 @@ def scores_in_time(
 
 def _scored(pool: ThreadPoolExecutor, score: Score, texts: Sequence[str], requests: int) -> list[float]:
     # Even shares, so that no request is waited for alone.
-    bounds = [len(texts) * number // requests for number in range(requests + 1)]
+    count = max(requests, ceil(len(texts) / _MOST))
+    bounds = [len(texts) * number // count for number in range(count + 1)]
     shares = [texts[low:high] for low, high in pairwise(bounds) if high > low]
     return [each for scores in pool.map(score, shares) for each in scores]
 

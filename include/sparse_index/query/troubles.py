@@ -61,7 +61,7 @@ def searching() -> Iterator[None]:
         raise in_words(error) from error
 
 
-def in_words(error: TerminalError) -> TerminalError:
+def in_words(error: SparseIndexError) -> SparseIndexError:
     """The refusal of a search, with what to do where we know it."""
     if _TOO_MANY_WORDS not in error.message:
         return error

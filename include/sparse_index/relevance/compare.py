@@ -3,9 +3,9 @@
 Both were asked the same queries, so the queries are compared one by one: d = nDCG@10 of the candidate - nDCG@10 of live. The
 mean of d has Student's interval, and what that leaves open is *undecided*, never good or bad by chance:
 
-    pass        the lower bound is above -max_drop: no worse is shown; or no query has changed at all
+    pass        the lower bound is above -max_drop: no worse is shown; or no figure has changed at all
     fail        the mean is below -max_drop and the upper bound below 0: worse is shown
-    undecided   everything else, and whatever fewer than ten queries say
+    undecided   everything else, and whatever fewer than ten queries say, or none where all that changed is explained
 
 Each bound holds with 95 %, with 97.5 % below fifty queries: most d are zero and a few are large, and of such values a
 small sample promises too much.
@@ -88,7 +88,8 @@ def compare(live: Measured, candidate: Measured, *, max_drop: float, explained: 
     apart = {query: d for query, d in all_.items() if query in explained}
     values = list(counting.values())
     interval = student(values) if len(values) >= FEWEST else None
-    return Comparison(live, candidate, counting, apart, interval, _verdict(values, interval, max_drop))
+    verdict = _verdict(_figures(counting, apart), interval, max_drop)
+    return Comparison(live, candidate, counting, apart, interval, verdict)
 
 
 def student(values: Sequence[float]) -> Interval:
@@ -111,8 +112,13 @@ def is_explained(live: Sequence[str], candidate: Sequence[str], altered: Collect
     return tops[0] != tops[1] and long[: len(short)] == short and (is_full or not goes_on)
 
 
-def _verdict(values: Sequence[float], interval: Interval | None, max_drop: float) -> Verdict:
-    if not any(values):
+def _figures(counting: Mapping[str, float], apart: Mapping[str, float]) -> Collection[float]:
+    """Those that tell whether anything has changed: where none counts, the explained ones."""
+    return (counting or apart).values()
+
+
+def _verdict(figures: Collection[float], interval: Interval | None, max_drop: float) -> Verdict:
+    if not any(figures):
         return Verdict.PASS
     if interval is None:
         return Verdict.UNDECIDED
@@ -157,7 +163,7 @@ def _head(comparison: Comparison) -> str:
 
 def _doubt(comparison: Comparison) -> str:
     interval = comparison.interval
-    if not any(comparison.differences.values()):
+    if not any(_figures(comparison.differences, comparison.explained)):
         return ", the figure of none has changed"
     if interval is None:
         return f"; fewer than {FEWEST} judged queries decide nothing"

@@ -12,7 +12,8 @@ Grades are whole numbers: 0 is no answer, more is better, a pair that is not lis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import socket
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from sparse_index.config.gate import GateConfig
 from sparse_index.errors import ConfigError, CorpusError
+from sparse_index.query.filters import filter_queries
 
 QUERIES, JUDGEMENTS, QRELS = "queries.jsonl", "judgements.parquet", "qrels.txt"
 _COLUMNS = ["query", "id", "grade"]
@@ -80,9 +82,29 @@ def read_golden(folder: Path) -> GoldenSet:
 
 
 def golden_of(gate: GateConfig) -> GoldenSet | None:
-    """What the corpus' gate asks; None where the file names no folder, or none that is there. Errors as `read_golden`."""
-    folder = None if gate.golden is None else Path(gate.golden)
-    return read_golden(folder) if folder is not None and folder.exists() else None
+    """What the corpus' gate asks; None where the file names no folder. ConfigError for one that is not there: a gate that asks
+    nothing would let everything pass. Else errors as `read_golden`."""
+    if gate.golden is None:
+        return None
+    folder = Path(gate.golden)
+    if not folder.exists():
+        raise ConfigError(
+            f"{folder} (gate.golden) is not there on {socket.gethostname()}: correct the name, or give every worker that folder. "
+            "Leave gate.golden out where no query is to be asked."
+        )
+    return read_golden(folder)
+
+
+def require_answerable(golden: GoldenSet, index: str, mapping: Mapping[str, Any], vectors: Collection[str]) -> None:
+    """ConfigError for a query whose filters an index with this mapping cannot answer. `vectors`: names of the vector fields."""
+    for query in golden.queries:
+        try:
+            filter_queries(query.filters, mapping, vectors)
+        except ConfigError as error:
+            raise ConfigError(
+                f"gate.golden, query '{query.id}', asked of {index}: {error.message} The filter of a new field goes in when an "
+                "index that has it is live."
+            ) from error
 
 
 def write_queries(path: Path, queries: Iterable[GoldenQuery]) -> None:

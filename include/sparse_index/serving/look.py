@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.served import is_served
-from sparse_index.errors import AccessError, ConfigError, TerminalError, UnavailableError
+from sparse_index.errors import AccessError, ConfigError, TerminalError
 from sparse_index.live.attached import named_pipeline
 from sparse_index.live.generations import own_indices
 from sparse_index.ml import verbs

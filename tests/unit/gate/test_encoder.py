@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fake_model_server import MODEL, ModelServer
+from fake_opensearch import fake_cluster
 from kinds_of_vectors import SPARSE
+from plan_help import config_at, planned, row, write
 from probed import COUNT, DENSE, output, probes
 from sparse_index.corpus.tokenizer import NoTokenizer, read_tokenizer
-from sparse_index.gate.encoder import some_encoder, token_limit
+from sparse_index.errors import BuildError
+from sparse_index.gate.encoder import prove_encoder, some_encoder, token_limit
 from sparse_index.gate.probe_texts import beyond
+from sparse_index.store.files import Store
 
 
 def test_the_numbers_of_a_dense_model_are_no_tokens() -> None:
@@ -54,3 +61,22 @@ def test_wherever_the_long_text_is_cut_it_loses_words(limit: int) -> None:
     words = beyond(limit).split()
     assert len(words) == 2 * limit
     assert set(words[: limit // 2]) < set(words[:limit]) < set(words)
+
+
+def test_a_report_is_of_the_models_that_were_proven_and_of_none_that_was_deployed_after_them(tmp_path: Path) -> None:
+    server, other = ModelServer(), "deployed-anew"
+
+    def cluster(method: str, path: str, body: Any) -> Any:
+        if "_predict" in path and path.endswith(other):
+            path, body = path.replace(other, MODEL), {"text_docs": [text[::-1] for text in body["text_docs"]]}
+        return server(method, path, body)
+
+    config = config_at(tmp_path)
+    write(tmp_path / "corpus", [row(number) for number in range(4)])
+    plan, store = planned(config), Store(config.store)
+    report = prove_encoder(fake_cluster(cluster), store, plan, {plan.fingerprint: MODEL})
+    asked = len(server.requests)
+    assert prove_encoder(fake_cluster(cluster), store, plan, {plan.fingerprint: MODEL}) == report
+    assert len(server.requests) == asked
+    with pytest.raises(BuildError, match=r"encoder: text_sparse: .* texts are not"):
+        prove_encoder(fake_cluster(cluster), store, plan, {plan.fingerprint: other})

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sparse_index.builds.check import Verdict
 from sparse_index.config.gate import GateConfig
-from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check, nothing_asked
+from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 
 GATE = GateConfig(golden="/golden")
@@ -27,9 +27,14 @@ def test_the_live_index_is_what_a_candidate_is_compared_with() -> None:
 
 def test_losses_that_the_corpus_explains_are_set_apart() -> None:
     nothing: dict[str, list[str]] = {query.id: [] for query in QUERIES}
-    check = golden_check(GoldenAnswers(GOLDEN, nothing, FOUND, altered={f"d{n}" for n in range(12)}), GATE)
-    assert check.verdict is Verdict.PASS
-    assert "12 further queries" in check.words
+    some = golden_check(GoldenAnswers(GOLDEN, FOUND | {"q0": []}, FOUND, altered={"d0"}), GATE)
+    assert (some.verdict, some.value) == (Verdict.PASS, 0)
+    assert "1 further queries" in some.words
+    every = golden_check(GoldenAnswers(GOLDEN, nothing, FOUND, altered={f"d{n}" for n in range(12)}), GATE)
+    assert (every.verdict, every.value) == (Verdict.UNDECIDED, None)
+    assert every.words.startswith(
+        "nDCG@10, no judged query left to count: undecided; fewer than 10 judged queries decide nothing. 12 further queries"
+    )
 
 
 def test_below_the_floor_nothing_goes_live_whatever_was_live() -> None:
@@ -71,6 +76,3 @@ def test_canaries_find_all_they_must_within_their_rank() -> None:
 def test_what_there_is_nothing_to_say_about_is_skipped_with_its_reason() -> None:
     assert canaries_check(GoldenAnswers(GOLDEN, FOUND, FOUND)).verdict is Verdict.SKIPPED
     assert golden_check(GoldenAnswers(CANARIES, {"c1": []}, None), GATE).verdict is Verdict.SKIPPED
-    assert all("names no folder" in check.words for check in nothing_asked(GateConfig()))
-    assert [check.name for check in nothing_asked(GATE)] == ["golden", "canaries"]
-    assert nothing_asked(GATE)[0].words == "/golden (gate.golden) is not there: nothing was asked."

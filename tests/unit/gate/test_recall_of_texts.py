@@ -15,8 +15,10 @@ from sparse_index.books.final_manifest import write_final_manifest
 from sparse_index.builds.check import Check, Verdict
 from sparse_index.builds.plan import Plan
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.search import SearchMode
 from sparse_index.encode.source_texts import iter_texts
 from sparse_index.gate.recall import recall_checks
+from sparse_index.relevance.golden import GoldenQuery, write_queries
 from sparse_index.store.files import Store
 from sparse_index.vectors.kinds import vector_kind
 
@@ -92,3 +94,15 @@ def test_a_cluster_that_finds_the_best_documents_passes(tmp_path: Path, field: d
     missed = checked(corpus, plan, documents, lost=3)
     assert missed.verdict is Verdict.FAIL
     assert missed.value == pytest.approx(0.7)
+
+
+def test_golden_queries_are_left_where_each_run_deletes_the_model_that_would_encode_them(tmp_path: Path) -> None:
+    write(tmp_path / "corpus", ROWS)
+    write_queries(tmp_path / "golden" / "queries.jsonl", [GoldenQuery(id="q1", text="words", must=("d1",))])
+    corpus = config(tmp_path)
+    gate = corpus.gate.model_copy(update={"golden": str(tmp_path / "golden")})
+    search = corpus.search.model_copy(update={"mode": SearchMode.BM25})
+    corpus = corpus.model_copy(update={"gate": gate, "search": search})
+    found = checked(corpus, *built(corpus))
+    assert (found.verdict, found.value) == (Verdict.PASS, 1.0)
+    assert "queries like its documents" in found.words

@@ -108,8 +108,17 @@ def test_items_refused_for_ever_stop_the_task() -> None:
     assert len(index.requests) == ITEM_ATTEMPTS
 
 
-def test_a_cluster_that_is_not_ready_is_waited_for() -> None:
-    starting = [error_item(503, "cluster_block_exception")]
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (503, "cluster_block_exception"),
+        (500, "node_closed_exception"),
+        (500, "node_disconnected_exception"),
+        (404, "shard_not_found_exception"),
+    ],
+)
+def test_a_cluster_that_is_not_ready_is_waited_for(status: int, kind: str) -> None:
+    starting = [error_item(status, kind)]
     assert write(FakeIndex(lambda action, id_: starting.pop() if starting else None), [index_op(1)]).indexed == 1
 
 
@@ -164,7 +173,7 @@ def test_a_refused_body_is_halved_down_to_the_one_document(status: int) -> None:
         (403, "cluster_block_exception", TerminalError),
         (429, "cluster_block_exception", TerminalError),
         (404, "index_not_found_exception", BuildError),
-        (500, "node_closed_exception", TerminalError),
+        (500, "translate_exception", TerminalError),
     ],
 )
 def test_errors_that_concern_everything_are_no_dead_letters(status: int, kind: str, error: type[Exception]) -> None:

@@ -267,11 +267,31 @@ def test_the_types_are_those_that_were_decided_and_no_file_is_asked_again(config
     }
 
 
-def test_a_golden_set_that_cannot_be_read_stops_the_plan_and_one_that_is_not_there_does_not(tmp_path: Path) -> None:
+def test_a_golden_set_that_is_not_there_or_cannot_be_read_stops_the_plan(tmp_path: Path) -> None:
     config = config_at(tmp_path, gate={"golden": str(tmp_path / "golden")})
     write(Path(config.source.uri), [row(1)])
-    assert planned(config).kind is BuildKind.FULL
+    with pytest.raises(ConfigError, match=r"golden \(gate\.golden\) is not there"):
+        planned(config)
     (tmp_path / "golden").mkdir()
     (tmp_path / "golden" / "queries.jsonl").write_text('{"id": "q1"}\n')
     with pytest.raises(ConfigError, match="line 1: text: Field required"):
         planned(config)
+
+
+def test_a_golden_query_whose_filter_an_index_cannot_answer_stops_the_plan(tmp_path: Path) -> None:
+    config, queries = (
+        config_at(tmp_path, gate={"golden": str(tmp_path / "golden")}),
+        tmp_path / "golden" / "queries.jsonl",
+    )
+    write(Path(config.source.uri), [row(1)])
+    queries.parent.mkdir()
+    asked = '{"id": "q1", "text": "words", "must": ["d1"], "filters": ["%s=1"]}\n'
+    queries.write_text(asked % "price")
+    live = planned(config)
+    queries.write_text(asked % "prize")
+    with pytest.raises(ConfigError, match=r"query 'q1', asked of things--b.*no field 'prize'\. There is price"):
+        planned(config, live)
+    write(Path(config.source.uri), [row(1) | {"prize": 1}])
+    with pytest.raises(ConfigError, match=f"query 'q1', asked of {live.candidate}: .*no field 'prize'.* goes in when"):
+        planned(config, live)
+    assert planned(config).kind is BuildKind.FULL, "nothing is live that could not answer"

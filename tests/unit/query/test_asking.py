@@ -11,10 +11,18 @@ from build_plans import corpus_config
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.search import SearchMode
-from sparse_index.errors import ModelError, TerminalError, UnavailableError
+from sparse_index.errors import (
+    AccessError,
+    ModelError,
+    OverloadedError,
+    SparseIndexError,
+    TerminalError,
+    UnavailableError,
+)
 from sparse_index.live.attached import Attached
 from sparse_index.query.answer import Hit, Via
 from sparse_index.query.asking import asked
+from sparse_index.query.by_client import fused_by_client
 from sparse_index.query.question import Question
 from sparse_index.query.target import Target
 from sparse_index.query.wish import Findings, Wish, nothing_yet
@@ -83,14 +91,17 @@ def found(names: list[str]) -> Any:
     }
 
 
-def search(cluster: Cluster, *, strict: bool = False) -> tuple[list[Hit], Findings]:
+def question() -> Question:
     rerank = {"model": {"source": "model_id", "model_id": "r1"}, "max_words": None, "budget_ms": None}
     config = corpus_config("things", search={"sides": ["bm25", "text_sparse"], "rerank": rerank})
     target = Target("things--b1", attached=Attached(settings={"index.number_of_shards": "1"}))
-    question = Question(config, target, "q", {SIDE: None, "title": None}, [], explain=False)
+    return Question(config, target, "q", {SIDE: None, "title": None}, [], explain=False)
+
+
+def search(cluster: Cluster, *, strict: bool = False) -> tuple[list[Hit], Findings]:
     noted = nothing_yet()
     wish = Wish(SearchMode.RERANK, 3, (), explain=False, via=Via.AUTO, strict=strict)
-    return list(asked(cluster, question, wish, noted)), noted
+    return list(asked(cluster, question(), wish, noted)), noted
 
 
 def test_a_side_that_is_refused_is_named_and_the_others_are_re_ranked() -> None:
@@ -140,3 +151,27 @@ def test_of_whole_answers_nothing_is_said() -> None:
     _, noted = search(fake_cluster(Refusing()))
     noted.require_whole("things--b1", strict=True)
     assert noted.degraded == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "expected"),
+    [
+        (429, "rejected_execution_exception", OverloadedError),
+        (503, "no_shard_available_action_exception", UnavailableError),
+        (500, "node_disconnected_exception", UnavailableError),
+        (403, "security_exception", AccessError),
+        (400, "illegal_argument_exception", TerminalError),
+    ],
+)
+def test_what_passes_for_a_whole_search_passes_for_one_of_several(
+    status: int, kind: str, expected: type[SparseIndexError]
+) -> None:
+    said = {"root_cause": [{"type": kind, "reason": "why"}], "type": kind, "reason": "why"}
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        sides = list(map(orjson.loads, body.splitlines()))[1::2]
+        return {"responses": [{"error": said, "status": status} for _ in sides]}
+
+    with pytest.raises(expected, match=f"{kind}: why") as caught:
+        fused_by_client(fake_cluster(answer), question(), 3, Findings())
+    assert (type(caught.value), caught.value.status) == (expected, status)

@@ -56,6 +56,8 @@ def test_the_texts_are_shared_out_evenly_among_the_requests() -> None:
     reader = Reader(1, requests=3)
     scores_in_time(reader.score, ["x"] * 20, 3, None, reader.clock)
     assert reader.requests == 3
+    scores_in_time(reader.score, ["x"] * 100, 2, None, reader.clock)
+    assert reader.requests == 3 + 4, "none has more than 25"
     assert scores_in_time(reader.score, [], 3, 100, reader.clock) == []
 
 

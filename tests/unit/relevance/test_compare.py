@@ -94,9 +94,14 @@ def test_explained_queries_are_counted_apart() -> None:
 
 
 def test_nothing_is_left_to_count_when_all_is_explained() -> None:
-    comparison = compared([-0.4, 0.1], explained={"q000", "q001"})
-    assert comparison.verdict == "pass"
-    assert in_words(comparison, {}).startswith("nDCG@10, no judged query left to count: pass")
+    every = {f"q{number:03d}" for number in range(12)}
+    said = in_words(compared([-0.4, 0.1] + [0.0] * 10, explained=every), {})
+    assert said.startswith(
+        "nDCG@10, no judged query left to count: undecided; fewer than 10 judged queries decide nothing"
+    )
+    unchanged = compared([0.0] * 12, explained=every)
+    assert unchanged.verdict == "pass"
+    assert "left to count: pass, the figure of none has changed" in in_words(unchanged, {})
 
 
 def test_answers_that_nobody_judged_ask_for_judgements() -> None:

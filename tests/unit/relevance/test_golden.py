@@ -37,8 +37,10 @@ def test_queries_and_judgements_are_read(tmp_path: Path) -> None:
     assert golden.canaries == [canary]
 
 
-def test_a_folder_that_is_not_there_asks_nothing_and_an_empty_one_is_an_error(tmp_path: Path) -> None:
-    assert golden_of(GateConfig(golden=str(tmp_path / "gone"))) is None
+def test_a_folder_that_is_not_there_is_an_error_and_so_is_an_empty_one(tmp_path: Path) -> None:
+    assert golden_of(GateConfig()) is None
+    with pytest.raises(ConfigError, match=r"gone \(gate\.golden\) is not there on .*: correct the name"):
+        golden_of(GateConfig(golden=str(tmp_path / "gone")))
     with pytest.raises(CorpusError, match=r"queries\.jsonl cannot be read"):
         golden_of(GateConfig(golden=str(tmp_path)))
 
