@@ -19,6 +19,8 @@ from sparse_index.errors import (
 _UNAVAILABLE = frozenset({502, 503, 504})
 # A server that has just started answers so for a shard that it is still recovering, with 404 of all things.
 _RECOVERING = ("illegal_index_shard_state_exception", "index_shard_", "shard_not_found_exception")
+# A node that leaves while it is asked answers so, with 500.
+_LEAVING = ("node_closed_exception", "node_disconnected_exception", "node_not_connected_exception")
 # Not a fault of ours: an index that a snapshot copies is deleted or closed when that has ended. Answered with 400.
 SNAPSHOT_RUNS = "snapshot_in_progress_exception"
 _PERMISSIONS = re.compile(r"no permissions for \[(?P<names>(?:[^\[\]]|\[[^\]]*\])+)\]")
@@ -64,9 +66,14 @@ def _from_status(error: client_errors.TransportError, status: int, what: str) ->
         )
     if status == 429:
         return OverloadedError(f"{what}: the cluster refuses work for now (429): {reason}.", status, reason)
-    if status in _UNAVAILABLE or reason.startswith((*_RECOVERING, SNAPSHOT_RUNS)):
+    if status in _UNAVAILABLE or is_passing(reason):
         return UnavailableError(f"{what}: the cluster is not ready ({status}): {reason}.", status, reason)
     return TerminalError(f"{what}: refused with {status}: {reason}", status, reason)
+
+
+def is_passing(reason: str) -> bool:
+    """Whether "type: reason" of an error, or its type alone, is of something that passes by itself, whatever its status."""
+    return reason.startswith((*_RECOVERING, *_LEAVING, SNAPSHOT_RUNS))
 
 
 def permissions_named(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import orjson
 
 from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.errors import is_passing
 from sparse_index.corpus.place import Place
 from sparse_index.errors import (
     AccessError,
@@ -218,7 +219,8 @@ def _judge(write: Write, result: Any) -> _Item:
     if "error" not in result:
         _require_done(write, result)
         return _Item.DONE
-    if result["status"] in (429, 502, 503, 504) and not _is_full_disk(result):
+    error_class, _ = _error_of(result)
+    if (result["status"] in (429, 502, 503, 504) and not _is_full_disk(result)) or is_passing(error_class):
         return _Item.AGAIN
     _raise_if_common(result)
     return _Item.REJECTED

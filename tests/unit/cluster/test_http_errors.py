@@ -39,6 +39,9 @@ TABLE = [
     (http_error(429, "cluster_block_exception", FLOODED), TerminalError),
     (http_error(500, "illegal_state_exception", "no"), TerminalError),
     (PROFILE, AccessError),
+    (http_error(500, "node_closed_exception", "node closed"), UnavailableError),
+    (http_error(500, "node_disconnected_exception", "[n2] disconnected"), UnavailableError),
+    (http_error(500, "node_not_connected_exception", "[n2] Node not connected"), UnavailableError),
     (http_error(502, "bad_gateway"), UnavailableError),
     (http_error(503, "cluster_manager_not_discovered_exception"), UnavailableError),
     (

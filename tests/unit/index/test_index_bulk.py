@@ -113,6 +113,15 @@ def test_a_cluster_that_is_not_ready_is_waited_for() -> None:
     assert write(FakeIndex(lambda action, id_: starting.pop() if starting else None), [index_op(1)]).indexed == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(500, "node_closed_exception"), (404, "illegal_index_shard_state_exception"), (404, "shard_not_found_exception")],
+)
+def test_a_node_that_goes_or_a_shard_that_moves_costs_no_document(status: int, kind: str) -> None:
+    going = [error_item(status, kind)]
+    assert write(FakeIndex(lambda action, id_: going.pop() if going else None), [index_op(1)]).indexed == 1
+
+
 def test_a_document_the_mapping_refuses_is_rejected_at_once() -> None:
     index = FakeIndex(lambda action, id_: error_item(400, "mapper_parsing_exception") if id_ == "id-3" else None)
     outcome = write(index, [index_op(n) for n in range(10)])
@@ -164,7 +173,7 @@ def test_a_refused_body_is_halved_down_to_the_one_document(status: int) -> None:
         (403, "cluster_block_exception", TerminalError),
         (429, "cluster_block_exception", TerminalError),
         (404, "index_not_found_exception", BuildError),
-        (500, "node_closed_exception", TerminalError),
+        (500, "illegal_state_exception", TerminalError),
     ],
 )
 def test_errors_that_concern_everything_are_no_dead_letters(status: int, kind: str, error: type[Exception]) -> None:
