@@ -14,7 +14,8 @@ def with_whole_listings(filesystem: AbstractFileSystem) -> AbstractFileSystem:
     """The same file system; a listing of it raises what any of its folders raises, unless that folder is gone meanwhile."""
     if isinstance(filesystem, _Whole):
         return filesystem
-    return _whole(type(filesystem))(*filesystem.storage_args, **filesystem.storage_options)
+    kind: Any = type(filesystem)
+    return _whole(kind)(*filesystem.storage_args, **filesystem.storage_options)
 
 
 class _Whole:
