@@ -49,8 +49,10 @@ class FakeCluster:
         self.made = {path: {path[1:]: body}}
         return {}
 
-    def put(self, _path: str, _body: dict[str, Any], **_: object) -> None:
-        """The one document that a trial writes."""
+    def put(self, path: str, body: dict[str, Any], **_: object) -> None:
+        """The one document that a trial writes, or the live index's `_meta`."""
+        if path == f"/{self.live}/_mapping":
+            self.meta = body["_meta"]["sparse_index"]
 
     def remove(self, path: str) -> bool:
         return self.made.pop(path, None) is not None

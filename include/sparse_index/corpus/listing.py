@@ -10,7 +10,6 @@ from functools import partial
 from posixpath import dirname
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from sparse_index.addresses import public_address
 from sparse_index.corpus.parquet import corpus_filesystem, is_web, reading, web_status
@@ -89,19 +88,19 @@ def _matched(filesystem: fsspec.AbstractFileSystem, path: str) -> tuple[str, lis
 def _exists(filesystem: fsspec.AbstractFileSystem, path: str, *, unasked: bool = False) -> bool:
     """`unasked`: what is taken for true where one may not ask. A role for one prefix of an object store may list what is
     there, and is told of nothing else, not even that it is not there."""
-    if not is_web(filesystem):
-        try:
-            return bool(filesystem.exists(path))
-        except PermissionError:
-            return unasked
-    if "*" in path:
+    web = is_web(filesystem)
+    if web and "*" in path:
         return False
     try:
         filesystem.info(path)
-    except FileNotFoundError as error:
-        if web_status(error) == 404:
-            return False
-        raise
+    except PermissionError:
+        if web:
+            raise
+        return unasked
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if web and web_status(error) != 404:
+            raise
+        return False
     return True
 
 
@@ -124,9 +123,7 @@ def _files_in(filesystem: fsspec.AbstractFileSystem, name: str) -> list[str]:
         return list(filesystem.find(name)) if is_page else [name]
     if not filesystem.isdir(name):
         return [name]
-    filesystem.ls(name)  # find() may pass over folders that it may not read: an empty answer would be a lie
-    strict = {"on_error": "raise"} if isinstance(filesystem, LocalFileSystem) else {}
-    return list(filesystem.find(name, **strict))
+    return list(filesystem.find(name))
 
 
 def _parted(filesystem: fsspec.AbstractFileSystem, pattern: str, names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -54,8 +54,15 @@ class Encoding:
     """One pass over an iterator of texts; every text comes out once, as `Encoded` or `Rejected`, in any order."""
 
     def __init__(
-        self, predictor: Predictor, governor: Governor, config: EncoderConfig, timing: Timing, searches: SearchWatch
+        self,
+        predictor: Predictor,
+        governor: Governor,
+        config: EncoderConfig,
+        timing: Timing,
+        searches: SearchWatch,
+        known_good: str | None = None,
     ) -> None:
+        """`known_good`: a text that the model is known to take, to tell a bad text from a node in trouble."""
         self._predictor, self._governor, self._config, self._timing = predictor, governor, config, timing
         self._searches = searches
         self._again: deque[_Batch] = deque()
@@ -64,7 +71,7 @@ class Encoding:
         self._trouble: tuple[Trouble, _Batch, SparseIndexError] | None = None
         self._troubles_in_a_row = 0
         self._successes = self._rejections = 0
-        self._known_good: str | None = None
+        self._known_good = known_good
 
     @property
     def texts_in_flight(self) -> int:
@@ -148,7 +155,7 @@ class Encoding:
         self._trouble = (kind, batch, error)
 
     def _suspect(self, batch: _Batch, error: SparseIndexError) -> Iterator[TextOutcome]:
-        """Halve the failing request; a single text that fails twice, while others are answered, is the bad one."""
+        """Halve the failing request; a single text that fails before and after another one is answered is the bad one."""
         if len(batch.texts) > 1:
             self._again.extendleft(reversed(batch.halves()))
         elif batch.refusals == 0:
@@ -158,12 +165,15 @@ class Encoding:
         elif not self._model_works():
             self._again.append(batch)
             self._trouble = (Trouble.UNREACHABLE, batch, _refuses_everything(self._predictor.model_id, error))
+        elif batch.refusals == 1:
+            # Its node may have come back just before the other text was asked for.
+            self._again.appendleft(replace(batch, refusals=2))
         else:
             yield self._reject(batch.texts[0], "predict_failed", error.reason or error.message, batch.refusals + 1)
 
     def _model_works(self) -> bool:
-        """Whether a text that was encoded before still is: nodes in trouble refuse good texts too. Before the first
-        success nobody can tell; `_reject` counts those."""
+        """Whether a text that was encoded before still is: nodes in trouble refuse good texts too. Where none is known
+        nobody can tell; `_reject` counts those."""
         if self._known_good is None:
             return True
         try:

@@ -15,6 +15,7 @@ from sparse_index.encode.where import running
 from sparse_index.store.files import Store
 from sparse_index.timing import Timing
 from sparse_index.vectors.files import PartFiles
+from sparse_index.vectors.probe import kept_probes
 
 
 class EncoderShare:
@@ -38,8 +39,11 @@ class EncoderShare:
         self._predictor, self._kind, self._chunk_docs = there.predictor, there.predictor.kind, encoder.chunk_docs
         searches = SearchWatch(cluster, there.searched, timing.clock)
         asked = encoder.model_copy(update={"docs_per_request": there.docs_per_request})
-        self._encoding = Encoding(self._predictor, there.governor, asked, timing, searches)
-        self._files = PartFiles(store, plan.fingerprint_of(fields[0]), plan.build_id, part.number, timing.sleep)
+        fingerprint = plan.fingerprint_of(fields[0])
+        proven = [probe.text for probe in kept_probes(store, fingerprint, self._kind) if probe.vector is not None]
+        known_good = min(proven, key=len, default=None)
+        self._encoding = Encoding(self._predictor, there.governor, asked, timing, searches, known_good)
+        self._files = PartFiles(store, fingerprint, plan.build_id, part.number, timing.sleep)
         self.kept = self._files.hashes()
 
     @property

@@ -1,8 +1,8 @@
 """An index part joined with its vectors, in the order of the part, in memory that grows by three numbers a vector.
 
 Vectors are too big for a database's join and sort to hold, so the join is done in three steps: SQL over the hash
-columns alone says which row of which file holds a vector and where in the part it is needed; the files are read once
-from front to end, and each wanted vector is copied into the spill file of its window of the part; then the windows are
+columns alone says which row of which file holds a vector and where in the part it is needed; the row groups that hold one
+are read once, and each wanted vector is copied into the spill file of its window of the part; then the windows are
 read one after another.
 """
 
@@ -129,20 +129,18 @@ def _spill(store: Store, wanted: Sequence[_Wanted], folder: Path) -> None:
     writers: dict[int, Any] = {}
     with ExitStack() as stack:
         for of_file in wanted:
-            for window, vectors in _pieces(store.batches(of_file.file, VECTORS_AT_ONCE), of_file):
+            for window, vectors in _pieces(store, of_file):
                 if window not in writers:
                     sink = stack.enter_context(pa.OSFile(str(_window_path(folder, window)), "wb"))
                     writers[window] = stack.enter_context(pa.ipc.new_stream(sink, vectors.schema))
                 writers[window].write_batch(vectors)
 
 
-def _pieces(batches: Iterator[pa.RecordBatch], wanted: _Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The wanted rows of one file, by window."""
-    first = 0
-    for batch in batches:
-        here = slice(*np.searchsorted(wanted.rows, [first, first + len(batch)]))
+def _pieces(store: Store, wanted: _Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The wanted rows of one file, by window. A day needs few of them, and the files are large."""
+    for first, batch in store.batches_around(wanted.file, wanted.rows, VECTORS_AT_ONCE):
+        here = slice(*wanted.rows.searchsorted([first, first + len(batch)]))
         rows, windows = wanted.rows[here] - first, wanted.windows[here]
-        first += len(batch)
         yield from ((window, batch.take(pa.array(rows[windows == window]))) for window in np.unique(windows).tolist())
 
 

@@ -163,7 +163,7 @@ def view_store(store: Store, now: datetime) -> StoreView:
         files=tuple(files),
         plans=tuple(plan for plan in plans if plan),
         vectors=tuple(file for file in vectors if file),
-        markers=tuple(markers),
+        markers=tuple(marker for marker in markers if marker),
         living=_living(store, files, now),
     )
 
@@ -185,6 +185,8 @@ def _plan_file(store: Store, path: str) -> PlanFile | None:
         fingerprints = frozenset(map(str, encoders))
         scans = tuple(map(str, raw.get("scans") or ()))
         schema_path = raw.get("schema_path")
+    except FileNotFoundError:  # gone since the listing
+        return None
     except (KeyError, TypeError, ValueError, AttributeError):
         fingerprints, scans, schema_path = frozenset(), (), None
     return PlanFile(path, match["alias"], match["build_id"], fingerprints, scans, schema_path)
@@ -197,10 +199,14 @@ def _vector_file(file: StoredFile) -> VectorFile | None:
     return VectorFile(file.path, match["fingerprint"], match["build_id"], file.size_bytes, file.modified)
 
 
-def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker:
-    content = store.read_json(path)
-    target = str(content["target"])
-    return Marker(path, target, tuple(content["sources"]), modified.get(target), tuple(content.get("sifted", ())))
+def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker | None:
+    """None when it is gone since the listing, or odd: then its files are merged anew."""
+    try:
+        content = store.read_json(path)
+        target = str(content["target"])
+        return Marker(path, target, tuple(content["sources"]), modified.get(target), tuple(content.get("sifted", ())))
+    except (FileNotFoundError, KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def view_corpora(

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sparse_index.builds.plan import BuildKind, Plan, save_plan
-from sparse_index.builds.request import RunRequest
+from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.shards import ShardScan
 from sparse_index.creation.create import allocation_rules
 from sparse_index.creation.trial import try_candidate
+from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.names import new_build_id
 from sparse_index.plan import guards
 from sparse_index.plan.decide import decide, inputs_of
@@ -34,8 +35,8 @@ def plan_changes(
     now: datetime,
     token: str,
 ) -> Plan:
-    """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster: before a full build an empty
-    index like its candidate is made and deleted again."""
+    """Compare, decide, freeze. BuildError when a guard says no. Nothing is left in the cluster but a newer day in the `_meta`
+    of a live index in which nothing changes: before a full build an empty index like its candidate is made and deleted again."""
     guards.require_unhindered(config, observe_hindrances(cluster, config))
     golden = golden_of(config.gate)
     seen = observe(cluster, store, config, request, scans, build_id=new_build_id(now, token), now=now)
@@ -53,6 +54,7 @@ def plan_changes(
         plan = _tried_out(cluster, seen, plan)
         write_files(con, store, difference, plan)
     save_plan(store, plan)
+    _keep_day(cluster, seen, plan)
     return plan
 
 
@@ -61,6 +63,16 @@ def _require_answerable(golden: GoldenSet, seen: Observed) -> None:
     require_answerable(golden, seen.candidate, seen.mapping, seen.config.vector_fields)
     if seen.live.index is not None and seen.live.plan is not None:
         require_answerable(golden, seen.live.index, seen.live.mapping, seen.live.plan.config.vector_fields)
+
+
+def _keep_day(cluster: Cluster, seen: Observed, plan: Plan) -> None:
+    """Data that a newer day left as they were are that day's, too: their age goes by it, and which day may come next."""
+    index, request = seen.live.index, plan.request
+    if plan.kind is not BuildKind.NOTHING or index is None or request.mode is Mode.PLAN_ONLY or not plan.promotes:
+        return
+    meta = read_meta(cluster, index)
+    if meta is not None and not meta.is_later and meta.data_date < plan.data_date:
+        write_meta(cluster, index, meta.model_copy(update={"data_date": plan.data_date}))
 
 
 def _tried_out(cluster: Cluster, seen: Observed, plan: Plan) -> Plan:

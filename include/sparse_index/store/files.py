@@ -28,8 +28,10 @@ from sparse_index.addresses import public_address, showable
 from sparse_index.certificates import is_untrusted
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.store.refusals import in_our_words, in_short, untrusted, whole
+from sparse_index.store.whole_listings import with_whole_listings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -80,8 +82,7 @@ class Store:
         return address if self.is_local else str(self.filesystem.unstrip_protocol(address))
 
     def exists(self, path: str) -> bool:
-        with self._reached(path):
-            return bool(self.filesystem.exists(self._address(path)))
+        return self.stat(path) is not None
 
     def files(self, folder: str, suffix: str = "") -> list[str]:
         """Paths of the files below `folder` that end in `suffix`, sorted; empty when there is no such folder."""
@@ -182,6 +183,20 @@ class Store:
         with self._parquet(path) as parquet:
             yield from parquet.iter_batches(batch_size=rows, use_threads=False)
 
+    def batches_around(self, path: str, wanted: np.ndarray, rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Of a Parquet file the row groups that hold one of the `wanted` rows (their numbers, ascending): at most `rows` rows at
+        a time, after the number of the first."""
+        with self._parquet(path) as parquet:
+            first = 0
+            for group in range(parquet.metadata.num_row_groups):
+                end = first + parquet.metadata.row_group(group).num_rows
+                below, above = wanted.searchsorted([first, end])
+                if below < above:
+                    for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
+                        yield first, batch
+                        first += len(batch)
+                first = end
+
     @contextmanager
     def _parquet(self, path: str) -> Iterator[pq.ParquetFile]:
         """Read it without Arrow's threads: one that still holds a Python file ends a process that is about to end with
@@ -208,7 +223,7 @@ class Store:
 
     def copy(self, source: str, path: str) -> None:
         """A file as it is under another path, in one step."""
-        with self.writing(path) as local:
+        with self.writing(path) as local, self._reached(source):
             self.filesystem.get_file(self._address(source), str(local))
 
     def _reached(self, path: str) -> AbstractContextManager[None]:
@@ -254,7 +269,7 @@ def filesystem_at(uri: str, **options: object) -> tuple[fsspec.AbstractFileSyste
         if is_untrusted(error):
             raise untrusted(uri, in_short(error)) from showable(error)
         raise UnavailableError(f"{uri} cannot be reached ({in_short(error)}).") from showable(error)
-    return filesystem, str(path)
+    return with_whole_listings(filesystem), str(path)
 
 
 def full_address(filesystem: fsspec.AbstractFileSystem, uri: str, name: str) -> str:

@@ -44,6 +44,9 @@ TABLE = [
     (http_error(500, "connect_transport_exception", "[n2][10.0.0.2:9300] connect_exception"), UnavailableError),
     (http_error(500, "receive_timeout_transport_exception", "[n2] request_id [7] timed out"), UnavailableError),
     (PROFILE, AccessError),
+    (http_error(500, "node_closed_exception", "node closed"), UnavailableError),
+    (http_error(500, "node_disconnected_exception", "[n2] disconnected"), UnavailableError),
+    (http_error(500, "node_not_connected_exception", "[n2] Node not connected"), UnavailableError),
     (http_error(502, "bad_gateway"), UnavailableError),
     (http_error(503, "cluster_manager_not_discovered_exception"), UnavailableError),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from fsspec.implementations.memory import MemoryFileSystem
 
 from plan_help import config_at, plan_shards, row, schema_of, write
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import shard_files, source_files
 from sparse_index.corpus.listing import list_parquet
-from sparse_index.corpus.parquet import reading
+from sparse_index.corpus.parquet import file_version, reading
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import AccessError, ConfigError, CorpusError, UnavailableError
 from sparse_index.store.files import Store
@@ -295,3 +297,56 @@ def test_what_may_not_be_read_is_neither_torn_nor_missing(strangers_folder: Path
     with as_a_stranger(), pytest.raises(AccessError, match="no permission"):
         plan_shards(config)
     (corpus / locked).chmod(0o755)
+
+
+@pytest.mark.parametrize("pattern", ["", "/**/*.parquet", "/*/a.parquet", "/*"])
+def test_a_folder_that_may_not_be_listed_is_not_passed_over(strangers_folder: Path, pattern: str) -> None:
+    """Its documents would be taken for deleted ones."""
+    config = config_at(strangers_folder, source={"uri": f"{strangers_folder}/corpus{pattern}"})
+    for country in ("AT", "DE"):
+        folder = strangers_folder / "corpus" / f"country={country}"
+        (folder / "month=1").mkdir(parents=True)
+        write(folder, [row(1)])
+        write(folder / "month=1", [row(2)])
+    locked = strangers_folder / "corpus" / "country=AT" / ("" if pattern == "/*/a.parquet" else "month=1")
+    locked.chmod(0)
+    with as_a_stranger(), pytest.raises(AccessError, match="no permission"):
+        plan_shards(config)
+    locked.chmod(0o755)
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_no_error(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(corpus, [row(1)])
+    (corpus / "gone").mkdir()
+    list_folder = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("/gone"):
+            raise FileNotFoundError(path)
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert list_parquet(str(corpus)).files == [str(corpus / "a.parquet")]
+
+
+def test_reading_a_file_makes_no_new_version_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What sftp tells of a file has the time of the last read in it."""
+    looks = itertools.count()
+
+    class Remote(MemoryFileSystem):  # type: ignore[misc]
+        protocol = "remote"
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return path.removeprefix("remote:/")
+
+        def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+            return {**super().info(path, **kwargs), "mtime": self.changed, "time": next(looks)}
+
+    monkeypatch.setattr(Remote, "changed", 1, raising=False)
+    fsspec.register_implementation("remote", Remote, clobber=True)
+    Remote().pipe_file("/a.parquet", b"PAR1")
+    first = file_version("remote://a.parquet")
+    assert file_version("remote://a.parquet") == first
+    monkeypatch.setattr(Remote, "changed", 2)
+    assert file_version("remote://a.parquet") != first

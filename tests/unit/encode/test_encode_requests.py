@@ -29,14 +29,16 @@ def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None,
     return list(encoding(server, time or FakeTime(), Governor(start)).run(items))
 
 
-def encoding(server: ModelServer, time: FakeTime, governor: Governor, chunk_docs: int = 256) -> Encoding:
+def encoding(
+    server: ModelServer, time: FakeTime, governor: Governor, chunk_docs: int = 256, known_good: str | None = None
+) -> Encoding:
     config = EncoderConfig(
         model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8, chunk_docs=chunk_docs
     )
     cluster = fake_cluster(server)
     predictor = Predictor(cluster, MODEL, SPARSE, config.request_timeout_s)
     searches = SearchWatch(cluster, None, time.clock)
-    return Encoding(predictor, governor, config, Timing(time.clock, time.sleep), searches)
+    return Encoding(predictor, governor, config, Timing(time.clock, time.sleep), searches, known_good)
 
 
 def hashes(outcomes: list[TextOutcome], kind: type[Encoded] | type[Rejected]) -> list[str]:
@@ -89,17 +91,17 @@ def test_one_poisoned_text_is_one_rejection() -> None:
     assert hashes(outcomes, Rejected) == ["h13"]
     assert len(hashes(outcomes, Encoded)) == 63
     rejected = next(outcome for outcome in outcomes if isinstance(outcome, Rejected))
-    assert (rejected.error_class, rejected.attempt) == ("predict_failed", 2)
+    assert (rejected.error_class, rejected.attempt) == ("predict_failed", 3)
     assert "poisoned" in rejected.reason
-    # 8 requests, and for the bad one 8 -> 4 -> 2 -> 1 twice over, then a text that is known to be good.
-    assert len(server.requests) <= 8 + 2 * 3 + 2
+    # 8 requests, for the bad one 8 -> 4 -> 2 -> 1 twice over, then alone, known to be good, alone, known to be good.
+    assert len(server.requests) <= 8 + 2 * 3 + 4
 
 
 def test_one_text_that_is_refused_among_others_is_asked_for_again_then_rejected_alone() -> None:
     server = ModelServer(refused=lambda text: text == "word13")
     outcomes = encode(server, texts(40))
     (rejected,) = (outcome for outcome in outcomes if isinstance(outcome, Rejected))
-    assert (rejected.text.text, rejected.error_class, rejected.attempt) == ("word13", "predict_failed", 2)
+    assert (rejected.text.text, rejected.error_class, rejected.attempt) == ("word13", "predict_failed", 3)
     assert "instead of token weights the model answered null" in rejected.reason
     assert len(hashes(outcomes, Encoded)) == 39
     assert next(asked for asked in server.requests if len(asked) == 1) == ["word13"]
@@ -139,6 +141,18 @@ def test_nodes_in_trouble_make_no_dead_letters_of_good_texts() -> None:
 
     server = ModelServer(fault)
     assert hashes(encode(server, texts(200)), Encoded) == all_hashes(200)
+
+
+@pytest.mark.parametrize(("count", "faults"), [(1, 2), (3, 8), (5, 12)])
+def test_few_texts_are_no_dead_letters_of_a_node_that_goes_away_before_the_first_of_them(
+    count: int, faults: int
+) -> None:
+    """What the encoder was proven with is known to be good."""
+    server = ModelServer(
+        Sometimes(lambda: http_error(500, "translate_exception", "a node without memory"), first=faults)
+    )
+    outcomes = list(encoding(server, FakeTime(), Governor(2), known_good="a probe").run(texts(count)))
+    assert (hashes(outcomes, Encoded), hashes(outcomes, Rejected)) == (all_hashes(count), [])
 
 
 def test_nodes_that_stay_in_trouble_end_the_task_for_now() -> None:

@@ -119,6 +119,21 @@ def test_the_same_corpus_in_another_order_is_nothing_to_do(config: CorpusConfig,
     assert (plan.kind, plan.index_parts, plan.encode_parts) == (BuildKind.NOTHING, [], [])
 
 
+def test_a_day_without_a_change_is_the_day_of_the_live_data_too(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1), row(2)])
+    live = planned(config)
+    cluster = live_cluster(config, live, meta={"documents": 2})
+    before = dict(cluster.meta)
+    later: dict[str, Any] = {"cluster": cluster, "data_date": date(2026, 1, 5), "now": datetime(2026, 1, 5, tzinfo=UTC)}
+    for looks_only in ({"mode": "plan_only"}, {"row_limit": 1}):
+        planned(config, **later | looks_only)
+        assert cluster.meta == before
+    assert planned(config, **later).kind is BuildKind.NOTHING
+    assert cluster.meta == before | {"data_date": "2026-01-05"}
+    with pytest.raises(BuildError, match=r"holds the data of 2026-01-05; this run is for the older 2026-01-03"):
+        planned(config, cluster=cluster, data_date=date(2026, 1, 3), now=datetime(2026, 1, 6, tzinfo=UTC))
+
+
 def test_a_mass_delete_stops_the_plan_and_names_examples(config: CorpusConfig, corpus: Path) -> None:
     write(corpus, [row(number) for number in range(10)])
     first = planned(config)

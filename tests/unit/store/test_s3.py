@@ -24,6 +24,7 @@ from build_plans import corpus_config, make_plan
 from s3_server import BUCKET, DENIED, EXPIRED, S3, SLOW_DOWN, WRONG_KEY, WRONG_SECRET, Fault, client_of
 from sparse_index import pipeline
 from sparse_index.builds.ending import Ending, Stage
+from sparse_index.corpus.listing import list_parquet
 from sparse_index.errors import AccessError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.storage import check_store
@@ -121,6 +122,16 @@ def test_a_file_that_no_listing_shows_yet_is_there(s3: S3, store: Store) -> None
     assert store.files("") == ["b/old"]
     assert store.exists("b/new")
     assert store.read_bytes("b/new") == b"1"
+
+
+def test_a_folder_of_a_corpus_that_a_bucket_does_not_list_is_not_passed_over(s3: S3, store: Store) -> None:
+    """A pattern is followed folder by folder."""
+    for country in ("AT", "DE"):
+        store.write_table(f"{country}/a.parquet", pa.table({"id": ["x"]}))
+    assert len(list_parquet(f"{store.root_uri}/*/a.parquet").files) == 2
+    s3.refuse = lambda request: DENIED if "list-type=2" in request and "AT" in request else None
+    with pytest.raises(AccessError, match="no permission"):
+        list_parquet(f"{store.root_uri}/*/a.parquet")
 
 
 def test_a_bucket_that_is_not_there_is_said(s3: S3) -> None:

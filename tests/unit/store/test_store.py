@@ -9,10 +9,13 @@ import subprocess
 import sys
 import tracemalloc
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -57,6 +60,51 @@ def test_a_file_is_read_a_piece_at_a_time(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert (tmp_path / "vectors.parquet").stat().st_size > 19_000_000
     assert largest + python < 5_000_000
+
+
+@pytest.mark.parametrize("group", [2, 3, 100])
+def test_only_the_row_groups_around_wanted_rows_are_read(store: Store, group: int) -> None:
+    store.write_table("a.parquet", pa.table({"n": range(10)}), group)
+    wanted = np.array([0, 5, 5, 9])
+    found = list(store.batches_around("a.parquet", wanted, 2))
+    read = [n for first, batch in found for n in batch["n"].to_pylist()]
+    assert read == [n for n in range(10) if {n // group} & {row // group for row in wanted.tolist()}]
+    assert all(batch["n"].to_pylist() == list(range(first, first + len(batch))) for first, batch in found)
+    assert max(len(batch) for _, batch in found) <= 2
+
+
+@pytest.fixture
+def ill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Store]:
+    """A store with the file a/b/c.json, on a disk that fails each call of `os` of that name for what is in a/b: a network's disk
+    whose server went away does."""
+
+    def broken(name: str) -> Store:
+        store, whole = Store(str(tmp_path)), getattr(os, name)
+        store.write_bytes("a/b/c.json", b"1")
+
+        def fails(path: object, *args: object, **options: object) -> Any:
+            if "/a/b" in str(path):
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+            return whole(path, *args, **options)
+
+        monkeypatch.setattr(os, name, fails)
+        return store
+
+    return broken
+
+
+def test_a_file_of_which_a_disk_does_not_answer_is_not_missing(ill: Callable[[str], Store]) -> None:
+    with pytest.raises(UnavailableError, match=r"a/b/c\.json in the store"):
+        ill("stat").exists("a/b/c.json")
+
+
+@pytest.mark.parametrize("folder", ["", "a", "a/b"])
+def test_a_folder_that_a_disk_does_not_list_is_not_empty(ill: Callable[[str], Store], folder: str) -> None:
+    store = ill("scandir")
+    with pytest.raises(UnavailableError, match="in the store"):
+        store.files(folder)
+    with pytest.raises(UnavailableError, match="in the store"):
+        store.listing(folder)
 
 
 def test_a_listing_says_how_large_and_how_old_each_file_is(store: Store) -> None:

@@ -150,6 +150,32 @@ def test_a_view_knows_how_old_a_merge_is(store: Store) -> None:
     assert datetime.now(UTC) - marker.target_modified > timedelta(days=1.9)
 
 
+@pytest.mark.parametrize("content", [[], {}, {"target": "x"}, {"target": "x", "sources": None}, "{"])
+def test_an_odd_marker_stops_no_janitor_and_its_files_are_merged_anew(store: Store, content: Any) -> None:
+    (merge,) = to_compact(store)
+    compact(store, merge)
+    path = marker_path(merge.target)
+    store.write_json(path, content) if content != "{" else store.write_bytes(path, b"{")
+    assert view_store(store, datetime.now(UTC)).markers == ()
+    (again,) = to_compact(store)
+    assert set(again.sources) == {merge.target, *merge.sources}
+
+
+@pytest.mark.parametrize("suffix", [".merged.json", "plan.json"])
+def test_a_file_that_goes_after_the_listing_stops_no_janitor(
+    store: Store, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    (merge,) = to_compact(store)
+    compact(store, merge)
+    store.write_json("things/builds/b20260102T030405-abcdef00/plan.json", {})
+    found = store.listing()
+    monkeypatch.setattr(store, "listing", lambda: found)
+    (gone,) = (file.path for file in found if file.path.endswith(suffix))
+    store.delete(gone)
+    seen = view_store(store, datetime.now(UTC))
+    assert gone not in {marker.path for marker in seen.markers} | {plan.path for plan in seen.plans}
+
+
 def one_file_a_text(store: Store, plan: Plan) -> list[str]:
     texts = [
         text_hash
