@@ -6,13 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
-from sparse_index.console.overview import Need, look, look_back, rows
+from sparse_index.console.overview import STRIP, Need, Row, look, look_back, look_on, rows
 from sparse_index.console.receipts import Receipts
 from sparse_index.store.files import Store
 
@@ -61,6 +63,51 @@ def test_the_most_urgent_corpus_comes_first(store: Store) -> None:
     ]
 
 
+OUTCOMES = ("promoted", "nothing_changed", "nothing_changed", "failed", "plan_only", "not_promoted")
+
+
+def a_past(dice: Random, store: Store, alias: str) -> Live | None:
+    """Builds of all sorts, a day each, of which some say little; gives what is live then, where anybody knows."""
+    is_feed, days = dice.random() < 0.3, dice.randrange(1, 45)
+    lives: list[str] = []
+    for ago in reversed(range(days)):
+        at = NOW - timedelta(days=ago)
+        build_id, outcome = f"{at:%Y%m%dT%H%M%S}-000000", dice.choice(OUTCOMES)
+        lives += [build_id] if outcome == "promoted" else []
+        content = _a_day(dice, at, is_feed) | {"outcome": outcome, "live": lives[-1] if lives else None}
+        store.write_json(f"{alias}/builds/{build_id}/receipt.json", content)
+    if not lives or dice.random() < 0.3:
+        return None
+    now_live = dice.choice([lives[-1], lives[-1], dice.choice(lives)])
+    return Live((now_live,), now_live)
+
+
+def _a_day(dice: Random, at: datetime, is_feed: bool) -> dict[str, Any]:
+    verdict, counts = dice.choice(["pass"] * 9 + ["undecided"]), {"dead_letters": dice.choice([0] * 9 + [3])}
+    return {
+        "data_date": str(at.date()),
+        "ended_at": at.isoformat(),
+        "partition": str(at.date()) if is_feed else None,
+        "books": dice.choice([counts, None, None]),
+        "planned": dice.choice([counts, None, None]),
+        "gate": dice.choice([{"checks": [{"verdict": verdict}]}, None, None]),
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_of_all_is_the_one_that_their_rows_show(store: Store, seed: int) -> None:
+    """Looking as far as needed gives what looking at everything gives."""
+    dice, corpora = Random(seed), [listed(f"c{number}") for number in range(25)]
+    known = {each.alias: a_past(dice, store, each.alias) for each in corpora}
+    live = {alias: its for alias, its in known.items() if its is not None}
+    by_newest, endings = rows(corpora, look(corpora, lambda _: store, Receipts()), live, {}, NOW), Endings()
+    assert _shown(look_on(by_newest, endings, NOW)) == _shown(look_back(by_newest, endings, NOW, STRIP))
+
+
+def _shown(found: list[Row]) -> list[tuple[str, Need]]:
+    return [(row.listed.corpus, row.need) for row in found]
+
+
 @pytest.mark.parametrize("how", [{"paused": True}, {"period_s": None}])
 def test_nobody_waits_for_one_that_is_paused_or_run_by_hand(store: Store, how: dict[str, Any]) -> None:
     receipt(store, "late", ended=NOW - timedelta(days=9))
@@ -80,15 +127,51 @@ def test_a_corpus_is_as_old_as_what_is_live_not_as_its_last_build(store: Store) 
     assert needs(store, [listed("back")], back=live) == [("back", Need.LATE)]
 
 
+@pytest.mark.parametrize("hours", [0, 18, 29])
+def test_a_feed_that_is_days_behind_by_design_is_not_late(store: Store, hours: int) -> None:
+    """Its run of each morning reads the day before yesterday."""
+    at = NOW + timedelta(hours=hours)
+    receipt(store, "behind", ended=NOW, data_date="2026-11-24", partition="2026-11-24")
+    assert _needs_at(store, at, listed("behind")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "period_s"),
+    [
+        ({"data_date": "2026-11-24", "partition": "2026-11-24"}, DAY_S),  # its runs have stopped
+        ({"data_date": "2026-11-26"}, DAY_S),  # of a daily corpus, too
+    ],
+)
+def test_what_is_really_late_is_told(store: Store, content: dict[str, Any], period_s: float) -> None:
+    receipt(store, "late", ended=NOW, **content)
+    corpus = listed("late", period_s=period_s)
+    assert _needs_at(store, NOW + timedelta(hours=35), corpus) == []
+    assert _needs_at(store, NOW + timedelta(hours=37), corpus) == ["no newer data for 1 day"]
+
+
+def test_a_feed_is_late_whose_runs_bring_former_days_alone(store: Store) -> None:
+    """A backfill goes well, morning after morning, and nobody brings the new days."""
+    for ago, day in ((3, 24), (2, 10), (1, 11), (0, 12)):
+        ended, its_day = NOW - timedelta(days=ago), f"2026-11-{day}"
+        content = {"outcome": "promoted", "ended_at": ended.isoformat(), "data_date": its_day, "partition": its_day}
+        store.write_json(f"feed/builds/{ended:%Y%m%dT%H%M%S}-000000/receipt.json", content)
+    assert _needs_at(store, NOW, listed("feed")) == ["no newer data for 3 days"]
+
+
+def _needs_at(store: Store, now: datetime, corpus: Listed) -> list[str]:
+    (row,) = look_back(rows([corpus], look([corpus], lambda _: store, Receipts()), {}, {}, now), Endings(), now)
+    return [words for _, words in row.needs]
+
+
 def test_letters_and_the_gate_of_former_builds_are_needs_of_today(store: Store) -> None:
     write = partial(store.write_json, "news/builds/20261125T000000-000000/receipt.json")
     doubt = {"checks": [{"name": "golden", "verdict": "undecided"}]}
     write({"outcome": "promoted", "books": {"dead_letters": 4}, "gate": doubt, "ended_at": NOW.isoformat()})
     receipt(store, "news", outcome="failed", books={"dead_letters": 99})
-    seen = look([listed("news")], lambda _: store, Receipts())["news"]
-    assert (seen.letters, seen.gate) == (None, None)
-    seen = look_back(seen, store, Receipts(), "news")
-    (row,) = rows([listed("news")], {"news": seen}, {}, {}, NOW)
+    seen = look([listed("news")], lambda _: store, Receipts())
+    (row,) = rows([listed("news")], seen, {}, {}, NOW)
+    assert (row.standing.letters, row.standing.gate) == (None, None)
+    (row,) = look_back([row], Endings(), NOW)
     assert [need for need, _ in row.needs] == [Need.FAILED, Need.DOUBT, Need.LETTERS]
     assert row.needs[-1][1] == "4 rows are in no index"
 
