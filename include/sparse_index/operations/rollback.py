@@ -30,6 +30,7 @@ from sparse_index.live.switch import sealed_count, serve_like, switch_alias
 from sparse_index.names import pipeline_owner
 from sparse_index.serving.look import model_answers, models_named
 from sparse_index.store.files import Store
+from sparse_index.store.layout import rollbacks_folder
 from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
 
@@ -258,7 +259,7 @@ def _mark(cluster: Cluster, target: Target, now: datetime) -> None:
 
 
 def _recorded(store: Store, target: Target, meta: Meta, notes: list[str], health: str, now: datetime) -> Rollback:
-    path = f"{target.alias}/rollbacks/{target.chosen_at:%Y%m%dT%H%M%S}-{meta.build_id}.json"
+    path = f"{rollbacks_folder(target.alias)}/{target.chosen_at:%Y%m%dT%H%M%S}-{meta.build_id}.json"
     result = Rollback(
         summary=f"'{target.alias}' is on {target.index} (data of {meta.data_date}, {meta.documents} documents) again; "
         f"{target.live or 'no index'} was live before.",

@@ -7,7 +7,7 @@ request. Nothing is ever changed in place, but when documents are to be forgotte
     <alias>/schemas/<digest>.json                     content addressed: the types decided for a run
     <alias>/builds/<build>/plan.json, manifest.parquet, parts/*.parquet, reports/*.json, dead_letters/*.parquet,
                            receipt.json, redrive.json
-    <alias>/rollbacks/*.json      <alias>/forgotten/*.json      janitor/*.json
+    <alias>/rollbacks/*.json   <alias>/redrives/*.json   <alias>/forgotten/*.json   janitor/*.json
     vectors/<fingerprint>/<build>-<part>[-<chunk>].parquet
 """
 

@@ -17,6 +17,16 @@ def manifests_folder(alias: str) -> str:
     return f"{alias}/manifests"
 
 
+def rollbacks_folder(alias: str) -> str:
+    """Of records, each named after when it was done."""
+    return f"{alias}/rollbacks"
+
+
+def redrives_folder(alias: str) -> str:
+    """Of records, each named after the build that tried."""
+    return f"{alias}/redrives"
+
+
 def encoder_path(fingerprint: str) -> str:
     return f"{vectors_folder(fingerprint)}/encoder.json"
 

@@ -89,6 +89,14 @@ def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) ->
     assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
 
 
+@pytest.mark.parametrize("run_id", ["cli__2026-11-01T00:00:00+00:00", "redrive__cli__2026-11-01T00:00:00+00:00"])
+def test_a_build_of_the_command_line_leads_to_no_run_of_airflow(place: Place, visit: Visit, run_id: str) -> None:
+    place.write(BUILD, RECEIPT | {"run_id": run_id})
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    assert "By the command line" in html
+    assert not any("/runs/" in link for link in look(html).links)
+
+
 def test_the_cluster_that_is_down_is_said_and_the_builds_are_there(full: Place, visit: Visit) -> None:
     for path in ("/", "/corpora/news"):
         answer = visit(path)
