@@ -143,7 +143,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def overview(store: Store, corpora: list[Listed], kept: Kept) -> None:
-    by_newest = rows(corpora, look(corpora, lambda _: store, kept.receipts), {}, {}, NOW)
+    by_newest = rows(corpora, look(corpora, lambda _: store, kept.receipts, NOW), {}, {}, NOW)
     for row in look_back(look_on(by_newest, kept.endings, NOW)[:A_PAGE], kept.endings, NOW):
         strip("", slots(row.seen.recent, str))
 

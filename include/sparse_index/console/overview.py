@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import IntEnum
 from itertools import islice
 
+from sparse_index.builds.sign_of_life import is_living
 from sparse_index.console.build import BuildView, Ending, Sort, build_view, ending
 from sparse_index.console.endings import Endings, Place
 from sparse_index.console.listed import Listed
@@ -18,6 +19,7 @@ from sparse_index.console.standing import Standing, standing
 from sparse_index.console.words import age
 from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder
 
 STRIP = 30
 # So many of the last builds are read where one is not enough to know who needs a person first.
@@ -45,12 +47,13 @@ class Need(IntEnum):
 @dataclass(frozen=True)
 class Seen:
     """What the store says of a corpus: the ids of its builds, its newest build, and how the newest of them ended, as many as were
-    looked at; newest first. `problem`: why it is silent."""
+    looked at; newest first. `at_work`: a run of the command line makes the newest. `problem`: why it is silent."""
 
     store: Store | None = None
     ids: tuple[str, ...] = ()
     last: BuildView | None = None
     recent: tuple[Ending, ...] = ()
+    at_work: bool = False
     problem: str | None = None
 
     def places(self, alias: str, far: int) -> list[Place]:
@@ -80,26 +83,28 @@ class Row:
         return self.need < Need.LATE or self.standing.is_whole
 
 
-def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts) -> dict[str, Seen]:
-    """By corpus, one listing and one read each, two where the newest build is at work; eight corpora at a time. A store that
-    cannot be read is its corpora's problem."""
+def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts, now: datetime) -> dict[str, Seen]:
+    """By corpus, one listing and one read each, two more where the newest build has no receipt; eight corpora at a time. A store
+    that cannot be read is its corpora's problem."""
     wanted = [each for each in listed if not each.is_broken]
     with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(lambda each: _look(each, open_store, receipts), wanted)
+        found = readers.map(lambda each: _look(each, open_store, receipts, now), wanted)
         return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
 
 
-def _look(listed: Listed, open_store: OpenStore, receipts: Receipts) -> Seen:
+def _look(listed: Listed, open_store: OpenStore, receipts: Receipts, now: datetime) -> Seen:
+    at_work = False
     try:
         store = open_store(listed)
         ids = tuple(build_ids(store, listed.alias))
         newest = receipts.of(store, listed.alias, ids[:1])
         if newest and newest[0] == Found():
             newest += receipts.of(store, listed.alias, ids[1:2])
+            at_work = bool(is_living(store, build_folder(listed.alias, ids[0]), now))
     except (SparseIndexError, OSError) as error:
         return Seen(problem=str(error))
     recent = tuple(ending(build_id, each) for build_id, each in zip(ids, newest, strict=False))
-    return Seen(store, ids, build_view(ids[0], newest[0]) if newest else None, recent)
+    return Seen(store, ids, build_view(ids[0], newest[0]) if newest else None, recent, at_work)
 
 
 def rows(
@@ -158,17 +163,17 @@ def _needs(
     if seen.problem:
         yield Need.UNREAD, "its store cannot be read"
     if seen.last is not None:
-        yield from _needs_of_build(listed, seen.last)
+        yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work)
         yield from _needs_of_past(stands)
         yield from _late(listed, stands.since, now)
 
 
-def _needs_of_build(listed: Listed, last: BuildView) -> Iterator[tuple[Need, str]]:
+def _needs_of_build(last: BuildView, *, at_work: bool) -> Iterator[tuple[Need, str]]:
     if last.sort is Sort.FAILED:
         yield Need.FAILED, "its last build failed"
     if last.sort is Sort.UNREAD:
         yield Need.UNREAD, "its last receipt cannot be read"
-    if last.sort is Sort.OPEN and not listed.running:
+    if last.sort is Sort.OPEN and not at_work:
         yield Need.FAILED, "its last build has no receipt, and no run of it is at work"
     if last.untidy:
         yield Need.UNTIDY, "something was left untidy"

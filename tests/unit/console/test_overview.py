@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
@@ -37,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def needs(store: Store, corpora: list[Listed], **live: Live) -> list[tuple[str, Need]]:
-    seen = look(corpora, lambda _: store, Receipts())
+    seen = look(corpora, lambda _: store, Receipts(), NOW)
     return [(row.listed.corpus, row.need) for row in rows(corpora, seen, live, {}, NOW)]
 
 
@@ -100,7 +101,7 @@ def test_the_order_of_all_is_the_one_that_their_rows_show(store: Store, seed: in
     dice, corpora = Random(seed), [listed(f"c{number}") for number in range(25)]
     known = {each.alias: a_past(dice, store, each.alias) for each in corpora}
     live = {alias: its for alias, its in known.items() if its is not None}
-    by_newest, endings = rows(corpora, look(corpora, lambda _: store, Receipts()), live, {}, NOW), Endings()
+    by_newest, endings = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), live, {}, NOW), Endings()
     assert _shown(look_on(by_newest, endings, NOW)) == _shown(look_back(by_newest, endings, NOW, STRIP))
 
 
@@ -159,7 +160,7 @@ def test_a_feed_is_late_whose_runs_bring_former_days_alone(store: Store) -> None
 
 
 def _needs_at(store: Store, now: datetime, corpus: Listed) -> list[str]:
-    (row,) = look_back(rows([corpus], look([corpus], lambda _: store, Receipts()), {}, {}, now), Endings(), now)
+    (row,) = look_back(rows([corpus], look([corpus], lambda _: store, Receipts(), NOW), {}, {}, now), Endings(), now)
     return [words for _, words in row.needs]
 
 
@@ -168,7 +169,7 @@ def test_letters_and_the_gate_of_former_builds_are_needs_of_today(store: Store) 
     doubt = {"checks": [{"name": "golden", "verdict": "undecided"}]}
     write({"outcome": "promoted", "books": {"dead_letters": 4}, "gate": doubt, "ended_at": NOW.isoformat()})
     receipt(store, "news", outcome="failed", books={"dead_letters": 99})
-    seen = look([listed("news")], lambda _: store, Receipts())
+    seen = look([listed("news")], lambda _: store, Receipts(), NOW)
     (row,) = rows([listed("news")], seen, {}, {}, NOW)
     assert (row.standing.letters, row.standing.gate) == (None, None)
     (row,) = look_back([row], Endings(), NOW)
@@ -182,12 +183,19 @@ def test_a_build_without_a_receipt_needs_a_person_when_no_run_is_at_work(store: 
     assert needs(store, [listed("killed", running=True)]) == [("killed", Need.NONE)]
 
 
+def test_a_build_of_the_command_line_that_is_at_work_needs_nobody(store: Store) -> None:
+    folder = "by-hand/builds/20261126T000000-000000"
+    with sign_of_life(store, folder):
+        assert needs(store, [listed("by-hand")]) == [("by-hand", Need.NONE)]
+    assert needs(store, [listed("by-hand")]) == [("by-hand", Need.FAILED)]
+
+
 def test_a_store_that_cannot_be_read_is_its_corpus_problem_alone(store: Store, tmp_path: Path) -> None:
     receipt(store, "good")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "builds").write_text("no folder")
     corpora = [listed("good"), listed("bad"), listed("scheme", store="nonsense://x")]
-    seen = look(corpora, lambda each: Store(each.store) if each.store else store, Receipts())
+    seen = look(corpora, lambda each: Store(each.store) if each.store else store, Receipts(), NOW)
     assert seen["good"].last is not None
     assert seen["bad"].last is None
     assert "nonsense" in str(seen["scheme"].problem)

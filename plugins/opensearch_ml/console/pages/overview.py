@@ -76,7 +76,7 @@ class _Found:
 def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     connections = {each.connection for each in wanted if not each.is_broken}
     answers = console.side_by_side.ask(
-        {"": partial(look, wanted, console.sources.open_store, console.receipts)}
+        {"": partial(look, wanted, console.sources.open_store, console.receipts, now)}
         | {connection: partial(_live, console, connection, wanted) for connection in connections}
     )
     seen = answers.pop("")
