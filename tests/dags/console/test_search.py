@@ -189,6 +189,7 @@ def test_without_a_query_nothing_is_searched(cluster: Searched, visit: Visit, q:
     look(html)
     assert cluster.searches == []
     assert f"sparse on {FORMER}" in html
+    assert "No gate of the last 10 builds has asked golden queries of two indices." in html
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.console.generations import Generations
 from sparse_index.console.listed import Listed
-from sparse_index.console.moved import Compared, Moved, compared
+from sparse_index.console.moved import BUILDS, Compared, Moved, compared
 from sparse_index.console.otherwise import otherwise
 from sparse_index.console.searching import MOST_HITS, Column, column, config_of, moves, usual_ways, way_of, ways
 from sparse_index.errors import ConfigError
@@ -88,6 +88,7 @@ def corpus_search(
         ways=ways(config, answers[_INDICES].value),
         indices=answers[_INDICES],
         golden=answers.get(_GOLDEN),
+        gates=BUILDS,
         link=partial(_link, default_mode(config)),
         gone=_gone(answers),
         sides=list(_sides(config, said, answers)) if q.strip() else [],
