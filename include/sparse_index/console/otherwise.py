@@ -22,10 +22,15 @@ _HOW = {
 def otherwise(config: CorpusConfig, found: Generations, place: str, mode: SearchMode) -> list[str]:
     """Sentences about what is searched in that `mode`, an index or `live`, as its own `_meta` and mapping tell; nothing of one
     that is not there."""
-    asked = next((each for each in found.indices if place in (each.index, each.state)), None)
+    asked = _index(found, place)
     if asked is None or mode not in modes(config):
         return []
     return [*_of_fields(config, asked, mode), *_of_encoders(config, found, asked, mode)]
+
+
+def _index(found: Generations, place: str) -> Generation | None:
+    is_live = place == LIVE
+    return next((each for each in found.indices if (each.state == LIVE if is_live else each.index == place)), None)
 
 
 def _of_fields(config: CorpusConfig, asked: Generation, mode: SearchMode) -> Iterator[str]:
@@ -43,7 +48,7 @@ def _fields_asked(config: CorpusConfig, mode: SearchMode) -> Iterator[str]:
 
 def _of_encoders(config: CorpusConfig, found: Generations, asked: Generation, mode: SearchMode) -> Iterator[str]:
     """Compared with the live index: the encoder of the corpus file as it is now is known by nobody here."""
-    live = next((each for each in found.indices if each.state == LIVE), asked)
+    live = _index(found, LIVE) or asked
     for side in sides_asked(config, mode):
         own, usual = asked.fingerprint_of(side), live.fingerprint_of(side)
         if side != BM25 and side in asked.fields and own != usual:
