@@ -20,9 +20,10 @@ from opensearch_ml import operators as op
 from opensearch_ml.dag_names import PREFIX
 from opensearch_ml.factory import LONG_RUNNING, operations_dag
 from opensearch_ml.params import corpus_choice
+from sparse_index.names import REDRIVES
 
 CORPUS = "{{ params.corpus }}"
-RUN = "redrive__{{ run_id }}"
+RUN = f"{REDRIVES}{{{{ run_id }}}}"
 DAY = "{{ ti.xcom_pull(task_ids='select_letters')['data_date'] }}"
 
 with operations_dag(

@@ -19,6 +19,8 @@ _GROUP = re.compile(rf"{MARK}--(?P<alias>.+)--b(?P<build_id>{BUILD_ID})")
 SERVING_MARK = f"{MARK}-serving--"
 # ML Commons finds no group by a name of more than 256 characters.
 _MODEL_NAME_CHARS = 150
+# How the id of a run begins that the command line made; and, before the id of the redrive, of one that a redrive made.
+_BY_HAND, REDRIVES = "cli__", "redrive__"
 _PIPELINE = re.compile(r"(?P<alias>.+)--q[0-9a-f]{12}")
 
 
@@ -45,6 +47,16 @@ def build_time(build_id: str) -> datetime | None:
         return datetime.fromisoformat(build_id[:15]).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def run_by_hand(now: datetime) -> str:
+    """The id of a run of the command line, which no scheduler knows."""
+    return f"{_BY_HAND}{now.isoformat(timespec='seconds')}"
+
+
+def is_by_hand(run_id: str) -> bool:
+    """Whether the command line made the run, or the redrive whose run it is."""
+    return run_id.removeprefix(REDRIVES).startswith(_BY_HAND)
 
 
 def is_older(build_id: str, now: datetime, than: timedelta) -> bool:

@@ -29,9 +29,15 @@ def search_index(corpus: str, config: CorpusConfig) -> Asset:
             "store": public_address(config.store),
             "connection": config.connection,
             "owner": config.owner,
-            "searched": _without_places(config.model_dump(mode="json", include=_SEARCHED, exclude_defaults=True)),
+            "searched": _searched(config),
         },
     )
+
+
+def _searched(config: CorpusConfig) -> dict[str, Any]:
+    """A mapping names no place of a file: the `path` of a field in it is another field."""
+    said = config.model_dump(mode="json", include=_SEARCHED, exclude_defaults=True)
+    return {name: value if name == "index" else _without_places(value) for name, value in said.items()}
 
 
 def _without_places(said: Any) -> Any:

@@ -10,7 +10,7 @@ from sparse_index.config.airflow_rules import LONGEST_DAG_ID, SERVING, corpus_na
 PREFIX = "sparse_index__"
 
 
-ROLLBACK, JANITOR, FORGET = "rollback", "janitor", "forget"
+ROLLBACK, REDRIVE, JANITOR, FORGET = "rollback", "redrive", "janitor", "forget"
 
 
 def dag_id(corpus: str) -> str:
@@ -73,4 +73,4 @@ def operations_dag_id(name: str) -> str:
     return f"sparse_index_{name}"
 
 
-ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG = map(operations_dag_id, (ROLLBACK, JANITOR, FORGET))
+ROLLBACK_DAG, REDRIVE_DAG, JANITOR_DAG, FORGET_DAG = map(operations_dag_id, (ROLLBACK, REDRIVE, JANITOR, FORGET))

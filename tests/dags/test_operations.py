@@ -14,9 +14,10 @@ import yaml
 from build_plans import complete_candidate, corpus_config, make_plan
 from real_day import ROWS, RealDay
 from sparse_index.builds.sign_of_life import sign_of_life
+from sparse_index.console.generations import records
 from sparse_index.live.meta import read_meta
 from sparse_index.ml import verbs
-from sparse_index.names import new_build_id
+from sparse_index.names import REDRIVES, new_build_id
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
 
@@ -211,6 +212,10 @@ def test_a_corrected_document_is_redriven_by_an_ordinary_run(day: RealDay) -> No
     assert (
         "1 are live, 0 are no longer in the corpus, 0 were rejected again." in done.xcoms["settle_letters"]["summary"]
     )
+
+    (record,) = records(Store(day.config["store"]), day.alias).shown
+    assert record.summary == done.xcoms["settle_letters"]["summary"]
+    assert record.run_id == f"{REDRIVES}{done.run_id}"
 
     nothing = day.operate("redrive")
     assert nothing.state == "success"

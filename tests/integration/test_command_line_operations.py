@@ -20,9 +20,10 @@ from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.cli.main import main
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.console.generations import records
 from sparse_index.live.alias import observe_alias
 from sparse_index.ml.verbs import create_group, marked_groups
-from sparse_index.names import group_name, new_build_id
+from sparse_index.names import group_name, is_by_hand, new_build_id
 from sparse_index.roles import role_bodies
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
@@ -63,6 +64,8 @@ def test_a_day_without_airflow(plain_cluster: Cluster, config: CorpusConfig, cal
     assert (code, "1 dead letters of build" in said, "1 are live" in said) == (0, True, True), said
     second = str(observe_alias(plain_cluster, config.alias).index)
     assert second != first.candidate
+    (record,) = records(store, config.alias).shown
+    assert (record.what, is_by_hand(record.run_id or ""), record.summary in said) == ("redrive", True, True)
     assert call("redrive") == (0, f"'{config.alias}' has no open dead letters: nothing to redrive.\n")
 
     code, said = call("receipt")

@@ -17,7 +17,7 @@ from sparse_index.builds.receipt import write_receipt
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
-from sparse_index.operations.redrive import Redrive, select_letters, settle_letters
+from sparse_index.operations.redrive import Redrive, Redriven, select_letters, settle_letters
 from sparse_index.store.files import Store
 
 pytestmark = pytest.mark.integration
@@ -75,6 +75,8 @@ def test_letters_are_live_gone_or_rejected_again(plain_cluster: Cluster, config:
     assert "1 are live, 1 are no longer in the corpus, 1 were rejected again." in str(done)
     assert Redrive.model_validate(store.read_json(f"{first.folder}/redrive.json")) == done
     assert settle_letters(plain_cluster, store, config, selection, run_id="redrive__1", now=NOW) == done
+    record = Redriven.model_validate(store.read_json(f"{config.alias}/redrives/{second.build_id}.json"))
+    assert (record.summary, record.run_id, record.by_build) == (str(done), "redrive__1", second.build_id)
 
     still = select_letters(plain_cluster, store, config)
     assert still is not None

@@ -22,7 +22,7 @@ from sparse_index.forms import Form
 from sparse_index.live.meta import META
 from sparse_index.operations.forget import FORGOTTEN
 from sparse_index.operations.janitor import CLEANUP
-from sparse_index.operations.redrive import REDRIVE
+from sparse_index.operations.redrive import REDRIVE, REDRIVEN
 from sparse_index.operations.rollback import ROLLBACK
 from sparse_index.store.files import Store
 
@@ -41,6 +41,7 @@ FORMS: Mapping[str, Form[Any]] = {
     "receipt": RECEIPT,
     "schema": SCHEMA,
     "redrive": REDRIVE,
+    "redriven": REDRIVEN,
     "janitor": CLEANUP,
     "forgotten": FORGOTTEN,
     "rollback": ROLLBACK,

@@ -8,15 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparse_index.names import (
+    REDRIVES,
     Owner,
     candidate_name,
     group_name,
+    is_by_hand,
     new_build_id,
     parse_candidate,
     parse_group,
     pipeline_name,
     pipeline_owner,
     rerank_pipeline_name,
+    run_by_hand,
 )
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC))
@@ -43,6 +46,14 @@ def test_a_name_with_a_line_break_behind_it_is_nobodys(moment: datetime, token: 
     assert parse_candidate(f"{candidate_name('tickets', build_id)}\n") is None
     assert parse_group(f"{group_name('tickets', build_id)}\n") is None
     assert pipeline_owner(f"{pipeline_name('tickets', {})}\n") is None
+
+
+@given(MOMENTS)
+def test_a_run_of_the_command_line_says_so_in_its_id(moment: datetime) -> None:
+    assert is_by_hand(run_by_hand(moment))
+    assert is_by_hand(f"{REDRIVES}{run_by_hand(moment)}")
+    for run_id in ("manual__cli__1", f"{REDRIVES}manual__1", "scheduled__2026-11-01", ""):
+        assert not is_by_hand(run_id)
 
 
 def test_a_pipeline_is_named_after_what_it_does() -> None:

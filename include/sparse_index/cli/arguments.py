@@ -13,6 +13,7 @@ from sparse_index.builds.request import Mode, RunRequest
 from sparse_index.cluster.client import ConnectionSettings
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import ConfigError
+from sparse_index.names import run_by_hand
 from sparse_index.operations.redrive import LATEST
 from sparse_index.operations.rollback import PREVIOUS
 from sparse_index.query.answer import Via
@@ -242,7 +243,7 @@ def _address(url: str) -> SplitResult:
 def request(options: argparse.Namespace) -> RunRequest:
     now = datetime.now(UTC)
     return RunRequest(
-        run_id=f"cli__{now.isoformat(timespec='seconds')}",
+        run_id=run_by_hand(now),
         data_date=options.data_date or now.date(),
         mode=Mode.PLAN_ONLY if options.command == "plan" else Mode(options.mode),
         row_limit=options.row_limit,

@@ -13,6 +13,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.load import load_all
 from sparse_index.config.neighbours import Neighbours, neighbours
+from sparse_index.names import REDRIVES, run_by_hand
 from sparse_index.operations.forget import Site
 from sparse_index.operations.forget import forget as forget_documents
 from sparse_index.operations.forget import look as look_for
@@ -57,7 +58,7 @@ def rollback(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig
     """The alias goes back, unless a run of the command line is about to move it."""
     store, now = Store(config.store), datetime.now(UTC)
     require_no_build_at_work(store, config.alias, now)
-    target = choose_target(cluster, config, options.to, now=now, run_id=f"cli__{now.isoformat(timespec='seconds')}")
+    target = choose_target(cluster, config, options.to, now=now, run_id=run_by_hand(now))
     # Said before: stopped half-way, "previous" may mean another index the next time.
     print(f"'{target.alias}' goes back from {target.live or 'no index'} to {target.index}.", flush=True)
     done = roll_back(cluster, store, config, target, now=datetime.now(UTC))
@@ -74,7 +75,7 @@ def redrive(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
         print(f"'{config.alias}' has no open dead letters: nothing to redrive.")
         return
     print(selection)
-    run_id = f"redrive__{datetime.now(UTC).isoformat(timespec='seconds')}"
+    run_id = f"{REDRIVES}{run_by_hand(datetime.now(UTC))}"
     with Bars() as bars:
         done = run(cluster, config, store, RunRequest(run_id=run_id, data_date=selection.data_date), bars)
     print(done.receipt["summary"])
@@ -87,7 +88,7 @@ def forget(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) 
     site = Site({config.connection: cluster}, Store(config.store), housemates, config, runs=None)
     ids = given_ids(config, options.ids, options.ids_from)
     now = datetime.now(UTC)
-    begun = look_for(site, ids, now=now, run_id=f"cli__{now.isoformat(timespec='seconds')}")
+    begun = look_for(site, ids, now=now, run_id=run_by_hand(now))
     print(begun)
     done = forget_documents(site, ids, begun)
     print(f"{done} Record: {site.store.full(done.record)}")

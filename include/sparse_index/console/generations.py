@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sparse_index.cluster.client import Cluster, Json
@@ -12,16 +12,17 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import OwnIndex, own_and_unreadable
 from sparse_index.names import candidate_pattern
 from sparse_index.store.files import Store
-from sparse_index.store.layout import rollbacks_folder
+from sparse_index.store.layout import redrives_folder, rollbacks_folder
 
-# Rollbacks of a page: each is a file that has to be read.
-SHOWN = 4
+ROLLBACK, REDRIVE = "rollback", "redrive"
+# Records of a page: each is a file that has to be read.
+SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Generation:
     """`state`: live, previous, generation, withdrawn or candidate; `hindrance`: why one cannot go back to it, None when one can.
-    `bytes`: of its primaries."""
+    `bytes`: of its primaries. `fields`: of its documents; `document_hash`: over what they were made by."""
 
     index: str
     state: str
@@ -33,6 +34,13 @@ class Generation:
     promoted_at: datetime | None
     withdrawn_at: datetime | None
     hindrance: str | None
+    fields: frozenset[str] = frozenset()
+    document_hash: str = ""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+
+    def fingerprint_of(self, field: str) -> str:
+        """Of the encoder of a vector field."""
+        return self.fingerprints.get(field, self.fingerprint)
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,9 @@ def _view(index: OwnIndex, size: int | None, is_previous: bool) -> Generation:
         meta.promoted_at,
         meta.withdrawn_at,
         next(_hindrances(index), None),
+        frozenset(index.attached.mapping.get("properties", {})),
+        meta.document_hash,
+        meta.fingerprints,
     )
 
 
@@ -111,9 +122,11 @@ def _sizes(cluster: Cluster, alias: str) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class PastRollback:
-    """`run_id`: of the run that did it; of the command line, its own word."""
+class Record:
+    """`what`: rollback or redrive. `run_id`: of the run that did it; of the command line, its own word. Of a redrive, of the run
+    that tried the letters."""
 
+    what: str
     at: datetime | None
     summary: str
     run_id: str | None
@@ -121,24 +134,26 @@ class PastRollback:
 
 
 @dataclass(frozen=True)
-class PastRollbacks:
+class Records:
     """The newest first; `older`: how many others the store has."""
 
-    shown: tuple[PastRollback, ...]
+    shown: tuple[Record, ...]
     older: int
 
 
-def past_rollbacks(store: Store, alias: str) -> PastRollbacks:
-    """The last four; a record that cannot be read says so."""
-    paths = store.files(rollbacks_folder(alias), ".json")
-    shown = tuple(_past(store, path) for path in reversed(paths[-SHOWN:]))
-    return PastRollbacks(shown, len(paths) - len(shown))
+def records(store: Store, alias: str) -> Records:
+    """What was done, whoever did it: the last three. One that cannot be read says so."""
+    folders = {ROLLBACK: rollbacks_folder(alias), REDRIVE: redrives_folder(alias)}
+    found = [(what, path) for what, folder in folders.items() for path in store.files(folder, ".json")]
+    # Their names begin with the time.
+    newest = sorted(found, key=lambda each: each[1].rsplit("/", 1)[-1], reverse=True)
+    return Records(tuple(_record(store, what, path) for what, path in newest[:SHOWN]), len(newest[SHOWN:]))
 
 
-def _past(store: Store, path: str) -> PastRollback:
+def _record(store: Store, what: str, path: str) -> Record:
     try:
         content = store.read_json(path)
     except (SparseIndexError, OSError, ValueError):
         content = None
     summary = text(content, "summary") or f"{path} in the store cannot be read"
-    return PastRollback(moment(content, "at"), summary, text(content, "run_id"), lines(content, "notes"))
+    return Record(what, moment(content, "at"), summary, text(content, "run_id"), lines(content, "notes"))

@@ -7,18 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from itertools import islice
 
+from sparse_index.builds.sign_of_life import is_living
 from sparse_index.console.build import BuildView, Ending, Sort, build_view, ending
+from sparse_index.console.endings import Endings, Place
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
 from sparse_index.console.receipts import READERS, Found, Receipts, build_ids
-from sparse_index.console.standing import last_gate, live_as_of, open_letters
+from sparse_index.console.standing import Standing, standing
 from sparse_index.console.words import age
 from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder
 
 STRIP = 30
-# A corpus is late when readers see nothing newer than so many of its schedule's periods ago.
+# So many of the last builds are read where one is not enough to know who needs a person first.
+LOOKS = (2, 4, 8, 16, STRIP)
+# A corpus is late when readers have seen nothing newer for so many of its schedule's periods.
 LATE_PERIODS = 1.5
 
 OpenStore = Callable[[Listed], Store]
@@ -41,26 +47,19 @@ class Need(IntEnum):
 @dataclass(frozen=True)
 class Seen:
     """What the store says of a corpus: the ids of its builds, its newest build, and how the newest of them ended, as many as were
-    looked at; newest first. `problem`: why it is silent."""
+    looked at; newest first. `at_work`: a run of the command line makes the newest. `problem`: why it is silent."""
 
+    store: Store | None = None
     ids: tuple[str, ...] = ()
     last: BuildView | None = None
     recent: tuple[Ending, ...] = ()
+    at_work: bool = False
     problem: str | None = None
 
-    @property
-    def holders(self) -> list[Ending]:
-        """The builds that have the open letters."""
-        return open_letters(self.recent)
-
-    @property
-    def letters(self) -> int | None:
-        """How many are open; None where nobody recorded it."""
-        return sum(build.letters or 0 for build in self.holders) if self.holders else None
-
-    @property
-    def gate(self) -> Ending | None:
-        return last_gate(self.recent)
+    def places(self, alias: str, far: int) -> list[Place]:
+        """Those of the last `far` builds that were not looked at."""
+        ids = self.ids[len(self.recent) : far]
+        return [(self.store, alias, build_id) for build_id in ids] if self.store is not None else []
 
 
 @dataclass(frozen=True)
@@ -71,42 +70,41 @@ class Row:
     seen: Seen
     live: Live | None
     live_problem: str | None
+    standing: Standing
     needs: tuple[tuple[Need, str], ...]
 
     @property
     def need(self) -> Need:
         return self.needs[0][0] if self.needs else Need.NONE
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether no older build can change its place in the order."""
+        return self.need < Need.LATE or self.standing.is_whole
 
-def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts) -> dict[str, Seen]:
-    """By corpus, one listing and one read each, two where the newest build is at work; eight corpora at a time. A store that
-    cannot be read is its corpora's problem."""
+
+def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts, now: datetime) -> dict[str, Seen]:
+    """By corpus, one listing and one read each, two more where the newest build has no receipt; eight corpora at a time. A store
+    that cannot be read is its corpora's problem."""
     wanted = [each for each in listed if not each.is_broken]
     with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(lambda each: _look(each, open_store, receipts), wanted)
+        found = readers.map(lambda each: _look(each, open_store, receipts, now), wanted)
         return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
 
 
-def _look(listed: Listed, open_store: OpenStore, receipts: Receipts) -> Seen:
+def _look(listed: Listed, open_store: OpenStore, receipts: Receipts, now: datetime) -> Seen:
+    at_work = False
     try:
         store = open_store(listed)
         ids = tuple(build_ids(store, listed.alias))
         newest = receipts.of(store, listed.alias, ids[:1])
         if newest and newest[0] == Found():
             newest += receipts.of(store, listed.alias, ids[1:2])
+            at_work = bool(is_living(store, build_folder(listed.alias, ids[0]), now))
     except (SparseIndexError, OSError) as error:
         return Seen(problem=str(error))
-    return Seen(ids, build_view(ids[0], newest[0]) if newest else None, _endings(ids, newest))
-
-
-def look_back(seen: Seen, store: Store, receipts: Receipts, alias: str) -> Seen:
-    """With its last builds, for a page of corpora: of all corpora they would be too many to read."""
-    ids = seen.ids[:STRIP]
-    return replace(seen, recent=_endings(ids, receipts.as_kept(store, alias, ids)))
-
-
-def _endings(ids: Sequence[str], found: Sequence[Found]) -> tuple[Ending, ...]:
-    return tuple(ending(build_id, each) for build_id, each in zip(ids, found, strict=False))
+    recent = tuple(ending(build_id, each) for build_id, each in zip(ids, newest, strict=False))
+    return Seen(store, ids, build_view(ids[0], newest[0]) if newest else None, recent, at_work)
 
 
 def rows(
@@ -117,17 +115,46 @@ def rows(
     now: datetime,
 ) -> list[Row]:
     """Those that need a person first, then by name. `live` by alias, `live_problems` by connection."""
-    found = []
-    for each in listed:
-        problem, its = live_problems.get(each.connection), live.get(each.alias)
-        its_seen = seen.get(each.corpus, Seen())
-        needs = sorted(_needs(each, its_seen, its, problem, now), key=lambda need: need[0])
-        found.append(Row(each, its_seen, its, problem, tuple(needs)))
+    return _in_order(
+        _row(each, seen.get(each.corpus, Seen()), live.get(each.alias), live_problems.get(each.connection), now)
+        for each in listed
+    )
+
+
+def _row(listed: Listed, seen: Seen, live: Live | None, problem: str | None, now: datetime) -> Row:
+    stands = standing(live, seen.recent)
+    needs = sorted(_needs(listed, seen, live, problem, stands, now), key=lambda need: need[0])
+    return Row(listed, seen, live, problem, stands, tuple(needs))
+
+
+def _in_order(found: Iterable[Row]) -> list[Row]:
     return sorted(found, key=lambda row: (row.need, row.listed.corpus))
 
 
+def look_on(found: Sequence[Row], endings: Endings, now: datetime) -> list[Row]:
+    """The same in the order of all that their last builds say. Those before the newest are read where they may change a corpus's
+    place, each time twice as many, until none may: of most corpora the newest has said everything."""
+    for far in LOOKS:
+        still = [row for row in found if not row.is_placed]
+        found = [row for row in found if row.is_placed] + look_back(still, endings, now, far)
+    return _in_order(found)
+
+
+def look_back(found: Sequence[Row], endings: Endings, now: datetime, far: int = STRIP) -> list[Row]:
+    """The same with as many of their last builds, in the order that those make."""
+    places = [row.seen.places(row.listed.alias, far) for row in found]
+    read = iter(endings.of([place for each in places for place in each]))
+    seen = [
+        replace(row.seen, recent=(*row.seen.recent, *islice(read, len(each))))
+        for row, each in zip(found, places, strict=True)
+    ]
+    return _in_order(
+        _row(row.listed, its, row.live, row.live_problem, now) for row, its in zip(found, seen, strict=True)
+    )
+
+
 def _needs(
-    listed: Listed, seen: Seen, live: Live | None, live_problem: str | None, now: datetime
+    listed: Listed, seen: Seen, live: Live | None, live_problem: str | None, stands: Standing, now: datetime
 ) -> Iterator[tuple[Need, str]]:
     if listed.is_broken:
         yield Need.BROKEN, "its file cannot be used"
@@ -138,32 +165,32 @@ def _needs(
     if seen.problem:
         yield Need.UNREAD, "its store cannot be read"
     if seen.last is not None:
-        yield from _needs_of_build(listed, seen.last)
-        yield from _needs_of_past(seen)
-        yield from _late(listed, live_as_of(live, seen.recent), now)
+        yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work)
+        yield from _needs_of_past(stands)
+        yield from _late(listed, stands.since, now)
 
 
-def _needs_of_build(listed: Listed, last: BuildView) -> Iterator[tuple[Need, str]]:
+def _needs_of_build(last: BuildView, *, at_work: bool) -> Iterator[tuple[Need, str]]:
     if last.sort is Sort.FAILED:
         yield Need.FAILED, "its last build failed"
     if last.sort is Sort.UNREAD:
         yield Need.UNREAD, "its last receipt cannot be read"
-    if last.sort is Sort.OPEN and not listed.running:
+    if last.sort is Sort.OPEN and not at_work:
         yield Need.FAILED, "its last build has no receipt, and no run of it is at work"
     if last.untidy:
         yield Need.UNTIDY, "something was left untidy"
 
 
-def _needs_of_past(seen: Seen) -> Iterator[tuple[Need, str]]:
-    if seen.gate is not None and seen.gate.verdict == "undecided":
+def _needs_of_past(stands: Standing) -> Iterator[tuple[Need, str]]:
+    if stands.gate is not None and stands.gate.verdict == "undecided":
         yield Need.DOUBT, "the last gate had a doubt"
-    if seen.letters:
-        yield Need.LETTERS, f"{seen.letters:,} rows are in no index"
+    if stands.letters:
+        yield Need.LETTERS, f"{'at most ' if stands.at_most else ''}{stands.letters:,} rows are in no index"
 
 
-def _late(listed: Listed, as_of: datetime | None, now: datetime) -> Iterator[tuple[Need, str]]:
+def _late(listed: Listed, since: datetime | None, now: datetime) -> Iterator[tuple[Need, str]]:
     """Nobody waits for a paused one, nor for one that is run by hand."""
-    if listed.period_s is None or listed.paused or as_of is None:
+    if listed.period_s is None or listed.paused or since is None:
         return
-    if (now - as_of).total_seconds() > LATE_PERIODS * listed.period_s:
-        yield Need.LATE, f"what is live is {age(as_of, now)} old"
+    if (now - since).total_seconds() > LATE_PERIODS * listed.period_s:
+        yield Need.LATE, f"no newer data for {age(since, now)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -45,23 +45,11 @@ class Receipts:
 
     def of(self, store: Store, alias: str, build_ids: Iterable[str]) -> list[Found]:
         """Those of these builds, in their order; eight at a time from a store that is far away."""
-        return self._each(store, alias, build_ids, lambda path: self._find(store, path))
-
-    def as_kept(self, store: Store, alias: str, build_ids: Iterable[str]) -> list[Found]:
-        """As `of`, but what is kept is not looked at again: for many builds that ended long ago, whose receipts hardly change."""
-        return self._each(store, alias, build_ids, lambda path: self._kept_at(store, path) or self._find(store, path))
-
-    def _each(self, store: Store, alias: str, build_ids: Iterable[str], find: Callable[[str], Found]) -> list[Found]:
         paths = [receipt_path(alias, build_id) for build_id in build_ids]
         if len(paths) <= 1 or store.is_local:
-            return [find(path) for path in paths]
+            return [self._find(store, path) for path in paths]
         with ThreadPoolExecutor(READERS) as readers:
-            return list(readers.map(find, paths))
-
-    def _kept_at(self, store: Store, path: str) -> Found | None:
-        with self._lock:
-            kept = self._kept.get(store.full(path))
-            return kept[1] if kept else None
+            return list(readers.map(lambda path: self._find(store, path), paths))
 
     def _find(self, store: Store, path: str) -> Found:
         try:
@@ -89,6 +77,16 @@ class Receipts:
         while len(self._kept) > MOST_RECEIPTS or (self._bytes > MOST_BYTES and len(self._kept) > 1):
             _, (oldest, _) = self._kept.popitem(last=False)
             self._bytes -= oldest.size_bytes
+
+
+def read_once(store: Store, path: str) -> Found:
+    """For who keeps nothing of it but what he asks for."""
+    try:
+        return _read(store, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Found()
+    except (SparseIndexError, OSError) as error:
+        return Found(problem=str(error))
 
 
 def _read(store: Store, path: str) -> Found:

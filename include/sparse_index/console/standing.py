@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from sparse_index.console.build import Ending, Sort
@@ -12,31 +13,64 @@ from sparse_index.console.live import Live
 GOOD = frozenset({Sort.PROMOTED, Sort.NOTHING_CHANGED})
 
 
-def open_letters(builds: Sequence[Ending]) -> list[Ending]:
-    """The builds whose `letters` add up to the rows that are in no index now; none where no build, newest first, recorded it.
+@dataclass(frozen=True)
+class Standing:
+    """`holders`: the builds whose `letters` add up to the rows that are in no index now; none where no build recorded it.
+    `at_most`: a later build may have brought some of them again. `gate`: the newest build whose gate ran. `since`: from when on
+    there may be data that readers do not see, UTC; None where nobody knows."""
 
-    As a redrive has it: a build tries every row again that those before it refused, so the newest good one tells of them all. A
-    feed's tells of its own partition, and all partitions add up, at most: a later one may have brought a row again.
-    """
+    holders: tuple[Ending, ...] = ()
+    at_most: bool = False
+    gate: Ending | None = None
+    since: datetime | None = None
+
+    @property
+    def letters(self) -> int | None:
+        """How many rows are in no index; None where nobody recorded it."""
+        return sum(build.letters or 0 for build in self.holders) if self.holders else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no older build has anything to add to it. Of a feed any may: each tells of its own partition."""
+        return bool(self.holders) and self.holders[0].partition is None and self.gate is not None
+
+
+def standing(live: Live | None, builds: Sequence[Ending]) -> Standing:
+    """`builds`: the newest first, as many as were looked at. `live` None: nobody knows what is."""
+    held = _held(live, builds)
+    holders = _open_letters(held)
+    newest = next((build.build_id for build in held if build.sort is Sort.PROMOTED), "")
+    gate = next((build for build in builds if build.verdict is not None), None)
+    at_most = any(build.letters and build.build_id < newest for build in holders)
+    is_feed = any(build.partition is not None for build in held)
+    return Standing(tuple(holders), at_most, gate, _day_came(live, held) if is_feed else _looked(live, held))
+
+
+def _held(live: Live | None, builds: Sequence[Ending]) -> list[Ending]:
+    """The good ones that have made what is live what it is, and those that found it so: not what came between it and an index
+    that the alias has left again."""
+    good = [build for build in builds if build.sort in GOOD]
+    if live is None or live.index is None:
+        return good
+    return [build for build in good if build.live == live.index or build.build_id <= (live.build_id or "")]
+
+
+def _open_letters(held: Sequence[Ending]) -> list[Ending]:
+    """As a redrive has it: a build tries every row again that those before it refused, so the newest tells of them all. A feed's
+    tells of its own partition, and all partitions add up."""
     newest: dict[str | None, Ending] = {}
-    for build in builds:
-        if build.sort in GOOD and build.letters is not None:
+    for build in held:
+        if build.letters is not None:
             newest.setdefault(build.partition, build)
     return list(newest.values())
 
 
-def last_gate(builds: Sequence[Ending]) -> Ending | None:
-    """The newest whose gate ran."""
-    return next((build for build in builds if build.verdict is not None), None)
-
-
-def live_as_of(live: Live | None, builds: Sequence[Ending]) -> datetime | None:
-    """From when on there may be data that readers do not see, UTC; None where nobody knows.
-
-    A run that finds nothing changed proves that what is live is as good as new, so long as that is still the same index. But no
-    run makes data newer than the day it is of: one of a former day may have been the last.
-    """
-    proving = [build for build in builds if build.sort in GOOD and _is_of(build, live)]
+def _looked(live: Live | None, held: Sequence[Ending]) -> datetime | None:
+    """Of a corpus whose runs see all of it. One that finds nothing changed proves that what is live is as good as new, so long
+    as that is still the same index. But no run makes data newer than the day it is of: one of a former day may have been the
+    last."""
+    index = live.index if live and live.index else next((build.live for build in held), None)
+    proving = [build for build in held if build.live == index]
     looked = [build.ended_at for build in proving] + [live.promoted_at if live else None]
     days = [build.data_date for build in proving] + [live.data_date if live else None]
     newest_day = max((day for day in days if day), default=None)
@@ -45,6 +79,12 @@ def live_as_of(live: Live | None, builds: Sequence[Ending]) -> datetime | None:
     return min((moment for moment in (newest_look, ends) if moment), default=None)
 
 
-def _is_of(build: Ending, live: Live | None) -> bool:
-    """Where nobody knows what is live, any may be."""
-    return live is None or live.index in (None, build.live)
+def _day_came(live: Live | None, held: Sequence[Ending]) -> datetime | None:
+    """Of a feed: when its newest day came first. How old the day was by then is its owner's choice, so it is as old again
+    whenever the schedule has brought the next one; and a day that is read again makes nothing newer."""
+    days = [build.data_date for build in held] + [live.data_date if live else None]
+    newest_day = max((day for day in days if day), default=None)
+    ended = [(build.data_date, build.ended_at) for build in held if build.ended_at]
+    came = [moment for day, moment in ended if day == newest_day]
+    # One that came before all the builds that were looked at came no later than the first of them.
+    return min(came or [moment for _, moment in ended], default=live.promoted_at if live else None)

@@ -8,7 +8,8 @@ run also takes along whatever else changed in the corpus.
 
 `select_letters` says what is to be tried and for which data date the run must be; `settle_letters` looks, after that run,
 at the manifest of what is live: a document in it has succeeded. The letters themselves stay as the evidence of their
-build's books; what is cleared and what remains is written to `<build>/redrive.json`.
+build's books; what is cleared and what remains is written to `<build>/redrive.json`, and that it was done, in words and
+without ids, to `<alias>/redrives/<build that tried>.json`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.meta import Meta, read_meta
 from sparse_index.store.files import Store
-from sparse_index.store.layout import REDRIVE_FILE, final_manifest_path, plan_path, receipt_path
+from sparse_index.store.layout import REDRIVE_FILE, final_manifest_path, plan_path, receipt_path, redrives_folder
 from sparse_index.store.sql import connect, parquet
 from sparse_index.values import Frozen
 
@@ -71,7 +72,19 @@ class Redrive(Frozen):
         )
 
 
+class Redriven(Frozen):
+    """The record of a redrive, for whoever asks later. It names no document."""
+
+    summary: str
+    alias: str
+    build_id: str
+    by_build: str
+    run_id: str
+    at: datetime
+
+
 REDRIVE = Form(Redrive, "what a redrive left", "Redrive the letters with that version.")
+REDRIVEN = Form(Redriven, "the record of a redrive", "Ask that version for it.")
 
 
 def _lasting(error_class: str) -> str:
@@ -176,7 +189,8 @@ def settle_letters(
     cluster: Cluster, store: Store, config: CorpusConfig, selection: Selection, *, run_id: str, now: datetime
 ) -> Redrive:
     """After the run `run_id`: clear what is indexed or gone, keep what was rejected again; written to
-    `<build>/redrive.json`. Idempotent. `BuildError` when that run neither promoted nor found everything as it was."""
+    `<build>/redrive.json`, and recorded. Idempotent. `BuildError` when that run neither promoted nor found everything as it
+    was."""
     plan = _plan_of(store, config.alias, selection.build_id)
     again = _plan_of_run(store, config.alias, run_id)
     former = _settled(store, plan)
@@ -199,8 +213,17 @@ def settle_letters(
         gone=len(ids - indexed - rejected),
         remaining=sorted(name for name in rejected if name is not None),
     )
+    # First the record: once the letters are settled nobody comes back for it.
+    _record(store, config.alias, run_id, result)
     REDRIVE.save(store, redrive_path(plan), result)
     return result
+
+
+def _record(store: Store, alias: str, run_id: str, done: Redrive) -> None:
+    record = Redriven(
+        summary=str(done), alias=alias, build_id=done.build_id, by_build=done.by_build, run_id=run_id, at=done.at
+    )
+    REDRIVEN.save(store, f"{redrives_folder(alias)}/{done.by_build}.json", record)
 
 
 def _plan_of_run(store: Store, alias: str, run_id: str) -> Plan:

@@ -5,7 +5,8 @@
     <alias>/builds/<build>/plan.json, alive.json, parts/*.parquet, reports/*.json, failures/<stage>/*.json,
                            manifest.parquet (as planned), manifest-final.parquet (as indexed), duplicates.parquet,
                            dead_letters/*.parquet, empty/*.parquet, receipt.json, redrive.json
-    <alias>/rollbacks/*.json      <alias>/forgotten/*.json      <alias>/alerts/<DAG>.json      <alias>/serving.json
+    <alias>/rollbacks/*.json      <alias>/redrives/*.json      <alias>/forgotten/*.json      <alias>/alerts/<DAG>.json
+    <alias>/serving.json
     janitor/*.json
     vectors/<fingerprint>/<build>-p<part>[-c<digest>].parquet, <build>-m<digest>.parquet, <build>-m<digest>.merged.json,
                           encoder.json, probe.parquet, tokenizer.json
@@ -62,7 +63,13 @@ def schemas_folder(alias: str) -> str:
 
 
 def rollbacks_folder(alias: str) -> str:
+    """Of records, each named after when it was done."""
     return f"{alias}/rollbacks"
+
+
+def redrives_folder(alias: str) -> str:
+    """Of records, each named after the build that tried."""
+    return f"{alias}/redrives"
 
 
 def encoder_path(fingerprint: str) -> str:

@@ -25,6 +25,7 @@ from opensearch_ml.console.pages import (
     timeline,
 )
 from opensearch_ml.console.sources import Sources, real_sources
+from sparse_index.console.endings import Endings
 from sparse_index.console.receipts import Receipts
 
 PAGES = (assets, overview, timeline, build, generations, search, letters, costs, cluster, janitor)
@@ -36,6 +37,7 @@ class Console:
 
     sources: Sources
     receipts: Receipts = field(default_factory=Receipts)
+    endings: Endings = field(default_factory=Endings)
     side_by_side: SideBySide = field(default_factory=SideBySide)
     searches: OneAtATime = field(default_factory=OneAtATime)
 

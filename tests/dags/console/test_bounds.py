@@ -19,7 +19,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.errors import UnavailableError
 
 BUILD = "20261101T000000-000000"
-ROLLBACKS = 30
+RECORDS = 15
 MOST_READS = 5
 PAGES = 10
 
@@ -31,8 +31,9 @@ def counted(place: Place, monkeypatch: pytest.MonkeyPatch) -> CountingStore:
     for part in range(20):
         store.write_table(f"news/builds/{BUILD}/dead_letters/index-{part:05}.parquet", SCHEMA.empty_table())
     store.write_json(f"news/builds/{BUILD}/plan.json", {"request": {"run_id": "r1"}, "counts": {"new": 4}})
-    for number in range(ROLLBACKS):
+    for number in range(RECORDS):
         store.write_json(f"news/rollbacks/2026{number:04}.json", {"summary": f"rollback {number}"})
+        store.write_json(f"news/redrives/2026{number:04}-x.json", {"summary": f"redrive {number}"})
     monkeypatch.setattr(Place, "open_store", lambda *_: store)
     return store
 
@@ -47,10 +48,10 @@ def test_a_build_and_the_generations_ask_the_store_five_times_at_most(
     assert "listing" not in asked
 
 
-def test_the_rollbacks_that_are_not_shown_are_counted(counted: CountingStore, visit: Visit) -> None:
+def test_the_records_that_are_not_shown_are_counted(counted: CountingStore, visit: Visit) -> None:
     html = visit("/corpora/news/generations").text
-    assert f"rollback {ROLLBACKS - 1}" in html
-    assert f"{ROLLBACKS - 4} older rollbacks" in html
+    assert [f"{what} {RECORDS - 1}" in html for what in ("rollback", "redrive")] == [True, True]
+    assert f"{2 * RECORDS - 3} older ones" in html
 
 
 def test_health_answers_while_ten_pages_wait_for_a_cluster(

@@ -135,6 +135,25 @@ def test_past_rollbacks_and_redrives_say_who_and_when(open_place: Place, visit: 
     assert "<eve>" not in html
 
 
+def test_redrives_of_the_command_line_are_told_like_those_of_airflow(open_place: Place, visit: Visit) -> None:
+    for day, run_id in ((3, "manual__3"), (4, "cli__2026-11-04T07:00:00+00:00")):
+        done = {"summary": f"1 of 1 <letters> of day {day} is live", "at": f"2026-11-0{day}T09:00:00+00:00"}
+        path = f"news/redrives/2026110{day}T080000-00000{day}.json"
+        open_place.store().write_json(path, done | {"run_id": f"redrive__{run_id}"})
+    at = datetime(2026, 11, 3, 7, tzinfo=UTC)
+    open_place.runs = [OperationRun("sparse_index_redrive", "manual__3", "success", at, "eve", LATEST)]
+    html = visit("/corpora/news/generations").text
+    look(html)
+    by_hand, of_airflow = [
+        " ".join(unescape(row).split()) for row in html.split("Rollbacks and redrives")[1].split("<tr>")[2:]
+    ]
+    assert "2026-11-04 09:00:00</time></td><td>redrive</td><td>the command line</td>" in by_hand
+    assert "1 of 1 <letters> of day 4 is live" in by_hand
+    assert "<td>redrive</td><td>eve</td>" in of_airflow
+    assert "of day 3 is live" in of_airflow
+    assert ">success</span>" in of_airflow
+
+
 def test_without_a_cluster_the_rest_is_there(place: Place, visit: Visit) -> None:
     answer = visit("/corpora/news/generations", "user")
     assert answer.status_code == 200

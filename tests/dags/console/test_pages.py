@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -10,6 +11,7 @@ import pytest
 
 from console_html import look
 from console_place import BASE, Place, Visit
+from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 
 BUILD = "20261101T000000-000000"
@@ -85,6 +87,14 @@ def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) ->
     assert {f"{run}/tasks/encode/mapped/3", run} <= set(look(html).links)
     assert "docs/operate.md#good-texts-are-refused" in html
     assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
+
+
+@pytest.mark.parametrize("run_id", ["cli__2026-11-01T00:00:00+00:00", "redrive__cli__2026-11-01T00:00:00+00:00"])
+def test_a_build_of_the_command_line_leads_to_no_run_of_airflow(place: Place, visit: Visit, run_id: str) -> None:
+    place.write(BUILD, RECEIPT | {"run_id": run_id})
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    assert "By the command line" in html
+    assert not any("/runs/" in link for link in look(html).links)
 
 
 def test_the_cluster_that_is_down_is_said_and_the_builds_are_there(full: Place, visit: Visit) -> None:
@@ -224,6 +234,47 @@ def test_the_overview_says_what_former_builds_left_open_and_leads_there(place: P
     assert "the last gate had a doubt" in row
     assert "4 rows are in no index" in row
     assert f'builds/{BUILD}"><span class="badge undecided">' in row
+
+
+@pytest.fixture
+def doubtful(place: Place) -> Place:
+    """More corpora than a page has; of the last one the gate was in doubt, then nothing changed."""
+    names = [f"c{number:02}" for number in range(60)]
+    place.corpora = [place.listed(name, dag_id="sparse_index__news") for name in names]
+    for name in names:
+        gate = {"checks": [{"name": "golden", "verdict": "undecided" if name == names[-1] else "pass"}]}
+        place.write(BUILD, {"outcome": "promoted", "books": {"dead_letters": 0}, "gate": gate}, name)
+    place.write("20261102T000000-000000", {"outcome": "nothing_changed", "planned": {"dead_letters": 0}}, names[-1])
+    return place
+
+
+def _order(html: str) -> list[str]:
+    return [row.split("</a>")[0].split(">")[-1] for row in html.split('<th scope="row">')[1:]]
+
+
+def test_the_page_of_a_corpus_follows_from_all_that_its_row_shows(doubtful: Place, visit: Visit) -> None:
+    first, second = _order(visit("/").text), _order(visit("/?page=2").text)
+    assert first[:2] == ["c59", "c00"]
+    assert len(first) == 50
+    assert second == [f"c{number:02}" for number in range(49, 59)]
+
+
+def test_where_former_builds_do_not_come_the_order_says_what_it_follows(
+    doubtful: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Endings, "of", lambda *_: Path("/does/not/exist").stat())
+    html = visit("/").text
+    assert "/does/not/exist is not there. Until then the order follows the newest build of each corpus alone." in html
+    assert _order(html)[:2] == ["c00", "c01"]
+
+
+def test_the_overview_says_where_letters_are_at_most_so_many(place: Place, visit: Visit) -> None:
+    for day, letters in ((1, 4), (2, 0)):
+        said = {"outcome": "promoted", "partition": f"2026-11-0{day}", "books": {"dead_letters": letters}}
+        place.write(f"2026110{day}T000000-000000", said)
+    html = " ".join(visit("/").text.split())
+    assert "at most 4 rows are in no index" in html
+    assert f'at most <a href="{ROOT}/corpora/news/dead-letters?build={BUILD}">4</a>' in html
 
 
 def test_a_corpus_whose_cluster_is_silent_is_not_said_to_need_nobody(place: Place, visit: Visit) -> None:

@@ -23,7 +23,8 @@ BM25 = {"a": "slow engine", "b": "slow train", EVIL: EVIL}
 SPARSE = {"b": "slow train", "a": "slow engine", "c": "sluggish app"}
 
 
-FIELDS = {"title": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}
+FIELDS = {"title": {"type": "text", "fields": {"raw": {"type": "keyword"}}}, "text_sparse": {"type": "rank_features"}}
+CONFIG = corpus_config("news", search={"query": {"text_sparse": "analyzer"}}, source={"text_template": "{title}"})
 
 
 def _index(name: str, day: int, **more: Any) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def _index(name: str, day: int, **more: Any) -> dict[str, Any]:
         "state": "complete",
         "data_date": f"2026-11-0{day}",
         "fingerprint": "f" * 16,
-        "document_hash": "h",
+        "document_hash": CONFIG.document_hash(),
         "store": "s",
         "manifest": "m",
         "receipt": "r",
@@ -58,10 +59,11 @@ INDICES = {
 
 
 class Searched:
-    """A cluster with these indices. `asked`: methods and paths; `queries`: those of the searches; `refuses`: raised for the
+    """A cluster with these `indices`. `asked`: methods and paths; `queries`: those of the searches; `refuses`: raised for the
     search of an index."""
 
     def __init__(self) -> None:
+        self.indices = dict(INDICES)
         self.asked: list[tuple[str, str]] = []
         self.refuses: dict[str, Exception] = {}
         self.queries: list[str] = []
@@ -76,9 +78,8 @@ class Searched:
             return {LIVE: {"aliases": {"news": {}}}}
         if path.endswith("/_stats/store"):
             return {}
-        return (
-            INDICES if path == "/news--b*" else {name: INDICES[name] for name in [_physical(path)] if name in INDICES}
-        )
+        there = self.indices
+        return there if path == "/news--b*" else {name: there[name] for name in [_physical(path)] if name in there}
 
     def _search(self, index: str, body: dict[str, Any]) -> Any:
         if index in self.refuses:
@@ -104,8 +105,7 @@ def _physical(path: str) -> str:
 
 @pytest.fixture
 def cluster(place: Place) -> Searched:
-    config = corpus_config("news", search={"query": {"text_sparse": "analyzer"}}, source={"text_template": "{title}"})
-    place.corpora = [place.listed("news", searched=config.model_dump(mode="json")), place.corpora[1]]
+    place.corpora = [place.listed("news", searched=CONFIG.model_dump(mode="json")), place.corpora[1]]
     searched = Searched()
     place.cluster = fake_cluster(searched)
     return searched
@@ -189,6 +189,7 @@ def test_without_a_query_nothing_is_searched(cluster: Searched, visit: Visit, q:
     look(html)
     assert cluster.searches == []
     assert f"sparse on {FORMER}" in html
+    assert "No gate of the last 10 builds has asked golden queries of two indices." in html
 
 
 @pytest.mark.parametrize(
@@ -298,6 +299,50 @@ def test_a_filter_that_the_index_cannot_answer_says_so(cluster: Searched, visit:
     answer = visit(f"{PAGE}?q=slow&filter=nothing%3D1&filter=", "user").text
     assert ["has no field 'nothing'" in side for side in sides(answer)] == [True, True]
     assert cluster.searches == []
+
+
+OTHER = "It was built with other columns, another text template or mapping than the corpus file has now."
+ENCODER = (
+    "Its vectors of 'text_sparse' are of encoder 0000, those of the live index of ffffffffffffffff: the query is split"
+)
+
+
+@pytest.mark.parametrize(
+    ("former", "way", "said"),
+    [
+        (_index(FORMER, 2), "sparse", []),
+        (_index(FORMER, 2, document_hash="another"), "sparse", [OTHER]),
+        (_index(FORMER, 2, fingerprint="0000"), "sparse", [ENCODER]),
+        (_index(FORMER, 2, fingerprint="0000"), "bm25", []),
+        (_index(FORMER, 2, document_hash="another", fingerprint="0000"), "sparse", [OTHER, ENCODER]),
+    ],
+)
+def test_an_index_that_was_built_otherwise_than_the_corpus_file_says_now_is_told(
+    cluster: Searched, visit: Visit, former: dict[str, Any], way: str, said: list[str]
+) -> None:
+    cluster.indices[FORMER] = former
+    left, right = sides(visit(f"{PAGE}?q=slow&left={way}@{FORMER}&right=sparse@live", "user").text)
+    assert [each in left for each in (OTHER, ENCODER)] == [each in said for each in (OTHER, ENCODER)]
+    assert (OTHER in right, ENCODER in right) == (False, False)
+
+
+def test_a_live_index_of_a_former_corpus_file_is_told_by_its_fields(cluster: Searched, visit: Visit) -> None:
+    """The file names another text field; the next build has not come yet, and the search finds nothing there."""
+    renamed = _index(LIVE, 3) | {"aliases": {"news": {}}}
+    renamed["mappings"] = renamed["mappings"] | {"properties": {"heading": {"type": "text"}}}
+    cluster.indices[LIVE] = renamed
+    left, right = sides(visit(f"{PAGE}?q=slow", "user").text)
+    assert "It has no field title, by which the corpus is searched now: it was built with others." in left
+    assert "It has no field text_sparse, by which" in right
+
+
+def test_golden_queries_of_an_index_that_is_gone_say_so(cluster: Searched, place: Place, visit: Visit) -> None:
+    _gated(place, [{"id": "q1", "text": "slow", "alike": 0.25, "ndcg": None}])
+    assert "is gone: its answers" not in visit(PAGE, "user").text
+    del cluster.indices[CANDIDATE]
+    assert f"{CANDIDATE} is gone: its answers cannot be asked any more." in visit(PAGE, "user").text
+    place.cluster = None
+    assert "is gone: its answers" not in visit(PAGE, "user").text
 
 
 def test_golden_queries_that_all_stayed_are_said_to(cluster: Searched, place: Place, visit: Visit) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from counting_store import CountingStore
+from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
-from sparse_index.console.overview import STRIP, look, look_back
+from sparse_index.console.overview import STRIP, Row, look, look_back, look_on, rows
 from sparse_index.console.receipts import READERS, Receipts
 from sparse_index.console.timeline import SHOWN, timeline
 
 CORPORA, BUILDS = 5, 70
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
+GATE = {"checks": [{"name": "golden", "verdict": "pass"}]}
+LETTERS = {"dead_letters": 0}
 
 
 def build_id(number: int) -> str:
@@ -32,32 +38,71 @@ def store(tmp_path: Path) -> CountingStore:
 def test_the_overview_lists_folders_and_reads_one_receipt_a_corpus(store: CountingStore) -> None:
     corpora = [Listed(f"c{number}", f"d{number}", f"c{number}") for number in range(CORPORA)]
     receipts = Receipts()
-    seen = look(corpora, lambda _: store, receipts)
+    seen = look(corpora, lambda _: store, receipts, NOW)
     assert store.taken() == {"folders": CORPORA, "stat": CORPORA, "read": CORPORA}
     assert all(len(each.ids) == BUILDS for each in seen.values())
-    look(corpora, lambda _: store, receipts)
+    look(corpora, lambda _: store, receipts, NOW)
     assert store.taken() == {"folders": CORPORA, "stat": CORPORA}
 
 
+def row_of(store: CountingStore, receipts: Receipts) -> Row:
+    listed = [Listed("c0", "d0", "c0")]
+    (row,) = rows(listed, look(listed, lambda _: store, receipts, NOW), {}, {}, NOW)
+    return row
+
+
 def test_the_former_builds_of_a_page_are_read_once(store: CountingStore) -> None:
-    receipts, listed = Receipts(), Listed("c0", "d0", "c0")
-    seen = look([listed], lambda _: store, receipts)["c0"]
+    endings, row = Endings(), row_of(store, Receipts())
     store.taken()
-    first = look_back(seen, store, receipts, "c0")
-    assert len(first.recent) == STRIP
-    assert store.taken() == {"stat": STRIP - 1, "read": STRIP - 1}
-    assert look_back(seen, store, receipts, "c0") == first
+    (first,) = look_back([row], endings, NOW)
+    assert len(first.seen.recent) == STRIP
+    assert store.taken() == {"read": STRIP - 1}
+    assert look_back([row], endings, NOW) == [first]
+    assert store.taken() == {}
+
+
+@pytest.mark.parametrize(
+    ("newest", "older", "reads"),
+    [
+        # The newest build has said everything.
+        ({"gate": GATE, "books": LETTERS}, {}, 0),
+        # No need of an older build comes before its own.
+        ({"outcome": "failed"}, {}, 0),
+        # Nothing changed, so no gate: the build before it had one.
+        ({"outcome": "nothing_changed", "planned": LETTERS}, {"gate": GATE}, 1),
+        # Until one is found; nobody else is read for it.
+        ({"outcome": "plan_only"}, {}, STRIP - 1),
+        # Each build of a feed tells of a partition of its own.
+        ({"gate": GATE, "books": LETTERS, "partition": "2026-11-02"}, {}, STRIP - 1),
+    ],
+)
+def test_for_the_order_so_many_builds_are_read_as_may_change_it(
+    store: CountingStore, newest: dict[str, Any], older: dict[str, Any], reads: int
+) -> None:
+    usual = {"outcome": "promoted", "data_date": "2026-11-01"}
+    for number, content in ((BUILDS - 1, newest), (BUILDS - 2, older)):
+        store.write_json(f"c0/builds/{build_id(number)}/receipt.json", usual | content)
+    endings, row = Endings(), row_of(store, Receipts())
+    store.taken()
+    assert len(look_on([row], endings, NOW)) == 1
+    assert sum(store.taken().values()) == reads
+    look_on([row], endings, NOW)
     assert store.taken() == {}
 
 
 def test_a_receipt_that_comes_later_is_looked_for_again(store: CountingStore) -> None:
-    receipts, late = Receipts(), "20261102T000000-000000"
-    store.write_json(f"c0/builds/{late}/plan.json", {})
-    listed = Listed("c0", "d0", "c0")
-    seen = look([listed], lambda _: store, receipts)["c0"]
-    assert [each.sort.value for each in seen.recent] == ["open", "promoted"]
-    store.write_json(f"c0/builds/{late}/receipt.json", {"outcome": "failed"})
-    assert look_back(seen, store, receipts, "c0").recent[0].sort.value == "failed"
+    endings, row = Endings(), row_of(store, Receipts())
+    place = (store, "c0", "20261102T000000-000000")
+    assert [each.sort.value for each in endings.of([place])] == ["open"]
+    store.write_json("c0/builds/20261102T000000-000000/receipt.json", {"outcome": "failed"})
+    assert [each.sort.value for each in endings.of([place, *row.seen.places("c0", 2)])] == ["failed", "promoted"]
+
+
+def test_former_builds_far_away_are_read_eight_at_a_time(store: CountingStore) -> None:
+    far = CountingStore(store.root_uri, read_s=0.03)
+    (row,) = look_back([row_of(far, Receipts())], Endings(), NOW)
+    assert len(row.seen.recent) == STRIP
+    assert 1 < far.most_at_once <= READERS
 
 
 def test_the_timeline_lists_folders_once_and_reads_a_page(store: CountingStore) -> None:

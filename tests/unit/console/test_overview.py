@@ -6,13 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from sparse_index.builds.sign_of_life import sign_of_life
+from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
-from sparse_index.console.overview import Need, look, look_back, rows
+from sparse_index.console.overview import STRIP, Need, Row, look, look_back, look_on, rows
 from sparse_index.console.receipts import Receipts
 from sparse_index.store.files import Store
 
@@ -35,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def needs(store: Store, corpora: list[Listed], **live: Live) -> list[tuple[str, Need]]:
-    seen = look(corpora, lambda _: store, Receipts())
+    seen = look(corpora, lambda _: store, Receipts(), NOW)
     return [(row.listed.corpus, row.need) for row in rows(corpora, seen, live, {}, NOW)]
 
 
@@ -59,6 +62,51 @@ def test_the_most_urgent_corpus_comes_first(store: Store) -> None:
         ("letters", Need.LETTERS),
         ("good", Need.NONE),
     ]
+
+
+OUTCOMES = ("promoted", "nothing_changed", "nothing_changed", "failed", "plan_only", "not_promoted")
+
+
+def a_past(dice: Random, store: Store, alias: str) -> Live | None:
+    """Builds of all sorts, a day each, of which some say little; gives what is live then, where anybody knows."""
+    is_feed, days = dice.random() < 0.3, dice.randrange(1, 45)
+    lives: list[str] = []
+    for ago in reversed(range(days)):
+        at = NOW - timedelta(days=ago)
+        build_id, outcome = f"{at:%Y%m%dT%H%M%S}-000000", dice.choice(OUTCOMES)
+        lives += [build_id] if outcome == "promoted" else []
+        content = _a_day(dice, at, is_feed) | {"outcome": outcome, "live": lives[-1] if lives else None}
+        store.write_json(f"{alias}/builds/{build_id}/receipt.json", content)
+    if not lives or dice.random() < 0.3:
+        return None
+    now_live = dice.choice([lives[-1], lives[-1], dice.choice(lives)])
+    return Live((now_live,), now_live)
+
+
+def _a_day(dice: Random, at: datetime, is_feed: bool) -> dict[str, Any]:
+    verdict, counts = dice.choice(["pass"] * 9 + ["undecided"]), {"dead_letters": dice.choice([0] * 9 + [3])}
+    return {
+        "data_date": str(at.date()),
+        "ended_at": at.isoformat(),
+        "partition": str(at.date()) if is_feed else None,
+        "books": dice.choice([counts, None, None]),
+        "planned": dice.choice([counts, None, None]),
+        "gate": dice.choice([{"checks": [{"verdict": verdict}]}, None, None]),
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_of_all_is_the_one_that_their_rows_show(store: Store, seed: int) -> None:
+    """Looking as far as needed gives what looking at everything gives."""
+    dice, corpora = Random(seed), [listed(f"c{number}") for number in range(25)]
+    known = {each.alias: a_past(dice, store, each.alias) for each in corpora}
+    live = {alias: its for alias, its in known.items() if its is not None}
+    by_newest, endings = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), live, {}, NOW), Endings()
+    assert _shown(look_on(by_newest, endings, NOW)) == _shown(look_back(by_newest, endings, NOW, STRIP))
+
+
+def _shown(found: list[Row]) -> list[tuple[str, Need]]:
+    return [(row.listed.corpus, row.need) for row in found]
 
 
 @pytest.mark.parametrize("how", [{"paused": True}, {"period_s": None}])
@@ -87,9 +135,45 @@ def test_an_alias_that_is_gone_needs_a_person(store: Store, outcome: str) -> Non
     receipt(store, "first", outcome="not_promoted")
     corpora = [listed("gone"), listed("first")]
     assert needs(store, corpora) == [("gone", Need.ALIAS), ("first", Need.NONE)]
-    seen = look(corpora, lambda _: store, Receipts())
+    seen = look(corpora, lambda _: store, Receipts(), NOW)
     silent = rows(corpora, seen, {}, {"c": "no answer"}, NOW)
     assert Need.ALIAS not in [need for row in silent for need, _ in row.needs]
+
+
+@pytest.mark.parametrize("hours", [0, 18, 29])
+def test_a_feed_that_is_days_behind_by_design_is_not_late(store: Store, hours: int) -> None:
+    """Its run of each morning reads the day before yesterday."""
+    at = NOW + timedelta(hours=hours)
+    receipt(store, "behind", ended=NOW, data_date="2026-11-24", partition="2026-11-24")
+    assert _needs_at(store, at, listed("behind")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "period_s"),
+    [
+        ({"data_date": "2026-11-24", "partition": "2026-11-24"}, DAY_S),  # its runs have stopped
+        ({"data_date": "2026-11-26"}, DAY_S),  # of a daily corpus, too
+    ],
+)
+def test_what_is_really_late_is_told(store: Store, content: dict[str, Any], period_s: float) -> None:
+    receipt(store, "late", ended=NOW, **content)
+    corpus = listed("late", period_s=period_s)
+    assert _needs_at(store, NOW + timedelta(hours=35), corpus) == []
+    assert _needs_at(store, NOW + timedelta(hours=37), corpus) == ["no newer data for 1 day"]
+
+
+def test_a_feed_is_late_whose_runs_bring_former_days_alone(store: Store) -> None:
+    """A backfill goes well, morning after morning, and nobody brings the new days."""
+    for ago, day in ((3, 24), (2, 10), (1, 11), (0, 12)):
+        ended, its_day = NOW - timedelta(days=ago), f"2026-11-{day}"
+        content = {"outcome": "promoted", "ended_at": ended.isoformat(), "data_date": its_day, "partition": its_day}
+        store.write_json(f"feed/builds/{ended:%Y%m%dT%H%M%S}-000000/receipt.json", content)
+    assert _needs_at(store, NOW, listed("feed")) == ["no newer data for 3 days"]
+
+
+def _needs_at(store: Store, now: datetime, corpus: Listed) -> list[str]:
+    (row,) = look_back(rows([corpus], look([corpus], lambda _: store, Receipts(), NOW), {}, {}, now), Endings(), now)
+    return [words for _, words in row.needs]
 
 
 def test_letters_and_the_gate_of_former_builds_are_needs_of_today(store: Store) -> None:
@@ -97,10 +181,10 @@ def test_letters_and_the_gate_of_former_builds_are_needs_of_today(store: Store) 
     doubt = {"checks": [{"name": "golden", "verdict": "undecided"}]}
     write({"outcome": "promoted", "books": {"dead_letters": 4}, "gate": doubt, "ended_at": NOW.isoformat()})
     receipt(store, "news", outcome="failed", books={"dead_letters": 99})
-    seen = look([listed("news")], lambda _: store, Receipts())["news"]
-    assert (seen.letters, seen.gate) == (None, None)
-    seen = look_back(seen, store, Receipts(), "news")
-    (row,) = rows([listed("news")], {"news": seen}, {}, {}, NOW)
+    seen = look([listed("news")], lambda _: store, Receipts(), NOW)
+    (row,) = rows([listed("news")], seen, {}, {}, NOW)
+    assert (row.standing.letters, row.standing.gate) == (None, None)
+    (row,) = look_back([row], Endings(), NOW)
     assert [need for need, _ in row.needs] == [Need.FAILED, Need.DOUBT, Need.LETTERS]
     assert row.needs[-1][1] == "4 rows are in no index"
 
@@ -111,12 +195,19 @@ def test_a_build_without_a_receipt_needs_a_person_when_no_run_is_at_work(store: 
     assert needs(store, [listed("killed", running=True)]) == [("killed", Need.NONE)]
 
 
+def test_a_build_of_the_command_line_that_is_at_work_needs_nobody(store: Store) -> None:
+    folder = "by-hand/builds/20261126T000000-000000"
+    with sign_of_life(store, folder):
+        assert needs(store, [listed("by-hand")]) == [("by-hand", Need.NONE)]
+    assert needs(store, [listed("by-hand")]) == [("by-hand", Need.FAILED)]
+
+
 def test_a_store_that_cannot_be_read_is_its_corpus_problem_alone(store: Store, tmp_path: Path) -> None:
     receipt(store, "good")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "builds").write_text("no folder")
     corpora = [listed("good"), listed("bad"), listed("scheme", store="nonsense://x")]
-    seen = look(corpora, lambda each: Store(each.store) if each.store else store, Receipts())
+    seen = look(corpora, lambda each: Store(each.store) if each.store else store, Receipts(), NOW)
     assert seen["good"].last is not None
     assert seen["bad"].last is None
     assert "nonsense" in str(seen["scheme"].problem)

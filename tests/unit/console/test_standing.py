@@ -10,20 +10,27 @@ import pytest
 from sparse_index.console.build import Ending, Sort, ending
 from sparse_index.console.live import Live
 from sparse_index.console.receipts import Found
-from sparse_index.console.standing import last_gate, live_as_of, open_letters
+from sparse_index.console.standing import standing
 
 PROMOTED, FAILED, NOTHING = Sort.PROMOTED, Sort.FAILED, Sort.NOTHING_CHANGED
 TODAY = datetime(2026, 11, 26, 6, tzinfo=UTC)
 
 
-def ended(sort: Sort, **more: Any) -> Ending:
-    return Ending("b", sort, **more)
+def ended(sort: Sort, build_id: str = "b", **more: Any) -> Ending:
+    return Ending(build_id, sort, **more)
 
 
 def days_ago(days: int, sort: Sort = PROMOTED, live: str = "a--b1") -> Ending:
     """A daily build that ended so many days ago."""
     at = TODAY - timedelta(days=days)
-    return ended(sort, live=live, ended_at=at, data_date=at.date())
+    return ended(sort, f"{at:%Y%m%d}", live=live, ended_at=at, data_date=at.date())
+
+
+def part(day: int, ended_on: int, letters: int = 0, sort: Sort = PROMOTED) -> Ending:
+    """Of a feed: a build of one day of November, which ended on another; each leaves an index of its own."""
+    at = datetime(2026, 11, ended_on, 6, day, tzinfo=UTC)
+    its_id, its_day = f"{at:%Y%m%dT%H%M}", date(2026, 11, day)
+    return Ending(its_id, sort, its_day, at, partition=str(its_day), live=f"a--b{its_id}", letters=letters)
 
 
 @pytest.mark.parametrize(
@@ -42,13 +49,40 @@ def days_ago(days: int, sort: Sort = PROMOTED, live: str = "a--b1") -> Ending:
 def test_open_letters_are_those_of_the_newest_good_build_of_each_partition(
     builds: list[Ending], said: list[int]
 ) -> None:
-    assert [build.letters for build in open_letters(builds)] == said
+    found = standing(None, builds)
+    assert [build.letters for build in found.holders] == said
+    assert found.letters == (sum(said) if said else None)
+
+
+@pytest.mark.parametrize(
+    ("builds", "at_most"),
+    [
+        ([part(3, 4, 2), part(2, 3), part(1, 2)], False),
+        ([part(3, 4), part(2, 3, 2)], True),
+        # The same day again, corrected: its own letters are the last word.
+        ([part(2, 5, 1), part(3, 4), part(2, 3, 9)], False),
+        # What brings nothing brings no row again.
+        ([part(3, 4, sort=NOTHING), part(2, 3, 2)], False),
+        ([part(3, 4, sort=FAILED), part(2, 3, 2)], False),
+    ],
+)
+def test_letters_are_at_most_so_many_where_a_later_partition_may_have_brought_a_row_again(
+    builds: list[Ending], at_most: bool
+) -> None:
+    assert standing(None, builds).at_most is at_most
+
+
+def test_letters_are_those_of_what_is_live_once_the_alias_went_back() -> None:
+    builds = [part(3, 4, 1), part(2, 3, 5), part(1, 2, 7)]
+    live = Live((builds[1].live or "",), builds[1].build_id)
+    found = standing(live, builds)
+    assert (found.letters, found.at_most) == (12, True)
 
 
 def test_the_gate_is_the_newest_that_ran() -> None:
     ran = ended(FAILED, verdict="fail")
-    assert last_gate([ended(NOTHING), ran, ended(PROMOTED, verdict="pass")]) is ran
-    assert last_gate([ended(NOTHING)]) is None
+    assert standing(None, [ended(NOTHING), ran, ended(PROMOTED, verdict="pass")]).gate is ran
+    assert standing(None, [ended(NOTHING)]).gate is None
 
 
 @pytest.mark.parametrize(
@@ -67,19 +101,74 @@ def test_the_checks_of_the_encoder_are_no_gate(gate: Any, said: str | None) -> N
 
 def test_a_run_that_finds_nothing_changed_proves_what_is_live() -> None:
     live = Live(("a--b1",), data_date=date(2026, 11, 20), promoted_at=TODAY - timedelta(days=6))
-    assert live_as_of(live, [days_ago(0, FAILED), days_ago(1, NOTHING), days_ago(6)]) == TODAY - timedelta(days=1)
+    found = standing(live, [days_ago(0, FAILED), days_ago(1, NOTHING), days_ago(6)])
+    assert found.since == TODAY - timedelta(days=1)
 
 
 def test_what_other_indices_proved_does_not_count_once_the_alias_went_back() -> None:
-    live = Live(("a--b1",), data_date=date(2026, 11, 20), promoted_at=TODAY - timedelta(days=6))
-    assert live_as_of(live, [days_ago(0, live="a--b2"), days_ago(6)]) == TODAY - timedelta(days=6)
+    live = Live(("a--b1",), "20261120", data_date=date(2026, 11, 20), promoted_at=TODAY - timedelta(days=6))
+    assert standing(live, [days_ago(0, live="a--b2"), days_ago(6)]).since == TODAY - timedelta(days=6)
 
 
-def test_a_build_of_a_former_day_makes_nothing_newer_than_that_day() -> None:
+@pytest.mark.parametrize("live", [Live(("a--b1",)), None])
+def test_a_build_of_a_former_day_makes_nothing_newer_than_that_day(live: Live | None) -> None:
     late = ended(PROMOTED, live="a--b1", ended_at=TODAY, data_date=date(2026, 11, 3))
-    assert live_as_of(Live(("a--b1",)), [late]) == datetime(2026, 11, 4, tzinfo=UTC)
+    builds = [late, days_ago(1, live="a--b0")]
+    assert standing(live, builds).since == datetime(2026, 11, 4, tzinfo=UTC)
 
 
 def test_where_nobody_knows_what_is_live_the_builds_are_believed() -> None:
-    assert live_as_of(None, [days_ago(2)]) == TODAY - timedelta(days=2)
-    assert live_as_of(None, [days_ago(2, FAILED)]) is None
+    assert standing(None, [days_ago(2)]).since == TODAY - timedelta(days=2)
+    assert standing(None, [days_ago(2, FAILED)]).since is None
+
+
+def at(day: int, of: int) -> datetime:
+    return datetime(2026, 11, day, 6, of, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("builds", "since"),
+    [
+        # Two days behind by design: as new as the run that brought its newest day.
+        ([part(8, 10), part(7, 9), part(6, 8)], at(10, 8)),
+        # Former days, and the newest day again, make nothing newer.
+        ([part(8, 14), part(2, 13), part(8, 10), part(7, 9)], at(10, 8)),
+        # A day on which nothing happened is a newer day.
+        ([part(9, 11, sort=NOTHING), part(8, 10)], at(11, 9)),
+        ([part(9, 11, sort=FAILED), part(8, 10)], at(10, 8)),
+        ([part(9, 11, sort=FAILED)], None),
+    ],
+)
+def test_a_feed_is_as_new_as_the_run_that_first_brought_its_newest_day(
+    builds: list[Ending], since: datetime | None
+) -> None:
+    assert standing(None, builds).since == since
+
+
+def test_a_feed_whose_newest_day_came_before_all_builds_that_were_looked_at() -> None:
+    live = Live(("a--b1",), "20261120T0000", data_date=date(2026, 11, 15), promoted_at=TODAY)
+    assert standing(live, [part(2, 19), part(1, 18)]).since == at(18, 1)
+    none_recorded = Ending("20261119T0000", PROMOTED, partition="2026-11-02")
+    assert standing(live, [none_recorded]).since == TODAY
+
+
+def test_a_feed_whose_alias_went_back_is_as_new_as_it_was_then() -> None:
+    builds = [part(9, 11), part(8, 10), part(7, 9)]
+    live = Live((builds[1].live or "",), builds[1].build_id, data_date=date(2026, 11, 8))
+    assert standing(live, builds).since == at(10, 8)
+
+
+@pytest.mark.parametrize(
+    ("builds", "whole"),
+    [
+        ([ended(PROMOTED, letters=0, verdict="pass")], True),
+        ([ended(NOTHING, letters=0)], False),
+        ([ended(PROMOTED, verdict="pass")], False),
+        ([ended(FAILED, letters=0, verdict="fail")], False),
+        ([ended(NOTHING, letters=0), ended(FAILED, verdict="fail")], True),
+        ([ended(PROMOTED, letters=0, verdict="pass", partition="d1")], False),
+        ([], False),
+    ],
+)
+def test_whether_older_builds_have_anything_to_add(builds: list[Ending], whole: bool) -> None:
+    assert standing(None, builds).is_whole is whole

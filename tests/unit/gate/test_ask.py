@@ -16,7 +16,7 @@ from sparse_index.builds.plan import Plan, save_plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.gate import ask
-from sparse_index.gate.golden import Asked, golden_check
+from sparse_index.gate.golden import GoldenAnswers, golden_check
 from sparse_index.live.meta import meta_of
 from sparse_index.query.answer import Answer, Hit, Times, Via
 from sparse_index.relevance.evaluate import Ask
@@ -39,7 +39,7 @@ def built(config: CorpusConfig, texts: str) -> Plan:
 
 def asked(
     monkeypatch: pytest.MonkeyPatch, live: Plan, candidate: Plan, *, loses: bool = False
-) -> tuple[Asked, Mapping[str | None, CorpusConfig]]:
+) -> tuple[GoldenAnswers, Mapping[str | None, CorpusConfig]]:
     """What came of asking, and by which configuration each index was asked; every query finds its document, or `loses` it."""
     configs: dict[str | None, CorpusConfig] = {}
 

@@ -173,5 +173,5 @@ def test_what_passes_for_a_whole_search_passes_for_one_of_several(
         return {"responses": [{"error": said, "status": status} for _ in sides]}
 
     with pytest.raises(expected, match=f"{kind}: why") as caught:
-        fused_by_client(fake_cluster(answer), question(), 3, Findings())
+        fused_by_client(fake_cluster(answer), question(), 3, nothing_yet())
     assert (type(caught.value), caught.value.status) == (expected, status)

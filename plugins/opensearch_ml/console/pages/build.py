@@ -19,7 +19,7 @@ from sparse_index.console.planned import PlanView, read_plan
 from sparse_index.console.receipts import Found
 from sparse_index.console.remedies import remedy
 from sparse_index.console.words import duration, whole
-from sparse_index.names import build_time
+from sparse_index.names import build_time, is_by_hand
 from sparse_index.store.layout import plan_path, receipt_path
 
 if TYPE_CHECKING:
@@ -66,9 +66,11 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
 def _values(view: BuildView, plan: PlanView | None) -> dict[str, Any]:
     books = {name: view.books[name] for name in BOOKS if view.books.get(name)}
     run_id = view.run_id or (plan.run_id if plan else None)
+    by_hand = is_by_hand(run_id or "")
     return {
         "build": view,
-        "run_id": run_id,
+        "run_id": None if by_hand else run_id,
+        "by_hand": by_hand,
         "reads_again": view.sort is Sort.OPEN,
         "books": books,
         "books_bar": shares("The rows that were read", books, whole),

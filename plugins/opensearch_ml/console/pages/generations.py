@@ -14,15 +14,14 @@ from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page
 from opensearch_ml.console.past import Past, past_operations
 from opensearch_ml.console.permissions import ReadableCorpus, User, editable_dags, may_read_runs, may_run
-from opensearch_ml.dag_names import ROLLBACK_DAG, operations_dag_id
-from sparse_index.console.generations import Generations, generations, past_rollbacks
+from opensearch_ml.dag_names import REDRIVE_DAG, ROLLBACK_DAG
+from sparse_index.console.generations import Generations, generations, records
 from sparse_index.console.listed import Listed
 
 if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
 
 router = APIRouter()
-REDRIVE_DAG = operations_dag_id("redrive")
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def corpus_generations(request: Request, listed: ReadableCorpus, user: User) -> 
     answers = console.side_by_side.ask(
         {
             "indices": lambda: indices_of(console, listed),
-            "rollbacks": lambda: past_rollbacks(console.sources.open_store(listed), listed.alias),
+            "records": lambda: records(console.sources.open_store(listed), listed.alias),
             "runs": lambda: console.sources.operations_on(listed.corpus, operations),
         }
     )
@@ -62,7 +61,7 @@ def corpus_generations(request: Request, listed: ReadableCorpus, user: User) -> 
         listed=listed,
         content=listed.dag_id in editable_dags(user),
         indices=answers["indices"],
-        rollbacks=answers["rollbacks"],
+        records=answers["records"],
         runs=answers["runs"],
         past=_past(answers),
         back=back,
@@ -72,8 +71,8 @@ def corpus_generations(request: Request, listed: ReadableCorpus, user: User) -> 
 
 def _past(answers: Mapping[str, Block]) -> list[Past]:
     """As far as store and Airflow told it."""
-    rollbacks, runs = answers["rollbacks"].value, answers["runs"].value
-    return past_operations(rollbacks.shown if rollbacks else (), runs or ())
+    kept, runs = answers["records"].value, answers["runs"].value
+    return past_operations(kept.shown if kept else (), runs or ())
 
 
 def indices_of(console: Console, listed: Listed) -> Generations:

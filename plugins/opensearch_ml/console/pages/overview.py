@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,10 @@ from fastapi.responses import HTMLResponse
 from opensearch_ml.console.html import page, quoted
 from opensearch_ml.console.permissions import Corpora, User, editable_dags
 from sparse_index.console.charts import strip
+from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live, live_indices
-from sparse_index.console.overview import STRIP, Row, Seen, look, look_back, rows
+from sparse_index.console.overview import STRIP, Row, look, look_back, look_on, rows
 from sparse_index.console.timeline import slots
 from sparse_index.timing import utc_now
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 A_PAGE = 50
+_BY_NEWEST = "Until then the order follows the newest build of each corpus alone."
 
 
 @router.get("/")
@@ -37,24 +40,24 @@ def overview(
 ) -> HTMLResponse:
     console: Console = request.app.state.console
     wanted = [each for each in corpora if each.says(q) and owner in ("", each.owner)]
-    found = _found(console, wanted)
-    order = found.rows(wanted)
-    shown = order[(number - 1) * A_PAGE : number * A_PAGE]
-    back = console.side_by_side.ask({"back": partial(_look_back, console, shown)})["back"]
+    now = utc_now()
+    found = _found(console, wanted, now)
+    part = slice((number - 1) * A_PAGE, number * A_PAGE)
+    back = console.side_by_side.ask({"back": partial(_looked_back, console.endings, found.rows, part, now)})["back"]
     if back.problem is not None:
-        found.problems.append(f"Last builds: {back.problem}")
+        found.problems.append(f"Last builds: {back.problem} {_BY_NEWEST}")
     root = request.scope.get("root_path", "")
     return page(
         request,
         "overview.html",
-        rows=found.rows([row.listed for row in shown], back.value),
+        rows=found.rows[part] if back.problem is not None else back.value,
         strip=partial(_strip, root),
         strip_length=STRIP,
         searchable=editable_dags(user),
         problems=found.problems,
-        total=len(order),
+        total=len(wanted),
         number=number,
-        pages=-(-len(order) // A_PAGE),
+        pages=-(-len(wanted) // A_PAGE),
         q=q,
         owner=owner,
         connections=sorted({each.connection for each in corpora if each.connection}),
@@ -64,22 +67,16 @@ def overview(
 
 @dataclass(frozen=True)
 class _Found:
-    """`seen` by corpus, `live` by alias, `unasked` by connection; `problems`: what could not be asked, in words."""
+    """`rows`: in the order that the newest builds make; `problems`: what could not be asked, in words."""
 
-    seen: Mapping[str, Seen]
-    live: Mapping[str, Live]
-    unasked: Mapping[str, str]
+    rows: list[Row]
     problems: list[str]
 
-    def rows(self, listed: Sequence[Listed], more: Mapping[str, Seen] | None = None) -> list[Row]:
-        """`more`: what else was seen of some."""
-        return rows(listed, {**self.seen, **(more or {})}, self.live, self.unasked, utc_now())
 
-
-def _found(console: Console, wanted: Sequence[Listed]) -> _Found:
+def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     connections = {each.connection for each in wanted if not each.is_broken}
     answers = console.side_by_side.ask(
-        {"": partial(look, wanted, console.sources.open_store, console.receipts)}
+        {"": partial(look, wanted, console.sources.open_store, console.receipts, now)}
         | {connection: partial(_live, console, connection, wanted) for connection in connections}
     )
     seen = answers.pop("")
@@ -88,18 +85,13 @@ def _found(console: Console, wanted: Sequence[Listed]) -> _Found:
     problems = [f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()]
     if seen.problem is not None:
         problems.append(f"Builds: {seen.problem}")
-    return _Found(seen.value or {}, live, unasked, problems)
+    return _Found(rows(wanted, seen.value or {}, live, unasked, now), problems)
 
 
-def _look_back(console: Console, shown: Sequence[Row]) -> dict[str, Seen]:
-    """By corpus."""
-    return {
-        row.listed.corpus: look_back(
-            row.seen, console.sources.open_store(row.listed), console.receipts, row.listed.alias
-        )
-        for row in shown
-        if row.seen.ids
-    }
+def _looked_back(endings: Endings, found: Sequence[Row], part: slice, now: datetime) -> list[Row]:
+    """That part of the rows, in the order of all that they show. Of one page alone everybody knows who is on it."""
+    ordered = look_on(found, endings, now) if len(found) > A_PAGE else found
+    return look_back(ordered[part], endings, now)
 
 
 def _live(console: Console, connection: str, wanted: Sequence[Listed]) -> dict[str, Live]:

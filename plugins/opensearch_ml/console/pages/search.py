@@ -18,8 +18,10 @@ from opensearch_ml.console.pages.generations import indices_of
 from opensearch_ml.console.permissions import CorpusWithContent, User
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
+from sparse_index.console.generations import Generations
 from sparse_index.console.listed import Listed
-from sparse_index.console.moved import Compared, Moved, compared
+from sparse_index.console.moved import BUILDS, Compared, Moved, compared
+from sparse_index.console.otherwise import otherwise
 from sparse_index.console.searching import MOST_HITS, Column, column, config_of, moves, usual_ways, way_of, ways
 from sparse_index.errors import ConfigError
 from sparse_index.query.wish import default_mode
@@ -38,12 +40,13 @@ Filter = Annotated[str, Field(max_length=LONGEST_FILTER)]
 @dataclass(frozen=True)
 class Side:
     """`said`: the way of searching, as the address says it. `moved`: id -> how its place differs from the one on the other side,
-    in words."""
+    in words. `otherwise`: what its index was built otherwise than the corpus is configured now."""
 
     name: str
     said: str
     block: Block
     moved: Mapping[str, str]
+    otherwise: Sequence[str]
 
 
 @router.get("/corpora/{corpus}/search")
@@ -85,13 +88,24 @@ def corpus_search(
         ways=ways(config, answers[_INDICES].value),
         indices=answers[_INDICES],
         golden=answers.get(_GOLDEN),
+        gates=BUILDS,
         link=partial(_link, default_mode(config)),
-        sides=list(_sides(said, answers)) if q.strip() else [],
+        gone=_gone(answers),
+        sides=list(_sides(config, said, answers)) if q.strip() else [],
     )
 
 
 def _compared(console: Console, listed: Listed) -> Compared | None:
     return compared(console.sources.open_store(listed), console.receipts, listed.alias)
+
+
+def _gone(answers: Mapping[str, Block]) -> list[str]:
+    """Indices of the golden queries that cannot be asked any more; none where nobody knows."""
+    seen, found = answers.get(_GOLDEN, Block()).value, answers[_INDICES].value
+    if seen is None or found is None:
+        return []
+    there = {each.index for each in found.indices}
+    return [name for name in (seen.former, seen.candidate) if name not in there]
 
 
 @dataclass(frozen=True)
@@ -126,8 +140,18 @@ def _column(
         return column(cluster, config, query, way, size, filters)
 
 
-def _sides(said: Mapping[str, str], answers: Mapping[str, Block]) -> Iterator[Side]:
+def _sides(config: CorpusConfig, said: Mapping[str, str], answers: Mapping[str, Block]) -> Iterator[Side]:
     for name, other in ((LEFT, RIGHT), (RIGHT, LEFT)):
         here, there = answers[name].value, answers[other].value
         moved = moves(here.ids, there.ids) if here is not None and there is not None else {}
-        yield Side(name, said[name], answers[name], moved)
+        built = _otherwise(config, said[name], here, answers[_INDICES].value)
+        yield Side(name, said[name], answers[name], moved, built)
+
+
+def _otherwise(config: CorpusConfig, said: str, here: Column | None, found: Generations | None) -> Sequence[str]:
+    """`here`: the answer, which says what was asked, even where that has gone by another name since."""
+    try:
+        way = way_of(said)
+    except ConfigError:  # its column says why it names no way
+        return ()
+    return otherwise(config, found, here.answer.index if here else way.place, way.mode) if found else ()
