@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -11,7 +10,8 @@ from enum import IntEnum
 from sparse_index.console.build import BuildView, Ending, Sort, build_view, ending
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
-from sparse_index.console.receipts import READERS, Found, Receipts, build_ids
+from sparse_index.console.readers import read_each
+from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.console.standing import last_gate, live_as_of, open_letters
 from sparse_index.console.words import age
 from sparse_index.errors import SparseIndexError
@@ -82,9 +82,8 @@ def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts) ->
     """By corpus, one listing and one read each, two where the newest build is at work; eight corpora at a time. A store that
     cannot be read is its corpora's problem."""
     wanted = [each for each in listed if not each.is_broken]
-    with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(lambda each: _look(each, open_store, receipts), wanted)
-        return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
+    found = read_each(lambda each: _look(each, open_store, receipts), wanted)
+    return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
 
 
 def _look(listed: Listed, open_store: OpenStore, receipts: Receipts) -> Seen:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.builds.receipt import RECEIPT, read_receipt
+from sparse_index.console.readers import read_each
 from sparse_index.errors import SparseIndexError
 from sparse_index.names import build_time
 from sparse_index.store.files import Store, StoredFile
 from sparse_index.store.layout import build_folder, builds_folder
 
-READERS = 8
 MOST_RECEIPTS = 2_000
 MOST_BYTES = 32 * 1024 * 1024
 
@@ -60,8 +59,7 @@ class Receipts:
         paths = [receipt_of(alias, build_id) for build_id in build_ids]
         if len(paths) <= 1 or store.is_local:
             return [find(path) for path in paths]
-        with ThreadPoolExecutor(READERS) as readers:
-            return list(readers.map(find, paths))
+        return read_each(find, paths)
 
     def _kept_at(self, store: Store, path: str) -> Found | None:
         with self._lock:

@@ -9,7 +9,8 @@ import pytest
 from counting_store import CountingStore
 from sparse_index.console.listed import Listed
 from sparse_index.console.overview import STRIP, look, look_back
-from sparse_index.console.receipts import READERS, Receipts
+from sparse_index.console.readers import READERS
+from sparse_index.console.receipts import Receipts
 from sparse_index.console.timeline import SHOWN, timeline
 
 CORPORA, BUILDS = 5, 70

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page, quoted
+from opensearch_ml.console.lots import lots_of
 from opensearch_ml.console.permissions import Corpora, User, editable_dags
 from sparse_index.console.charts import strip
 from sparse_index.console.listed import Listed
@@ -40,14 +42,12 @@ def overview(
     found = _found(console, wanted)
     order = found.rows(wanted)
     shown = order[(number - 1) * A_PAGE : number * A_PAGE]
-    back = console.side_by_side.ask({"back": partial(_look_back, console, shown)})["back"]
-    if back.problem is not None:
-        found.problems.append(f"Last builds: {back.problem}")
+    back = _backs(console, shown, found.problems)
     root = request.scope.get("root_path", "")
     return page(
         request,
         "overview.html",
-        rows=found.rows([row.listed for row in shown], back.value),
+        rows=found.rows([row.listed for row in shown], back),
         strip=partial(_strip, root),
         strip_length=STRIP,
         searchable=editable_dags(user),
@@ -77,33 +77,50 @@ class _Found:
 
 
 def _found(console: Console, wanted: Sequence[Listed]) -> _Found:
-    connections = {each.connection for each in wanted if not each.is_broken}
+    """Stores and clusters are asked side by side."""
+    usable = [each for each in wanted if not each.is_broken]
+    lots, connections = lots_of(usable), {each.connection for each in usable}
     answers = console.side_by_side.ask(
-        {"": partial(look, wanted, console.sources.open_store, console.receipts)}
-        | {connection: partial(_live, console, connection, wanted) for connection in connections}
+        {lot: partial(look, its, console.sources.open_store, console.receipts) for lot, its in lots.items()}
+        | {f"cluster {connection}": partial(_live, console, connection, usable) for connection in connections}
     )
-    seen = answers.pop("")
-    live = {alias: its for answer in answers.values() for alias, its in (answer.value or {}).items()}
-    unasked = {name: answer.problem for name, answer in answers.items() if answer.problem is not None}
+    seen = {corpus: its for lot, listed in lots.items() for corpus, its in _of_lot(listed, answers[lot]).items()}
+    asked = {connection: answers[f"cluster {connection}"] for connection in connections}
+    live = {alias: its for answer in asked.values() for alias, its in (answer.value or {}).items()}
+    unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
     problems = [f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()]
-    if seen.problem is not None:
-        problems.append(f"Builds: {seen.problem}")
-    return _Found(seen.value or {}, live, unasked, problems)
+    return _Found(seen, live, unasked, problems)
 
 
-def _look_back(console: Console, shown: Sequence[Row]) -> dict[str, Seen]:
+def _of_lot(lot: Sequence[Listed], answer: Block) -> Mapping[str, Seen]:
+    """By corpus."""
+    if answer.problem is not None:
+        return {each.corpus: Seen(problem=answer.problem) for each in lot}
+    seen: Mapping[str, Seen] = answer.value
+    return seen
+
+
+def _backs(console: Console, shown: Sequence[Row], problems: list[str]) -> dict[str, Seen]:
+    """By corpus; adds to the `problems` which of them could not be looked back at."""
+    seen = {row.listed.corpus: row.seen for row in shown if row.seen.ids}
+    lots = lots_of([row.listed for row in shown if row.seen.ids])
+    answers = console.side_by_side.ask({lot: partial(_look_back, console, its, seen) for lot, its in lots.items()})
+    for lot, its in lots.items():
+        if answers[lot].problem is not None:
+            problems.append(f"Last builds of {', '.join(each.corpus for each in its)}: {answers[lot].problem}")
+    return {corpus: its for answer in answers.values() for corpus, its in (answer.value or {}).items()}
+
+
+def _look_back(console: Console, lot: Sequence[Listed], seen: Mapping[str, Seen]) -> dict[str, Seen]:
     """By corpus."""
     return {
-        row.listed.corpus: look_back(
-            row.seen, console.sources.open_store(row.listed), console.receipts, row.listed.alias
-        )
-        for row in shown
-        if row.seen.ids
+        each.corpus: look_back(seen[each.corpus], console.sources.open_store(each), console.receipts, each.alias)
+        for each in lot
     }
 
 
 def _live(console: Console, connection: str, wanted: Sequence[Listed]) -> dict[str, Live]:
-    aliases = [each.alias for each in wanted if each.connection == connection and not each.is_broken]
+    aliases = [each.alias for each in wanted if each.connection == connection]
     with console.sources.open_cluster(connection) as cluster:
         return live_indices(cluster, aliases)
 
