@@ -17,7 +17,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param, chain
 
 from opensearch_ml import operators as op
-from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.dag_names import PREFIX, REDRIVE
 from opensearch_ml.factory import LONG_RUNNING, operations_dag
 from opensearch_ml.params import corpus_choice
 
@@ -26,7 +26,7 @@ RUN = "redrive__{{ run_id }}"
 DAY = "{{ ti.xcom_pull(task_ids='select_letters')['data_date'] }}"
 
 with operations_dag(
-    "redrive",
+    REDRIVE,
     "redrive dead letters",
     __doc__,
     description="Runs a corpus again for its dead letters, and says what became of them",

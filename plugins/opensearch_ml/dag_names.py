@@ -8,9 +8,8 @@ import re
 from sparse_index.config.airflow_rules import LONGEST_DAG_ID, SERVING, corpus_name_problem
 
 PREFIX = "sparse_index__"
-
-
-ROLLBACK, JANITOR, FORGET = "rollback", "janitor", "forget"
+_OPERATIONS = "sparse_index_"
+ROLLBACK, JANITOR, FORGET, REDRIVE = "rollback", "janitor", "forget", "redrive"
 
 
 def dag_id(corpus: str) -> str:
@@ -70,7 +69,14 @@ def broken_display_name(name: str) -> str:
 
 def operations_dag_id(name: str) -> str:
     """One underscore less than a corpus's, so that no corpus can have it."""
-    return f"sparse_index_{name}"
+    return f"{_OPERATIONS}{name}"
 
 
-ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG = map(operations_dag_id, (ROLLBACK, JANITOR, FORGET))
+ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG, REDRIVE_DAG = map(operations_dag_id, (ROLLBACK, JANITOR, FORGET, REDRIVE))
+
+
+def kind_of(dag_id: str) -> str:
+    """`daily`, `serving`, or the name of an operation."""
+    if dag_id.startswith(PREFIX):
+        return "serving" if dag_id.endswith(SERVING) else "daily"
+    return dag_id.removeprefix(_OPERATIONS)

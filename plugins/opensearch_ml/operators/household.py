@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from opensearch_ml.corpora import folder_of
-from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG, dag_id
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG, dag_id
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.runs import AirflowRuns
 from sparse_index.errors import SparseIndexError
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sparse_index.config.neighbours import Neighbours
     from sparse_index.store.files import Store
 
-# The DAGs, beside a corpus's own, that change what corpora share or move an alias.
-_BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG)
+# The DAGs, beside a corpus's own, that change what corpora share, write into their stores or move an alias.
+_BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG, REDRIVE_DAG)
 
 
 @dataclass(frozen=True)

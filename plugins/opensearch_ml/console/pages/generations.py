@@ -14,7 +14,7 @@ from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page
 from opensearch_ml.console.past import Past, past_operations
 from opensearch_ml.console.permissions import ReadableCorpus, User, editable_dags, may_read_runs, may_run
-from opensearch_ml.dag_names import ROLLBACK_DAG, operations_dag_id
+from opensearch_ml.dag_names import REDRIVE_DAG, ROLLBACK_DAG
 from sparse_index.console.generations import Generations, generations, past_rollbacks
 from sparse_index.console.listed import Listed
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
 
 router = APIRouter()
-REDRIVE_DAG = operations_dag_id("redrive")
 
 
 @dataclass(frozen=True)
