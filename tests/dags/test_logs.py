@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 from opensearch_ml.client_log import CLIENT, keep_requests_out
-from opensearch_ml.failures import ERROR_KEY, retried_only_if_useful
+from opensearch_ml.failures import ERROR_KEY, LONGEST_SAID, retried_only_if_useful
 from opensearch_ml.progress import LINE_EVERY_S, STATE_KEY, show_progress
 from sparse_index.errors import BuildError, UnavailableError
 from sparse_index.progress import Progress
@@ -95,6 +101,31 @@ def test_what_may_pass_is_said_too_and_left_to_airflow_s_retries(caplog: pytest.
     with pytest.raises(UnavailableError), retried_only_if_useful(context):
         raise UnavailableError("no answer from the cluster")
     assert [record.getMessage() for record in caplog.records] == ["no answer from the cluster"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AirflowTaskTimeout("Timeout, PID: 7"), "It took longer than its execution_timeout, 1:00:00, and was ended."),
+        (KeyError("id"), "KeyError: 'id'. Its log has the traceback."),
+        (AirflowFailException("somebody else's word"), "AirflowFailException: somebody else's word."),
+        (RuntimeError("x" * 5_000), f"RuntimeError: {'x' * LONGEST_SAID}. "),
+    ],
+)
+def test_what_is_no_error_of_ours_leaves_a_reason_too(error: BaseException, said: str) -> None:
+    pushed: dict[str, str] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    task = SimpleNamespace(execution_timeout=timedelta(hours=1))
+    with pytest.raises(type(error)) as caught, retried_only_if_useful({"ti": ti, "task": task}):
+        raise error
+    assert caught.value is error
+    assert pushed[ERROR_KEY].startswith(said)
+
+
+@pytest.mark.parametrize("how", [AirflowSkipException("nothing to do"), AirflowRescheduleException(datetime.now(UTC))])
+def test_a_task_that_skips_itself_or_comes_again_has_not_failed(how: Exception) -> None:
+    with pytest.raises(type(how)), retried_only_if_useful({}):
+        raise how
 
 
 def test_progress_is_kept_at_once_and_said_every_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:
