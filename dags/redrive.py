@@ -56,6 +56,6 @@ with operations_dag(
         **LONG_RUNNING | {"retries": 0},  # a run that failed is not made better by a second one beside it
     )
     settle_letters = op.SettleLettersOperator(
-        task_id="settle_letters", corpus=CORPUS, selection=select_letters.output, tried_by=RUN
+        task_id="settle_letters", corpus=CORPUS, selection=select_letters.output, tried_by=RUN, **LONG_RUNNING
     )
     chain(select_letters, run_corpus, settle_letters)
