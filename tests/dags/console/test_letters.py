@@ -23,10 +23,13 @@ RECEIPT = {
     "outcome": "failed",
     "failures": {
         "reconcile": f"news--b1 does not hold what the corpus says: document 7 has title {QUOTED}",
-        "gate": "The gate refuses news--b1: counts",
+        "gate": f"The gate refuses news--b1: counts; canaries: 1 of 1 canaries miss a document: q1 '{QUOTED}' did not find d1",
     },
     "letters": [{"stage": "index", "error_class": "mapper_parsing_exception", "reason": REASON, "letters": 1}],
-    "gate": {"checks": [], "moved": [{"text": QUOTED, "alike": 0.5, "filters": [QUOTED]}]},
+    "gate": {
+        "checks": [{"name": "canaries", "verdict": "fail", "words": f"missed: q1 '{QUOTED}' did not find d1"}],
+        "moved": [{"text": QUOTED, "alike": 0.5, "filters": [QUOTED]}],
+    },
 }
 
 
