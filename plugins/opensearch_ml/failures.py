@@ -35,18 +35,26 @@ def retried_only_if_useful(context: Any) -> Iterator[None]:
     try:
         yield
     except SparseIndexError as error:
-        say_why(error.message)
-        context["ti"].xcom_push(key=ERROR_KEY, value=error.message)
+        _leave(error.message, context)
         if isinstance(error, TerminalError):
             raise AirflowFailException(error.message).with_traceback(error.__traceback__) from None
         raise
     except _NO_FAILURES:
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        said = _in_words(error, context)
-        say_why(said)
-        context["ti"].xcom_push(key=ERROR_KEY, value=said)
+        _leave(_in_words(error, context), context)
         raise
+
+
+def _leave(message: str, context: Any) -> None:
+    """An Airflow that does not take it changes nothing of how the task ends."""
+    say_why(message)
+    try:
+        context["ti"].xcom_push(key=ERROR_KEY, value=message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the task's own error is the one to raise
+        log.warning(
+            "The receipt will not say why: Airflow did not take the reason (%s: %s)", type(error).__name__, error
+        )
 
 
 def _in_words(error: BaseException, context: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
     AirflowTaskTimeout,
 )
+from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from opensearch_ml.client_log import CLIENT, keep_requests_out
 from opensearch_ml.failures import ERROR_KEY, LONGEST_SAID, retried_only_if_useful
@@ -106,7 +108,6 @@ def test_what_may_pass_is_said_too_and_left_to_airflow_s_retries(caplog: pytest.
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (AirflowTaskTimeout("Timeout, PID: 7"), "It took longer than its execution_timeout, 1:00:00, and was ended."),
         (KeyError("id"), "KeyError: 'id'. Its log has the traceback."),
         (AirflowFailException("somebody else's word"), "AirflowFailException: somebody else's word."),
         (RuntimeError("x" * 5_000), f"RuntimeError: {'x' * LONGEST_SAID}. "),
@@ -115,14 +116,36 @@ def test_what_may_pass_is_said_too_and_left_to_airflow_s_retries(caplog: pytest.
 def test_what_is_no_error_of_ours_leaves_a_reason_too(error: BaseException, said: str) -> None:
     pushed: dict[str, str] = {}
     ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
-    task = SimpleNamespace(execution_timeout=timedelta(hours=1))
-    with pytest.raises(type(error)) as caught, retried_only_if_useful({"ti": ti, "task": task}):
+    with pytest.raises(type(error)) as caught, retried_only_if_useful({"ti": ti}):
         raise error
     assert caught.value is error
     assert pushed[ERROR_KEY].startswith(said)
 
 
-@pytest.mark.parametrize("how", [AirflowSkipException("nothing to do"), AirflowRescheduleException(datetime.now(UTC))])
+def test_a_task_that_is_ended_by_its_time_leaves_a_reason() -> None:
+    pushed: dict[str, str] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    context: dict[str, Any] = {"ti": ti, "task": SimpleNamespace(execution_timeout=timedelta(seconds=0.05))}
+    with pytest.raises(AirflowTaskTimeout), TimeoutPosix(0.05), retried_only_if_useful(context):
+        time.sleep(60)
+    assert pushed[ERROR_KEY].startswith("It took longer than its execution_timeout, 0:00:00.050000, and was ended.")
+
+
+def test_an_airflow_that_takes_no_reason_changes_nothing_of_how_the_task_ends() -> None:
+    def refuse(key: str, value: str) -> None:
+        raise ConnectionError("no answer")
+
+    with (
+        pytest.raises(AirflowFailException, match="the gate refuses"),
+        retried_only_if_useful({"ti": SimpleNamespace(xcom_push=refuse)}),
+    ):
+        raise BuildError("the gate refuses")
+
+
+COMES_AGAIN = AirflowRescheduleException(datetime.now(UTC))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("how", [AirflowSkipException("nothing to do"), COMES_AGAIN])
 def test_a_task_that_skips_itself_or_comes_again_has_not_failed(how: Exception) -> None:
     with pytest.raises(type(how)), retried_only_if_useful({}):
         raise how
