@@ -126,7 +126,8 @@ def test_a_task_that_is_ended_by_its_time_leaves_a_reason() -> None:
     pushed: dict[str, str] = {}
     ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
     context: dict[str, Any] = {"ti": ti, "task": SimpleNamespace(execution_timeout=timedelta(seconds=0.05))}
-    with pytest.raises(AirflowTaskTimeout), TimeoutPosix(0.05), retried_only_if_useful(context):
+    ended = TimeoutPosix(0.05)  # type: ignore[no-untyped-call]
+    with pytest.raises(AirflowTaskTimeout), ended, retried_only_if_useful(context):
         time.sleep(60)
     assert pushed[ERROR_KEY].startswith("It took longer than its execution_timeout, 0:00:00.050000, and was ended.")
 
