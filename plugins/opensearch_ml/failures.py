@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import (
     AirflowRescheduleException,
     AirflowSkipException,
     AirflowTaskTimeout,
+    DownstreamTasksSkipped,
 )
 
 from sparse_index.addresses import hide_secrets
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 ERROR_KEY = "error"
 LONGEST_SAID = 1_000
 # How a task tells Airflow what is to become of it.
-_NO_FAILURES = (AirflowSkipException, AirflowRescheduleException)
+_NO_FAILURES = (AirflowSkipException, DownstreamTasksSkipped, AirflowRescheduleException)
 
 
 @contextmanager

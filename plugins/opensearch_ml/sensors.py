@@ -125,18 +125,22 @@ class ModelWaitSensor(BaseSensorOperator):
         trigger = ModelWaitTrigger(conn_id=conn_id, watched=watched.model_dump(mode="json"))
         self.defer(trigger=trigger, method_name="resume")
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Also where the trigger itself has failed: then no method of ours is called."""
+        with retried_only_if_useful(context):
+            return super().resume_execution(next_method, next_kwargs, context)
+
     def resume(self, context: Any, event: Any) -> dict[str, str]:
         """The models' ids, from the trigger's event; it crossed processes and versions, so it is validated."""
         from sparse_index.ml.watching import Watched
 
-        with retried_only_if_useful(context):
-            try:
-                watched = Watched.model_validate(event)
-            except ValueError as error:
-                raise ModelError(f"The trigger's event tells of no waits: {event!r}. Trigger a new run.") from error
-            if not watched.is_over:
-                raise ModelError(f"The trigger stopped before its waits were over: {event!r}. Trigger a new run.")
-            return self._ended(watched, context)
+        try:
+            watched = Watched.model_validate(event)
+        except ValueError as error:
+            raise ModelError(f"The trigger's event tells of no waits: {event!r}. Trigger a new run.") from error
+        if not watched.is_over:
+            raise ModelError(f"The trigger stopped before its waits were over: {event!r}. Trigger a new run.")
+        return self._ended(watched, context)
 
 
 class RegistrationSensor(ModelWaitSensor):
