@@ -118,7 +118,7 @@ def letters(folder: str) -> tuple[float, float]:
     """(Seconds, by how many MB the most memory in use grew) for a page in the middle, with its sources."""
     store, receipts, before = Store(folder), Receipts(), peak_mb()
     files = letter_files(store, receipts, "refused")
-    took = seconds(lambda: read_letters(store, files, first=5_000, sources=True))
+    took = seconds(lambda: read_letters(store, files, first=5_000, content=True))
     return took, peak_mb() - before
 
 

@@ -38,7 +38,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
     scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG_RUNNING)
     scans = scan.expand(shard=shards.output)
     turn = TurnSensor(task_id="turn", until="promote")
-    plan = op.PlanChangesOperator(task_id="plan_changes", corpus=corpus, scans=scans.output)
+    plan = op.PlanChangesOperator(task_id="plan_changes", corpus=corpus, scans=scans.output, **LONG_RUNNING)
     with TaskGroup("encoder", prefix_group_id=False, tooltip="Skipped as a whole when nothing has to be encoded"):
         reserve = op.ReserveOperator(task_id="reserve").as_setup()
         group = op.CreateModelGroupOperator(task_id="create_model_group").as_setup()
@@ -60,7 +60,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
         index = op.BulkIndexOperator.partial(**of_part(config, "index", DOCUMENTS))
         indexed = index.expand(part=candidate.output)
         reconcile = op.ReconcileOperator(task_id="reconcile", **LONG_RUNNING)
-        gate = op.GateOperator(task_id="gate")
+        gate = op.GateOperator(task_id="gate", **LONG_RUNNING)
         approve = op.ApproveOperator(task_id="approve")
         promote = op.PromoteOperator(task_id="promote", outlets=[search_index(corpus, config)])
         retire = op.RetireOperator(task_id="retire")

@@ -34,5 +34,5 @@ with operations_dag(
         )
     },
 ):
-    look = op.JanitorLookOperator(task_id="look")
+    look = op.JanitorLookOperator(task_id="look", **LONG_RUNNING)
     op.JanitorCleanOperator(task_id="clean", found=look.output, only_look="{{ params.dry_run }}", **LONG_RUNNING)

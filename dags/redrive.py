@@ -17,7 +17,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param, chain
 
 from opensearch_ml import operators as op
-from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.dag_names import PREFIX, REDRIVE
 from opensearch_ml.factory import LONG_RUNNING, operations_dag
 from opensearch_ml.params import corpus_choice
 from sparse_index.names import REDRIVES
@@ -27,7 +27,7 @@ RUN = f"{REDRIVES}{{{{ run_id }}}}"
 DAY = "{{ ti.xcom_pull(task_ids='select_letters')['data_date'] }}"
 
 with operations_dag(
-    "redrive",
+    REDRIVE,
     "redrive dead letters",
     __doc__,
     description="Runs a corpus again for its dead letters, and says what became of them",
@@ -57,6 +57,6 @@ with operations_dag(
         **LONG_RUNNING | {"retries": 0},  # a run that failed is not made better by a second one beside it
     )
     settle_letters = op.SettleLettersOperator(
-        task_id="settle_letters", corpus=CORPUS, selection=select_letters.output, tried_by=RUN
+        task_id="settle_letters", corpus=CORPUS, selection=select_letters.output, tried_by=RUN, **LONG_RUNNING
     )
     chain(select_letters, run_corpus, settle_letters)

@@ -135,8 +135,9 @@ def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
     path.write_bytes(content)
 
 
-def missing_nodes(folder: Path, nodes: list[str]) -> list[str]:
-    return [node for node in nodes if not (folder / "nodes" / f"{node}.key").exists()]
+def missing_keys(folder: Path, nodes: list[str]) -> list[str]:
+    keys = [*(folder / "nodes" / f"{node}.key" for node in nodes), folder / "admin" / "admin.key"]
+    return [f"{key.parent.name}/{key.name}" for key in keys if not key.exists()]
 
 
 def main(arguments: list[str]) -> int:
@@ -147,11 +148,11 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"Made certificates for {', '.join(nodes)}, valid for {VALID_DAYS} days.\n")
         return 0
     until = x509.load_pem_x509_certificate(authority.read_bytes()).not_valid_after_utc
-    missing = missing_nodes(folder, nodes)
+    missing = missing_keys(folder, nodes)
     if missing or until < datetime.now(UTC):
         sys.stderr.write(
-            f"The certificates in {folder} are valid until {until:%Y-%m-%d} and lack {missing or 'nothing'}. "
-            "Remove the certificate volumes to make all of them anew.\n"
+            f"The certificates in {folder} are valid until {until:%Y-%m-%d} and lack {', '.join(missing) or 'nothing'}. "
+            "Put your own there, or remove the certificate volumes to make all of them anew.\n"
         )
         return 1
     sys.stdout.write(f"The certificates in {folder} are there, valid until {until:%Y-%m-%d}.\n")

@@ -13,6 +13,7 @@ from local_airflow.settings import Login
 
 READY_TIMEOUT_S = 180.0
 POLL_S = 1.0
+A_PAGE = 100
 
 
 class AirflowApi:
@@ -56,9 +57,14 @@ class AirflowApi:
         return str(self.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        answer = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=500)
-        instances: list[dict[str, Any]] = answer["task_instances"]
-        return instances
+        """All of them; the API gives a hundred at most at once."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.get(path, limit=A_PAGE, offset=len(found), order_by="id")
+            found += answer["task_instances"]
+            if len(found) >= answer["total_entries"] or not answer["task_instances"]:
+                return found
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
         """What the task returned; None when it returned nothing."""

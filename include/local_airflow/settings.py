@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from local_cluster.home import write_private
+
 HOST = "127.0.0.1"
 USER = "admin"
 POOL = "sparse_index_encode"
@@ -41,14 +43,10 @@ def login_of(home: Path) -> Login:
     port = free_port()
     login = Login(f"http://{HOST}:{port}", port, USER, secrets.token_urlsafe(12), secrets.token_hex(64))
     home.mkdir(parents=True, exist_ok=True)
-    _write_private(file, json.dumps(asdict(login)))
-    _write_private(home / "passwords.json", json.dumps({USER: login.password}))
+    # The login last: whoever finds it finds what Airflow knows of it.
+    write_private(home / "passwords.json", json.dumps({USER: login.password}))
+    write_private(file, json.dumps(asdict(login)))
     return login
-
-
-def _write_private(file: Path, text: str) -> None:
-    file.touch(mode=0o600)
-    file.write_text(text, encoding="utf-8")
 
 
 def environment(root: Path, home: Path, opensearch: Mapping[str, object]) -> dict[str, str]:

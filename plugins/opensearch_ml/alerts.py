@@ -11,11 +11,10 @@ from urllib.parse import quote
 from airflow.sdk import BaseNotifier
 from airflow.sdk.configuration import conf
 
-from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.dag_names import kind_of
 from opensearch_ml.links import CONSOLE
 from sparse_index.alerts.message import Alert, Reader
 from sparse_index.alerts.notifiers import notifier_class, problems, send
-from sparse_index.config.airflow_rules import SERVING
 from sparse_index.config.alerts import ALERTS_VARIABLE, AlertConfig, deployment_alerts
 from sparse_index.errors import ConfigError
 
@@ -83,5 +82,6 @@ def run_address(dag_id: str, run_id: str) -> str:
     """Whole, for a message that is read elsewhere: the console's page of a corpus's run, Airflow's own of any other."""
     base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     dag, run = quote(dag_id, safe=""), quote(run_id, safe="")
-    daily = dag_id.startswith(PREFIX) and not dag_id.endswith(SERVING)
-    return f"{base}/{CONSOLE}/runs/{dag}/{run}" if daily else f"{base}/dags/{dag}/runs/{run}"
+    if kind_of(dag_id) == "daily":
+        return f"{base}/{CONSOLE}/runs/{dag}/{run}"
+    return f"{base}/dags/{dag}/runs/{run}"

@@ -8,8 +8,7 @@ import re
 from sparse_index.config.airflow_rules import LONGEST_DAG_ID, SERVING, corpus_name_problem
 
 PREFIX = "sparse_index__"
-
-
+_OPERATIONS = "sparse_index_"
 ROLLBACK, REDRIVE, JANITOR, FORGET = "rollback", "redrive", "janitor", "forget"
 
 
@@ -70,7 +69,14 @@ def broken_display_name(name: str) -> str:
 
 def operations_dag_id(name: str) -> str:
     """One underscore less than a corpus's, so that no corpus can have it."""
-    return f"sparse_index_{name}"
+    return f"{_OPERATIONS}{name}"
 
 
 ROLLBACK_DAG, REDRIVE_DAG, JANITOR_DAG, FORGET_DAG = map(operations_dag_id, (ROLLBACK, REDRIVE, JANITOR, FORGET))
+
+
+def kind_of(dag_id: str) -> str:
+    """`daily`, `serving`, or the name of an operation."""
+    if dag_id.startswith(PREFIX):
+        return "serving" if dag_id.endswith(SERVING) else "daily"
+    return dag_id.removeprefix(_OPERATIONS)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,7 +47,6 @@ TAG = "sparse-index"
 BROKEN_TAG = "broken"
 OPERATIONS_TAG = "operations"
 SERVING_TAG = "serving"
-UNPAUSED_VARIABLE = "SPARSE_INDEX_DEMO"
 JANITOR_VARIABLE = "SPARSE_INDEX_JANITOR"
 _START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -116,13 +116,19 @@ def _corpus_dag(corpus: str, found: CorpusConfig | BrokenCorpus, wire: Wire, **c
     problem = executor_problem(found.airflow)
     if problem is not None:
         return _broken_dag(broken_dag_id(corpus), BrokenCorpus(corpus, f"The file of {corpus}", [problem], found.owner))
+    return _made(
+        partial(_dag, corpus, found, **common), partial(wire, corpus, found), broken_dag_id(corpus), corpus, found
+    )
+
+
+def _made(make: Callable[[], DAG], wire: Callable[[], None], broken_id: str, corpus: str, config: CorpusConfig) -> DAG:
+    """With its tasks; one that says why where Airflow refuses it."""
     try:
-        with _dag(corpus, found, **common) as dag:
-            wire(corpus, found)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the DAGs of the other corpora must not go with it
+        with make() as dag:
+            wire()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other DAGs must not go with it
         why = f"Airflow made no DAG of it: {type(error).__name__}: {error}"
-        broken = BrokenCorpus(corpus, f"The file of {corpus}", [why], found.owner)
-        return _broken_dag(broken_dag_id(corpus), broken)
+        return _broken_dag(broken_id, BrokenCorpus(corpus, f"The file of {corpus}", [why], config.owner))
     return dag
 
 
@@ -137,7 +143,7 @@ def _dag(corpus: str, config: CorpusConfig, *, doc: str, **arguments: Any) -> DA
         start_date=_START,
         catchup=False,
         auto_register=False,  # else one that breaks half-way would be there beside the one that says why
-        is_paused_upon_creation=UNPAUSED_VARIABLE not in os.environ,
+        is_paused_upon_creation=True,
         tags=[TAG, *config.tags],
         params=trigger_form(),
         default_args=TASK_DEFAULTS | {"owner": config.owner} | operator_arguments(config.airflow),
@@ -158,9 +164,8 @@ def serving_dags(wire: Callable[[str], None], doc: str, folder: Path | None = No
     for corpus, found in corpora(corpora_folder(folder), wanted):
         if isinstance(found, BrokenCorpus) or not is_served(found) or executor_problem(found.airflow):
             continue
-        with _serving_dag(corpus, found, doc=doc, user_defined_macros=macros_of(folder)) as dag:
-            wire(corpus)
-        yield dag
+        make = partial(_serving_dag, corpus, found, doc=doc, user_defined_macros=macros_of(folder))
+        yield _made(make, partial(wire, corpus), serving_dag_id(corpus), corpus, found)
 
 
 def _serving_dag(corpus: str, config: CorpusConfig, *, doc: str, **arguments: Any) -> DAG:
@@ -174,7 +179,8 @@ def _serving_dag(corpus: str, config: CorpusConfig, *, doc: str, **arguments: An
         start_date=_START,
         catchup=False,
         max_active_runs=1,
-        is_paused_upon_creation=UNPAUSED_VARIABLE not in os.environ,
+        auto_register=False,  # as above
+        is_paused_upon_creation=True,
         tags=[TAG, SERVING_TAG, *config.tags],
         default_args=TASK_DEFAULTS
         | told_once(corpus, config)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 from opensearch_ml.alerts import reader_of, run_address, tell, told_of_all
+from opensearch_ml.dag_names import kind_of
 from sparse_index.alerts.message import Alert, Kind, Reader
 from sparse_index.errors import SparseIndexError
 
@@ -63,7 +64,7 @@ class FailureNotifier(BaseNotifier):
         ti = context["ti"]
         title = f"{ti.dag_id} failed in '{stage}' (run {ti.run_id})"
         address = run_address(ti.dag_id, ti.run_id)
-        alert = Alert(Kind.FAILED, self.reader(context), title, said, address, remedy(stage))
+        alert = Alert(Kind.FAILED, self.reader(context), title, said, address, remedy(stage, kind_of(ti.dag_id)))
         self.log.error("%s", alert)
         self.send(alert, context)
 
@@ -134,7 +135,7 @@ class CorpusFailureNotifier(FailureNotifier):
 
 
 class EndNotifier(BaseNotifier):
-    """After the last task of a DAG has ended well: that the corpus is well again, if people were told that it was not.
+    """After a run has ended well: that the corpus is well again, if people were told that it was not.
 
     A run is red all the same when a task beside has failed, a clean-up for example: then that is told.
     """
@@ -144,8 +145,6 @@ class EndNotifier(BaseNotifier):
         self.failure = failure
 
     def notify(self, context: Any) -> None:
-        if context["task"].downstream_task_ids:
-            return
         try:
             failed = list(failed_tasks(context))
         except Exception as error:  # noqa: BLE001 - whatever it is, the task ended well
@@ -171,6 +170,14 @@ class EndNotifier(BaseNotifier):
             self.failure.take_back(ti.dag_id)
 
 
+class LastNotifier(EndNotifier):
+    """Of every task of a DAG: only the last one ends its run."""
+
+    def notify(self, context: Any) -> None:
+        if not context["task"].downstream_task_ids:
+            super().notify(context)
+
+
 def told_at_its_end(corpus: str, config: CorpusConfig) -> dict[str, Any]:
     """Arguments of the last task of a run, that fails with whatever failed before it: one message a failed run."""
     failure = CorpusFailureNotifier(About(corpus, config))
@@ -178,10 +185,16 @@ def told_at_its_end(corpus: str, config: CorpusConfig) -> dict[str, Any]:
 
 
 def told_once(corpus: str, config: CorpusConfig) -> dict[str, Any]:
-    """Arguments of every task of a DAG that runs often: one message when it breaks, one when it is green again."""
+    """Arguments of every task of a DAG that runs often: one message when it breaks, one when it is green again.
+
+    A task that skips itself ends the run: those below it are skipped by the scheduler, which calls nobody.
+    """
     failure = CorpusFailureNotifier(About(corpus, config), once=True)
-    end = EndNotifier(failure)
-    return {"on_failure_callback": failure, "on_success_callback": end, "on_skipped_callback": end}
+    return {
+        "on_failure_callback": failure,
+        "on_success_callback": LastNotifier(failure),
+        "on_skipped_callback": EndNotifier(failure),
+    }
 
 
 def failed_tasks(context: Any) -> Iterator[str]:

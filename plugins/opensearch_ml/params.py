@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 
 from opensearch_ml.corpora import corpora_folder, corpus_names
+from sparse_index.errors import ConfigError
 
 if TYPE_CHECKING:
     from sparse_index.builds.request import RunRequest
@@ -86,10 +87,20 @@ def data_date(asked: str | None, partition_key: str | None, run_date: datetime) 
 
     That is the logical date, or, where a run has none (made by the API, an asset or a partition), when it was to start:
     the same for every task of the run and after a clear, unlike today's date. Runs made by the trigger form always have a
-    logical date, so a date typed into the form must come first.
+    logical date, so a date typed into the form must come first. ConfigError when one that was given is no date.
     """
     if asked:
-        return date.fromisoformat(asked)
+        return _day("Data date", asked)
     if partition_key:
-        return date.fromisoformat(partition_key[:10])
+        return _day("partition key", partition_key)
     return run_date.date()
+
+
+def _day(name: str, given: str) -> date:
+    try:
+        return date.fromisoformat(given[:10])
+    except ValueError as error:
+        raise ConfigError(
+            f"The run's {name} '{given}' begins with no date: the data of which day is to be read? Trigger the run with a Data "
+            "date, yyyy-mm-dd."
+        ) from error

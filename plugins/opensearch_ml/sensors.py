@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import PLAN_TASK, Build, open_build
 from opensearch_ml.triggers import ModelWaitTrigger
 from opensearch_ml.turns import APPROVE, named, turn_holders
-from sparse_index.errors import ModelError
+from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
+from sparse_index.errors import BuildError, ModelError
 
 if TYPE_CHECKING:
     from sparse_index.ml.waits import Started, WaitKind
     from sparse_index.ml.watching import Watched
+
+# Longer than a person may take to answer for the run before; a retried task counts on.
+LONGEST_TURN = timedelta(hours=LONGEST_APPROVAL_H) + timedelta(days=7)
 
 
 class TurnSensor(BaseSensorOperator):
@@ -30,8 +35,18 @@ class TurnSensor(BaseSensorOperator):
     template_fields = ("until",)
 
     def __init__(self, *, until: str, **kwargs: Any) -> None:
-        super().__init__(mode="reschedule", poke_interval=10, max_active_tis_per_dag=1, **kwargs)
+        super().__init__(mode="reschedule", poke_interval=10, timeout=LONGEST_TURN, max_active_tis_per_dag=1, **kwargs)
         self.until = until
+
+    def execute(self, context: Any) -> Any:
+        with retried_only_if_useful(context):
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout as error:
+                raise BuildError(
+                    f"It was not this run's turn within {LONGEST_TURN.days} days: other runs stood between '{self.task_id}' and "
+                    f"'{self.until}'. The log names them. Let them end, or end them, then trigger a new run."
+                ) from error
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Gives the seconds of the wait: Airflow counts those of a task's last look only."""
@@ -110,18 +125,22 @@ class ModelWaitSensor(BaseSensorOperator):
         trigger = ModelWaitTrigger(conn_id=conn_id, watched=watched.model_dump(mode="json"))
         self.defer(trigger=trigger, method_name="resume")
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Also where the trigger itself has failed: then no method of ours is called."""
+        with retried_only_if_useful(context):
+            return super().resume_execution(next_method, next_kwargs, context)
+
     def resume(self, context: Any, event: Any) -> dict[str, str]:
         """The models' ids, from the trigger's event; it crossed processes and versions, so it is validated."""
         from sparse_index.ml.watching import Watched
 
-        with retried_only_if_useful(context):
-            try:
-                watched = Watched.model_validate(event)
-            except ValueError as error:
-                raise ModelError(f"The trigger's event tells of no waits: {event!r}. Trigger a new run.") from error
-            if not watched.is_over:
-                raise ModelError(f"The trigger stopped before its waits were over: {event!r}. Trigger a new run.")
-            return self._ended(watched, context)
+        try:
+            watched = Watched.model_validate(event)
+        except ValueError as error:
+            raise ModelError(f"The trigger's event tells of no waits: {event!r}. Trigger a new run.") from error
+        if not watched.is_over:
+            raise ModelError(f"The trigger stopped before its waits were over: {event!r}. Trigger a new run.")
+        return self._ended(watched, context)
 
 
 class RegistrationSensor(ModelWaitSensor):

@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,12 +16,17 @@ import pytest
 import yaml
 from airflow.sdk import DAG
 
+from anchors import anchors
 from dag_help import load_dags
 from opensearch_ml.corpora import corpus_config
+from opensearch_ml.dag_names import kind_of
 from opensearch_ml.factory import BrokenCorpusOperator
 from opensearch_ml.notifier import KILLED
 from opensearch_ml.operators.household import Household
+from opensearch_ml.operators.serving import ServingLookOperator
+from opensearch_ml.runs import homes_of
 from sparse_index.config.neighbours import Neighbours
+from sparse_index.console.remedies import remedy
 from sparse_index.store.files import Store
 from told import TOLD
 
@@ -122,6 +128,43 @@ def test_a_run_that_only_a_clean_up_made_red_is_told_once_by_its_good_receipt(wr
     assert "docs/operate.md#a-model-stays-behind" in text
 
 
+# Of these nothing more can be said than of a whole run.
+OF_THE_RUN = {"reserve", "retire", "outcome", "receipt"}
+
+
+def test_every_task_of_every_dag_has_a_chapter_that_exists(written: Written, root: Path) -> None:
+    chapters = {
+        (dag.dag_id, task.task_id): remedy(task.task_id, kind_of(dag.dag_id))
+        for dag in written(alerts=[KEEPS]).values()
+        for task in dag.tasks
+    }
+    for (dag_id, task_id), chapter in chapters.items():
+        page, _, anchor = chapter.partition("#")
+        assert anchor in anchors(root / page), (dag_id, task_id)
+        assert (task_id in OF_THE_RUN) == (anchor == "what-is-left-after-a-failure"), (dag_id, task_id)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "task_id", "chapter"),
+    [
+        (DAG_ID, "gate", "docs/gate.md#the-gate-refuses"),
+        (f"{DAG_ID}__serving", "look", "docs/operate.md#what-queries-need"),
+        ("sparse_index_janitor", "look", "docs/operate.md#the-janitor"),
+        ("sparse_index_forget", "look", "docs/operate.md#forget-documents"),
+        ("sparse_index_redrive", "run_corpus", "docs/operate.md#dead-letters-try-again"),
+        ("sparse_index_rollback", "roll_back", "docs/operate.md#going-back"),
+    ],
+)
+def test_a_message_names_the_chapter_of_its_own_dag(
+    written: Written, monkeypatch: pytest.MonkeyPatch, dag_id: str, task_id: str, chapter: str
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([{"notifier": "told.Keeps", "arguments": {"to": "all"}}]))
+    dag = written()[dag_id]
+    failing = "receipt" if dag_id == DAG_ID else task_id
+    call(dag, failing, "on_failure_callback", "r1", failed=(task_id,), error="x")
+    assert f"What to do: {chapter}\n" in texts()[0]
+
+
 def never(**_: Any) -> Any:
     pytest.fail("Airflow was asked where it does not answer")
 
@@ -161,9 +204,9 @@ def test_what_nobody_took_was_not_told(written: Written) -> None:
     dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
     call(dag, "look", "on_failure_callback", "r2", error="no answer")
     dag = written(alerts=[FAILS])[f"{DAG_ID}__serving"]
-    call(dag, "tidy", "on_skipped_callback", "r3")
+    call(dag, "models", "on_skipped_callback", "r3")
     dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
-    call(dag, "tidy", "on_skipped_callback", "r4")
+    call(dag, "models", "on_skipped_callback", "r4")
     assert [one["kind"] for one in TOLD] == ["failed", "green"]
 
 
@@ -171,10 +214,24 @@ def test_what_serves_queries_is_told_once_until_it_is_well(written: Written) -> 
     dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
     for run_id in ("r1", "r2", "r3"):
         call(dag, "look", "on_failure_callback", run_id, error="no answer")
-    call(dag, "look", "on_success_callback", "r4")
-    call(dag, "tidy", "on_skipped_callback", "r4")
+    for task_id in ("look", "models", "try", "point"):
+        call(dag, task_id, "on_success_callback", "r4")
+    assert len(TOLD) == 1, "the run goes on"
+    call(dag, "tidy", "on_success_callback", "r4")
     assert [one["kind"] for one in TOLD] == ["failed", "green"]
     assert "http://localhost:8080/dags/sparse_index__first__serving/runs/r1" in texts()[0]
+
+
+@pytest.mark.usefixtures("metadata_database")
+def test_an_outage_that_heals_itself_is_followed_by_good_news(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Airflow runs it: of a run without anything to do, one task skips itself and the scheduler all below it."""
+    dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
+    call(dag, "look", "on_failure_callback", "r1", error="no answer")
+    monkeypatch.setattr(ServingLookOperator, "execute", lambda self, context: {"steps": []})
+    dag.test(logical_date=datetime(2026, 1, 1, tzinfo=UTC))
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
 
 
 def test_the_deployment_is_told_of_corpora_and_operations(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,8 +344,8 @@ def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_pat
     """What it finds old is decided in the core: tests/unit/operations/test_stale.py."""
     dag = written(alerts=[KEEPS], stale_after_hours=48)["sparse_index_janitor"]
     first, second = (corpus_config(tmp_path, name) for name in ("first", "second"))
-    ids = {first.alias: DAG_ID, second.alias: "sparse_index__second"}
-    household = Household({"a": [first], "b": [second]}, {}, ids, Neighbours())
+    homes = homes_of({"first": first, "second": second})
+    household = Household({"a": [first], "b": [second]}, {}, homes, Neighbours())
     look: Any = dag.get_task("look")
     states: dict[str, Any] = {}
     store = SimpleNamespace(get=states.get, set=states.__setitem__)

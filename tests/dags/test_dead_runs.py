@@ -11,8 +11,9 @@ from airflow.sdk.api.client import ServerResponseError
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
+from build_plans import corpus_config
 from opensearch_ml.operators.corpus import workers_share_files
-from opensearch_ml.runs import AirflowRuns, goes_on
+from opensearch_ml.runs import AirflowRuns, Home, goes_on, homes_of
 from sparse_index.store.files import Store
 
 DAG_ID = "sparse_index__tickets"
@@ -89,9 +90,17 @@ def test_a_build_whose_plan_names_no_run_is_nobody_s(store: Store, plan: object)
 def test_a_corpus_is_busy_with_its_own_runs_and_with_a_rollback(
     store: Store, running: dict[str, int], busy: bool
 ) -> None:
-    runs = AirflowRuns(context("failed", **running), store, {"tickets": DAG_ID}, ("rollback",))
+    runs = AirflowRuns(context("failed", **running), {"tickets": Home(DAG_ID, store.full(""))}, ("rollback",))
     assert runs.is_running("tickets") is busy
     assert runs.goes_on("tickets", "b1") is False
+
+
+def test_a_build_is_looked_for_in_its_own_corpus_s_store(store: Store) -> None:
+    """Who cleans one store asks about the builds of another, which may need the same shared model."""
+    configs = {name: corpus_config(name, store=place) for name, place in (("tickets", store.full("")), ("news", "/no"))}
+    runs = AirflowRuns(context("running"), homes_of(configs))
+    assert runs.goes_on("tickets", "b1") is True
+    assert runs.goes_on("news", "b1") is None
 
 
 @pytest.mark.parametrize(

@@ -310,8 +310,3 @@ def test_a_feed_s_run_reads_the_day_before_and_a_backfill_each_of_its_days(
 
 def test_a_feed_without_a_schedule_runs_by_hand(corpora: Path) -> None:
     assert feed(corpora, "null").timetable.can_be_scheduled is False
-
-
-def test_the_demo_starts_unpaused(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPARSE_INDEX_DEMO", "1")
-    assert load_dags()["sparse_index__good"].is_paused_upon_creation is False

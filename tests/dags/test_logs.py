@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    DownstreamTasksSkipped,
+)
+from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from opensearch_ml.client_log import CLIENT, keep_requests_out
-from opensearch_ml.failures import ERROR_KEY, retried_only_if_useful
+from opensearch_ml.failures import ERROR_KEY, LONGEST_SAID, retried_only_if_useful
 from opensearch_ml.progress import LINE_EVERY_S, STATE_KEY, show_progress
 from sparse_index.errors import BuildError, UnavailableError
 from sparse_index.progress import Progress
@@ -95,6 +104,55 @@ def test_what_may_pass_is_said_too_and_left_to_airflow_s_retries(caplog: pytest.
     with pytest.raises(UnavailableError), retried_only_if_useful(context):
         raise UnavailableError("no answer from the cluster")
     assert [record.getMessage() for record in caplog.records] == ["no answer from the cluster"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("id"), "KeyError: 'id'. Its log has the traceback."),
+        (AirflowFailException("somebody else's word"), "AirflowFailException: somebody else's word."),
+        (RuntimeError("x" * 5_000), f"RuntimeError: {'x' * LONGEST_SAID}. "),
+    ],
+)
+def test_what_is_no_error_of_ours_leaves_a_reason_too(error: BaseException, said: str) -> None:
+    pushed: dict[str, str] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    with pytest.raises(type(error)) as caught, retried_only_if_useful({"ti": ti}):
+        raise error
+    assert caught.value is error
+    assert pushed[ERROR_KEY].startswith(said)
+
+
+def test_a_task_that_is_ended_by_its_time_leaves_a_reason() -> None:
+    pushed: dict[str, str] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    context: dict[str, Any] = {"ti": ti, "task": SimpleNamespace(execution_timeout=timedelta(seconds=0.05))}
+    ended = TimeoutPosix(0.05)  # type: ignore[no-untyped-call]
+    with pytest.raises(AirflowTaskTimeout), ended, retried_only_if_useful(context):
+        time.sleep(60)
+    assert pushed[ERROR_KEY].startswith("It took longer than its execution_timeout, 0:00:00.050000, and was ended.")
+
+
+def test_an_airflow_that_takes_no_reason_changes_nothing_of_how_the_task_ends() -> None:
+    def refuse(key: str, value: str) -> None:
+        raise ConnectionError("no answer")
+
+    with (
+        pytest.raises(AirflowFailException, match="the gate refuses"),
+        retried_only_if_useful({"ti": SimpleNamespace(xcom_push=refuse)}),
+    ):
+        raise BuildError("the gate refuses")
+
+
+COMES_AGAIN = AirflowRescheduleException(datetime.now(UTC))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    "how", [AirflowSkipException("nothing to do"), DownstreamTasksSkipped(tasks=["promote"]), COMES_AGAIN]
+)
+def test_a_task_that_skips_itself_or_comes_again_has_not_failed(how: Exception) -> None:
+    with pytest.raises(type(how)), retried_only_if_useful({}):
+        raise how
 
 
 def test_progress_is_kept_at_once_and_said_every_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:

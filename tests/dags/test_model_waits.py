@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError, TaskDeferred
 from airflow.triggers.base import TriggerEvent
 
 from ml_verbs import sparse_field
@@ -144,7 +145,8 @@ def test_a_deployment_needs_the_node_s_own_word(sensor: MakeSensor) -> None:
 
 def test_resume_takes_the_models_ids_from_done_verdicts(sensor: MakeSensor) -> None:
     event = {"waits": {"f1": REGISTER}, "seen": {"f1": DONE, "given": DONE | {"model_id": "m9"}}}
-    assert sensor(FakeCluster()).resume(CONTEXT, event) == {"f1": "m1", "given": "m9"}
+    found = sensor(FakeCluster()).resume_execution("resume", {"event": event}, CONTEXT)
+    assert found == {"f1": "m1", "given": "m9"}
 
 
 def test_of_several_models_the_slowest_is_waited_for(sensor: MakeSensor) -> None:
@@ -186,7 +188,16 @@ def test_one_failed_registration_of_several_ends_the_wait(sensor: MakeSensor) ->
 )
 def test_resume_refuses_an_event_that_is_no_verdict(sensor: MakeSensor, event: object) -> None:
     with pytest.raises(AirflowFailException):
-        sensor(FakeCluster()).resume(CONTEXT, event)
+        sensor(FakeCluster()).resume_execution("resume", {"event": event}, CONTEXT)
+
+
+def test_a_trigger_that_has_failed_leaves_a_reason(sensor: MakeSensor) -> None:
+    """Its own error is in the log; then the task is resumed only to fail."""
+    pushed: dict[str, str] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    with pytest.raises(TaskDeferralError):
+        sensor(FakeCluster()).resume_execution(TRIGGER_FAIL_REPR, {"error": "Trigger failure"}, {"ti": ti})
+    assert pushed["error"] == "TaskDeferralError: Trigger failure. Its log has the traceback."
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG
 
 from dag_help import load_dags
-from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.operators.forget import ForgettingOperator
 from opensearch_ml.sensors import TurnSensor
@@ -37,7 +38,7 @@ def operation(dag_bag: DagBag, request: pytest.FixtureRequest) -> DAG:
 def test_there_is_one_dag_for_each_operation(dag_bag: DagBag) -> None:
     found = {dag_id for dag_id, dag in dag_bag.dags.items() if "operations" in dag.tags}
     assert found == {f"sparse_index_{name}" for name in FORMS}
-    assert {ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG} <= found
+    assert {ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG, REDRIVE_DAG} <= found
 
 
 def test_an_operation_says_what_it_does_and_fails_loudly(operation: DAG) -> None:
@@ -59,6 +60,20 @@ def test_a_rollback_is_not_ended_before_its_own_wait_says_what_it_saw(dag_bag: D
     allowed = dag_bag.dags[ROLLBACK_DAG].task_dict["roll_back"].execution_timeout
     assert allowed is not None
     assert allowed.total_seconds() > 2 * DEADLINE_S
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "tasks"),
+    [
+        (JANITOR_DAG, {"look", "clean"}),
+        (FORGET_DAG, {"look", "forget"}),
+        (REDRIVE_DAG, {"run_corpus", "settle_letters"}),
+        ("sparse_index__tickets", {"scan", "plan_changes", "encode", "index", "reconcile", "gate"}),
+    ],
+)
+def test_what_takes_longer_with_more_documents_has_a_day(dag_bag: DagBag, dag_id: str, tasks: set[str]) -> None:
+    found = dag_bag.dags[dag_id].tasks
+    assert {task.task_id for task in found if task.execution_timeout == timedelta(hours=24)} == tasks
 
 
 def test_every_question_of_a_form_is_explained(dag_bag: DagBag) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from opensearch_ml.params import data_date, run_request, trigger_form
 from sparse_index.builds.request import RunRequest
+from sparse_index.errors import ConfigError
 
 LOGICAL = datetime(2026, 3, 4, 5, tzinfo=UTC)
 
@@ -25,6 +26,15 @@ LOGICAL = datetime(2026, 3, 4, 5, tzinfo=UTC)
 )
 def test_the_data_date_is_resolved_once(asked: str | None, partition_key: str | None, expected: date) -> None:
     assert data_date(asked, partition_key, LOGICAL) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "partition_key", "said"),
+    [(None, "eu-west", "partition key 'eu-west'"), ("2026-13-01", None, "Data date '2026-13-01'")],
+)
+def test_what_is_no_date_is_said_with_what_to_do(asked: str | None, partition_key: str | None, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"{said} begins with no date.*yyyy-mm-dd"):
+        data_date(asked, partition_key, LOGICAL)
 
 
 def requested(logical_date: datetime | None, run_after: datetime, **answers: Any) -> RunRequest:

@@ -10,10 +10,12 @@ from uuid import uuid4
 
 import pytest
 import yaml
+from airflow.providers.standard.operators.empty import EmptyOperator
 
 from dag_help import load_dags
 from opensearch_ml.corpora import corpus_config, folder_of
 from opensearch_ml.dag_names import serving_dag_id
+from opensearch_ml.factory import BrokenCorpusOperator, serving_dags
 from opensearch_ml.notifier import FailureNotifier
 from real_serving import SEARCH
 from sparse_index.config.airflow_rules import LONGEST_DAG_ID, LONGEST_NAME, corpus_name_problem
@@ -86,6 +88,22 @@ def test_what_a_search_would_miss_first_is_put_right_first(served: dict[str, DAG
     assert list(tasks) == ["look", "models", "try", "point", "tidy"]
     for before, after in pairwise(tasks.values()):
         assert after.task_id in before.downstream_task_ids
+
+
+@pytest.mark.usefixtures("served")
+def test_one_that_airflow_refuses_says_why_and_harms_no_other(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text((tmp_path / "shared.yaml").read_text().replace("alias: other", "alias: twice"))
+
+    def wire(corpus: str) -> None:
+        for _ in range(2 if corpus == "twice" else 1):
+            EmptyOperator(task_id="look")
+
+    refused, good = sorted(serving_dags(wire, ""), key=lambda dag: "broken" not in dag.tags)
+    assert (refused.dag_id, good.dag_id) == ("sparse_index__twice__serving", "sparse_index__shared__serving")
+    assert "broken" not in good.tags
+    (task,) = refused.tasks
+    assert isinstance(task, BrokenCorpusOperator)
+    assert "Airflow made no DAG of it: DuplicateTaskIdFound" in task.problems
 
 
 @pytest.mark.usefixtures("served")

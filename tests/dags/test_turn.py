@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from opensearch_ml.sensors import TurnSensor
 from opensearch_ml.turns import APPROVE, named, turn_holders
+from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
 
 
 def holders(**others: dict[str, str | None]) -> list[str]:
@@ -60,3 +62,20 @@ def test_it_gives_how_long_the_run_waited_in_all() -> None:
     assert passed.is_done
     assert 300 <= passed.xcom_value < 600
     assert not looked({"other": {"turn": "success", "promote": None}}, begun).is_done
+
+
+def test_a_turn_that_never_comes_leaves_a_reason_and_is_waited_for_longer_than_any_answer() -> None:
+    pushed: dict[str, str] = {}
+    ti = SimpleNamespace(
+        dag_id="d",
+        run_id="me",
+        task_id="turn",
+        get_task_states=lambda **_: {"other": {"turn": "success", "promote": None}},
+        get_first_reschedule_date=lambda context: datetime.now(UTC) - timedelta(days=40),
+        xcom_push=lambda key, value: pushed.update({key: value}),
+    )
+    sensor = TurnSensor(task_id="turn", until="promote")
+    with pytest.raises(AirflowFailException):
+        sensor.execute({"ti": ti})
+    assert pushed["error"].startswith("It was not this run's turn within 37 days: other runs stood between 'turn' and")
+    assert sensor.timeout > LONGEST_APPROVAL_H * 3600

@@ -29,6 +29,7 @@ class Place:
         self.cluster: Cluster | None = None
         self.runs: list[OperationRun] = []
         self.hangs_s = 0.0
+        self.hanging_stores: set[str] = set()
         self.plans: dict[tuple[str, str], str] = {}
         self.going_on: dict[tuple[str, str], bool] = {}
 
@@ -41,6 +42,8 @@ class Place:
         return Store(str(self.folder / name))
 
     def open_store(self, listed: Listed) -> Store:
+        if listed.corpus in self.hanging_stores:
+            time.sleep(self.hangs_s)
         return Store(listed.store)
 
     def write(self, build_id: str, content: Any, name: str = "news") -> None:

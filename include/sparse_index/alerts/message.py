@@ -31,7 +31,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Alert:
-    """`title`: one line; `said`: the reason or summary; `link`: page of the run; `remedy`: chapter of the operator's guide."""
+    """`title`: one line; `said`: the reason or summary; `link`: page of the run; `remedy`: chapter of the documentation."""
 
     kind: Kind
     reader: Reader

@@ -18,6 +18,8 @@ from pydantic import AfterValidator, Field
 SERVING = "__serving"
 LONGEST_DAG_ID = 250
 LONGEST_OWNER = 500
+# The next run waits for that long in `turn`.
+LONGEST_APPROVAL_H = 24 * 30
 # `sparse_index__` is before the name.
 LONGEST_NAME = LONGEST_DAG_ID - len("sparse_index__")
 _NAME = re.compile(r"[\w.-]+")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
 from sparse_index.config.encoder import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -16,7 +17,7 @@ class ApprovalConfig(Section):
     the run). After so many `hours` without an answer it is no. `when`: the gate is undecided, or before every promotion."""
 
     users: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    hours: Annotated[float, Field(gt=0, le=24 * 30)] = 12
+    hours: Annotated[float, Field(gt=0, le=LONGEST_APPROVAL_H)] = 12
     when: Literal["undecided", "always"] = "undecided"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +11,8 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.console.build import BuildView, Sort, build_view
 from sparse_index.console.fields import at, count, text, texts
 from sparse_index.console.listed import Listed
-from sparse_index.console.receipts import READERS, Receipts, build_ids
+from sparse_index.console.readers import read_each
+from sparse_index.console.receipts import Receipts, build_ids
 from sparse_index.errors import SparseIndexError
 from sparse_index.names import candidate_pattern, parse_candidate
 from sparse_index.store.files import Store
@@ -100,8 +100,7 @@ def costs_in_stores(
             return Costs(each.corpus, problems=(str(error),))
         return Costs(each.corpus, work, files)
 
-    with ThreadPoolExecutor(READERS) as readers:
-        return list(readers.map(look, listed))
+    return read_each(look, listed)
 
 
 def _work(store: Store, receipts: Receipts, alias: str, ids: Sequence[str]) -> Work:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from sparse_index.console.build import Ending, ending
-from sparse_index.console.receipts import READERS, read_once
+from sparse_index.console.readers import read_each
+from sparse_index.console.receipts import read_once
 from sparse_index.store.files import Store
 from sparse_index.store.layout import receipt_path
 
@@ -35,8 +35,7 @@ class Endings:
     def _read(self, places: Sequence[Place]) -> list[Ending]:
         if all(store.is_local for store, _, _ in places):
             return [self._find(place) for place in places]
-        with ThreadPoolExecutor(READERS) as readers:
-            return list(readers.map(self._find, places))
+        return read_each(self._find, places)
 
     def _find(self, place: Place) -> Ending:
         store, alias, build_id = place

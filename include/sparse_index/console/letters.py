@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,9 @@ import pyarrow.compute as pc
 
 from sparse_index.builds.dead_letters import KEYS, SCHEMA, Key, by_reason
 from sparse_index.console.build import build_view
-from sparse_index.console.receipts import READERS, Receipts, build_ids
+from sparse_index.console.content import before_value
+from sparse_index.console.readers import read_each
+from sparse_index.console.receipts import Receipts, build_ids
 from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import DEAD_LETTERS, build_folder
@@ -112,12 +113,13 @@ def read_letters(
     error_class: str | None = None,
     first: int = 0,
     many: int = PAGE,
-    sources: bool = False,
+    content: bool = False,
 ) -> Letters:
-    """All reasons, and `many` rows from the `first` on, those of one class if it is named."""
+    """All reasons, and `many` rows from the `first` on, those of one class if it is named; `content`: with their sources, and
+    with the values that reasons quote."""
     seen = _each(store, lambda file: _seen(store, file, error_class), files)
-    rows = [row for each, wanted in _window(seen, first, many) for row in _rows(store, each, wanted, sources)]
-    reasons = _reasons(seen)
+    rows = [row for each, wanted in _window(seen, first, many) for row in _rows(store, each, wanted, content)]
+    reasons = _reasons(seen, content)
     of_documents = [each for each in seen if each.file.is_of_documents]
     return Letters(
         tuple(reasons[:REASONS]),
@@ -133,8 +135,7 @@ def _each(store: Store, ask: Any, of: Sequence[Any]) -> list[Any]:
     """Side by side from a store that is far away."""
     if len(of) <= 1 or store.is_local:
         return [ask(one) for one in of]
-    with ThreadPoolExecutor(READERS) as readers:
-        return list(readers.map(ask, of))
+    return read_each(ask, of)
 
 
 def _seen(store: Store, file: LetterFile, error_class: str | None) -> _Seen:
@@ -153,14 +154,19 @@ def _wanted(table: pa.Table, error_class: str | None) -> np.ndarray:
     return np.flatnonzero(asked.to_numpy())
 
 
-def _reasons(seen: Iterable[_Seen]) -> list[Reason]:
+def _reasons(seen: Iterable[_Seen], content: bool) -> list[Reason]:
     letters: Counter[Key] = Counter()
     builds: dict[Key, set[str]] = {}
     for each in seen:
-        letters += each.counts
-        for key in each.counts:
+        for (stage, error_class, reason), many in each.counts.items():
+            key = (stage, error_class, reason if content else _told(reason))
+            letters[key] += many
             builds.setdefault(key, set()).add(each.file.build_id)
     return [Reason(*key, many, len(builds[key]), max(builds[key])) for key, many in letters.most_common()]
+
+
+def _told(reason: str | None) -> str | None:
+    return reason and before_value(reason)
 
 
 def _window(seen: Iterable[_Seen], first: int, many: int) -> Iterator[tuple[LetterFile, np.ndarray]]:
@@ -173,7 +179,7 @@ def _window(seen: Iterable[_Seen], first: int, many: int) -> Iterator[tuple[Lett
         many -= len(wanted)
 
 
-def _rows(store: Store, file: LetterFile, wanted: np.ndarray, sources: bool) -> Iterator[Letter]:
+def _rows(store: Store, file: LetterFile, wanted: np.ndarray, content: bool) -> Iterator[Letter]:
     """From the row groups alone that hold them."""
     metadata = store.metadata(file.path)
     sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
@@ -181,9 +187,9 @@ def _rows(store: Store, file: LetterFile, wanted: np.ndarray, sources: bool) -> 
     group_of = np.searchsorted(starts, wanted, side="right") - 1
     for group in sorted(set(group_of.tolist())):
         rows = wanted[group_of == group] - starts[group]
-        columns = [*_SHOWN, "source"] if sources else list(_SHOWN)
+        columns = [*_SHOWN, "source"] if content else list(_SHOWN)
         table = store.read_table(file.path, columns, row_groups=[group]).take(pa.array(rows))
-        yield from map(_letter, _cut(table).to_pylist())
+        yield from (_letter(row, content) for row in _cut(table).to_pylist())
 
 
 def _cut(table: pa.Table) -> pa.Table:
@@ -194,7 +200,9 @@ def _cut(table: pa.Table) -> pa.Table:
     return table.set_column(table.column_names.index("source"), "source", cut)
 
 
-def _letter(row: dict[str, Any]) -> Letter:
+def _letter(row: dict[str, Any], content: bool) -> Letter:
     source = row.get("source")
     values = {name: row.get(name) for name in _SHOWN}
+    if not content:
+        values["reason"] = _told(values["reason"])
     return Letter(values, source and source[:LONGEST_SOURCE], len(source or "") > LONGEST_SOURCE)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.console.build import SKIPPED, build_view
+from sparse_index.console.content import ASKING
 from sparse_index.console.fields import at, lines, number, text
 from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.store.files import Store
 
 # So many builds are looked at: those that change nothing have no gate.
 BUILDS = 10
-# The checks that ask them. Importing them from the gate would load what measures rankings.
-ASKING = ("golden", "canaries")
 
 
 @dataclass(frozen=True)

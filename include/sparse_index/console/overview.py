@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -14,7 +13,8 @@ from sparse_index.console.build import BuildView, Ending, Sort, build_view, endi
 from sparse_index.console.endings import Endings, Place
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
-from sparse_index.console.receipts import READERS, Found, Receipts, build_ids
+from sparse_index.console.readers import read_each
+from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.console.standing import Standing, standing
 from sparse_index.console.words import age
 from sparse_index.errors import SparseIndexError
@@ -87,9 +87,8 @@ def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts, no
     """By corpus, one listing and one read each, two more where the newest build has no receipt; eight corpora at a time. A store
     that cannot be read is its corpora's problem."""
     wanted = [each for each in listed if not each.is_broken]
-    with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(lambda each: _look(each, open_store, receipts, now), wanted)
-        return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
+    found = read_each(lambda each: _look(each, open_store, receipts, now), wanted)
+    return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
 
 
 def _look(listed: Listed, open_store: OpenStore, receipts: Receipts, now: datetime) -> Seen:

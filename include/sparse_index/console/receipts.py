@@ -5,17 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.builds.receipt import RECEIPT, read_receipt
+from sparse_index.console.readers import read_each
 from sparse_index.errors import SparseIndexError
 from sparse_index.names import build_time
 from sparse_index.store.files import Store, StoredFile
 from sparse_index.store.layout import builds_folder, receipt_path
 
-READERS = 8
 MOST_RECEIPTS = 2_000
 MOST_BYTES = 32 * 1024 * 1024
 
@@ -48,8 +47,7 @@ class Receipts:
         paths = [receipt_path(alias, build_id) for build_id in build_ids]
         if len(paths) <= 1 or store.is_local:
             return [self._find(store, path) for path in paths]
-        with ThreadPoolExecutor(READERS) as readers:
-            return list(readers.map(lambda path: self._find(store, path), paths))
+        return read_each(lambda path: self._find(store, path), paths)
 
     def _find(self, store: Store, path: str) -> Found:
         try:

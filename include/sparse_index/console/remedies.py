@@ -1,16 +1,28 @@
-"""Where the operator's guide says what to do when a stage has failed."""
+"""Which chapter says what to do when a task has failed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 GUIDE = "docs/operate.md"
+_GATE = "docs/gate.md#the-gate-refuses"
 _OTHERWISE = "what-is-left-after-a-failure"
-_ANCHORS: Mapping[str, str] = {
+# By the kind of a DAG, of those that one chapter explains as a whole.
+_OPERATIONS: Mapping[str, str] = {
+    "serving": "what-queries-need",
+    "rollback": "going-back",
+    "redrive": "dead-letters-try-again",
+    "janitor": "the-janitor",
+    "forget": "forget-documents",
+}
+# By the stage of a build, of those with a chapter of their own.
+_STAGES: Mapping[str, str] = {
     "preflight": "preflight-refuses",
     "plan_shards": "the-corpus-cannot-be-read",
     "scan": "the-corpus-cannot-be-read",
+    "turn": "running-by-hand-backfill-clearing",
     "plan_changes": "the-plan-refuses",
+    "create_model_group": "registration-fails",
     "register_model": "registration-fails",
     "wait_registered": "registration-or-deployment-hangs",
     "deploy_model": "registration-or-deployment-hangs",
@@ -20,7 +32,7 @@ _ANCHORS: Mapping[str, str] = {
     "prepare_candidate": "shards-do-not-get-ready",
     "index": "writes-are-refused",
     "reconcile": "the-books-do-not-close",
-    "gate": "the-gate-is-in-doubt",
+    "approve": "the-gate-is-in-doubt",
     "promote": "lost-race",
     "undeploy_model": "a-model-stays-behind",
     "delete_model": "a-model-stays-behind",
@@ -28,6 +40,8 @@ _ANCHORS: Mapping[str, str] = {
 }
 
 
-def remedy(stage: str) -> str:
-    """The chapter to read, as a path with its anchor."""
-    return f"{GUIDE}#{_ANCHORS.get(stage, _OTHERWISE)}"
+def remedy(stage: str, kind: str = "daily") -> str:
+    """The chapter to read, as a path with its anchor. `kind` of the DAG: `daily`, `serving` or the name of an operation."""
+    if kind == "daily" and stage == "gate":
+        return _GATE
+    return f"{GUIDE}#{_OPERATIONS.get(kind) or _STAGES.get(stage, _OTHERWISE)}"

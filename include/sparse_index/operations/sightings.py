@@ -235,8 +235,7 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
     `runs` None: there is no scheduler to ask, so any build whose state nobody knows may be at work.
     """
     alias = config.alias
-    indices, unreadable = own_and_unreadable(cluster, alias)
-    _require_readable([*unreadable, *(index.name for index in indices if index.meta.is_later)])
+    indices = readable_indices(cluster, alias)
     groups = [(name, owner.build_id) for name in marked_groups(cluster, alias) if (owner := parse_group(name))]
     in_store = _build_paths(files, alias)
     named = {index.meta.build_id for index in indices} | {build_id for _, build_id in groups} | set(in_store)
@@ -258,13 +257,17 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
     )
 
 
-def _require_readable(unreadable: Sequence[str]) -> None:
-    """Such an index may need any build and any vector, so nothing is safe to remove."""
+def readable_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
+    """Newest first; `BuildError` when one cannot be understood: it may need any build and any vector, so nothing is safe to
+    remove."""
+    indices, unreadable = own_and_unreadable(cluster, alias)
+    unreadable += [index.name for index in indices if index.meta.is_later]
     if unreadable:
         raise BuildError(
             f"the `_meta` of {', '.join(unreadable)} cannot be read (written by another version, or by hand?), so nobody "
             "can say what it needs. Delete it if nobody needs it"
         )
+    return indices
 
 
 def _scans_in_use(plans: Sequence[PlanFile], alias: str, states: dict[str, BuildState]) -> frozenset[str]:

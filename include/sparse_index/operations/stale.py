@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import SparseIndexError
 from sparse_index.live.age import data_age_s
-from sparse_index.operations.sightings import CorpusView
+from sparse_index.live.generations import OwnIndex
+from sparse_index.operations.sightings import Clusters, CorpusView, readable_indices
 
 
 def stale(views: Sequence[CorpusView], now: datetime) -> dict[str, str]:
     """Alias -> how old its data is, in words; only of those whose file has `stale_after_hours`."""
-    found = ((view, view.config.stale_after_hours) for view in views)
-    said = {view.alias: _said(view, hours, now) for view, hours in found if hours is not None}
+    said = {view.alias: _said(view.config, view.indices, now) for view in views}
     return {alias: words for alias, words in said.items() if words is not None}
 
 
-def _said(view: CorpusView, allowed_hours: float, now: datetime) -> str | None:
-    live = next((index for index in view.indices if index.live), None)
+def observe_stale(clusters: Clusters, configs: Sequence[CorpusConfig], now: datetime) -> dict[str, str]:
+    """As `stale`, from two requests for each corpus: whoever waits to hear of it waits for no look at a large store. A corpus
+    that cannot be asked is left out; the look says why."""
+    said: dict[str, str | None] = {}
+    for config in configs:
+        if config.stale_after_hours is not None and config.connection in clusters:
+            with suppress(SparseIndexError):
+                indices = readable_indices(clusters[config.connection], config.alias)
+                said[config.alias] = _said(config, indices, now)
+    return {alias: words for alias, words in said.items() if words is not None}
+
+
+def _said(config: CorpusConfig, indices: Sequence[OwnIndex], now: datetime) -> str | None:
+    if config.stale_after_hours is None:
+        return None
+    live = next((index for index in indices if index.live), None)
     look = "Look whether its DAG is paused, and at its last runs"
     if live is None:
-        return f"'{view.alias}' has no live index of ours, so its data is as old as can be. {look}."
+        return f"'{config.alias}' has no live index of ours, so its data is as old as can be. {look}."
     hours = data_age_s(live.meta, now) / 3600
-    if hours <= allowed_hours:
+    if hours <= config.stale_after_hours:
         return None
     return (
-        f"'{view.alias}' shows the data of {live.meta.data_date} ({live.name}), {hours:,.0f} hours old; stale_after_hours allows "
-        f"{allowed_hours:g}. {look}."
+        f"'{config.alias}' shows the data of {live.meta.data_date} ({live.name}), {hours:,.0f} hours old; stale_after_hours "
+        f"allows {config.stale_after_hours:g}. {look}."
     )

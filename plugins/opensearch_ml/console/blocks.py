@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 DEADLINE_S = 5.0
 # Of all pages together. What hangs for ever (a file system that is gone) must not take one thread a page.
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 128
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class ApproveOperator(ApprovalOperator):
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Leaves the answer for the receipt: a no skips what follows, and with it what a task gives."""
         context["ti"].xcom_push(key=ANSWER_KEY, value=_in_words(event))
-        return super().execute_complete(context, event)
+        with retried_only_if_useful(context):
+            return super().execute_complete(context, event)
 
 
 def _in_words(event: Mapping[str, Any]) -> str:

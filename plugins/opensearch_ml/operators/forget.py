@@ -31,7 +31,7 @@ class ForgettingOperator(HouseholdOperator):
 
         config = corpus_config(folder_of(context), self.corpus)
         store = Store(config.store)
-        runs = household.runs(context, store)
+        runs = household.runs(context)
         return Site(household.clusters, store, household.stores[store.address], config, runs)
 
     def given(self, site: Site) -> pa.Array:

@@ -11,9 +11,9 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from opensearch_ml.corpora import folder_of
-from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG, dag_id
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG
 from opensearch_ml.failures import retried_only_if_useful
-from opensearch_ml.runs import AirflowRuns
+from opensearch_ml.runs import AirflowRuns, Home, homes_of
 from sparse_index.errors import SparseIndexError
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from sparse_index.config.neighbours import Neighbours
     from sparse_index.store.files import Store
 
-# The DAGs, beside a corpus's own, that change what corpora share or move an alias.
-_BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG)
+# The DAGs, beside a corpus's own, that change what corpora share, write into their stores or move an alias.
+_BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG, REDRIVE_DAG)
 
 
 @dataclass(frozen=True)
 class Household:
     """All corpora whose files can be used, by the store they share; the clusters that could be opened, by connection;
-    `dag_ids`: alias -> daily DAG; `neighbours`: all corpora of all stores, and what is broken."""
+    `homes`: by alias; `neighbours`: all corpora of all stores, and what is broken."""
 
     stores: dict[str, list[CorpusConfig]]
     clusters: dict[str, Cluster]
-    dag_ids: dict[str, str]
+    homes: dict[str, Home]
     neighbours: Neighbours
 
     def store(self, uri: str) -> Store:
@@ -44,9 +44,9 @@ class Household:
         configs = self.stores.get(uri)
         return Store(with_secret(uri, configs[0].store) if configs else uri)
 
-    def runs(self, context: Any, store: Store) -> AirflowRuns:
+    def runs(self, context: Any) -> AirflowRuns:
         own = context["ti"].dag_id
-        return AirflowRuns(context, store, self.dag_ids, beside=tuple(dag for dag in _BESIDE if dag != own))
+        return AirflowRuns(context, self.homes, beside=tuple(dag for dag in _BESIDE if dag != own))
 
 
 class HouseholdOperator(BaseOperator):
@@ -77,8 +77,7 @@ class HouseholdOperator(BaseOperator):
                 cluster = self._opened(stack, conn_id)
                 if cluster is not None:
                     clusters[conn_id] = cluster
-            dag_ids = {config.alias: dag_id(name) for name, config in configs.items()}
-            yield Household(by_store(configs.values()), clusters, dag_ids, neighbours(found))
+            yield Household(by_store(configs.values()), clusters, homes_of(configs), neighbours(found))
 
     def _opened(self, stack: ExitStack, conn_id: str) -> Cluster | None:
         from opensearch_ml.hooks import OpenSearchMLHook

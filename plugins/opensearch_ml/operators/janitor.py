@@ -30,25 +30,24 @@ class JanitorLookOperator(HouseholdOperator):
     operator_extra_links = (JanitorLink(),)
 
     def work(self, household: Household, context: Any) -> list[dict[str, Any]]:
-        stale: dict[str, str] = {}
-        looked = [self._looked(household, uri, context, stale) for uri in household.stores]
-        self._tell_stale(household, stale, context)
-        return looked
+        from sparse_index.operations.stale import observe_stale
 
-    def _looked(self, household: Household, uri: str, context: Any, stale: dict[str, str]) -> dict[str, Any]:
-        """Adds to `stale` what is to be told when all stores were looked at."""
+        for configs in household.stores.values():
+            self._tell_stale(household, observe_stale(household.clusters, configs, datetime.now(UTC)), context)
+        return [self._looked(household, uri, context) for uri in household.stores]
+
+    def _looked(self, household: Household, uri: str, context: Any) -> dict[str, Any]:
         from sparse_index.operations.janitor import look, save_cleanup
 
         try:
             store, now = household.store(uri), datetime.now(UTC)
-            runs = household.runs(context, store)
+            runs = household.runs(context)
             cleanup = look(household.clusters, store, household.stores[uri], now=now, runs=runs)
             path = save_cleanup(store, cleanup)
         except (SparseIndexError, OSError) as error:
             self.log.error("Store %s could not be looked at: %s", uri, error)
             return {"store": uri, "problem": str(error)}
         self.log.info("Store %s: %s\nReport: %s", uri, cleanup, store.full(path))
-        stale |= cleanup.stale
         counts = {"actions": len(cleanup.actions), "unproven": len(cleanup.unproven)}
         return {"store": uri, "report": path} | counts
 
@@ -58,7 +57,7 @@ class JanitorLookOperator(HouseholdOperator):
         states = context["task_state_store"]
         told = list(states.get(TOLD) or [])
         for config in (config for configs in household.stores.values() for config in configs if config.alias in stale):
-            corpus = household.dag_ids[config.alias].removeprefix(PREFIX)
+            corpus = household.homes[config.alias].dag_id.removeprefix(PREFIX)
             title = f"Search index '{corpus}' shows old data"
             link = run_address(context["ti"].dag_id, context["ti"].run_id)
             alert = Alert(Kind.STALE, reader_of(corpus, config), title, stale[config.alias], link)
@@ -108,7 +107,7 @@ class JanitorCleanOperator(HouseholdOperator):
             raise BuildError(f"it could not be looked at: {entry['problem']}")
         store, now = household.store(entry["store"]), datetime.now(UTC)
         decided, configs = load_cleanup(store, entry["report"]), household.stores.get(entry["store"], [])
-        runs, beside = household.runs(context, store), household.neighbours
+        runs, beside = household.runs(context), household.neighbours
         cleanup = clean(household.clusters, store, configs, decided, now=now, runs=runs, beside=beside)
         self.log.info("Store %s: %d of %d thing(s) done.", entry["store"], len(cleanup.actions), len(decided.actions))
         return len(cleanup.actions)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from opensearch_ml.corpora import corpora, corpus_config, folder_of
-from opensearch_ml.dag_names import dag_id
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.operators.base import CorpusOperator
-from opensearch_ml.runs import goes_on
+from opensearch_ml.runs import AirflowRuns, homes_of
 from sparse_index.config.load import BrokenCorpus
 
 if TYPE_CHECKING:
@@ -42,23 +41,14 @@ class ServingOperator(CorpusOperator):
 
         found = dict(corpora(folder_of(context)))
         usable = {name: one for name, one in found.items() if not isinstance(one, BrokenCorpus)}
-        known = {one.alias: (name, one.store) for name, one in usable.items()}
         return Serving(
             cluster,
             Store(config.store),
             config,
             REAL_TIME,
             beside=neighbours(found),
-            goes_on=lambda alias, build: _goes_on(context, known, alias, build),
+            goes_on=AirflowRuns(context, homes_of(usable)).goes_on,
         )
-
-
-def _goes_on(context: Any, known: dict[str, tuple[str, str]], alias: str, build_id: str) -> bool | None:
-    """Only now is the store of that corpus opened: one that cannot be must not stop serving for all others."""
-    from sparse_index.store.files import Store
-
-    name, store = known[alias]
-    return goes_on(context, Store(store), dag_id(name), alias, build_id)
 
 
 class ServingLookOperator(ServingOperator):

@@ -17,9 +17,23 @@ BUILD = "20261101T000000-000000"
 PAGE = "/corpora/news/dead-letters"
 EVIL = '=1+1"><svg onload=alert(1)>'
 SECRET = "the words of a customer"
+QUOTED = "s3cret words"
+REASON = f"failed to parse field [price] of type [long] in document with id '7'. Preview of field's value: '{QUOTED}'"
+RECEIPT = {
+    "outcome": "failed",
+    "failures": {
+        "reconcile": f"news--b1 does not hold what the corpus says: document 7 has title {QUOTED}",
+        "gate": f"The gate refuses news--b1: counts; canaries: 1 of 1 canaries miss a document: q1 '{QUOTED}' did not find d1",
+    },
+    "letters": [{"stage": "index", "error_class": "mapper_parsing_exception", "reason": REASON, "letters": 1}],
+    "gate": {
+        "checks": [{"name": "canaries", "verdict": "fail", "words": f"missed: q1 '{QUOTED}' did not find d1"}],
+        "moved": [{"text": QUOTED, "alike": 0.5, "filters": [QUOTED]}],
+    },
+}
 
 
-def write(place: Place, many: int, **more: Any) -> None:
+def write(place: Place, many: int, name: str = "index-00000", **more: Any) -> None:
     usual = {
         "stage": "index",
         "error_class": "Refused",
@@ -32,7 +46,7 @@ def write(place: Place, many: int, **more: Any) -> None:
         usual | {"id": f"d{number}", "row_group": 0, "row": number, "source": SECRET} | more for number in range(many)
     ]
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    place.store().write_table(f"news/builds/{BUILD}/dead_letters/index-00000.parquet", table)
+    place.store().write_table(f"news/builds/{BUILD}/dead_letters/{name}.parquet", table)
 
 
 def test_the_page_and_the_builds_own_page_say_why_and_lead_to_each_other(place: Place, visit: Visit) -> None:
@@ -63,6 +77,25 @@ def test_source_rows_can_be_switched_off_for_all(place: Place, visit: Visit, mon
     write(place, 2)
     monkeypatch.setenv("SPARSE_INDEX_CONSOLE_CONTENT", "off")
     assert SECRET not in visit(PAGE, "admin").text + visit(f"{PAGE}.csv", "admin").text
+
+
+@pytest.mark.parametrize(
+    ("role", "switch", "sees"), [("viewer", "on", False), ("admin", "on", True), ("admin", "off", False)]
+)
+def test_values_that_are_quoted_are_content(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch, role: str, switch: str, sees: bool
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_CONSOLE_CONTENT", switch)
+    place.write(BUILD, RECEIPT)
+    write(place, 2, reason=REASON)
+    write(place, 2, "index-00001", error_class="value_not_kept", reason=f"'price': {QUOTED} is kept as another number")
+    build = f"/corpora/news/builds/{BUILD}"
+    for path in (build, f"{build}/receipt.json", "/corpora/news/dead-letters", "/corpora/news/dead-letters.csv"):
+        answer = visit(path, role)
+        assert answer.status_code == 200, path
+        assert (QUOTED in answer.text) == sees, path
+        assert "failed to parse field [price] of type [long] in document with id" in answer.text
+        assert "counts" in answer.text or "letters" in path, "what quotes nothing is shown to all"
 
 
 def test_the_file_holds_what_the_page_shows_and_no_formula(place: Place, visit: Visit) -> None:

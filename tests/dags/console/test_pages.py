@@ -135,6 +135,22 @@ def test_what_hangs_keeps_no_page_waiting(place: Place, visit: Visit) -> None:
     assert BUILD in answer.text
 
 
+@pytest.mark.parametrize("deadline_s", [2.0])
+def test_a_store_that_hangs_is_its_own_corpus_problem_and_nobody_says_that_all_is_well(
+    place: Place, visit: Visit
+) -> None:
+    place.hangs_s, place.hanging_stores = 120.0, {"tickets"}
+    place.write(BUILD, RECEIPT)
+    began = time.monotonic()
+    html = visit("/").text
+    assert time.monotonic() - began < 100
+    news, tickets = (html.split(f'href="{ROOT}/corpora/{name}"')[1].split("</tr>")[0] for name in ("news", "tickets"))
+    assert BUILD in news
+    assert "cannot be read" not in news
+    assert "its store cannot be read" in tickets
+    assert "No answer within 2 seconds" in tickets
+
+
 def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> None:
     place.corpora = [Listed("news", "sparse_index__news", problems=("no id column", EVIL))]
     for path in ("/", "/corpora/news"):

@@ -12,7 +12,8 @@ from counting_store import CountingStore
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 from sparse_index.console.overview import STRIP, Row, look, look_back, look_on, rows
-from sparse_index.console.receipts import READERS, Receipts
+from sparse_index.console.readers import READERS
+from sparse_index.console.receipts import Receipts
 from sparse_index.console.timeline import SHOWN, timeline
 
 CORPORA, BUILDS = 5, 70

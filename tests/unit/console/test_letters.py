@@ -85,7 +85,7 @@ def test_pages_of_a_class_hold_each_of_its_rows_once(store: Store, error_class: 
 def test_a_source_is_read_where_it_is_asked_for_and_cut(store: Store) -> None:
     write(store, NEW, "index-00000", [row(1, "index", "Long", source="x" * (LONGEST_SOURCE + 1))])
     (without,) = read_letters(store, files(store, NEW)).rows
-    (given,) = read_letters(store, files(store, NEW), sources=True).rows
+    (given,) = read_letters(store, files(store, NEW), content=True).rows
     assert (without.source, without.cut) == (None, False)
     assert (given.source, given.cut) == ("x" * LONGEST_SOURCE, True)
 
@@ -132,5 +132,5 @@ def test_columns_that_an_earlier_version_did_not_write_are_none(store: Store) ->
         ["id", "stage", "error_class", "reason"]
     )
     store.write_table(f"news/builds/{NEW}/dead_letters/index-00000.parquet", table)
-    (letter,) = read_letters(store, files(store, NEW), sources=True).rows
+    (letter,) = read_letters(store, files(store, NEW), content=True).rows
     assert (letter.values["id"], letter.values["row_group"], letter.source) == ("d1", None, None)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sparse_index.console.moved import ASKING, Moved, compared
+from sparse_index.console.content import ASKING
+from sparse_index.console.moved import Moved, compared
 from sparse_index.console.receipts import Receipts
 from sparse_index.gate.golden import CANARIES, GOLDEN
 from sparse_index.store.files import Store

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from local_airflow.api import AirflowApi
 from local_airflow.services import AirflowError, Services
 from local_airflow.sessions import Session
-from local_airflow.settings import environment, login_of
+from local_airflow.settings import Login, environment, login_of
 
 
 @pytest.fixture
@@ -36,6 +38,25 @@ def test_the_login_is_made_once_and_readable_by_its_owner_only(home: Path) -> No
     assert len(first.password) >= 12
     assert (home / "login.json").stat().st_mode & 0o077 == 0
     assert (home / "passwords.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("killed_at", ["passwords.json", "login.json"])
+def test_a_kill_while_the_login_is_made_leaves_none_that_airflow_refuses(
+    home: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    replace_file = Path.replace
+
+    def killed(building: Path, target: Path) -> Path:
+        if target.name == killed_at:
+            raise KeyboardInterrupt
+        return replace_file(building, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            login_of(home)
+    login = login_of(home)
+    assert json.loads((home / "passwords.json").read_text()) == {login.username: login.password}
 
 
 def test_everything_listens_on_the_loopback_address(home: Path) -> None:
@@ -86,6 +107,19 @@ def test_stop_finds_what_outlived_a_service_that_was_killed(services: Services) 
             assert services.process("scheduler").pid == next_one.pid
             services.stop()
         assert session.members() == []
+
+
+class Pages(AirflowApi):
+    """Gives what the API gives of 250 task instances: a hundred at most at once, whatever the limit."""
+
+    def get(self, path: str, **params: Any) -> Any:
+        ids = range(250)[params["offset"] :][: min(100, params["limit"])]
+        return {"task_instances": [{"id": number} for number in ids], "total_entries": 250}
+
+
+def test_all_tasks_of_a_run_with_many_parts_are_told() -> None:
+    instances = Pages(Login("http://127.0.0.1:1", 1, "admin", "x", "x")).task_instances("d", "r")
+    assert [each["id"] for each in instances] == list(range(250))
 
 
 def test_a_session_cannot_be_told_of_a_process_that_is_gone() -> None:

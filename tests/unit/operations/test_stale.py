@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from build_plans import corpus_config
+from fake_opensearch import fake_cluster, unreachable
 from sparse_index.live.generations import OwnIndex
 from sparse_index.live.meta import Meta
 from sparse_index.names import candidate_name, new_build_id
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.sightings import CorpusView
-from sparse_index.operations.stale import stale
+from sparse_index.operations.stale import observe_stale, stale
 
 NOW = datetime(2026, 3, 20, 4, 30, tzinfo=UTC)
 
@@ -50,6 +52,25 @@ def test_only_what_is_older_than_its_owner_allows_is_named() -> None:
         f"'old' shows the data of 2026-03-17 ({live.name}), 76 hours old; stale_after_hours allows 48. Look whether its DAG is "
         "paused, and at its last runs."
     )
+
+
+def test_it_is_found_before_any_store_is_looked_at() -> None:
+    """One of a later version, and one that does not answer, are left to the look."""
+    old, later = (index(alias, 3) for alias in ("old", "later"))
+
+    def answer(method: str, path: str, _: Any) -> Any:
+        if "away" in path:
+            raise unreachable()
+        if "_alias" in path:
+            return {old.name: {"aliases": {"old": {}}}}
+        own = old if "old" in path else later
+        form = {} if own is old else {"form": 99}
+        return {own.name: {"mappings": {"_meta": {"sparse_index": own.meta.model_dump(mode="json") | form}}}}
+
+    configs = [corpus_config(alias, stale_after_hours=48) for alias in ("old", "later", "away")]
+    configs += [corpus_config("unasked"), corpus_config("elsewhere", stale_after_hours=1, connection="other")]
+    found = observe_stale({configs[0].connection: fake_cluster(answer)}, configs, NOW)
+    assert found == stale([view("old", 3, 48)], NOW)
 
 
 def test_nothing_live_is_older_than_anything() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import ssl
 import stat
@@ -249,6 +250,15 @@ def test_certificates_are_made_once(certificates: Path, capsys: pytest.CaptureFi
 def test_a_node_without_certificate_is_named(certificates: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert script("certificates").main([str(certificates), *NODES, "opensearch-3"]) == 1
     assert "opensearch-3" in capsys.readouterr().err
+
+
+def test_own_certificates_without_the_administrator_s_are_named(
+    certificates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the service that makes the users fails minutes later, on an empty folder."""
+    shutil.copytree(certificates, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("admin"))
+    assert script("certificates").main([str(tmp_path), *NODES]) == 1
+    assert "lack admin/admin.key" in capsys.readouterr().err
 
 
 def test_a_new_env_has_a_secret_for_every_open_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from anchors import anchors
 from sparse_index.config.corpus import CorpusConfig
 
 ROOT = Path(__file__).parents[3]
@@ -36,16 +37,6 @@ PROMISE = re.compile(r"\bP(?:[1-9]|1\d)\b")
 
 def code_of(page: Path) -> str:
     return "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
-
-
-def anchor(heading: str) -> str:
-    """The anchor that the usual Markdown viewers make of a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
-
-
-def anchors(page: Path) -> set[str]:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 
 
 def model_fields(model: type[BaseModel]) -> Iterator[tuple[type[BaseModel], str]]:

@@ -14,6 +14,7 @@ from opensearch_ml.console.pages.timeline import require_listed
 from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, may_see_content
 from sparse_index.console.build import BuildView, Sort, build_view
 from sparse_index.console.charts import shares, waterfall
+from sparse_index.console.content import without_content
 from sparse_index.console.listed import Listed
 from sparse_index.console.planned import PlanView, read_plan
 from sparse_index.console.receipts import Found
@@ -55,10 +56,11 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
         }
     )
     found, plan = answers["receipt"], answers["plan"].value
-    view = build_view(build_id, found.value or Found(problem=found.problem))
+    content = may_see_content(request, user, listed.dag_id)
+    receipt = found.value or Found(problem=found.problem)
+    view = build_view(build_id, receipt if content else without_content(receipt))
     if found.problem is None and view.sort is Sort.OPEN and answers["plan"].problem is None and plan is None:
         raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
-    content = may_see_content(request, user, listed.dag_id)
     values = _values(view, plan) | {"plan": plan, "content": content}
     return page(request, "build.html", listed=listed, **values)
 
@@ -96,8 +98,8 @@ def _require_id(build_id: str) -> None:
 
 
 @router.get("/corpora/{corpus}/builds/{build_id}/{kind}.json")
-def build_file(request: Request, listed: ReadableCorpus, build_id: str, kind: str) -> Response:
-    """The receipt or the plan as it lies in the store."""
+def build_file(request: Request, listed: ReadableCorpus, user: User, build_id: str, kind: str) -> Response:
+    """The receipt or the plan as it lies in the store; for who may not see content without what the receipt has of that."""
     _require_id(build_id)
     paths = {"receipt": receipt_path(listed.alias, build_id), "plan": plan_path(listed.alias, build_id)}
     if kind not in paths:
@@ -106,7 +108,10 @@ def build_file(request: Request, listed: ReadableCorpus, build_id: str, kind: st
     answer = request.app.state.console.side_by_side.ask({"file": lambda: store.read_json(paths[kind])})["file"]
     if answer.problem is not None:
         raise HTTPException(404, answer.problem)
-    return Response(orjson.dumps(answer.value, option=orjson.OPT_INDENT_2), media_type="application/json")
+    content = answer.value
+    if kind == "receipt" and not may_see_content(request, user, listed.dag_id):
+        content = without_content(Found(content)).content
+    return Response(orjson.dumps(content, option=orjson.OPT_INDENT_2), media_type="application/json")
 
 
 @router.get("/runs/{dag_id}/{run_id:path}", response_model=None)

@@ -14,7 +14,7 @@ from opensearch_ml.console.blocks import Block, in_words
 from opensearch_ml.console.html import page
 from opensearch_ml.console.lots import lots_of
 from opensearch_ml.console.permissions import Corpora, User, may_read_runs
-from opensearch_ml.dag_names import operations_dag_id
+from opensearch_ml.dag_names import JANITOR_DAG
 from sparse_index.console.listed import Listed
 from sparse_index.console.tidied import last_reports
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
 
 router = APIRouter()
-JANITOR_DAG = operations_dag_id("janitor")
 # Of one report: a first clean-up of an old store has thousands.
 MOST_LINES = 100
 

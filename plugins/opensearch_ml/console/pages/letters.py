@@ -43,7 +43,7 @@ def letters(
     content = may_see_content(request, user, listed.dag_id)
     console: Console = request.app.state.console
     asked = partial(
-        letters_of, console, listed, build, error_class=error_class, first=(number - 1) * PAGE, sources=content
+        letters_of, console, listed, build, error_class=error_class, first=(number - 1) * PAGE, content=content
     )
     seen = console.side_by_side.ask({"letters": asked})["letters"]
     pages = min(MOST_PAGES, -(-seen.value.matching // PAGE)) if seen.value else 0
@@ -70,11 +70,11 @@ def letters(
 def letters_file(
     request: Request, listed: ReadableCorpus, user: User, build: BuildId = None, error_class: ErrorClass = None
 ) -> Response:
-    """The first rows of the selection, with their sources for who may see content."""
+    """The first rows of the selection, with their sources, and whole reasons, for who may see content."""
     _require_build(build)
     content = may_see_content(request, user, listed.dag_id)
     console: Console = request.app.state.console
-    asked = partial(letters_of, console, listed, build, error_class=error_class, many=MOST_ROWS, sources=content)
+    asked = partial(letters_of, console, listed, build, error_class=error_class, many=MOST_ROWS, content=content)
     seen = console.side_by_side.ask({"letters": asked})["letters"]
     if seen.problem is not None:
         raise HTTPException(503, seen.problem)

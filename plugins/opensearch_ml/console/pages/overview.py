@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page, quoted
+from opensearch_ml.console.lots import lots_of
 from opensearch_ml.console.permissions import Corpora, User, editable_dags
 from sparse_index.console.charts import strip
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live, live_indices
-from sparse_index.console.overview import STRIP, Row, look, look_back, look_on, rows
+from sparse_index.console.overview import STRIP, Row, Seen, look, look_back, look_on, rows
 from sparse_index.console.timeline import slots
 from sparse_index.timing import utc_now
 
@@ -74,18 +76,27 @@ class _Found:
 
 
 def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
-    connections = {each.connection for each in wanted if not each.is_broken}
+    """Stores and clusters are asked side by side."""
+    usable = [each for each in wanted if not each.is_broken]
+    lots, connections = lots_of(usable), {each.connection for each in usable}
     answers = console.side_by_side.ask(
-        {"": partial(look, wanted, console.sources.open_store, console.receipts, now)}
-        | {connection: partial(_live, console, connection, wanted) for connection in connections}
+        {lot: partial(look, its, console.sources.open_store, console.receipts, now) for lot, its in lots.items()}
+        | {f"cluster {connection}": partial(_live, console, connection, usable) for connection in connections}
     )
-    seen = answers.pop("")
-    live = {alias: its for answer in answers.values() for alias, its in (answer.value or {}).items()}
-    unasked = {name: answer.problem for name, answer in answers.items() if answer.problem is not None}
+    seen = {corpus: its for lot, listed in lots.items() for corpus, its in _of_lot(listed, answers[lot]).items()}
+    asked = {connection: answers[f"cluster {connection}"] for connection in connections}
+    live = {alias: its for answer in asked.values() for alias, its in (answer.value or {}).items()}
+    unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
     problems = [f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()]
-    if seen.problem is not None:
-        problems.append(f"Builds: {seen.problem}")
-    return _Found(rows(wanted, seen.value or {}, live, unasked, now), problems)
+    return _Found(rows(wanted, seen, live, unasked, now), problems)
+
+
+def _of_lot(lot: Sequence[Listed], answer: Block) -> Mapping[str, Seen]:
+    """By corpus."""
+    if answer.problem is not None:
+        return {each.corpus: Seen(problem=answer.problem) for each in lot}
+    seen: Mapping[str, Seen] = answer.value
+    return seen
 
 
 def _looked_back(endings: Endings, found: Sequence[Row], part: slice, now: datetime) -> list[Row]:
@@ -95,7 +106,7 @@ def _looked_back(endings: Endings, found: Sequence[Row], part: slice, now: datet
 
 
 def _live(console: Console, connection: str, wanted: Sequence[Listed]) -> dict[str, Live]:
-    aliases = [each.alias for each in wanted if each.connection == connection and not each.is_broken]
+    aliases = [each.alias for each in wanted if each.connection == connection]
     with console.sources.open_cluster(connection) as cluster:
         return live_indices(cluster, aliases)
 

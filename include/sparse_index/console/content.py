@@ -1,0 +1,68 @@
+"""What of a build's words is shown to who may not see content of its corpus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sparse_index.console.receipts import Found
+
+# What comes before a value in the reasons of OpenSearch and of models, and in ours.
+_BEFORE_VALUE = re.compile(r": | \(|\. Preview of field's value")
+# The checks that ask golden queries. Importing them from the gate would load what measures rankings.
+ASKING = ("golden", "canaries")
+
+
+def before_value(said: str) -> str:
+    """A reason as far as it cannot hold a value of the corpus."""
+    return _BEFORE_VALUE.split(said, maxsplit=1)[0]
+
+
+def before_query(words: str) -> str:
+    """The gate's words as far as they quote no golden query."""
+    return words.partition(" '")[0]
+
+
+# The stages whose errors quote documents or queries.
+_QUOTING: Mapping[str, Callable[[str], str]] = {
+    **dict.fromkeys(("scan", "encode", "index", "reconcile"), before_value),
+    "gate": before_query,
+}
+
+
+def without_content(found: Found) -> Found:
+    """A receipt without what it quotes of documents, and without golden queries."""
+    if not isinstance(found.content, Mapping):
+        return replace(found, content=None)
+    shorter = {"failures": _failures, "letters": _letters, "gate": _gate}
+    content = {name: shorter[name](value) if name in shorter else value for name, value in found.content.items()}
+    return replace(found, content=content)
+
+
+def _failures(failures: Any) -> Any:
+    if not isinstance(failures, Mapping):
+        return None
+    return {label: _QUOTING.get(str(label).partition("[")[0], str)(str(said)) for label, said in failures.items()}
+
+
+def _letters(rows: Any) -> Any:
+    if not isinstance(rows, list):
+        return None
+    return [{**row, "reason": before_value(str(row.get("reason") or ""))} for row in rows if isinstance(row, Mapping)]
+
+
+def _gate(gate: Any) -> Any:
+    if not isinstance(gate, Mapping):
+        return None
+    kept, checks = {name: value for name, value in gate.items() if name != "moved"}, gate.get("checks")
+    if not isinstance(checks, list):
+        return kept
+    return kept | {"checks": [_check(check) for check in checks]}
+
+
+def _check(check: Any) -> Any:
+    if not isinstance(check, Mapping) or check.get("name") not in ASKING:
+        return check
+    return {**check, "words": before_query(str(check.get("words") or ""))}
