@@ -18,8 +18,8 @@ from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from itertools import islice
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_files, read_letters
-from sparse_index.builds.folder import final_manifest_path
+from sparse_index.builds.dead_letters import DeadLetter, read_letters
+from sparse_index.builds.folder import final_manifest_path, letters_files
 from sparse_index.builds.plan import Plan, load_plan, plan_path, saved_plans
 from sparse_index.builds.receipt import read_receipt, receipt_path
 from sparse_index.cluster.client import Cluster
