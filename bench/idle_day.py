@@ -112,7 +112,13 @@ def settings_of(server: LocalCluster, folder: Path) -> Mapping[str, str]:
     dags.mkdir()
     for file in (ROOT / "dags" / "daily_build.py", ROOT / "bench" / "empty_day.py"):
         (dags / file.name).symlink_to(file)
-    own = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "SPARSE_INDEX_CORPORA": str(folder / "corpora")}
+    own = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "SPARSE_INDEX_CORPORA": str(folder / "corpora"),
+        # As an installed package: compiled once, whatever the shell says.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
+    }
     return environment(ROOT, folder / "airflow", {"host": server.host, "port": server.port}) | own
 
 
