@@ -115,9 +115,7 @@ def settings_of(server: LocalCluster, folder: Path) -> Mapping[str, str]:
     own = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "SPARSE_INDEX_CORPORA": str(folder / "corpora"),
-        # As an installed package: compiled once, whatever the shell says.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
+        "PYTHONDONTWRITEBYTECODE": "",  # whatever the shell says: an installed package is compiled once, not by each task
     }
     return environment(ROOT, folder / "airflow", {"host": server.host, "port": server.port}) | own
 
