@@ -112,7 +112,11 @@ def settings_of(server: LocalCluster, folder: Path) -> Mapping[str, str]:
     dags.mkdir()
     for file in (ROOT / "dags" / "daily_build.py", ROOT / "bench" / "empty_day.py"):
         (dags / file.name).symlink_to(file)
-    own = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "SPARSE_INDEX_CORPORA": str(folder / "corpora")}
+    own = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "SPARSE_INDEX_CORPORA": str(folder / "corpora"),
+        "PYTHONDONTWRITEBYTECODE": "",  # whatever the shell says: an installed package is compiled once, not by each task
+    }
     return environment(ROOT, folder / "airflow", {"host": server.host, "port": server.port}) | own
 
 

@@ -8,7 +8,7 @@ from chaos_table import ChaosTable
 from faulty_proxy import Fault, FaultyProxy, Seen
 from promises import check_promises
 from real_builds import MakeConfig, built, closed, documents, make_vectors, planned, rows, undisturbed, write_corpus
-from sparse_index.builds.dead_letters import letters_files
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import BuildKind
 from sparse_index.cluster.client import Cluster
 from sparse_index.encode.part import encode_part

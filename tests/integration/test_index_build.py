@@ -23,7 +23,8 @@ from real_builds import (
     write_corpus,
 )
 from sparse_index.books.reconcile import reconcile
-from sparse_index.builds.dead_letters import letters_path, read_letters
+from sparse_index.builds.dead_letters import read_letters
+from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import BuildKind
 from sparse_index.builds.request import Mode
 from sparse_index.cluster.client import Cluster

@@ -22,7 +22,8 @@ from build_plans import remove_indices
 from corpora.column_types import CASES, WRITERS, Letter, TypeCase, declared_fields, placed, term
 from property_help import GENEROUS, examples
 from real_builds import built, documents, planned, real_config
-from sparse_index.builds.dead_letters import letters_files, read_letters
+from sparse_index.builds.dead_letters import read_letters
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import BuildKind
 from sparse_index.builds.request import Mode
 from sparse_index.cluster.client import Cluster, Json

@@ -11,7 +11,8 @@ import pytest
 from encoder_service import EncoderService, connectors_allowed, encoder_service, remote_model, weights
 from kinds_of_vectors import SPARSE
 from real_builds import real_config, write_corpus
-from sparse_index.builds.dead_letters import letters_files, read_letters
+from sparse_index.builds.dead_letters import read_letters
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.encode.predict import Predictor

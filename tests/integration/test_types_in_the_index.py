@@ -14,7 +14,8 @@ import pytest
 from build_plans import remove_indices
 from corpora.column_types import CASES, Letter, TypeCase, declared_fields, row_id, term, write
 from real_builds import built, documents, planned, real_config
-from sparse_index.builds.dead_letters import letters_files, read_letters
+from sparse_index.builds.dead_letters import read_letters
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import Books
 from sparse_index.cluster.client import Cluster, Json

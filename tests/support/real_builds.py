@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from build_plans import corpus_config
 from sparse_index.books.reconcile import reconcile
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, write_letters
+from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import Plan, load_plan
 from sparse_index.builds.reports import Books
 from sparse_index.builds.request import Mode, RunRequest

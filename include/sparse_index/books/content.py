@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from sparse_index.builds.dead_letters import letters_files
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import BuildError

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from sparse_index.books.content import require_same_content
 from sparse_index.books.final_manifest import count_rejected, write_final_manifest
-from sparse_index.builds.dead_letters import letters_files
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import Counts, Plan
 from sparse_index.builds.reports import BOOKS, Books, IndexResult, books_path, index_report
 from sparse_index.cluster.client import Cluster

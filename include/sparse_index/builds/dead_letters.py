@@ -16,19 +16,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import pyarrow as pa
 
+from sparse_index.builds.folder import LetterStage, letters_files
 from sparse_index.builds.plan import Plan
 from sparse_index.corpus.place import COLUMNS, Place
 from sparse_index.corpus.rows import source_rows_at
 from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
-from sparse_index.store.layout import DEAD_LETTERS
 
-LetterStage = Literal["scan", "encode", "index"]
 Key = tuple[str | None, str | None, str | None]
 
 SCHEMA = pa.schema(
@@ -70,18 +69,6 @@ class DeadLetter:
     at: datetime
     place: Place | None
     source: str = ""
-
-
-def letters_path(plan: Plan, stage: LetterStage, part: int | None = None) -> str:
-    name = stage if part is None else f"{stage}-{part:05d}"
-    return f"{plan.folder}/{DEAD_LETTERS}/{name}.parquet"
-
-
-def letters_files(store: Store, plan: Plan, stages: Sequence[LetterStage] = ("scan", "encode", "index")) -> list[str]:
-    """Paths of the build's dead letter files of these stages."""
-    folder = f"{plan.folder}/{DEAD_LETTERS}/"
-    found = store.files(folder, ".parquet")
-    return [path for path in found if path.removeprefix(folder).split("-")[0].removesuffix(".parquet") in stages]
 
 
 def write_letters(store: Store, path: str, letters: Iterable[DeadLetter]) -> int:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from sparse_index.builds.check import Check, table
-from sparse_index.builds.dead_letters import most_frequent
 from sparse_index.builds.ending import Ending, failures, stage_seconds
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.footprint import folder_bytes, vectors_bytes
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import (
@@ -101,7 +101,7 @@ def receipt(store: Store, plan: Plan, ending: Ending) -> dict[str, Any]:
         "approval": ending.approval,
         "encode": _summed(ENCODED, [encode_report(store, plan, part) for part in plan.encode_parts]),
         "index": _summed(INDEXED, [index_report(store, plan, part) for part in plan.index_parts]),
-        "letters": most_frequent(store, plan, _REASONS),
+        "letters": _letters(store, plan),
         "bytes": {
             "candidate": ending.candidate_bytes,
             "store": folder_bytes(store, plan),
@@ -119,6 +119,15 @@ def _models(plan: Plan, used: Mapping[str, UsedModel]) -> dict[str, Any]:
     """Of the first vector field's encoder, and where there are several, of each by its fingerprint."""
     known = {fingerprint: asdict(model) for fingerprint, model in used.items()}
     return {"model": known.get(plan.fingerprint), "models": known if len(plan.fingerprints) > 1 else {}}
+
+
+def _letters(store: Store, plan: Plan) -> list[dict[str, Any]]:
+    """Why rows and texts were rejected, the most frequent reasons."""
+    if not letters_files(store, plan):
+        return []
+    from sparse_index.builds.dead_letters import most_frequent  # noqa: PLC0415 - and Arrow, which most receipts do without
+
+    return most_frequent(store, plan, _REASONS)
 
 
 def _rounded(seconds: float | None) -> float | None:

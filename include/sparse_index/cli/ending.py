@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sparse_index.builds.check import table
-from sparse_index.builds.dead_letters import letters_files
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import Books, books_report, gate_report
 from sparse_index.pipeline import Run

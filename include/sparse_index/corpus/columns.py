@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.field_names import name_problem
-from sparse_index.config.fields import without_column
+from sparse_index.config.fields import FieldMapping, without_column
 from sparse_index.corpus.arrow_types import is_list, is_text, is_uuid
 from sparse_index.corpus.as_json import Convert
 from sparse_index.corpus.fields import converter_of, mapping_of
 from sparse_index.corpus.natural import natural
 from sparse_index.errors import ConfigError
 
-_ID: Json = {"type": "keyword", "ignore_above": 512}
+_ID: FieldMapping = {"type": "keyword", "ignore_above": 512}
 
 
 def indexed_columns(config: CorpusConfig, names: Sequence[str]) -> list[str]:
@@ -33,14 +32,14 @@ def read_columns(config: CorpusConfig, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([source.id_column, *config.text_columns, *tombstone, *indexed_columns(config, names)]))
 
 
-def column_fields(config: CorpusConfig, schema: pa.Schema) -> Json:
+def column_fields(config: CorpusConfig, schema: pa.Schema) -> dict[str, FieldMapping]:
     """The field of each indexed column of a schema of logical types, and those that need no column; ConfigError for a column
     that cannot have any."""
     columns = {name: _field(config, name, schema.field(name).type) for name in indexed_columns(config, schema.names)}
     return {name: config.index.fields[name] for name in sorted(without_column(config.index.fields))} | columns
 
 
-def _field(config: CorpusConfig, name: str, kind: pa.DataType) -> Json:
+def _field(config: CorpusConfig, name: str, kind: pa.DataType) -> FieldMapping:
     declared = config.index.fields.get(name)
     if name == config.source.id_column and (declared is not None or is_text(kind)):
         return _ID | (declared or {})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sparse_index.cluster.client import Json
+from sparse_index.config.fields import FieldMapping
 from sparse_index.corpus import as_json as to
 from sparse_index.corpus.arrow_types import is_bytes, is_instant, is_text, is_uuid
 from sparse_index.corpus.as_json import Convert
@@ -67,12 +67,12 @@ _NEEDS_FORMAT = "a date from numbers, or from a time of day, needs its `format` 
 _EVERY_WHOLE = {"half_float": 2**11, "float": 2**24, "double": 2**53, "scaled_float": 2**53}
 
 
-def takes_any_text(declared: Json) -> bool:
+def takes_any_text(declared: FieldMapping) -> bool:
     """Whether the field keeps a text as it is written: no number is made of it."""
     return _TAKES.get(declared["type"]) in (_TEXTS, _WORDS)
 
 
-def declared_converter(kind: pa.DataType, declared: Json) -> Convert:
+def declared_converter(kind: pa.DataType, declared: FieldMapping) -> Convert:
     """How values of a column of single values (or of points) are written for a declared field that is no object; ConfigError
     when it cannot hold them."""
     name = str(declared["type"])
@@ -90,13 +90,13 @@ def declared_converter(kind: pa.DataType, declared: Json) -> Convert:
     )
 
 
-def _require_format(kind: pa.DataType, declared: Json) -> None:
+def _require_format(kind: pa.DataType, declared: FieldMapping) -> None:
     numbers = pa.types.is_integer(kind) or pa.types.is_time(kind)
     if str(declared["type"]).startswith("date") and numbers and "format" not in declared:
         raise ConfigError(_NEEDS_FORMAT)
 
 
-def _in_reach(kind: pa.DataType, declared: Json, convert: Convert) -> Convert:
+def _in_reach(kind: pa.DataType, declared: FieldMapping, convert: Convert) -> Convert:
     """A declared number may have coarser fractions than the column. A whole number stays what it is, and nothing is clipped:
     the cluster does both without a word, and refuses by itself what is beyond the other types."""
     name, factor = str(declared["type"]), Decimal(str(declared.get("scaling_factor", 1)))

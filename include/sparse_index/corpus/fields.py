@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from sparse_index.cluster.client import Json
 from sparse_index.config.field_names import name_problem
+from sparse_index.config.fields import FieldMapping
 from sparse_index.corpus import as_json as to
 from sparse_index.corpus.arrow_types import is_instant, is_text, is_uuid, plain_type
 from sparse_index.corpus.as_json import Convert
@@ -26,13 +26,13 @@ from sparse_index.errors import ConfigError
 _IsType = Callable[[pa.DataType], bool]
 _Made = TypeVar("_Made")
 
-_TEXT: Json = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
+_TEXT: FieldMapping = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
 # scaled_float keeps value x 10**scale in 64 bits; a wider decimal would be clipped there in silence.
 _LONGEST_SCALED = 18
 # A double keeps every number of so many decimal digits.
 _SURE_DIGITS = 15
 _TOO_LONG = "has more digits than a number of the index keeps: let index.fields make it a keyword"
-_GENERATED: tuple[tuple[_IsType, Json], ...] = (
+_GENERATED: tuple[tuple[_IsType, FieldMapping], ...] = (
     (is_text, _TEXT),
     (pa.types.is_boolean, {"type": "boolean"}),
     (pa.types.is_uint64, {"type": "unsigned_long"}),
@@ -51,7 +51,7 @@ _FIELD_NAMES = to.only(
 )
 
 
-def mapping_of(kind: pa.DataType, declared: Json | None = None) -> Json:
+def mapping_of(kind: pa.DataType, declared: FieldMapping | None = None) -> FieldMapping:
     """The field of a column of a logical type; ConfigError when the type cannot be that, or cannot be a field by itself."""
     if declared is None:
         return _generated(plain_type(kind))
@@ -60,7 +60,7 @@ def mapping_of(kind: pa.DataType, declared: Json | None = None) -> Json:
     return _object_mapping(single, declared) if _is_object(single, declared) else dict(declared)
 
 
-def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
+def converter_of(kind: pa.DataType, declared: FieldMapping | None = None) -> Convert:
     """How values of the column are written; ConfigError when the declared field cannot hold them."""
     single = plain_type(kind)
     if declared is None:
@@ -69,12 +69,12 @@ def converter_of(kind: pa.DataType, declared: Json | None = None) -> Convert:
     return through_lists(kind, convert(single, declared))
 
 
-def _is_object(kind: pa.DataType, declared: Json) -> bool:
+def _is_object(kind: pa.DataType, declared: FieldMapping) -> bool:
     """A column without any value may become anything."""
     return declared["type"] in _OBJECTS and not pa.types.is_null(kind)
 
 
-def _generated(kind: pa.DataType) -> Json:
+def _generated(kind: pa.DataType) -> FieldMapping:
     if pa.types.is_null(kind):
         raise ConfigError(
             "it has no value in any file, so its type is unknown: write it with its type, or leave it out of `source.columns`"
@@ -90,7 +90,7 @@ def _generated(kind: pa.DataType) -> Json:
     )
 
 
-def _decimal(kind: pa.DataType) -> Json:
+def _decimal(kind: pa.DataType) -> FieldMapping:
     if kind.precision > _LONGEST_SCALED or kind.scale < 0:
         return {"type": "double"}
     return {"type": "scaled_float", "scaling_factor": 10**kind.scale}
@@ -115,7 +115,7 @@ def _kept_scaled(text: str, scale: int) -> bool:
     return stored == Decimal(text).scaleb(scale) and _kept_double(text)
 
 
-def _object(kind: pa.DataType, declared: Json) -> Convert:
+def _object(kind: pa.DataType, declared: FieldMapping) -> Convert:
     if pa.types.is_map(kind) and declared["type"] == "object":
         return maps(kind, converter_of(kind.item_type, _of_items(declared)), _FIELD_NAMES)
     if not pa.types.is_struct(kind):
@@ -126,14 +126,16 @@ def _object(kind: pa.DataType, declared: Json) -> Convert:
     return objects(_by_name(converter_of, kind, declared))
 
 
-def _object_mapping(kind: pa.DataType, declared: Json) -> Json:
+def _object_mapping(kind: pa.DataType, declared: FieldMapping) -> FieldMapping:
     """With the fields within: those declared, generated ones for the others. A map's are not known beforehand."""
     if pa.types.is_map(kind):
         return {name: value for name, value in declared.items() if name != "properties"} | {"dynamic": "true"}
     return declared | {"properties": _by_name(mapping_of, kind, declared)}
 
 
-def _by_name(make: Callable[[pa.DataType, Json | None], _Made], kind: pa.DataType, declared: Json) -> dict[str, _Made]:
+def _by_name(
+    make: Callable[[pa.DataType, FieldMapping | None], _Made], kind: pa.DataType, declared: FieldMapping
+) -> dict[str, _Made]:
     """What `make` makes of each field of a struct; its ConfigError with the field's name."""
     made = {}
     for child, inner in _children(kind, declared):
@@ -144,7 +146,7 @@ def _by_name(make: Callable[[pa.DataType, Json | None], _Made], kind: pa.DataTyp
     return made
 
 
-def _children(kind: pa.DataType, declared: Json) -> Iterator[tuple[pa.Field, Json | None]]:
+def _children(kind: pa.DataType, declared: FieldMapping) -> Iterator[tuple[pa.Field, FieldMapping | None]]:
     """The fields of a struct with what is declared for each."""
     inner, names = declared.get("properties", {}), [child.name for child in kind]
     problems = [
@@ -158,15 +160,15 @@ def _children(kind: pa.DataType, declared: Json) -> Iterator[tuple[pa.Field, Jso
     return ((child, inner.get(child.name)) for child in kind)
 
 
-def _of_items(declared: Json) -> Json | None:
+def _of_items(declared: FieldMapping) -> FieldMapping | None:
     """What is declared for every value of a map, under the name `*`."""
-    inner: Json = declared.get("properties", {})
+    inner: FieldMapping = declared.get("properties", {})
     if inner.keys() - {ANY_KEY}:
         raise ConfigError(f"the keys of a map have one type: declare it as `properties: {{'{ANY_KEY}': ...}}`")
     return inner.get(ANY_KEY)
 
 
-def key_templates(path: str, kind: pa.DataType, declared: Json | None) -> Iterator[Json]:
+def key_templates(path: str, kind: pa.DataType, declared: FieldMapping | None) -> Iterator[dict[str, FieldMapping]]:
     """Dynamic templates that give every key of a map its type: keys are not known beforehand, and never guessed from a value."""
     single = plain_type(kind)
     if declared is None or not _is_object(single, declared):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, require_few, with_sources, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, require_few, with_sources, write_letters
+from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.builds.reports import ENCODED, EncodeResult, encode_report, encode_report_path
 from sparse_index.cluster.client import Cluster

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_files
+from sparse_index.builds.dead_letters import DeadLetter
 from sparse_index.builds.empty_vectors import EmptyVector
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at, not_as_planned

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.store.files import Store
-from sparse_index.store.sql import connect, literal, parquet, spill_folder
+from sparse_index.store.spill import spill_folder
+from sparse_index.store.sql import connect, literal, parquet
 from sparse_index.vectors.files import vector_paths
 from sparse_index.vectors.kind import Stored
 

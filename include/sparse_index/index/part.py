@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, require_few, with_sources, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, require_few, with_sources, write_letters
 from sparse_index.builds.empty_vectors import write_empty
+from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import BuildKind, Part, Plan
 from sparse_index.builds.reports import INDEXED, IndexResult, index_report_path
 from sparse_index.cluster.client import Cluster

@@ -9,7 +9,6 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.size import index_bytes
-from sparse_index.ml.build_models import build_models
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,20 @@ def last_look(cluster: Cluster, plan: Plan, *, promoted: bool) -> LastLook:
     try:
         live = observe_alias(cluster, plan.alias).index
         size = index_bytes(cluster, plan.candidate) if plan.makes_candidate else None
-        remains = build_models(plan.group, plan.encoders).remains(cluster)
+        remains = _remains(cluster, plan)
     except SparseIndexError as error:
         return LastLook(
             live, size, [f"the cluster could not be asked for alias, candidate and models ({error.message})"]
         )
     return LastLook(live, size, remains)
+
+
+def _remains(cluster: Cluster, plan: Plan) -> list[str]:
+    if not plan.encoders:
+        return []
+    from sparse_index.ml.build_models import build_models  # noqa: PLC0415 - and Arrow: without texts to encode none is made
+
+    return build_models(plan.group, plan.encoders).remains(cluster)
 
 
 def live_sentence(cluster: Cluster, alias: str) -> str:

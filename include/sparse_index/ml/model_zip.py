@@ -15,7 +15,7 @@ from sparse_index.addresses import public_address
 from sparse_index.config.encoder import FileModel, UrlModel
 from sparse_index.store.files import Store
 from sparse_index.store.refusals import in_our_words
-from sparse_index.store.sql import spill_folder
+from sparse_index.store.spill import spill_folder
 
 _READ_BYTES = 10_000_000
 # What reading raises of a zip that is of no use and will stay so: none, a torn one, another one than the corpus file names, or

@@ -19,7 +19,8 @@ from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from itertools import islice
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_files, read_letters
+from sparse_index.builds.dead_letters import DeadLetter, read_letters
+from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import Plan, load_plan, saved_plans
 from sparse_index.builds.receipt import read_receipt
 from sparse_index.cluster.client import Cluster

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sparse_index.cluster.disks import NodeDisk, needed_bytes
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.plan.difference import Changes
+
+if TYPE_CHECKING:  # DuckDB is not needed where only disks are looked at
+    from sparse_index.plan.difference import Changes
 
 _LARGE_SHARD_BYTES = 50 * 2**30
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, with_sources, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, with_sources, write_letters
+from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.corpus.place import Place
 from sparse_index.plan.difference import Difference

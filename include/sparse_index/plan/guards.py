@@ -9,9 +9,9 @@ from datetime import timedelta
 import pyarrow as pa
 
 from sparse_index.addresses import public_address
-from sparse_index.builds.dead_letters import letters_path
+from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import BuildKind, Counts, Plan
-from sparse_index.builds.request import Mode, RunRequest
+from sparse_index.builds.request import Mode
 from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import require_usable
@@ -21,8 +21,7 @@ from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.difference import EXAMPLES, Changes
 from sparse_index.plan.disk import readable_bytes
 from sparse_index.plan.lengths import require_few_truncated
-from sparse_index.plan.live_types import begins_anew
-from sparse_index.plan.observed import Live, Observed
+from sparse_index.plan.observed import Observed
 from sparse_index.plan.takeover import plan_takeover
 
 # What decides how a row becomes a document: rows of earlier days of a feed cannot be made anew when it changes.
@@ -39,7 +38,7 @@ def require_unhindered(config: CorpusConfig, problems: Sequence[str]) -> None:
 
 def require_comparable(seen: Observed) -> None:
     """Before the rows are compared: what is live lets this run follow it, and the cluster takes the configuration."""
-    require_known_meta(seen.config, seen.request, seen.live)
+    seen.live.require_known_meta(seen.config, seen.request)
     _require_forward_date(seen)
     _require_within_horizon(seen)
     _require_continuable(seen)
@@ -67,12 +66,6 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
         _require_few_unkept(plan, seen.scanned.oddities)
     if plan.makes_candidate:
         _require_disk(plan, seen.usable_bytes)
-
-
-def require_known_meta(config: CorpusConfig, request: RunRequest, live: Live) -> None:
-    """What a later version of the package built is no ground for a difference; `begins_anew` takes none."""
-    if live.index is not None and live.meta is not None and not begins_anew(config, request):
-        live.meta.require_known(live.index)
 
 
 def _require_forward_date(seen: Observed) -> None:

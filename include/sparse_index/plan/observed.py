@@ -51,6 +51,11 @@ class Live:
     def mapping(self) -> Json:
         return {} if self.attached is None else self.attached.mapping
 
+    def require_known_meta(self, config: CorpusConfig, request: RunRequest) -> None:
+        """What a later version of the package built is no ground for a difference; `begins_anew` takes none."""
+        if self.index is not None and self.meta is not None and not begins_anew(config, request):
+            self.meta.require_known(self.index)
+
     def types(self, files: Sequence[Typed]) -> Typed | None:
         """Its columns; None without an index. `files` help where an index of a former version does not say."""
         if self.index is None or self.meta is None:

@@ -20,7 +20,6 @@ from sparse_index.corpus.tokenizer import ModelTokenizer, NoTokenizer
 from sparse_index.errors import ConfigError, CorpusError
 from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.ml.tokenizer import find_tokenizer
-from sparse_index.plan.guards import require_known_meta
 from sparse_index.plan.live_types import begins_anew
 from sparse_index.plan.observe import observe_live
 from sparse_index.store.files import Store
@@ -33,7 +32,7 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
     snapshot without rows (a feed may have days on which nothing happened); ConfigError: every column that does not fit.
     """
     live = observe_live(cluster, config, store)
-    require_known_meta(config, request, live)
+    live.require_known_meta(config, request)
     uri = config.source.address(request.data_date)
     remedy = _late(config, request.data_date) if config.kind == "feed" else NOT_THERE
     found = data_set(config.source, uri, day=request.data_date, remedy=remedy)

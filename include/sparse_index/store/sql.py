@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 
@@ -17,6 +14,7 @@ from sparse_index.certificates import REFUSED
 from sparse_index.errors import AccessError, BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
 from sparse_index.store.refusals import untrusted
+from sparse_index.store.spill import spill_folder
 
 # What a task may take altogether; a plan over many documents is twice as quick where it need not spill.
 MEMORY_VARIABLE = "SPARSE_INDEX_TASK_MEMORY_MB"
@@ -82,20 +80,6 @@ def _in_our_words(error: duckdb.Error) -> SparseIndexError:
         f"The store's files cannot be queried: {error}. A file that this names is torn: trigger a new run. Else report this as a "
         "defect."
     )
-
-
-@contextmanager
-def spill_folder(store: Store) -> Iterator[Path]:
-    """A folder for what does not fit into memory, removed at the end; on the store's disk where it is local (/tmp may
-    be small, or memory)."""
-    root = Path(store.full("")) if store.is_local else None
-    if root is not None:
-        root.mkdir(parents=True, exist_ok=True)
-    spill = Path(tempfile.mkdtemp(prefix=".spill-", suffix=".tmp", dir=root))
-    try:
-        yield spill
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
 
 
 def literal(text: str) -> str:

@@ -15,13 +15,12 @@ from build_plans import NOW, corpus_config, make_plan
 from sparse_index.builds.dead_letters import (
     LONGEST_REASON,
     DeadLetter,
-    letters_files,
-    letters_path,
     most_frequent,
     read_letters,
     with_sources,
     write_letters,
 )
+from sparse_index.builds.folder import letters_files, letters_path
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.place import Place
 from sparse_index.store.files import Store

@@ -10,8 +10,9 @@ import pytest
 
 from kinds_of_vectors import SPARSE
 from plan_help import add_vectors, config_at, planned, row, write
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, write_letters
 from sparse_index.builds.empty_vectors import empty_path, write_empty
+from sparse_index.builds.folder import letters_path
 from sparse_index.corpus.place import Place
 from sparse_index.errors import BuildError
 from sparse_index.index.documents import PartWrites

@@ -11,7 +11,8 @@ import pytest
 
 from plan_help import config_at, live_cluster, planned, write
 from sparse_index.books.final_manifest import count_rejected, write_final_manifest
-from sparse_index.builds.dead_letters import DeadLetter, letters_files, letters_path, read_letters, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, read_letters, write_letters
+from sparse_index.builds.folder import letters_files, letters_path
 from sparse_index.builds.plan import BuildKind, FieldCounts, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.hashes import hash_text

@@ -13,7 +13,8 @@ import pytest
 from kinds_of_vectors import SPARSE
 from plan_help import config_at, part_rows, planned, row, write
 from sparse_index.books.final_manifest import count_rejected, write_final_manifest
-from sparse_index.builds.dead_letters import DeadLetter, letters_files, letters_path, read_letters, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, read_letters, write_letters
+from sparse_index.builds.folder import letters_files, letters_path
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.source_texts import iter_texts

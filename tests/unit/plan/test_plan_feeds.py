@@ -13,7 +13,8 @@ import pytest
 
 from plan_help import SCHEMA, add_vectors, config_at, live_cluster, plan_shards, planned, row, write, writes
 from sparse_index.books.final_manifest import write_final_manifest
-from sparse_index.builds.dead_letters import DeadLetter, letters_path, write_letters
+from sparse_index.builds.dead_letters import DeadLetter, write_letters
+from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, CorpusError
