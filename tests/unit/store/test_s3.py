@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,10 +10,12 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import fsspec
 import numpy as np
@@ -155,6 +158,48 @@ def test_who_has_no_credentials_is_told(s3: S3, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(store, "filesystem", s3fs.S3FileSystem(skip_instance_cache=True))
     with pytest.raises(AccessError, match="Unable to locate credentials"):
         store.write_bytes("a", b"1")
+
+
+class Role(BaseHTTPRequestHandler):
+    """Gives whoever asks the credentials of a role, as an instance or a pod has them: a new key each time."""
+
+    given: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.given.append(f"key-{len(self.given)}")
+        ends = datetime.now(UTC) + (timedelta(seconds=1) if len(self.given) == 1 else timedelta(hours=6))
+        answer = {"AccessKeyId": self.given[-1], "SecretAccessKey": "s", "Token": "t", "Expiration": ends.isoformat()}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def role(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The worker has a role in place of keys; gives the keys that it had so far."""
+    Role.given.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Role) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{server.server_port}/role")
+        yield Role.given
+        server.shutdown()
+
+
+def test_credentials_of_a_role_are_renewed_in_mid_run(s3: S3, role: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody notices that the store takes the former ones no more."""
+    store = fresh(monkeypatch)
+    store.write_table("a.parquet", pa.table({"n": [1, 2]}))
+    former = len(s3.keys)
+    s3.refuse = lambda _: EXPIRED if s3.keys[-1] == role[0] else None
+    assert store.read_table("a.parquet").num_rows == 2
+    assert query(store) == [(3,)]
+    store.delete("a.parquet")
+    assert set(s3.keys[former:]) == {role[1]}
 
 
 @pytest.mark.parametrize("fault", [WRONG_KEY, WRONG_SECRET], ids=lambda fault: fault[1])
