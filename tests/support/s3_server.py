@@ -40,11 +40,13 @@ class S3:
     unlisted: set[str] = field(default_factory=set)
     still_listed: set[str] = field(default_factory=set)
     seen: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     app: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
         self.seen.append(request)
+        self.keys.append(environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition("/")[0])
         fault = self.refuse(request)
         if fault is not None:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -120,4 +122,5 @@ def s3(running_s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     running_s3.unlisted.clear()
     running_s3.still_listed.clear()
     running_s3.seen.clear()
+    running_s3.keys.clear()
     return running_s3

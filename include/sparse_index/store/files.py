@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from fsspec.implementations.local import LocalFileSystem
 from sparse_index.addresses import public_address, showable
 from sparse_index.certificates import is_untrusted
 from sparse_index.errors import ConfigError, UnavailableError
+from sparse_index.store.asked_once import asked_once
 from sparse_index.store.refusals import in_our_words, in_short, untrusted, whole
 from sparse_index.store.whole_listings import with_whole_listings
 
@@ -70,6 +72,11 @@ class Store:
     @property
     def is_local(self) -> bool:
         return isinstance(self.filesystem, LocalFileSystem)
+
+    @cached_property
+    def queried(self) -> fsspec.AbstractFileSystem:
+        """`filesystem` for DuckDB."""
+        return asked_once(self.filesystem)
 
     @property
     def address(self) -> str:

@@ -12,6 +12,7 @@ import duckdb
 from sparse_index.addresses import showable
 from sparse_index.certificates import REFUSED
 from sparse_index.errors import AccessError, BuildError, ConfigError, SparseIndexError, UnavailableError
+from sparse_index.store.asked_once import forget
 from sparse_index.store.files import Store
 from sparse_index.store.refusals import untrusted
 from sparse_index.store.spill import spill_folder
@@ -30,7 +31,8 @@ _RAISED_BELOW = re.compile(r".*^Traceback .*?^(?P<words>(?:\w+\.)*(?P<kind>\w+):
 @contextmanager
 def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads `store.full(path)` addresses and spills to disk beyond its share of a task's memory. What DuckDB
-    raises within the block becomes UnavailableError (memory, disk, a store that does not answer) or BuildError (all else)."""
+    raises within the block becomes UnavailableError (memory, disk, a store that does not answer, a file in a bucket that another
+    one than `copy_to` replaces meanwhile) or BuildError (all else)."""
     memory_mb = _memory_mb()
     with spill_folder(store) as spill:
         con = duckdb.connect(":memory:")
@@ -38,7 +40,8 @@ def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
             con.execute(f"SET memory_limit='{memory_mb}MB'; SET threads={THREADS}; SET preserve_insertion_order=false")
             con.execute(f"SET temp_directory={literal(str(spill))}")
             if not store.is_local:
-                con.register_filesystem(store.filesystem)
+                forget(store.queried)
+                con.register_filesystem(store.queried)
             yield con
         except duckdb.Error as error:
             raise _in_our_words(error) from showable(error)
@@ -105,3 +108,4 @@ def copy_to(con: duckdb.DuckDBPyConnection, store: Store, query: str, path: str,
         # Hashes do not shrink more at a higher level, and half of the time of a plan is this writing.
         how = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {row_group_rows}"
         con.execute(f"COPY ({query}) TO {target} ({how})")
+    forget(store.queried)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,16 +10,19 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import fsspec
 import numpy as np
 import pyarrow as pa
 import pytest
 import s3fs
+from duckdb import DuckDBPyConnection
 
 from build_plans import corpus_config, make_plan
 from s3_server import BUCKET, DENIED, EXPIRED, S3, SLOW_DOWN, WRONG_KEY, WRONG_SECRET, Fault, client_of
@@ -29,7 +33,7 @@ from sparse_index.errors import AccessError, ConfigError, SparseIndexError, Unav
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.storage import check_store
 from sparse_index.store.files import Store
-from sparse_index.store.sql import connect, parquet
+from sparse_index.store.sql import connect, copy_to, parquet
 
 INCLUDE = Path(__file__).parents[3] / "include"
 LARGE = 101 * 1024 * 1024  # above what s3fs sends in one request
@@ -168,6 +172,48 @@ def test_who_has_no_credentials_is_told(s3: S3, monkeypatch: pytest.MonkeyPatch,
         store.write_bytes("a", b"1")
 
 
+class Role(BaseHTTPRequestHandler):
+    """Gives whoever asks the credentials of a role, as an instance or a pod has them: a new key each time."""
+
+    given: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.given.append(f"key-{len(self.given)}")
+        ends = datetime.now(UTC) + (timedelta(seconds=1) if len(self.given) == 1 else timedelta(hours=6))
+        answer = {"AccessKeyId": self.given[-1], "SecretAccessKey": "s", "Token": "t", "Expiration": ends.isoformat()}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def role(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The worker has a role in place of keys; gives the keys that it had so far."""
+    Role.given.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Role) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{server.server_port}/role")
+        yield Role.given
+        server.shutdown()
+
+
+def test_credentials_of_a_role_are_renewed_in_mid_run(s3: S3, role: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody notices that the store takes the former ones no more."""
+    store = fresh(monkeypatch)
+    store.write_table("a.parquet", pa.table({"n": [1, 2]}))
+    former = len(s3.keys)
+    s3.refuse = lambda _: EXPIRED if s3.keys[-1] == role[0] else None
+    assert store.read_table("a.parquet").num_rows == 2
+    assert query(store) == [(3,)]
+    store.delete("a.parquet")
+    assert role[0] not in s3.keys[former:]
+
+
 @pytest.mark.parametrize("fault", [WRONG_KEY, WRONG_SECRET], ids=lambda fault: fault[1])
 @pytest.mark.usefixtures("hurried")
 def test_who_has_wrong_keys_is_told_by_the_store_and_by_preflight(
@@ -270,6 +316,33 @@ def test_who_reads_a_file_while_it_is_replaced_never_reads_half_of_each(s3: S3, 
     with pytest.raises(UnavailableError, match=r"a\.parquet in the store cannot be used for now"):
         store.read_table("a.parquet")
     assert store.read_table("a.parquet").equals(later), "a new attempt reads what is there now"
+
+
+def test_a_query_asks_once_what_a_file_is(s3: S3, store: Store) -> None:
+    store.write_table("a.parquet", pa.table({"n": [1, 2]}))
+    numbers = f"SELECT sum(n) FROM {parquet(store, ['a.parquet'])}"
+    s3.seen.clear()
+    with connect(store) as con:
+        assert [con.execute(numbers).fetchall() for _ in range(5)] == [[(3,)]] * 5
+        assert sum(request.startswith("HEAD") for request in s3.seen) == 1
+        copy_to(con, store, "SELECT 7 AS n", "a.parquet")
+        assert con.execute(numbers).fetchall() == [(7,)], "what it wrote itself"
+    store.write_table("a.parquet", pa.table({"n": [8]}))
+    assert query(store) == [(8,)], "the next connection"
+
+
+def test_a_query_of_a_file_that_another_one_replaces_meanwhile_is_refused(s3: S3, store: Store) -> None:
+    """Else one half of a plan would be of the former file, and the other of the later one."""
+    store.write_table("a.parquet", pa.table({"n": [1, 2]}))
+    numbers = f"SELECT sum(n) FROM {parquet(store, ['a.parquet'])}"
+    with pytest.raises(UnavailableError, match="cannot be queried for now"), connect(store) as con:
+        twice(con, numbers, lambda: store.write_table("a.parquet", pa.table({"n": [8]})))
+
+
+def twice(con: DuckDBPyConnection, sql: str, between: Callable[[], None]) -> None:
+    assert con.execute(sql).fetchall() == [(3,)]
+    between()
+    pytest.fail(f"it gave {con.execute(sql).fetchall()}")
 
 
 @pytest.mark.usefixtures("hurried")
