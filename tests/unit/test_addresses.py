@@ -10,7 +10,7 @@ import pytest
 from plan_help import config_at
 from sparse_index.addresses import hide_secrets, public_address, with_secret
 from sparse_index.errors import UnavailableError
-from sparse_index.store.files import filesystem_at
+from sparse_index.store.filesystems import filesystem_at
 
 
 @pytest.mark.parametrize(

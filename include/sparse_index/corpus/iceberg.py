@@ -11,7 +11,7 @@ from sparse_index.addresses import public_address, showable
 from sparse_index.corpus.parquet import corpus_filesystem
 from sparse_index.corpus.table import DataFile, Table, Wanted, library
 from sparse_index.errors import CorpusError, UnavailableError
-from sparse_index.store.files import full_address
+from sparse_index.store.filesystems import full_address
 
 CATALOG = "iceberg://"
 _POINTS = (

@@ -14,7 +14,7 @@ import fsspec
 from sparse_index.addresses import public_address
 from sparse_index.corpus.parquet import corpus_filesystem, is_web, reading, web_status
 from sparse_index.errors import CorpusError
-from sparse_index.store.files import full_address
+from sparse_index.store.filesystems import full_address
 
 LOOKS_AT_ONCE = 8
 EXAMPLES = 3

@@ -23,7 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 from sparse_index.addresses import public_address, showable
 from sparse_index.certificates import is_untrusted
 from sparse_index.errors import AccessError, CorpusError, SparseIndexError, UnavailableError
-from sparse_index.store.files import filesystem_at
+from sparse_index.store.filesystems import filesystem_at
 from sparse_index.store.refusals import (
     PASSING,
     has_expired,

@@ -19,7 +19,7 @@ from sparse_index.addresses import public_address, showable
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.fields import converter_of
 from sparse_index.errors import ConfigError
-from sparse_index.store.files import filesystem_at
+from sparse_index.store.filesystems import filesystem_at
 
 
 def given_ids(config: CorpusConfig, ids: Iterable[str] = (), address: str | None = None) -> pa.Array:

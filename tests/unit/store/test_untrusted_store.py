@@ -15,7 +15,8 @@ from s3_server import ACCOUNT, BUCKET
 from sparse_index.corpus.parquet import reading
 from sparse_index.errors import AccessError, SparseIndexError, UnavailableError
 from sparse_index.ml.model_zip import opened
-from sparse_index.store.files import Store, filesystem_at
+from sparse_index.store.files import Store
+from sparse_index.store.filesystems import filesystem_at
 from sparse_index.store.sql import connect, parquet
 
 UNTRUSTED = "the certificate of its server is not trusted.*SSL_CERT_FILE, of an S3 store in AWS_CA_BUNDLE"
