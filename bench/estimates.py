@@ -96,15 +96,17 @@ def load_measured() -> list[Measured]:
 
 
 def save(measured: Measured) -> None:
-    PATH.write_text(
-        json.dumps([asdict(each) for each in [*load_measured(), measured]], indent=1) + "\n", encoding="utf-8"
-    )
+    """In the place of a former one of the same command and size."""
+    kept = {(each.command, each.found.texts): each for each in [*load_measured(), measured]}
+    PATH.write_text(json.dumps([asdict(each) for each in kept.values()], indent=1) + "\n", encoding="utf-8")
 
 
 def table(measured: Iterable[Measured]) -> str:
-    """For docs/performance.md, in the order in which they were measured."""
+    """For docs/performance.md, in the order in which they were measured; below it, by which commands."""
+    rows = list(measured)
     head = "| model | texts | characters a text | seconds foreseen (from, to) | needed | error | made from | load |"
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *map(_row, measured)])
+    commands = dict.fromkeys(f"`{each.command}`, {each.measured_at}, {each.machine}." for each in rows)
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *map(_row, rows), "", *commands])
 
 
 def _row(each: Measured) -> str:
@@ -165,7 +167,8 @@ def main() -> None:
         print("\n".join(lines(foreseen(Store(chosen.store), chosen.alias))))
         return
     model = "" if chosen.model == TOY else f" --model {chosen.model}"
-    command = f"PYTHONPATH=include python bench/estimates.py --builds {' '.join(chosen.builds)}{model}"
+    kept = "" if chosen.folder is None else " --folder FOLDER"
+    command = f"PYTHONPATH=include python bench/estimates.py --builds {' '.join(chosen.builds)}{model}{kept}"
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     with with_model(command, chosen.model, chosen.folder) as (cluster, folder, model_id):
         for wanted in chosen.builds:
