@@ -107,7 +107,8 @@ class Counts(Frozen):
 
 
 class Estimate(Frozen):
-    """Seconds of encoding and indexing, and between which they may well be. `because`: what it was made from, in words."""
+    """Seconds from the plan to the receipt (of former versions: of encoding and indexing alone), and between which they may well
+    be. `because`: what it was made from, in words."""
 
     seconds: float
     low: float

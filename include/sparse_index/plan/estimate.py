@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from sparse_index.builds.plan import Estimate, Texts
 from sparse_index.plan.former import Former
 
-# What a text costs beside its characters (a request, an answer, a file), in characters; at least and at most. With a large
-# model it is nothing, with one of a millisecond most of it: seen were 50 of SPLADE-tiny and 400 of the smallest.
+# What a text costs beside its characters (a request, an answer, a file), in characters; at least and at most: with a large
+# model it is nothing, with one that takes a millisecond it is most of it.
 _TEXT, _TEXT_LEAST, _TEXT_MOST = 75, 0, 400
 # A build with less of the work says little of it: a day of ten texts spends its seconds on other things.
 _ALIKE_SHARE = 0.1
