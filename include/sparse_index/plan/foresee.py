@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from sparse_index.builds.plan import BuildKind, Estimate, Plan, Texts, save_plan
@@ -19,7 +20,8 @@ from sparse_index.store.files import Store
 from sparse_index.store.layout import builds_folder
 from sparse_index.timing import Clock
 
-RECEIPTS_READ = 10
+# Of a corpus that is looked at every hour and changes once a day, most builds had nothing to do.
+BUILDS_ASKED, RECEIPTS_READ = 10, 50
 # A probe costs at most a tenth of what it foresees, and one of fewer than ten texts says nothing.
 _FEWEST_TEXTS, _MOST_PROBED = 100, 256
 
@@ -32,8 +34,7 @@ def foreseen(cluster: Cluster, store: Store, plan: Plan, *, encodes_here: bool, 
     if plan.kind is BuildKind.NOTHING:
         found: Estimate | NotAtHand = Estimate(seconds=0.0, low=0.0, high=0.0, because="")
     else:
-        tasks = min(plan.config.encoder.parallel_tasks, plan.config.source.max_shards)
-        former = [Former.of(receipt, tasks) for receipt in _newest_receipts(store, plan.alias)]
+        former = list(islice(_newest_builds(store, plan), BUILDS_ASKED))
         found = _of_stages(cluster, store, plan, former, encodes_here=encodes_here, clock=clock)
     if isinstance(found, NotAtHand):
         said: dict[str, Any] = {"no_estimate": f"no former build has done this work, and {found.why}"}
@@ -60,11 +61,15 @@ def _of_stages(
     return together([*stages, rest_of(former, plan.kind, encodes=due.number > 0)])
 
 
-def _newest_receipts(store: Store, alias: str) -> Iterator[Mapping[str, Any]]:
-    paths = store.files(builds_folder(alias), "/receipt.json")
+def _newest_builds(store: Store, plan: Plan) -> Iterator[Former]:
+    """Those that encoded or wrote anything."""
+    tasks = min(plan.config.encoder.parallel_tasks, plan.config.source.max_shards)
+    paths = store.files(builds_folder(plan.alias), "/receipt.json")
     for path in reversed(paths[-RECEIPTS_READ:]):
         with suppress(FileNotFoundError):  # the janitor may be at work
-            yield read_receipt(store, path)
+            build = Former.of(read_receipt(store, path), tasks)
+            if build.texts.number or build.writes:
+                yield build
 
 
 def _probed(cluster: Cluster, store: Store, plan: Plan, *, encodes_here: bool, clock: Clock) -> Estimate | NotAtHand:

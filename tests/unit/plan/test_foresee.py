@@ -64,7 +64,7 @@ def told(plan: Plan, cluster: Any = None, *, here: bool = True) -> tuple[Plan, s
     return done, line.removeprefix("expected time from here: ")
 
 
-def test_former_builds_tell_and_no_model_is_asked(tmp_path: Path) -> None:
+def test_former_builds_that_had_work_tell_and_no_model_is_asked(tmp_path: Path) -> None:
     config = existing(tmp_path)
     first = planned_of(config, 100)
     receipt = {
@@ -77,7 +77,11 @@ def test_former_builds_tell_and_no_model_is_asked(tmp_path: Path) -> None:
         "encode": {"encoded": 100, "seconds": 200.0, "wall_seconds": 50.0},
         "index": {"indexed": 100, "deleted": 0, "seconds": 10.0, "wall_seconds": 10.0},
     }
-    Store(config.store).write_json(f"{first.folder}/receipt.json", receipt)
+    store = Store(config.store)
+    store.write_json(f"{first.folder}/receipt.json", receipt)
+    for minute in range(40):
+        idle = {"outcome": "nothing_changed", "encode": {"parts": 0}, "index": {"parts": 0}}
+        store.write_json(f"things/builds/20270101T00{minute:02}00-000000/receipt.json", idle)
     cluster, asked = answering()
     plan, words = told(planned_of(config, 300, live=first), cluster)
     assert plan.writes == sum(part.items for part in plan.index_parts) == 200
