@@ -1,24 +1,28 @@
 """Writes what was measured into docs/performance.md: `PYTHONPATH=include python bench/report.py`.
 
-Each `<!-- <name> -->` there begins a table and a chart that are made of bench/results/<name>.json and nothing else, `tasks` a
-table alone; a test compares them.
+Each `<!-- <name> -->` there begins a table and a chart that are made of bench/results/<name>.json and nothing else, those of
+`TABLES` a table alone; a test compares them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 
+import estimates
+import task_costs
 from side_by_side import RESULTS, Comparison, load
-from task_costs import load_costs, table
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
 CHARTS = DOCS / "performance"
 BLOCK = re.compile(r"<!-- (\w+) -->\n.*?<!-- end -->", re.DOTALL)
-TASKS = "tasks"
+TABLES: Mapping[str, Callable[[], str]] = {
+    "tasks": lambda: task_costs.table(task_costs.load_costs()),
+    "estimates": lambda: estimates.table(estimates.load_measured()),
+}
 WIDTH, LINE, NAMES, NUMBERS = 760, 26, 260, 150
 
 
@@ -72,14 +76,14 @@ def page(written: str) -> str:
 
 
 def _made_of(name: str) -> str:
-    if name == TASKS:
-        return f"<!-- {name} -->\n{table(load_costs())}\n<!-- end -->"
+    if name in TABLES:
+        return f"<!-- {name} -->\n{TABLES[name]()}\n<!-- end -->"
     return block(load(RESULTS / f"{name}.json"))
 
 
 def shown(written: str) -> Iterator[Comparison]:
     """The comparisons that the page has."""
-    yield from (load(RESULTS / f"{name}.json") for name in BLOCK.findall(written) if name != TASKS)
+    yield from (load(RESULTS / f"{name}.json") for name in BLOCK.findall(written) if name not in TABLES)
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ ORIGINS = {
     "hours": ("that the first load may take to encode", "chosen"),
     "index_kb": (
         "KB of a document in one copy of the index",
-        "`bench/estimates.py --rows 1200 --model .local/models/splade/model.zip`: 3.7, rounded up",
+        "`bench/estimates.py --builds 1200 --model .local/models/splade/model.zip`: 3.7, rounded up",
     ),
     "vector_kb": ("KB of a document in the store", "the same run: 1.3 for the vector, 0.2 for what a build keeps"),
     "changed": ("share of the documents that a day changes", "chosen"),

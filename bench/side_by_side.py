@@ -94,16 +94,17 @@ def compared(
 
 
 @contextmanager
-def own_server(command: str) -> Iterator[tuple[LocalCluster, Cluster, Path]]:
-    """A plain OpenSearch for one bench, and a folder, both gone afterwards."""
+def own_server(command: str, kept: Path | None = None) -> Iterator[tuple[LocalCluster, Cluster, Path]]:
+    """A plain OpenSearch for one bench, and a folder, both gone afterwards; in a folder that is `kept`, its data stay."""
     print(command, flush=True)
     with tempfile.TemporaryDirectory() as name:
-        server = start(Path(name) / "server", "plain")
+        folder = kept or Path(name)
+        server = start(folder / "server", "plain")
         try:
             with closing(Cluster.connect(ConnectionSettings(server.host, server.port, use_ssl=False))) as cluster:
-                yield server, cluster, Path(name)
+                yield server, cluster, folder
         finally:
-            server.stop(discard_data=True)
+            server.stop(discard_data=kept is None)
 
 
 def in_words(found: Comparison) -> str:

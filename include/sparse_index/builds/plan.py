@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -42,12 +42,21 @@ class Part(Frozen):
     field: str | None = None
 
 
+class Texts(NamedTuple):
+    """How many, and how many characters their models read of all of them together (None: nobody counted)."""
+
+    number: int
+    chars: int | None
+
+
 class FieldCounts(Frozen):
-    """Of one vector field: documents whose vector this build makes or finds in the store, and distinct texts to encode."""
+    """Of one vector field: documents whose vector this build makes or finds in the store, distinct texts to encode, and how many
+    characters its model reads of those (0: of a former version's plan)."""
 
     encoded: int
     reused: int
     texts_to_encode: int
+    chars_to_encode: int = 0
 
 
 class TextLengths(Frozen):
@@ -65,10 +74,11 @@ class Counts(Frozen):
     """The change set in numbers of rows; `rows_read` is the sum of the lines that P1 names.
 
     `encoded`: documents whose vector this build makes; `reused`: whose vector is in the store already (also documents
-    whose fields alone changed); `tombstones`: rows of a feed that delete; `texts_to_encode` counts distinct texts. A full
-    build of a feed reads the kept documents of earlier days again: they are in `rows_read`.
+    whose fields alone changed); `tombstones`: rows of a feed that delete; `texts_to_encode` counts distinct texts,
+    `chars_to_encode` what their models read of them. A full build of a feed reads the kept documents of earlier days again:
+    they are in `rows_read`.
 
-    With several vector fields a document is `encoded` when one of its vectors is made, `texts_to_encode` is the sum over the
+    With several vector fields a document is `encoded` when one of its vectors is made, texts and characters are sums over the
     fields, and `fields` says each one's share. `empty`: by vector field, documents that go without a vector, because that of
     their text in the store is an empty one; what is encoded only now is not known yet. `lengths`: of the fields whose tokens
     were counted.
@@ -89,6 +99,7 @@ class Counts(Frozen):
     dead_letters: int = 0
     over_long: int = 0
     texts_to_encode: int = 0
+    chars_to_encode: int = 0
     documents: int = 0
     empty: dict[str, int] = Field(default_factory=dict)
     fields: dict[str, FieldCounts] = Field(default_factory=dict)
@@ -96,7 +107,8 @@ class Counts(Frozen):
 
 
 class Estimate(Frozen):
-    """Seconds of encoding and indexing, and between which they may well be. `because`: what it was made from, in words."""
+    """Seconds from the plan to the receipt (of former versions: of encoding and indexing alone), and between which they may well
+    be. `because`: what it was made from, in words."""
 
     seconds: float
     low: float
@@ -177,14 +189,15 @@ class Plan(Frozen):
         return counts.new + counts.text_changed + counts.fields_changed + counts.deleted
 
     @property
-    def texts_by_encoder(self) -> dict[str, tuple[str, int]]:
-        """Of those that have texts to encode: fingerprint -> the first vector field that it is for, and how many texts."""
-        found: dict[str, tuple[str, int]] = {}
+    def texts_by_encoder(self) -> dict[str, tuple[str, Texts]]:
+        """Of those that have texts to encode: fingerprint -> the first vector field that it is for, and the texts."""
+        found: dict[str, tuple[str, Texts]] = {}
         for name in self.config.vector_fields:
-            field, texts = found.get(self.fingerprint_of(name), (name, 0))
-            due = self.counts.fields.get(name, self.counts).texts_to_encode
-            found[self.fingerprint_of(name)] = (field, texts + due)
-        return {fingerprint: each for fingerprint, each in found.items() if each[1]}
+            counts = self.counts.fields.get(name, self.counts)
+            field, (number, chars) = found.get(self.fingerprint_of(name), (name, Texts(0, 0)))
+            due = Texts(number + counts.texts_to_encode, (chars or 0) + counts.chars_to_encode)
+            found[self.fingerprint_of(name)] = (field, due)
+        return {fingerprint: each for fingerprint, each in found.items() if each[1].number}
 
     @property
     def data_date(self) -> date:

@@ -104,6 +104,10 @@ OwnModel = PretrainedModel | UrlModel | FileModel
 ModelSource = Annotated[OwnModel | ExistingModel, Field(discriminator="source")]
 
 
+# Of English in a vocabulary of 30,000; other texts have fewer.
+CHARS_A_TOKEN = 5
+
+
 class EncoderConfig(Section):
     """The encoder of one vector field and how hard it is driven.
 
@@ -123,6 +127,11 @@ class EncoderConfig(Section):
     request_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     register_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
     deploy_deadline_s: Annotated[float, Field(gt=0)] = 1800.0
+
+    @property
+    def reads_chars(self) -> int:
+        """About the most characters of a text that the model reads."""
+        return CHARS_A_TOKEN * self.max_tokens
 
     @model_validator(mode="after")
     def _registers_what_it_shares(self) -> Self:

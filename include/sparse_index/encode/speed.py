@@ -26,10 +26,7 @@ def texts_per_second(
     """How many texts were encoded, and how many a second, with `in_flight` requests at once; None where the model refuses all of
     them. Ends with the texts, or after `BUDGET_S` and the requests of that moment. Raises what `ask` raises."""
     with ThreadPoolExecutor(in_flight, thread_name_prefix="probe") as pool:
-        began = clock()
-        for _ in range(_WARM_UP_ROUNDS):
-            list(pool.map(ask, [[texts[len(texts) // 2]]] * in_flight))
-        each = (clock() - began) / _WARM_UP_ROUNDS
+        each = [_warm_up(pool, ask, [texts[len(texts) // 2]], in_flight, clock) for _ in range(_WARM_UP_ROUNDS)][-1]
         size = max(1, min(largest_request, int(_REQUEST_S / max(each, 1e-6)), len(texts) // in_flight))
         requests, deadline = _Requests(texts, size), clock() + BUDGET_S
         found = [pool.submit(_asking, ask, requests, deadline, clock) for _ in range(in_flight)]
@@ -37,6 +34,13 @@ def texts_per_second(
     rates = [encoded / seconds for encoded, seconds in done if seconds > 0]
     encoded = sum(number for number, _ in done)
     return (encoded, sum(rates)) if encoded else None
+
+
+def _warm_up(pool: ThreadPoolExecutor, ask: Ask, request: Sequence[str], in_flight: int, clock: Clock) -> float:
+    """Seconds of one round."""
+    began = clock()
+    list(pool.map(ask, [request] * in_flight))
+    return clock() - began
 
 
 class _Requests:

@@ -23,7 +23,10 @@ def inputs_of(seen: Observed) -> Inputs:
         scans=seen.scanned.manifests,
         live_manifest=seen.live.manifest,
         encoders={
-            name: Encoder(one, seen.vectors[name], kinds[name].empty_rows) for name, one in seen.fingerprints.items()
+            name: Encoder(
+                one, seen.vectors[name], kinds[name].empty_rows, config.vector_fields[name].encoder.reads_chars
+            )
+            for name, one in seen.fingerprints.items()
         },
         full=bool(reasons_for_full(seen)),
         row_limit=request.row_limit,

@@ -85,7 +85,7 @@ WHERE NOT (deleted AND data_date < {{oldest}})
 _WRITTEN = f"""
 CREATE TEMP TABLE written AS
 SELECT *, row_number() OVER () - 1 AS document FROM (
-    SELECT id, file, file_version, row_group, row, text_hash, row_hash, passages, read FROM state
+    SELECT id, file, file_version, row_group, row, text_hash, row_hash, chars, passages, read FROM state
     WHERE NOT deleted AND ({{full}} OR change IN ('new', 'text_changed', 'fields_changed'))
     ORDER BY {_PLACE}, id)
 """
@@ -207,6 +207,7 @@ class Difference:
             dead_letters=self._count("scanned WHERE problem IS NOT NULL"),
             over_long=sum(long for *_, long in found),
             texts_to_encode=texts.every.texts_to_encode,
+            chars_to_encode=texts.every.chars_to_encode,
             documents=sum(documents for _, _, documents, _ in found),
             # Of one vector field the other lines tell.
             fields=texts.fields if len(self._inputs.encoders) > 1 else {},

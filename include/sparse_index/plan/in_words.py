@@ -61,7 +61,7 @@ def _outlook(plan: Plan) -> Iterator[str]:
         yield "  only a plan was asked for: nothing is built"
     else:
         yield "  nothing changed: the live index stays as it is"
-    yield f"  expected time of encoding and indexing: {_expected(plan)}"
+    yield f"  expected time from here: {_expected(plan)}"
     size = "unknown before the first build" if plan.disk_bytes is None else f"up to {readable_bytes(plan.disk_bytes)}"
     yield f"  disk for the candidate: {size}"
     yield from _vector_bytes(plan)

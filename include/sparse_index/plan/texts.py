@@ -2,8 +2,9 @@
 
 Tables, beside those of plan/difference:
 
-    fields    the vector fields in turn, with the fingerprint of their encoder; `encoder`: the first turn that has it
-    wanted    one row a text of each field: the whole one of a document, or the field's own ones
+    fields    the vector fields in turn; `encoder`: the first turn that has the same one; `reads`: the most characters of a text
+              that it may read
+    wanted    one row a text of each field: the whole one of a document, or the field's own ones, with how long it is
     known     text hashes of this build whose vector by an encoder is in the store, and whether that is an empty one
     texts     `wanted`, and what is known of each
     encode    one row a text that an encoder has not encoded yet, for the first field that has it; a document's texts of all
@@ -27,14 +28,14 @@ _PLACES = "file::VARCHAR AS file, file_version::VARCHAR AS file_version, row_gro
 _LENGTHS = tuple(TextLengths.model_fields)
 _TABLES = """
 CREATE TEMP TABLE known (encoder INTEGER, text_hash VARCHAR, is_empty BOOLEAN);
-CREATE TEMP TABLE fields (turn INTEGER, field VARCHAR, encoder INTEGER, own_texts BOOLEAN)
+CREATE TEMP TABLE fields (turn INTEGER, field VARCHAR, encoder INTEGER, own_texts BOOLEAN, reads INTEGER)
 """
 _WANTED = """
 CREATE TEMP VIEW wanted AS
-SELECT document, turn, encoder, text_hash, NULL::INTEGER AS "start", NULL::INTEGER AS "end"
+SELECT document, turn, encoder, text_hash, NULL::INTEGER AS "start", NULL::INTEGER AS "end", chars
 FROM written CROSS JOIN fields WHERE text_hash IS NOT NULL AND NOT own_texts
 UNION ALL
-SELECT document, turn, encoder, passage.text_hash, passage."start", passage."end"
+SELECT document, turn, encoder, passage.text_hash, passage."start", passage."end", passage."end" - passage."start"
 FROM (SELECT document, turn, encoder, unnest(passages[field]) AS passage FROM written CROSS JOIN fields WHERE own_texts)
 """
 _TEXTS = """
@@ -56,7 +57,7 @@ SELECT * EXCLUDE (copy) FROM (
     FROM fresh SEMI JOIN repeated USING (key))
 WHERE copy = 1;
 CREATE TEMP TABLE encode AS
-SELECT document, turn, text_hash, "start", "end", row_number() OVER () - 1 AS position
+SELECT document, turn, text_hash, "start", "end", chars, row_number() OVER () - 1 AS position
 FROM (FROM unsorted ORDER BY document, turn, "start");
 DROP TABLE unsorted
 """
@@ -68,12 +69,20 @@ GROUP BY turn
 """
 
 
+# Of the texts to encode: how many, and how many characters their models read of them.
+_DUE = """
+SELECT turn, count(*), coalesce(sum(least(chars, reads)), 0) FROM encode JOIN fields USING (turn) GROUP BY ROLLUP (turn)
+"""
+
+
 class Encoder(NamedTuple):
-    """`files`: its vectors in the store, of which `empty_rows` (SQL) are empty ones."""
+    """`files`: its vectors in the store, of which `empty_rows` (SQL) are empty ones. `reads`: the most characters of a text that
+    it may read."""
 
     fingerprint: str
     files: Sequence[str]
     empty_rows: str
+    reads: int
 
 
 def load_texts(
@@ -85,7 +94,8 @@ def load_texts(
     turns = {encoder.fingerprint: turn for turn, encoder in reversed(list(enumerate(encoders.values())))}
     for turn, (field, encoder) in enumerate(encoders.items()):
         con.execute(
-            "INSERT INTO fields VALUES (?, ?, ?, ?)", [turn, field, turns[encoder.fingerprint], field in own_texts]
+            "INSERT INTO fields VALUES (?, ?, ?, ?, ?)",
+            [turn, field, turns[encoder.fingerprint], field in own_texts, encoder.reads],
         )
     con.execute(_WANTED)
     for encoder in {encoder.fingerprint: encoder for encoder in encoders.values()}.values():
@@ -120,11 +130,12 @@ class TextCounts(NamedTuple):
 def text_counts(con: duckdb.DuckDBPyConnection) -> TextCounts:
     """A document counts as encoded, of a field or of all, where one of its texts there is to be encoded."""
     documents = {turn: counts for turn, *counts in con.execute(_DOCUMENTS).fetchall()}
-    texts = dict(con.execute("SELECT turn, count(*) FROM encode GROUP BY ROLLUP (turn)").fetchall())
+    due = {turn: counts for turn, *counts in con.execute(_DUE).fetchall()}
 
     def of(turn: int | None) -> FieldCounts:
         encoded, reused, _ = documents.get(turn, (0, 0, 0))
-        return FieldCounts(encoded=encoded, reused=reused, texts_to_encode=texts.get(turn, 0))
+        texts, chars = due.get(turn, (0, 0))
+        return FieldCounts(encoded=encoded, reused=reused, texts_to_encode=texts, chars_to_encode=chars)
 
     fields = dict(con.execute("SELECT field, turn FROM fields ORDER BY turn").fetchall())
     empty = {field: documents[turn][2] for field, turn in fields.items() if turn in documents and documents[turn][2]}

@@ -18,15 +18,15 @@ from sparse_index.vectors.kind import Refused
 
 
 class Model:
-    """Answers after so many seconds of a clock of its own."""
+    """Answers after so many seconds of a clock of its own; its first answer takes `first_s` more."""
 
-    def __init__(self, seconds_each: float, *, refuses: bool = False) -> None:
-        self.seconds_each, self.refuses = seconds_each, refuses
+    def __init__(self, seconds_each: float, *, first_s: float = 0.0, refuses: bool = False) -> None:
+        self.seconds_each, self.first_s, self.refuses = seconds_each, first_s, refuses
         self.now, self.asked, self._lock = 0.0, list[list[str]](), threading.Lock()
 
     def __call__(self, texts: Sequence[str]) -> Sequence[Any]:
         with self._lock:
-            self.now += self.seconds_each * len(texts)
+            self.now += self.seconds_each * len(texts) + (0.0 if self.asked else self.first_s)
             self.asked.append(list(texts))
         return [Refused("no") if self.refuses else {"a": 1.0} for _ in texts]
 
@@ -44,6 +44,12 @@ def test_a_quick_model_is_asked_for_every_text_once_in_requests_like_a_builds() 
     warm_up, requests = model.asked[:2], model.asked[2:]
     assert warm_up == [["t20"], ["t20"]]
     assert [len(request) for request in requests] == [8] * 5
+
+
+def test_a_model_that_is_only_slow_to_begin_is_asked_as_a_quick_one() -> None:
+    model = Model(0.01, first_s=5.0)
+    assert probed(model, 40) == pytest.approx((40, 100.0))
+    assert [len(request) for request in model.asked[2:]] == [8] * 5
 
 
 def test_a_slow_model_is_asked_no_longer_than_the_budget_and_one_text_at_a_time() -> None:

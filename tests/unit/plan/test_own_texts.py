@@ -84,8 +84,8 @@ def test_each_field_is_encoded_with_its_own_text_once(corpus: CorpusConfig) -> N
     counts = plan.counts
     assert (counts.rows_read, counts.encoded, counts.reused, counts.blank) == (4, 3, 0, 1), "by document, each once"
     assert counts.fields == {
-        "whole": FieldCounts(encoded=2, reused=0, texts_to_encode=1),
-        "title": FieldCounts(encoded=3, reused=0, texts_to_encode=2),
+        "whole": FieldCounts(encoded=2, reused=0, texts_to_encode=1, chars_to_encode=len("words")),
+        "title": FieldCounts(encoded=3, reused=0, texts_to_encode=2, chars_to_encode=len("title" + "another title")),
     }
     encode(corpus, plan)
     assert documents(corpus, plan) == {

@@ -78,6 +78,7 @@ def test_each_passage_is_encoded_once_whoever_has_it(tmp_path: Path) -> None:
     ]  # fmt: skip
     counts = plan.counts
     assert (counts.documents, counts.encoded, counts.blank, counts.texts_to_encode) == (4, 3, 1, 4)
+    assert counts.chars_to_encode == sum(len(text.text) for text in texts_to_encode(corpus, plan))
     assert counts.lengths["text_sparse"].truncated == 0
 
 

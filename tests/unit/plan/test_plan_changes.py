@@ -51,6 +51,13 @@ def test_a_text_many_documents_share_is_encoded_once(config: CorpusConfig, corpu
     write(corpus, [{**row(number), "title": "same"} for number in range(4)])
     plan = planned(config)
     assert (plan.counts.texts_to_encode, plan.counts.encoded) == (1, 4)
+    assert plan.counts.chars_to_encode == len("same. some words")
+
+
+def test_what_a_model_does_not_read_of_a_text_is_not_counted(tmp_path: Path) -> None:
+    config = config_at(tmp_path, encoder={"max_tokens": 3})
+    write(Path(config.source.uri), [row(1, body="word " * 100), row(2, body=None)])
+    assert planned(config).counts.chars_to_encode == config.encoder.reads_chars + len("title 2. ")
 
 
 def test_a_shared_text_is_encoded_where_it_comes_first(config: CorpusConfig, corpus: Path) -> None:

@@ -70,7 +70,7 @@ def test_every_text_is_encoded_once_a_field(config: CorpusConfig) -> None:
     assert plan.fingerprints.keys() == {"first", "second"}
     assert plan.fingerprint == plan.fingerprints["first"] != plan.fingerprints["second"]
     assert (plan.counts.encoded, plan.counts.reused, plan.counts.blank) == (3, 0, 1)
-    assert plan.counts.fields["second"] == FieldCounts(encoded=3, reused=0, texts_to_encode=1)
+    assert plan.counts.fields["second"] == FieldCounts(encoded=3, reused=0, texts_to_encode=1, chars_to_encode=10)
     assert "second: 3 documents encoded, 0 reused, 1 texts to encode" in plan_in_words(plan)
     assert {name: field["type"] for name, field in (plan.mapping or {})["properties"].items()} == {
         "body": "text", "first": "rank_features", "id": "keyword", "price": "long", "second": "rank_features", "title": "text"

@@ -9,7 +9,19 @@ import pytest
 
 PLAN = Path(__file__).parents[3] / "include" / "sparse_index" / "plan"
 DECIDES = (
-    *("observed", "live_types", "reasons", "takeover", "guards", "decide", "parts", "disk", "estimate", "in_words"),
+    *(
+        "observed",
+        "live_types",
+        "reasons",
+        "takeover",
+        "guards",
+        "decide",
+        "parts",
+        "disk",
+        "estimate",
+        "former",
+        "in_words",
+    ),
     "lengths",
 )
 ASKS = {"Cluster", "Store", "connect", "Difference", "file_version", "time"}

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from build_plans import corpus_config, make_plan
+from sparse_index.builds.plan import Counts, Estimate, save_plan
+from sparse_index.store.files import Store
+
 if TYPE_CHECKING:
     from quick import Measure
 
@@ -54,14 +58,22 @@ def test_what_a_corpus_asks_for_follows_from_the_rates() -> None:
     assert Need(100_000_001, rates).aliases == 2
 
 
-def test_what_was_needed_is_the_wall_time_of_parts_that_all_ended() -> None:
-    from estimates import needed
+def test_what_was_foreseen_stands_beside_what_was_needed_of_builds_that_ended_well(tmp_path: Path) -> None:
+    from estimates import foreseen, lines
 
-    ended = {"parts": 2, "parts_ended": 2, "wall_seconds": 3.0}
-    assert needed({"encode": ended, "index": ended}) == 6.0
-    assert needed({"encode": {"parts": 0, "parts_ended": 0}, "index": ended}) == 3.0
-    assert needed({"encode": ended | {"parts_ended": 1}, "index": ended}) is None
-    assert needed({"encode": ended | {"wall_seconds": None}, "index": ended}) is None
+    store = Store(str(tmp_path))
+    estimate = Estimate(seconds=30.0, low=20.0, high=40.0, because="a probe")
+    ended = {"outcome": "promoted", "created_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T00:00:25Z"}
+    for receipt in (ended, ended | {"outcome": "failed"}, None):
+        counts = Counts(texts_to_encode=10, chars_to_encode=3_000)
+        plan = make_plan(corpus_config("things"), counts=counts, estimate=estimate)
+        save_plan(store, plan)
+        if receipt is not None:
+            store.write_json(f"{plan.folder}/receipt.json", receipt | {"stage_seconds": {"plan": 5.0}})
+    (found,) = foreseen(store, "things")
+    assert (found.texts, found.chars, found.seconds, found.needed) == (10, 300.0, 30.0, 20.0)
+    assert found.error == 0.5
+    assert " +50%  a probe" in list(lines([found]))[-1]
 
 
 def test_a_ratio_is_of_one_round_and_above_one_where_ours_is_better() -> None:
