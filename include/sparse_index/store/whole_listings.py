@@ -33,7 +33,10 @@ def _whole(kind: Any) -> Any:
         def walk(self, path: str, *args: Any, on_error: object = None, **kwargs: Any) -> Iterator[Any]:
             return super().walk(path, *args, on_error=_unless_gone, **kwargs)  # type: ignore[no-any-return]
 
-    return WholeAsync if issubclass(kind, AsyncFileSystem) else Whole
+    made: Any = WholeAsync if issubclass(kind, AsyncFileSystem) else Whole
+    # Who lets the file systems of that kind be made anew means these, too.
+    made._cache = kind._cache
+    return made
 
 
 def _unless_gone(error: OSError) -> None:

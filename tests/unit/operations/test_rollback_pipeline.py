@@ -57,7 +57,7 @@ def went_back(cluster: Cluster, folder: Path) -> None:
 
 @pytest.mark.parametrize("state", ["DEPLOYED", "PARTIALLY_DEPLOYED", "DEPLOYING"])
 def test_a_model_that_is_deployed_again_after_a_restart_is_waited_for(tmp_path: Path, state: str) -> None:
-    with pytest.raises(UnavailableError, match=r"'p', whose model m1 does not answer for now: .* then roll back"):
+    with pytest.raises(UnavailableError, match=r"in its search pipeline 'p' does not answer for now: model m1 is said"):
         went_back(cluster(pipeline=PIPELINE, model_state=state), tmp_path)
 
 
