@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any
 
 from sparse_index.timing import Clock
@@ -21,14 +21,15 @@ Ask = Callable[[Sequence[str]], Sequence[Any]]
 
 
 def texts_per_second(
-    ask: Ask, texts: Sequence[str], in_flight: int, largest_request: int, clock: Clock
+    ask: Ask, texts: Sequence[str], most: int, in_flight: int, largest_request: int, clock: Clock
 ) -> tuple[int, float] | None:
     """Of how many encoded texts, and how many a second, with `in_flight` requests at once; None where the model refuses all of
-    them. Ends with the texts, or after `BUDGET_S` and the requests of that moment. Raises what `ask` raises."""
+    them. `texts` are asked for again and again, `most` of them in all, for `BUDGET_S` and the requests of that moment. Raises
+    what `ask` raises."""
     with ThreadPoolExecutor(in_flight, thread_name_prefix="probe") as pool:
         each = [_warm_up(pool, ask, [texts[len(texts) // 2]], in_flight, clock) for _ in range(_WARM_UP_ROUNDS)][-1]
-        size = max(1, min(largest_request, int(_REQUEST_S / max(each, 1e-6)), len(texts) // in_flight))
-        requests, deadline = _Requests(texts, size), clock() + BUDGET_S
+        size = max(1, min(largest_request, int(_REQUEST_S / max(each, 1e-6)), most // in_flight))
+        requests, deadline = _Requests(islice(cycle(texts), most), size), clock() + BUDGET_S
         found = [pool.submit(_asking, ask, requests, deadline, clock) for _ in range(in_flight)]
         done = [each.result() for each in found]
     rates = [encoded / seconds for encoded, seconds in done if seconds > 0]
@@ -46,8 +47,8 @@ def _warm_up(pool: ThreadPoolExecutor, ask: Ask, request: Sequence[str], in_flig
 class _Requests:
     """The texts in requests, for several threads."""
 
-    def __init__(self, texts: Sequence[str], size: int) -> None:
-        self._texts, self._size, self._lock = iter(texts), size, threading.Lock()
+    def __init__(self, texts: Iterator[str], size: int) -> None:
+        self._texts, self._size, self._lock = texts, size, threading.Lock()
 
     def __iter__(self) -> Iterator[list[str]]:
         while request := self._next():

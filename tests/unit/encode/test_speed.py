@@ -34,8 +34,9 @@ class Model:
         return self.now
 
 
-def probed(model: Model, texts: int, in_flight: int = 1, largest: int = 8) -> tuple[int, float] | None:
-    return texts_per_second(model, [f"t{number}" for number in range(texts)], in_flight, largest, model.clock)
+def probed(model: Model, texts: int, in_flight: int = 1, most: int | None = None) -> tuple[int, float] | None:
+    different = [f"t{number}" for number in range(texts)]
+    return texts_per_second(model, different, most or texts, in_flight, 8, model.clock)
 
 
 def test_a_quick_model_is_asked_for_every_text_once_in_requests_like_a_builds() -> None:
@@ -54,6 +55,13 @@ def test_a_model_that_is_only_slow_to_begin_is_as_quick_as_it_is_then() -> None:
     assert probed(colder, 40) == pytest.approx((20, 100.0)), "it was asked for one text at a time"
 
 
+def test_a_quick_model_is_asked_again_until_the_time_is_over_or_it_was_asked_enough() -> None:
+    model = Model(0.01)
+    assert probed(model, 8, most=10_000) == pytest.approx((256, 100.0))
+    assert model.now == pytest.approx(BUDGET_S, rel=0.02)
+    assert probed(Model(0.01), 8, most=20) == pytest.approx((12, 100.0))
+
+
 def test_a_slow_model_is_asked_no_longer_than_the_budget_and_one_text_at_a_time() -> None:
     model = Model(0.5)
     assert probed(model, 256) == pytest.approx((5, 2.0))
@@ -68,7 +76,7 @@ def test_a_model_that_refuses_all_has_no_speed_and_a_failure_is_passed_on() -> N
         raise UnavailableError("gone")
 
     with pytest.raises(UnavailableError, match="gone"):
-        texts_per_second(fails, ["a"], 2, 1, lambda: 0.0)
+        texts_per_second(fails, ["a"], 1, 2, 1, lambda: 0.0)
 
 
 def test_several_threads_share_the_texts() -> None:
