@@ -106,7 +106,8 @@ def table(measured: Iterable[Measured]) -> str:
     """For docs/performance.md, in the order in which they were measured; below it, by which commands."""
     rows = list(measured)
     head = "| model | texts | characters a text | seconds foreseen (from, to) | needed | error | made from | load |"
-    commands = dict.fromkeys(f"`{each.command}`, {each.measured_at}, {each.machine}." for each in rows)
+    first = {each.command: each for each in reversed(rows)}
+    commands = [f"`{each.command}`, {each.measured_at}, {each.machine}." for each in reversed(first.values())]
     return "\n".join([head, "|---|---|---|---|---|---|---|---|", *map(_row, rows), "", *commands])
 
 

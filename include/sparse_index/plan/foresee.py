@@ -21,8 +21,8 @@ from sparse_index.timing import Clock
 
 # Of a corpus that is looked at every hour and changes once a day, most builds had nothing to do.
 BUILDS_ASKED, RECEIPTS_READ = 10, 50
-# A probe costs at most a tenth of what it foresees, and one of fewer than ten texts says nothing.
-_FEWEST_TEXTS, _MOST_PROBED = 100, 256
+# A probe costs at most a tenth of what it foresees, and one of fewer than ten texts says nothing. So many are all alike.
+_SHARE_PROBED, _FEWEST_TEXTS, _DIFFERENT_TEXTS = 10, 100, 256
 
 
 def foreseen(cluster: Cluster, store: Store, plan: Plan, *, encodes_here: bool, clock: Clock) -> Plan:
@@ -93,9 +93,10 @@ def _of_field(
         model = at_hand(cluster, store, plan, name, encodes_here=encodes_here)
         if isinstance(model, NotAtHand):
             return model
-        texts = sample_texts(store, plan, name, max(1, min(due.number // 10, _MOST_PROBED)))
+        most = max(1, due.number // _SHARE_PROBED)
+        texts = sample_texts(store, plan, name, min(most, _DIFFERENT_TEXTS))
         limit, largest = model.governor.limit, model.docs_per_request
-        found = texts_per_second(model.predictor, texts, limit, largest, clock) if texts else None
+        found = texts_per_second(model.predictor, texts, most, limit, largest, clock) if texts else None
     except SparseIndexError as error:
         return NotAtHand(f"vector field '{name}' could not be probed: {error.message}")
     if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -49,6 +50,29 @@ def test_builds_with_much_of_the_work_count_together_and_small_ones_do_not() -> 
 
 def test_where_all_were_small_they_count() -> None:
     assert encoding(receipt(2, 4.0), due=Texts(1_000, 300_000)).seconds == pytest.approx(2_000)
+
+
+# Of one model on two cores: texts, characters, seconds of encode, index and all else.
+RUNS = [
+    (12_000, 3_786_363, 199.1, 7.0, 5.4),
+    (9_000, 2_838_920, 163.0, 4.6, 5.6),
+    (4_600, 2_783_673, 137.3, 3.7, 8.8),
+    (200, 62_912, 3.7, 0.4, 4.0),
+]
+
+
+@pytest.mark.parametrize("known", [each for number in (1, 2, 3) for each in combinations(RUNS, number)])
+def test_runs_of_more_than_two_minutes_are_foreseen_within_a_fifth_from_any_others(known: tuple[Any, ...]) -> None:
+    builds = [
+        Former(ENCODERS, "full", Texts(texts, chars), encode_s, texts, index_s, rest_s)
+        for texts, chars, encode_s, index_s, rest_s in known
+    ]
+    for texts, chars, *seconds in [each for each in RUNS if each not in known and sum(each[2:]) > 120]:
+        stages = [encoding_of(builds, ENCODERS, Texts(texts, chars)), indexing_of(builds, texts)]
+        stages.append(rest_of(builds, "full", encodes=True))
+        foreseen = together([each for each in stages if each is not None])
+        assert foreseen.seconds == pytest.approx(sum(seconds), rel=0.2)
+        assert foreseen.low < sum(seconds) < foreseen.high
 
 
 def test_longer_texts_take_longer_and_each_text_something_by_itself() -> None:
