@@ -12,7 +12,7 @@ import orjson
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import reason_of
-from sparse_index.errors import TerminalError
+from sparse_index.errors import SparseIndexError, TerminalError, UnavailableError
 from sparse_index.query.answer import Hit
 from sparse_index.query.documents import by_document, read_hits
 from sparse_index.query.fusion import Ranked, fused, merged
@@ -20,20 +20,23 @@ from sparse_index.query.question import Question, ours_alone
 from sparse_index.query.troubles import in_words, searching
 from sparse_index.query.wish import Findings
 
+# What the one shard that is asked for gets for an answer while it is away.
+_UNAVAILABLE = 503
+
 
 @dataclass(frozen=True)
 class Fused:
     """`failed`: side -> why it has no part in the hits."""
 
     hits: Sequence[Hit]
-    failed: Mapping[str, TerminalError]
+    failed: Mapping[str, SparseIndexError]
 
 
 def fused_by_client(cluster: Cluster, question: Question, size: int, noted: Findings) -> Fused:
-    """TerminalError when no side answered."""
+    """The first side's error when none answered."""
     found = _by_side(cluster, question, noted)
-    failed = {side: answer for side, answer in found.items() if isinstance(answer, TerminalError)}
-    sides = {side: answer for side, answer in found.items() if not isinstance(answer, TerminalError)}
+    failed = {side: answer for side, answer in found.items() if isinstance(answer, SparseIndexError)}
+    sides = {side: answer for side, answer in found.items() if not isinstance(answer, SparseIndexError)}
     if not sides:
         raise next(iter(failed.values()))
     search = question.config.search
@@ -41,7 +44,7 @@ def fused_by_client(cluster: Cluster, question: Question, size: int, noted: Find
     return Fused(read_hits(cluster, question, best, by_document(sides), noted), failed)
 
 
-def _by_side(cluster: Cluster, question: Question, noted: Findings) -> dict[str, Ranked | TerminalError]:
+def _by_side(cluster: Cluster, question: Question, noted: Findings) -> dict[str, Ranked | SparseIndexError]:
     """Side -> its candidates, of several shards those of each: a search over all would give fewer."""
     candidates, shards = question.config.search.candidates, question.target.shards
     bodies = {side: question.clause(side, candidates) for side in question.sides}
@@ -67,10 +70,15 @@ def _header(index: str, shard: int, shards: int) -> Json:
     return {"index": index} if shards == 1 else {"index": index, "preference": f"_shards:{shard}"}
 
 
-def _of_shards(answers: Sequence[Json], noted: Findings) -> Ranked | TerminalError:
-    refused = next((answer for answer in answers if "error" in answer), None)
+def _of_shards(answers: Sequence[Json], noted: Findings) -> Ranked | SparseIndexError:
+    """Without those that are away, unless all of them are."""
+    told = [answer for answer in answers if "error" not in answer]
+    away = [answer for answer in answers if answer.get("status") == _UNAVAILABLE]
+    if told and len(told) + len(away) == len(answers):
+        noted.saw(told, away=len(away))
+        return merged([[(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]] for answer in told])
+    refused = next((answer for answer in answers if "error" in answer and answer not in away), None)
     if refused is None:
-        noted.saw(answers)
-        return merged([[(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]] for answer in answers])
+        return UnavailableError(f"its shards are away ({_UNAVAILABLE}): {reason_of(away[0])}", _UNAVAILABLE)
     status, reason = refused.get("status"), reason_of(refused)
     return in_words(TerminalError(f"refused with {status}: {reason}", status, reason))
