@@ -20,6 +20,9 @@ from sparse_index.query.question import Question, ours_alone
 from sparse_index.query.troubles import in_words, searching
 from sparse_index.query.wish import Findings
 
+# What the one shard that is asked for gets for an answer while it is away.
+_UNAVAILABLE = 503
+
 
 @dataclass(frozen=True)
 class Fused:
@@ -68,8 +71,11 @@ def _header(index: str, shard: int, shards: int) -> Json:
 
 
 def _of_shards(answers: Sequence[Json], noted: Findings) -> Ranked | SparseIndexError:
-    refused = next((answer for answer in answers if "error" in answer), None)
-    if refused is None:
-        noted.saw(answers)
-        return merged([[(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]] for answer in answers])
+    """Without those that are away, unless all of them are."""
+    told = [answer for answer in answers if "error" not in answer]
+    away = [answer for answer in answers if answer.get("status") == _UNAVAILABLE]
+    if told and len(told) + len(away) == len(answers):
+        noted.saw(told, away=len(away))
+        return merged([[(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]] for answer in told])
+    refused = next((answer for answer in answers if "error" in answer and answer not in away), None) or away[0]
     return in_words(of_status(refused["status"], reason_of(refused), "POST /_msearch"))

@@ -56,10 +56,10 @@ class Findings:
         hits: list[Json] = answer["hits"]["hits"]
         return hits
 
-    def saw(self, answers: Sequence[Json]) -> None:
-        """Those of one search, of all shards or of each."""
+    def saw(self, answers: Sequence[Json], away: int = 0) -> None:
+        """Those of one search, of all shards or of each; `away`: shards that were asked by themselves and gave none."""
         told = [answer["_shards"] for answer in answers]
-        shards = sum(each["total"] for each in told)
+        shards = sum(each["total"] for each in told) + away
         self.away = max(self.away, (shards - sum(each["successful"] for each in told), shards))
 
     @contextmanager

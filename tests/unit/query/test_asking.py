@@ -175,3 +175,41 @@ def test_what_passes_for_a_whole_search_passes_for_one_of_several(
     with pytest.raises(expected, match=f"{kind}: why") as caught:
         fused_by_client(fake_cluster(answer), question(), 3, nothing_yet())
     assert (type(caught.value), caught.value.status) == (expected, status)
+
+
+def by_us(answers: dict[str, Any]) -> tuple[list[Hit], Findings]:
+    """Two shards, each asked by itself; `answers`: by their numbers."""
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        if path == "/_msearch":
+            asked_shards = [
+                line["preference"].removeprefix("_shards:") for line in map(orjson.loads, body.splitlines()[::2])
+            ]
+            return {"responses": [answers[shard] for shard in asked_shards]}
+        return WHOLE | found(ids_asked(body))
+
+    config = corpus_config("things", search={"sides": ["bm25", "text_sparse"], "fusion": {"type": "min_max"}})
+    target = Target("things--b1", attached=Attached(settings={"index.number_of_shards": "2"}))
+    question = Question(config, target, "q", {SIDE: None, "title": None}, [], explain=False)
+    noted, wish = nothing_yet(), Wish(SearchMode.HYBRID, 3, (), explain=False, via=Via.CLIENT)
+    return list(asked(fake_cluster(answer), question, wish, noted)), noted
+
+
+WHOLE = {"_shards": {"total": 1, "successful": 1, "failed": 0}}
+AWAY = {
+    "error": {"type": "search_phase_execution_exception", "reason": "all shards failed", "root_cause": []},
+    "status": 503,
+}
+
+
+def test_a_shard_that_is_asked_by_itself_and_is_away_leaves_the_others() -> None:
+    hits, noted = by_us({"0": WHOLE | found(["a", "b"]), "1": AWAY})
+    assert [hit.id for hit in hits] == ["a", "b"]
+    assert (noted.away, noted.degraded) == ((1, 2), [])
+
+
+def test_where_all_shards_are_away_that_is_an_outage_and_a_refusal_is_none() -> None:
+    with pytest.raises(UnavailableError, match=r"is not ready .503.: .*all shards failed"):
+        by_us({"0": AWAY, "1": AWAY})
+    with pytest.raises(TerminalError, match="the query has more words"):
+        by_us({"0": AWAY, "1": {"error": {"root_cause": [TOO_MANY], **TOO_MANY}, "status": 400}})
