@@ -157,8 +157,8 @@ class BulkWriter:
             self._pause(attempt, len(pending))
         raise OverloadedError(
             f"Bulk into {self._write_alias}: {len(pending)} items were refused {ITEM_ATTEMPTS} times, the last one with "
-            f"{refusal}. Where the cluster is too busy, lower index.bulk_requests_in_flight or the parallel tasks; where nodes of "
-            "it come and go, look at its health. Then run again.",
+            f"{refusal}. Where the cluster is too busy, lower index.bulk_requests_in_flight or the parallel tasks; where nodes "
+            "come and go, look at its health. Then run again.",
             429,
             refusal,
         )
