@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -230,6 +231,8 @@ def test_an_outage_that_heals_itself_is_followed_by_good_news(
     dag = written(alerts=[KEEPS])[f"{DAG_ID}__serving"]
     call(dag, "look", "on_failure_callback", "r1", error="no answer")
     monkeypatch.setattr(ServingLookOperator, "execute", lambda self, context: {"steps": []})
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(0.1 if seconds == 1 else seconds))
     dag.test(logical_date=datetime(2026, 1, 1, tzinfo=UTC))
     assert [one["kind"] for one in TOLD] == ["failed", "green"]
 

@@ -145,11 +145,10 @@ def test_an_airflow_that_takes_no_reason_changes_nothing_of_how_the_task_ends() 
 
 
 COMES_AGAIN = AirflowRescheduleException(datetime.now(UTC))  # type: ignore[no-untyped-call]
+SKIPS = DownstreamTasksSkipped(tasks=["promote"])  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.parametrize(
-    "how", [AirflowSkipException("nothing to do"), DownstreamTasksSkipped(tasks=["promote"]), COMES_AGAIN]
-)
+@pytest.mark.parametrize("how", [AirflowSkipException("nothing to do"), SKIPS, COMES_AGAIN])
 def test_a_task_that_skips_itself_or_comes_again_has_not_failed(how: Exception) -> None:
     with pytest.raises(type(how)), retried_only_if_useful({}):
         raise how
