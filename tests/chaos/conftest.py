@@ -13,6 +13,7 @@ from build_plans import make_plan as bare_plan
 from build_plans import remove_indices
 from faulty_proxy import FaultyProxy, faulty_proxy
 from real_builds import MakeConfig, real_config
+from s3_server import running_s3, s3  # noqa: F401 - fixtures
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.ml import verbs

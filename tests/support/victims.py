@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 
 from sparse_index import pipeline
@@ -26,10 +27,17 @@ DEADLINE_S = 120
 
 
 def started(work: Callable[..., None], *arguments: object) -> BaseProcess:
-    """A process that does `work`; its module and arguments travel by pickle."""
-    process = _PROCESSES.Process(target=work, args=arguments)
+    """A process that does `work` in the test's environment; its module and arguments travel by pickle."""
+    process = _PROCESSES.Process(target=_in_environment, args=(dict(os.environ), work, *arguments))
     process.start()
     return process
+
+
+def _in_environment(environment: Mapping[str, str], work: Callable[..., None], *arguments: object) -> None:
+    """The server that forks has that of the first test that asked for a process."""
+    os.environ.clear()
+    os.environ.update(environment)
+    work(*arguments)
 
 
 def killed(process: BaseProcess) -> bool:
