@@ -1,19 +1,20 @@
 """docs/examples/kubernetes, as far as it can be checked without a cluster: values, pod templates, what a corpus file names.
 
-The chart's own schema is in no package, so keys are compared with a list made by hand from it. Where Airflow's Kubernetes
-provider is installed, the templates are also compared with the models of Kubernetes' own client, and go through the provider's
-generator as they do in its KubernetesExecutor.
+The chart's own schema is in no package, so keys are compared with a list made by hand from it. The templates are compared with
+the models of Kubernetes' own client, and go through the provider's generator as they do in its KubernetesExecutor.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from airflow.providers.cncf.kubernetes.executors.kubernetes_executor_utils import get_base_pod_from_template
+from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+from kubernetes.client import ApiClient
 
 from opensearch_ml.task_settings import operator_arguments
 from sparse_index.config.encoder import EncoderConfig
@@ -124,45 +125,33 @@ def test_the_corpus_file_names_templates_that_are_in_the_image() -> None:
     assert EncoderConfig.model_validate({"model": model} | corpus["encoder"]).run_on == "worker"
 
 
-@pytest.fixture(scope="module")
-def provider() -> str:
-    """Airflow's, with the generator of pods."""
-    name = "airflow.providers.cncf.kubernetes"
-    pytest.importorskip(name, reason="apache-airflow-providers-cncf-kubernetes is no part of this")
-    return name
-
-
-def as_kubernetes_reads_it(provider: str, template: Any) -> Any:
+def as_kubernetes_reads_it(template: Any) -> Any:
     """Without what its client's models do not know, and of their types; ValueError where a key that must be there is not."""
-    generator = import_module(f"{provider}.pod_generator").PodGenerator
-    client = import_module("kubernetes.client").ApiClient()
-    return client.sanitize_for_serialization(generator.deserialize_model_dict(template))
+    return ApiClient().sanitize_for_serialization(PodGenerator.deserialize_model_dict(template))
 
 
 @pytest.mark.parametrize("path", PODS, ids=lambda path: path.stem)
-def test_kubernetes_knows_every_key_of_a_template(provider: str, path: Path) -> None:
+def test_kubernetes_knows_every_key_of_a_template(path: Path) -> None:
     template = read(path)
-    assert as_kubernetes_reads_it(provider, template) == template
+    assert as_kubernetes_reads_it(template) == template
 
 
-def test_a_slip_in_a_template_is_found(provider: str) -> None:
+def test_a_slip_in_a_template_is_found() -> None:
     unknown, number, nameless = (read(PODS[0]) for _ in range(3))
     unknown["spec"]["nodeSelectors"] = {"disk": "fast"}
     number["spec"]["containers"][0]["resources"]["limits"]["cpu"] = 15
     for slip in (unknown, number):
-        assert as_kubernetes_reads_it(provider, slip) != slip
+        assert as_kubernetes_reads_it(slip) != slip
     del nameless["spec"]["containers"][0]["name"]
     with pytest.raises(ValueError, match="`name`, must not be `None`"):
-        as_kubernetes_reads_it(provider, nameless)
+        as_kubernetes_reads_it(nameless)
 
 
 @pytest.mark.parametrize("path", PODS, ids=lambda path: path.stem)
-def test_airflows_executor_makes_a_pod_of_each_template(provider: str, path: Path) -> None:
+def test_airflows_executor_makes_a_pod_of_each_template(path: Path) -> None:
     """By the steps of its KubernetesExecutor, from what a corpus file gives a task."""
-    generator = import_module(f"{provider}.pod_generator").PodGenerator
-    executor = import_module(f"{provider}.executors.kubernetes_executor_utils")
     given = operator_arguments(TaskSettings(pod_override=str(path)))["executor_config"]
-    pod = generator.construct_pod(
+    pod = PodGenerator.construct_pod(
         dag_id="sparse_index__tickets",
         task_id="encode",
         pod_id="sparse-index-tickets-encode",
@@ -170,8 +159,8 @@ def test_airflows_executor_makes_a_pod_of_each_template(provider: str, path: Pat
         kube_image="registry.example.org/airflow-search:2",
         date=datetime(2026, 1, 2, tzinfo=UTC),
         args=["python", "-m", "airflow.sdk.execution_time.execute_workload"],
-        pod_override_object=generator.from_obj(given),
-        base_worker_pod=executor.get_base_pod_from_template(given["pod_template_file"], None),
+        pod_override_object=PodGenerator.from_obj(given),
+        base_worker_pod=get_base_pod_from_template(given["pod_template_file"], None),
         namespace="airflow",
         scheduler_job_id="1",
         run_id="scheduled__2026-01-02",
@@ -186,4 +175,4 @@ def test_airflows_executor_makes_a_pod_of_each_template(provider: str, path: Pat
         template["containers"][0]
     ).items()
     assert (pod.spec.node_selector, pod.metadata.labels["map_index"]) == (template.get("nodeSelector"), "3")
-    assert generator.serialize_pod(pod)["spec"]["serviceAccountName"] == "airflow-worker"
+    assert PodGenerator.serialize_pod(pod)["spec"]["serviceAccountName"] == "airflow-worker"
