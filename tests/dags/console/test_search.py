@@ -91,7 +91,7 @@ class Searched:
             {"_id": id_, "_score": 9.0 - rank, "_source": {"title": title, "text_sparse": {"slow": 2.0, "##x": 0.5}}}
             for rank, (id_, title) in enumerate(found)
         ]
-        return {"hits": {"hits": hits}}
+        return {"_shards": {"total": 1, "successful": 1, "failed": 0}, "hits": {"hits": hits}}
 
     @property
     def searches(self) -> list[str]:
