@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import boto3
 import pytest
+import s3fs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -118,6 +119,7 @@ def s3(running_s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     """What the environment of a worker says of the store: address and account. It behaves."""
     for name, value in (ACCOUNT | {"AWS_ENDPOINT_URL": running_s3.url}).items():
         monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()  # a former test's may have no account
     running_s3.refuse = lambda request: None
     running_s3.unlisted.clear()
     running_s3.still_listed.clear()
