@@ -23,6 +23,7 @@ from sparse_index.timing import REAL_TIME
 DOCUMENTS, TIMES = 20, 3
 IDS = pa.array([f"d{number}" for number in range(DOCUMENTS)])
 FIELD = "text_sparse"
+RECOVERIES = "cluster.routing.allocation.node_initial_primaries_recoveries"
 LOOKS = (documents_in, sealed_count, lambda cluster, index: documents_there(cluster, index, IDS))
 
 
@@ -49,12 +50,14 @@ def lose_a_shard(cluster: Cluster, index: str) -> None:
 
 
 @pytest.fixture
-def half(plain_cluster: Cluster, index: str) -> str:
-    """One of its shards stays away."""
-    plain_cluster.get(f"/_cluster/health/{index}", wait_for_status="green")
-    plain_cluster.put(f"/{index}/_settings", {"index.routing.allocation.enable": "none"})
-    lose_a_shard(plain_cluster, index)
-    return index
+def half(plain_cluster: Cluster, index: str) -> Iterator[str]:
+    """One of its shards stays away: what else forbids a primary its only copy, the cluster passes over."""
+    plain_cluster.put("/_cluster/settings", {"transient": {RECOVERIES: 0}})
+    try:
+        lose_a_shard(plain_cluster, index)
+        yield index
+    finally:
+        plain_cluster.put("/_cluster/settings", {"transient": {RECOVERIES: None}})
 
 
 def test_documents_of_a_shard_that_is_away_are_not_taken_for_gone(
