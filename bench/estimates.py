@@ -134,15 +134,15 @@ def config_of(folder: Path, number: int, bodies: int, model: Mapping[str, str]) 
     )
 
 
-def build(cluster: Cluster, folder: Path, rows: int, bodies: int, model_id: str) -> list[Foreseen]:
-    """All builds in the folder's store, this one the last."""
+def build(cluster: Cluster, folder: Path, rows: int, bodies: int, model_id: str) -> tuple[str, list[Foreseen]]:
+    """Its id, and all builds in the folder's store that were foreseen."""
     number = sum(1 for _ in folder.glob("corpus-*"))
     config = config_of(folder, number, bodies, {"source": "model_id", "model_id": model_id})
     generate_corpus(CorpusRequest("tickets", rows, first_index=number * APART), Path(config.source.uri))
     request = RunRequest(run_id=f"estimates-{number}", data_date=DAY, mode=Mode.FULL)
     receipt = run(cluster, config, Store(config.store), request).receipt
     print(f"{rows:,} documents; bytes: {receipt['bytes']}; stages: {receipt['stage_seconds']}")
-    return list(foreseen(Store(config.store), config.alias))
+    return str(receipt["build_id"]), list(foreseen(Store(config.store), config.alias))
 
 
 @contextmanager
@@ -176,9 +176,9 @@ def main() -> None:
         for wanted in chosen.builds:
             rows, _, bodies = wanted.partition("x")
             load, at = round(os.getloadavg()[0], 1), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-            found = build(cluster, folder, int(rows), int(bodies or 1), model_id)
+            made, found = build(cluster, folder, int(rows), int(bodies or 1), model_id)
             print("\n".join(lines(found)), flush=True)
-            if chosen.save:
+            if chosen.save and found and found[-1].build == made:  # else it was not foreseen
                 save(Measured(found[-1], chosen.model.parent.name, command, at, machine, load))
 
 

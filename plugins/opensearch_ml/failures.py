@@ -63,7 +63,8 @@ def _in_words(error: BaseException, context: Any) -> str:
     if isinstance(error, AirflowTaskTimeout):
         return (
             f"It took longer than its execution_timeout, {context['task'].execution_timeout}, and was ended. Its log says how "
-            "far it was. Trigger a new run, which goes on from what is finished."
+            "far it was. Airflow tries it again while it has retries left; then give it more time, or less else to do on "
+            "its machine, and clear it."
         )
     return f"{type(error).__name__}: {hide_secrets(str(error))[:LONGEST_SAID]}. Its log has the traceback."
 

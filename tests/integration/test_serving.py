@@ -114,7 +114,7 @@ def require_reranker_comes_and_goes(serving: Serving, toy_models: Path) -> None:
     assert (pipelines(serving), len(models(later))) == ([default], 1)
 
 
-def test_whoever_is_killed_between_any_two_stages_is_completed_by_a_rerun(serving: Serving) -> None:
+def test_whoever_is_killed_between_any_two_phases_is_completed_by_a_rerun(serving: Serving) -> None:
     for phase in Phase:
         carry_out(serving, phase)
         assert serve(serving).steps == []

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sparse_index.console.receipts import Found
 
 # What comes before a value in the reasons of OpenSearch and of models, and in ours.
+_BEFORE_TEXT = re.compile(r": | \(|['\"]")  # a model that is not ours may quote it anywhere
 _BEFORE_VALUE = re.compile(r": | \(|\. Preview of field's value")
 # The checks that ask golden queries. Importing them from the gate would load what measures rankings.
 ASKING = ("golden", "canaries")
 
 
-def before_value(said: str) -> str:
+def before_value(said: str, stage: str | None = None) -> str:
     """A reason as far as it cannot hold a value of the corpus."""
-    return _BEFORE_VALUE.split(said, maxsplit=1)[0]
+    signs = _BEFORE_TEXT if stage == "encode" else _BEFORE_VALUE
+    return signs.split(said, maxsplit=1)[0].rstrip()
 
 
 def before_query(words: str) -> str:
@@ -27,7 +30,7 @@ def before_query(words: str) -> str:
 
 # The stages whose errors quote documents or queries.
 _QUOTING: Mapping[str, Callable[[str], str]] = {
-    **dict.fromkeys(("scan", "encode", "index", "reconcile"), before_value),
+    **{stage: partial(before_value, stage=stage) for stage in ("scan", "encode", "index", "reconcile")},
     "gate": before_query,
 }
 
@@ -50,7 +53,11 @@ def _failures(failures: Any) -> Any:
 def _letters(rows: Any) -> Any:
     if not isinstance(rows, list):
         return None
-    return [{**row, "reason": before_value(str(row.get("reason") or ""))} for row in rows if isinstance(row, Mapping)]
+    return [
+        {**row, "reason": before_value(str(row.get("reason") or ""), row.get("stage"))}
+        for row in rows
+        if isinstance(row, Mapping)
+    ]
 
 
 def _gate(gate: Any) -> Any:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from sparse_index.console.build import Ending, ending
+from sparse_index.console.build import Ending, Sort, ending
 from sparse_index.console.readers import read_each
 from sparse_index.console.receipts import read_once
 from sparse_index.store.files import Store
@@ -41,7 +41,7 @@ class Endings:
         store, alias, build_id = place
         found = read_once(store, receipt_path(alias, build_id))
         ended = ending(build_id, found)
-        if found.content is not None:
+        if found.content is not None and ended.sort is not Sort.FAILED:  # its tasks may be cleared
             self._keep(place, ended)
         return ended
 

@@ -159,14 +159,14 @@ def _reasons(seen: Iterable[_Seen], content: bool) -> list[Reason]:
     builds: dict[Key, set[str]] = {}
     for each in seen:
         for (stage, error_class, reason), many in each.counts.items():
-            key = (stage, error_class, reason if content else _told(reason))
+            key = (stage, error_class, reason if content else _told(stage, reason))
             letters[key] += many
             builds.setdefault(key, set()).add(each.file.build_id)
     return [Reason(*key, many, len(builds[key]), max(builds[key])) for key, many in letters.most_common()]
 
 
-def _told(reason: str | None) -> str | None:
-    return reason and before_value(reason)
+def _told(stage: str | None, reason: str | None) -> str | None:
+    return reason and before_value(reason, stage)
 
 
 def _window(seen: Iterable[_Seen], first: int, many: int) -> Iterator[tuple[LetterFile, np.ndarray]]:
@@ -204,5 +204,5 @@ def _letter(row: dict[str, Any], content: bool) -> Letter:
     source = row.get("source")
     values = {name: row.get(name) for name in _SHOWN}
     if not content:
-        values["reason"] = _told(values["reason"])
+        values["reason"] = _told(values["stage"], values["reason"])
     return Letter(values, source and source[:LONGEST_SOURCE], len(source or "") > LONGEST_SOURCE)

@@ -48,7 +48,7 @@ def standing(live: Live | None, builds: Sequence[Ending]) -> Standing:
 
 def _held(live: Live | None, builds: Sequence[Ending]) -> list[Ending]:
     """The good ones that have made what is live what it is, and those that found it so: not what came between it and an index
-    that the alias has left again."""
+    that the alias has left again, until a later one is live."""
     good = [build for build in builds if build.sort in GOOD]
     if live is None or live.index is None:
         return good

@@ -10,11 +10,13 @@ from functools import partial
 from posixpath import dirname
 
 import fsspec
+from fsspec.utils import glob_translate
 
 from sparse_index.addresses import public_address
 from sparse_index.corpus.parquet import corpus_filesystem, is_web, reading, web_status
 from sparse_index.errors import CorpusError
 from sparse_index.store.filesystems import full_address
+from sparse_index.store.whole_listings import LOST_AND_FOUND
 
 LOOKS_AT_ONCE = 8
 EXAMPLES = 3
@@ -82,7 +84,37 @@ def _matched(filesystem: fsspec.AbstractFileSystem, path: str) -> tuple[str, lis
     if not signs.search(path):
         return path, []
     pattern = _pattern(filesystem, path, signs)
-    return pattern, list(filesystem.glob(pattern))
+    return pattern, list(filesystem.glob(pattern)) if is_web(filesystem) else _met(filesystem, pattern)
+
+
+def _met(filesystem: fsspec.AbstractFileSystem, pattern: str) -> list[str]:
+    """What it meets, looked for folder by folder: fsspec's own looks into every folder beside, too, also into those that nobody
+    may list."""
+    parts = pattern.split("/")
+    first = next(number for number, part in enumerate(parts) if _GLOB_SIGN.search(part))
+    found = ["/".join(parts[:first])]
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        for number, part in enumerate(parts[first:], first):
+            if part == "**":
+                rest = "/".join(parts[number:])
+                return sorted({name for each in pool.map(partial(_below, filesystem, rest), found) for name in each})
+            found = [name for each in pool.map(partial(_below, filesystem, part), found) for name in each]
+    return sorted(found)
+
+
+def _below(filesystem: fsspec.AbstractFileSystem, part: str, folder: str) -> list[str]:
+    """What is called so in the folder, or below it where `part` begins with `**`; nothing where it is no folder."""
+    try:
+        if not _GLOB_SIGN.search(part):
+            filesystem.info(f"{folder}/{part}")
+            return [f"{folder}/{part}"]
+        deep = part.startswith("**")
+        names = filesystem.find(folder, withdirs=True) if deep else filesystem.ls(folder, detail=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    named = re.compile(glob_translate(part))
+    below = (str(name).rstrip("/") for name in names if not str(name).endswith(LOST_AND_FOUND))
+    return [name for name in below if name != folder and named.match(name.removeprefix(folder).removeprefix("/"))]
 
 
 def _exists(filesystem: fsspec.AbstractFileSystem, path: str, *, unasked: bool = False) -> bool:

@@ -59,7 +59,7 @@ def file_version(uri: str) -> str:
         etag = info.get("ETag") or info.get("etag")
         if not etag and is_web(filesystem):
             return _told_by_web_server(uri, info)
-        if not etag and info.get("mtime"):  # of sftp and smb fsspec's own key has the time of the last read, too
+        if not etag and "time" in info:  # of sftp and smb: of the last read, which fsspec's own key has in it
             return f"{info['size']}-{info['mtime']}"
         return str(etag or filesystem.ukey(path)).strip('"')
 

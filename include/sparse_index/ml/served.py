@@ -21,8 +21,6 @@ from sparse_index.vectors.kinds import vector_kind
 
 # What a person does about one that is not there.
 RUN_SERVING = "run the serving DAG first (sparse_index__<corpus>__serving, or `python -m sparse_index serve FILE`)"
-# Of one that is silent, and on its way by its document; what to do else follows.
-REDEPLOYED = "is said to be deployed, which takes a while after a node's restart. If it stays so,"
 
 
 def serving_group(model: OwnModel, content_sha256: str | None) -> str:

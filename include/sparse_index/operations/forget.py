@@ -160,8 +160,8 @@ def _survey(site: Site, now: datetime) -> _Survey:
     if reasons:
         listed = "\n  ".join(dict.fromkeys(reasons))
         raise BuildError(
-            f"Nothing of '{site.config.alias}' can be forgotten now. Wait until what runs has ended (a run, a rollback, the "
-            f"janitor), mend the rest, then forget again:\n  {listed}"
+            f"Nothing of '{site.config.alias}' can be forgotten now. Wait until what runs has ended (a run, a rollback, a "
+            f"redrive, the janitor), mend the rest, then forget again:\n  {listed}"
         )
     return _Survey(files, own[0], manifests)
 

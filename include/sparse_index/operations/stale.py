@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import SparseIndexError
+from sparse_index.errors import SparseIndexError, UnavailableError
 from sparse_index.live.age import data_age_s
 from sparse_index.live.generations import OwnIndex
 from sparse_index.operations.sightings import Clusters, CorpusView, readable_indices
+
+log = logging.getLogger(__name__)
 
 
 def stale(views: Sequence[CorpusView], now: datetime) -> dict[str, str]:
@@ -21,13 +23,18 @@ def stale(views: Sequence[CorpusView], now: datetime) -> dict[str, str]:
 
 def observe_stale(clusters: Clusters, configs: Sequence[CorpusConfig], now: datetime) -> dict[str, str]:
     """As `stale`, from two requests for each corpus: whoever waits to hear of it waits for no look at a large store. A corpus
-    that cannot be asked is left out; the look says why."""
+    that cannot be asked is left out, and so is each of a cluster that is away; the look says why."""
     said: dict[str, str | None] = {}
+    away: set[str | None] = set()
     for config in configs:
-        if config.stale_after_hours is not None and config.connection in clusters:
-            with suppress(SparseIndexError):
-                indices = readable_indices(clusters[config.connection], config.alias)
-                said[config.alias] = _said(config, indices, now)
+        if config.stale_after_hours is None or config.connection not in clusters or config.connection in away:
+            continue
+        try:
+            said[config.alias] = _said(config, readable_indices(clusters[config.connection], config.alias), now)
+        except UnavailableError:
+            away.add(config.connection)
+        except SparseIndexError as error:
+            log.info("How old the data of '%s' are is not known: %s", config.alias, error)
     return {alias: words for alias, words in said.items() if words is not None}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sparse_index.builds.plan import BuildKind, Plan, save_plan
 from sparse_index.builds.request import Mode, RunRequest
@@ -12,6 +12,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.shards import ShardScan
 from sparse_index.creation.create import allocation_rules
 from sparse_index.creation.trial import try_candidate
+from sparse_index.live.alias import observe_alias
 from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.names import new_build_id
 from sparse_index.plan import guards
@@ -41,7 +42,7 @@ def plan_changes(
     golden = golden_of(config.gate)
     seen = observe(cluster, store, config, request, scans, build_id=new_build_id(now, token), now=now)
     guards.require_comparable(seen)
-    if golden is not None:
+    if golden is not None and request.mode is not Mode.PLAN_ONLY and request.row_limit is None:
         _require_answerable(golden, seen)
     with connect(store) as con:
         difference = Difference(con, store, config, inputs_of(seen))
@@ -70,8 +71,12 @@ def _keep_day(cluster: Cluster, seen: Observed, plan: Plan) -> None:
     index, request = seen.live.index, plan.request
     if plan.kind is not BuildKind.NOTHING or index is None or request.mode is Mode.PLAN_ONLY or not plan.promotes:
         return
+    if plan.data_date > seen.now.date() + timedelta(days=1) or observe_alias(cluster, plan.alias).index != index:
+        return  # a mistake that would lock out the days until then; or somebody has gone back meanwhile
     meta = read_meta(cluster, index)
-    if meta is not None and not meta.is_later and meta.data_date < plan.data_date:
+    if meta is None or meta.is_later:
+        return
+    if meta.data_date < plan.data_date or (request.force_older_date and meta.data_date != plan.data_date):
         write_meta(cluster, index, meta.model_copy(update={"data_date": plan.data_date}))
 
 

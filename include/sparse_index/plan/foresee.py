@@ -65,7 +65,7 @@ def _newest_builds(store: Store, plan: Plan) -> Iterator[Former]:
     tasks = min(plan.config.encoder.parallel_tasks, plan.config.source.max_shards)
     paths = receipt_paths(store, plan.alias)
     for path in reversed(paths[-RECEIPTS_READ:]):
-        with suppress(FileNotFoundError):  # the janitor may be at work
+        with suppress(FileNotFoundError, TypeError, ValueError):  # the janitor may be at work; an odd one says nothing
             build = Former.of(read_receipt(store, path), tasks)
             if build.texts.number or build.writes:
                 yield build

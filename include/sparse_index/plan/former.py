@@ -12,6 +12,8 @@ from sparse_index.builds.plan import Texts
 # Over before a plan can say anything, by their names on the command line and in Airflow; and what waits for a person.
 _NOT_FORESEEN = ("plan", "plan_changes", "approve")
 _ENDED_WELL = ("promoted", "not_promoted")
+# Airflow needs minutes, at the most, to go from task to task.
+_LAY_STILL_S = 3_600.0
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,14 @@ class Former:
 
 
 def seconds_foreseeable(receipt: Mapping[str, Any]) -> float | None:
-    """From the end of the plan to the receipt, without what a person took to answer; None of a build that did not end well."""
+    """From the end of the plan to the receipt, without what a person took to answer; None of a build that did not end well, or
+    that lay still for long: its tasks were cleared hours after they had failed."""
     began, ended, stages = (receipt.get(name) for name in ("created_at", "ended_at", "stage_seconds"))
     if receipt.get("outcome") not in _ENDED_WELL or not (began and ended and stages):
         return None
     whole = (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+    if whole - sum(filter(None, stages.values())) > _LAY_STILL_S:
+        return None
     return whole - sum(stages.get(name) or 0.0 for name in _NOT_FORESEEN)
 
 

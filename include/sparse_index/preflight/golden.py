@@ -10,7 +10,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import BM25, SearchMode
 from sparse_index.config.served import is_served, unserved_fields
 from sparse_index.ml.life import life_of
-from sparse_index.ml.served import find
+from sparse_index.ml.served import find_or_outage
 from sparse_index.preflight.findings import Findings
 from sparse_index.query.rerank import reranker_of
 from sparse_index.query.wish import default_mode, reranker, sides_asked
@@ -44,5 +44,6 @@ def _why_unasked(cluster: Cluster, config: CorpusConfig, side: str) -> Iterator[
     if side in unserved_fields(config) and not is_served(config):
         field = config.vector_fields[side]
         # Another corpus may share that model.
-        if find(cluster, field, life_of(field).content_sha256(cluster)) is None:
+        content, whose = life_of(field).content_sha256(cluster), f"What encodes golden queries for '{side}'"
+        if find_or_outage(cluster, field, content, whose) is None:
             yield f"each run deletes the model that would encode them for '{side}': set lifecycle: shared in its encoder"

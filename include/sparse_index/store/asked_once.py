@@ -28,8 +28,9 @@ class AskedOnce(AsyncFileSystem):  # type: ignore[misc] # fsspec has no types
 
 
 def asked_once(filesystem: AbstractFileSystem) -> AbstractFileSystem:
-    """One like it, with connections of its own. What is no object store answers at little cost and is given back."""
-    if not isinstance(filesystem, AsyncFileSystem):
+    """One like it, with connections of its own. Any but S3's is given back: what is no object store answers at little cost, and
+    of other object stores nobody has seen that they refuse a former version."""
+    if not isinstance(filesystem, AsyncFileSystem) or "s3" not in filesystem.protocol:
         return filesystem
     kind = type(filesystem)
     like_it = type(kind.__name__, (AskedOnce, kind), {})

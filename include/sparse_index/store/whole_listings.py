@@ -9,6 +9,9 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
+# Where a disk is mounted it has a folder of its own for what a check of it finds, which administrators alone may list.
+LOST_AND_FOUND = "/lost+found"
+
 
 def with_whole_listings(filesystem: AbstractFileSystem) -> AbstractFileSystem:
     """The same file system; a listing of it raises what any of its folders raises, unless that folder is gone meanwhile."""
@@ -40,5 +43,6 @@ def _whole(kind: Any) -> Any:
 
 
 def _unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+    own = str(error.filename or "").endswith(LOST_AND_FOUND)
+    if not own and not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise error

@@ -125,8 +125,7 @@ def marker_path(target: str) -> str:
 def compact(store: Store, merge: Merge) -> None:
     """Write the marker, then the merged file. Idempotent; the sources stay."""
     marker = marker_path(merge.target)
-    if not store.exists(marker):
-        store.write_json(marker, merge.model_dump(mode="json", include={"target", "sources", "sifted"}))
+    store.write_json(marker, merge.model_dump(mode="json", include={"target", "sources", "sifted"}))
     if not store.exists(merge.target):
         with _readable(merge.target), store.writing(merge.target) as local:
             merge_vectors(store, local, merge.sources, _unneeded(store, merge))

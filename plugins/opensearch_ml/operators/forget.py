@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opensearch_ml.corpora import corpus_config, folder_of
+from opensearch_ml.dag_names import REDRIVE_DAG
 from opensearch_ml.operators.household import Household, HouseholdOperator
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ForgettingOperator(HouseholdOperator):
 
         config = corpus_config(folder_of(context), self.corpus)
         store = Store(config.store)
-        runs = household.runs(context)
+        runs = household.runs(context, REDRIVE_DAG)  # it reads and writes dead letters
         return Site(household.clusters, store, household.stores[store.address], config, runs)
 
     def given(self, site: Site) -> pa.Array:

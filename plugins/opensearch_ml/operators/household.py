@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from opensearch_ml.corpora import folder_of
-from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.runs import AirflowRuns, Home, homes_of
 from sparse_index.errors import SparseIndexError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sparse_index.store.files import Store
 
 # The DAGs, beside a corpus's own, that change what corpora share, write into their stores or move an alias.
-_BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG, REDRIVE_DAG)
+_BESIDE = (ROLLBACK_DAG, JANITOR_DAG, FORGET_DAG)
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class Household:
         configs = self.stores.get(uri)
         return Store(with_secret(uri, configs[0].store) if configs else uri)
 
-    def runs(self, context: Any) -> AirflowRuns:
+    def runs(self, context: Any, *also: str) -> AirflowRuns:
+        """`also`: further DAGs whose runs are waited for."""
         own = context["ti"].dag_id
-        return AirflowRuns(context, self.homes, beside=tuple(dag for dag in _BESIDE if dag != own))
+        return AirflowRuns(context, self.homes, beside=tuple(dag for dag in (*_BESIDE, *also) if dag != own))
 
 
 class HouseholdOperator(BaseOperator):

@@ -32,8 +32,8 @@ class JanitorLookOperator(HouseholdOperator):
     def work(self, household: Household, context: Any) -> list[dict[str, Any]]:
         from sparse_index.operations.stale import observe_stale
 
-        for configs in household.stores.values():
-            self._tell_stale(household, observe_stale(household.clusters, configs, datetime.now(UTC)), context)
+        configs = [config for configs in household.stores.values() for config in configs]
+        self._tell_stale(household, observe_stale(household.clusters, configs, datetime.now(UTC)), context)
         return [self._looked(household, uri, context) for uri in household.stores]
 
     def _looked(self, household: Household, uri: str, context: Any) -> dict[str, Any]:
@@ -48,6 +48,7 @@ class JanitorLookOperator(HouseholdOperator):
             self.log.error("Store %s could not be looked at: %s", uri, error)
             return {"store": uri, "problem": str(error)}
         self.log.info("Store %s: %s\nReport: %s", uri, cleanup, store.full(path))
+        self._tell_stale(household, cleanup.stale, context)  # of those that did not answer before
         counts = {"actions": len(cleanup.actions), "unproven": len(cleanup.unproven)}
         return {"store": uri, "report": path} | counts
 

@@ -30,6 +30,11 @@ def test_a_reason_is_told_up_to_the_value(reason: str, told: str) -> None:
     assert before_value(reason) == told
 
 
+def test_a_model_may_quote_a_text_anywhere() -> None:
+    assert before_value("Invalid input 'a text' of request", "encode") == "Invalid input"
+    assert before_value("column 'price' is null", "scan") == "column 'price' is null"
+
+
 @pytest.mark.parametrize(
     "content",
     [

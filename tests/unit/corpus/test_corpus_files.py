@@ -315,6 +315,32 @@ def test_a_folder_that_may_not_be_listed_is_not_passed_over(strangers_folder: Pa
     locked.chmod(0o755)
 
 
+def test_a_folder_beside_that_nobody_asked_for_may_be_closed(strangers_folder: Path) -> None:
+    """Another team's, and a mounted disk's own."""
+    corpus = strangers_folder / "corpus-1" / "day=1"
+    for folder in (corpus, strangers_folder / "theirs", strangers_folder / "corpus-1" / "lost+found"):
+        folder.mkdir(parents=True)
+    write(corpus, [row(1)])
+    write(strangers_folder / "corpus-[2]" / "day=1", [row(2)])
+    closed = [strangers_folder / "theirs", strangers_folder / "corpus-1" / "lost+found"]
+    for folder in closed:
+        folder.chmod(0)
+    with as_a_stranger():
+        found = {
+            pattern: list_parquet(f"{strangers_folder}/{pattern}").files
+            for pattern in ("corpus-*/day=1/a.parquet", "corpus-?", "corpus-*/**/*.parquet", "*-1/*/a.parquet")
+        }
+    for folder in closed:
+        folder.chmod(0o755)
+    first, second = f"{corpus}/a.parquet", f"{strangers_folder}/corpus-[2]/day=1/a.parquet"
+    assert found == {
+        "corpus-*/day=1/a.parquet": sorted([first, second]),
+        "corpus-?": [first],
+        "corpus-*/**/*.parquet": sorted([first, second]),
+        "*-1/*/a.parquet": [first],
+    }
+
+
 def test_a_folder_that_goes_while_it_is_listed_is_no_error(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(corpus, [row(1)])
     (corpus / "gone").mkdir()

@@ -122,15 +122,6 @@ def test_a_cluster_that_is_not_ready_is_waited_for(status: int, kind: str) -> No
     assert write(FakeIndex(lambda action, id_: starting.pop() if starting else None), [index_op(1)]).indexed == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [(500, "node_closed_exception"), (404, "illegal_index_shard_state_exception"), (404, "shard_not_found_exception")],
-)
-def test_a_node_that_goes_or_a_shard_that_moves_costs_no_document(status: int, kind: str) -> None:
-    going = [error_item(status, kind)]
-    assert write(FakeIndex(lambda action, id_: going.pop() if going else None), [index_op(1)]).indexed == 1
-
-
 def test_a_document_the_mapping_refuses_is_rejected_at_once() -> None:
     index = FakeIndex(lambda action, id_: error_item(400, "mapper_parsing_exception") if id_ == "id-3" else None)
     outcome = write(index, [index_op(n) for n in range(10)])

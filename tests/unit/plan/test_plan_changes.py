@@ -137,8 +137,13 @@ def test_a_day_without_a_change_is_the_day_of_the_live_data_too(config: CorpusCo
         assert cluster.meta == before
     assert planned(config, **later).kind is BuildKind.NOTHING
     assert cluster.meta == before | {"data_date": "2026-01-05"}
+    older: dict[str, Any] = {"cluster": cluster, "data_date": date(2026, 1, 3), "now": datetime(2026, 1, 6, tzinfo=UTC)}
     with pytest.raises(BuildError, match=r"holds the data of 2026-01-05; this run is for the older 2026-01-03"):
-        planned(config, cluster=cluster, data_date=date(2026, 1, 3), now=datetime(2026, 1, 6, tzinfo=UTC))
+        planned(config, **older)
+    planned(config, **later | {"data_date": date(2027, 1, 5)})
+    assert cluster.meta["data_date"] == "2026-01-05", "a year too far would lock out all days until then"
+    planned(config, **older | {"force_older_date": True})
+    assert cluster.meta["data_date"] == "2026-01-03"
 
 
 def test_a_mass_delete_stops_the_plan_and_names_examples(config: CorpusConfig, corpus: Path) -> None:

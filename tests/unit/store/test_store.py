@@ -185,8 +185,6 @@ INCLUDE = Path(__file__).parents[3] / "include"
 KILLED = """
 import os, pathlib, signal, sys
 from sparse_index.store.files import Store
-from sparse_index.store.layout import plan_path
-from sparse_index.store.layout import plan_path
 kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 store = Store(sys.argv[1])
 pathlib.Path.replace = kill

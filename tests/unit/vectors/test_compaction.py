@@ -167,7 +167,7 @@ def test_a_file_that_goes_after_the_listing_stops_no_janitor(
 ) -> None:
     (merge,) = to_compact(store)
     compact(store, merge)
-    store.write_json("things/builds/b20260102T030405-abcdef00/plan.json", {})
+    store.write_json("things/builds/20260102T030405-abcdef/plan.json", {})
     found = store.listing()
     monkeypatch.setattr(store, "listing", lambda: found)
     (gone,) = (file.path for file in found if file.path.endswith(suffix))

@@ -87,12 +87,18 @@ def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     asked = {connection: answers[f"cluster {connection}"] for connection in connections}
     live = {alias: its for answer in asked.values() for alias, its in (answer.value or {}).items()}
     unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
-    problems = [f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()]
+    unread = {answer.problem for answer in answers.values() if not answer.asked and answer.problem}
+    problems = [
+        *sorted(unread),
+        *(f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()),
+    ]
     return _Found(rows(wanted, seen, live, unasked, now), problems)
 
 
 def _of_lot(lot: Sequence[Listed], answer: Block) -> Mapping[str, Seen]:
-    """By corpus."""
+    """By corpus. What was not asked is not known, and no store's fault."""
+    if not answer.asked:
+        return {}
     if answer.problem is not None:
         return {each.corpus: Seen(problem=answer.problem) for each in lot}
     seen: Mapping[str, Seen] = answer.value
