@@ -58,7 +58,10 @@ def test_it_is_found_before_any_store_is_looked_at() -> None:
     """One of a later version, and one that does not answer, are left to the look."""
     old, later = (index(alias, 3) for alias in ("old", "later"))
 
+    asked: list[str] = []
+
     def answer(method: str, path: str, _: Any) -> Any:
+        asked.append(path)
         if "away" in path:
             raise unreachable()
         if "_alias" in path:
@@ -67,10 +70,11 @@ def test_it_is_found_before_any_store_is_looked_at() -> None:
         form = {} if own is old else {"form": 99}
         return {own.name: {"mappings": {"_meta": {"sparse_index": own.meta.model_dump(mode="json") | form}}}}
 
-    configs = [corpus_config(alias, stale_after_hours=48) for alias in ("old", "later", "away")]
+    configs = [corpus_config(alias, stale_after_hours=48) for alias in ("old", "later", "away", "away-too")]
     configs += [corpus_config("unasked"), corpus_config("elsewhere", stale_after_hours=1, connection="other")]
     found = observe_stale({configs[0].connection: fake_cluster(answer)}, configs, NOW)
     assert found == stale([view("old", 3, 48)], NOW)
+    assert not any("away-too" in path for path in asked), "a cluster that is away is waited for once"
 
 
 def test_nothing_live_is_older_than_anything() -> None:

@@ -164,6 +164,13 @@ def test_what_came_before_the_plan_and_a_persons_answer_are_not_foreseen() -> No
     assert seconds_foreseeable({}) is None
 
 
+def test_a_build_that_lay_still_until_it_was_cleared_says_nothing_of_all_else() -> None:
+    night = receipt(1, 1.0, created_at="2026-11-01T02:00:00+00:00", ended_at="2026-11-01T09:00:00+00:00")
+    assert seconds_foreseeable(night) is None
+    long = night | {"stage_seconds": {"encode": 24_000.0}}
+    assert seconds_foreseeable(long) == 25_200.0
+
+
 def test_the_stages_follow_each_other() -> None:
     stages = [
         Estimate(seconds=1.0, low=0.5, high=2.0, because="encoding"),

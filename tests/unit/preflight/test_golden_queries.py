@@ -10,6 +10,7 @@ import pytest
 from build_plans import corpus_config
 from fake_models import FakeModels
 from fake_opensearch import fake_cluster
+from sparse_index.errors import UnavailableError
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.golden import check_golden
 from sparse_index.relevance.golden import GoldenQuery, write_queries
@@ -58,6 +59,17 @@ def test_a_model_that_goes_with_each_run_encodes_none_unless_another_corpus_shar
     group = f"sparse-index-serving--splade--{SHA[:12]}"
     models.add("theirs", group, answers=True, name="splade", model_content_hash_value=SHA)
     assert problems(models, gate=gate, encoder=OWN, search=BY_MODEL) == []
+
+
+def test_a_shared_model_that_is_deployed_again_is_waited_for(gate: dict[str, Any]) -> None:
+    models = FakeModels()
+    group = f"sparse-index-serving--splade--{SHA[:12]}"
+    models.add("theirs", group, name="splade", model_content_hash_value=SHA, model_state="DEPLOYED")
+    findings = Findings()
+    check_golden(findings, models.cluster, corpus_config("things", gate=gate, encoder=OWN, search=BY_MODEL))
+    (problem,) = findings.problems
+    assert problem.error is UnavailableError
+    assert "does not answer for now: model theirs is said to be deployed" in problem.message
 
 
 def test_nobody_brings_the_tokens_of_golden_queries(gate: dict[str, Any]) -> None:
