@@ -12,6 +12,7 @@ import pytest
 from build_plans import corpus_config, no_sleep
 from local_cluster import LocalCluster
 from ml_verbs import deployed, file_encoder, registered
+from numbered import write_golden
 from secure_accounts import Role, accounts, less, without_own_index
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -88,7 +89,8 @@ def config(toy_models: Path, tmp_path: Path) -> CorpusConfig:
         "version": "1.0.0",
         "path": str(toy_models / "sparse" / "model.zip"),
     }
-    return corpus_config(ALIAS, str(tmp_path), encoder={"model": model}, gate={"golden": str(tmp_path / "golden")})
+    golden = str(write_golden(tmp_path / "golden", 1))
+    return corpus_config(ALIAS, str(tmp_path), encoder={"model": model}, gate={"golden": golden})
 
 
 def lines(role: Role) -> set[str]:
