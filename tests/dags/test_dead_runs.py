@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,8 +13,11 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from build_plans import corpus_config
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG
 from opensearch_ml.operators.corpus import workers_share_files
+from opensearch_ml.operators.household import Household
 from opensearch_ml.runs import AirflowRuns, Home, goes_on, homes_of
+from sparse_index.config.neighbours import Neighbours
 from sparse_index.store.files import Store
 
 DAG_ID = "sparse_index__tickets"
@@ -115,3 +119,10 @@ def test_a_build_is_looked_for_in_its_own_corpus_s_store(store: Store) -> None:
 )
 def test_only_local_executors_share_a_folder(executors: str, shared: bool) -> None:
     assert workers_share_files(executors) is shared
+
+
+def test_forgetting_waits_for_a_redrive_and_the_janitor_for_its_corpus_alone() -> None:
+    household = Household({}, {}, {}, Neighbours())
+    forget, janitor = ({"ti": SimpleNamespace(dag_id=dag)} for dag in (FORGET_DAG, JANITOR_DAG))
+    assert household.runs(forget, REDRIVE_DAG).beside == (ROLLBACK_DAG, JANITOR_DAG, REDRIVE_DAG)
+    assert household.runs(janitor).beside == (ROLLBACK_DAG, FORGET_DAG)

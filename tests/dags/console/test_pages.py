@@ -11,6 +11,7 @@ import pytest
 
 from console_html import look
 from console_place import BASE, Place, Visit
+from opensearch_ml.console.blocks import SideBySide
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 
@@ -149,6 +150,17 @@ def test_a_store_that_hangs_is_its_own_corpus_problem_and_nobody_says_that_all_i
     assert "cannot be read" not in news
     assert "its store cannot be read" in tickets
     assert "No answer within 2 seconds" in tickets
+
+
+def test_a_page_that_may_ask_nobody_blames_no_store(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(BUILD, RECEIPT)
+    visit("/")
+    monkeypatch.setattr(SideBySide, "_start", lambda *_: None)
+    html = visit("/").text
+    assert html.count("Builds: Too many questions wait for an answer already") == 1
+    assert "its store cannot be read" not in html
 
 
 def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> None:

@@ -27,6 +27,7 @@ def declared(known_dags: None) -> Iterator[None]:
     from airflow.utils.session import create_session
 
     broken, whole = "sparse_index__bad", "sparse_index__notes"
+    refused = "sparse_index__notes__serving"
     extra = {"store": "/store", "connection": "c", "owner": "newsroom"}
     assets = [
         AssetModel(name, f"x-opensearch://{name}", group="search index", extra=extra | {"corpus": name})
@@ -38,23 +39,26 @@ def declared(known_dags: None) -> Iterator[None]:
         session.add_all(AssetActive.for_asset(asset) for asset in assets)
         session.add_all(
             DagModel(dag_id=dag_id, bundle_name="console-tests", is_stale=False, max_active_tasks=1, description="why")  # type: ignore[no-untyped-call]
-            for dag_id in (broken, whole)
+            for dag_id in (broken, whole, refused)
         )
         session.flush()
-        session.add_all(DagTag(name=tag, dag_id=broken) for tag in ("sparse-index", "broken"))
+        session.add_all(
+            DagTag(name=tag, dag_id=dag_id) for dag_id in (broken, refused) for tag in ("sparse-index", "broken")
+        )
     yield
     with create_session() as session:
         for name in ("notes", "gone"):
             session.query(AssetActive).filter(AssetActive.name == name).delete()
             session.query(AssetModel).filter(AssetModel.name == name).delete()
-        session.query(DagTag).filter(DagTag.dag_id == broken).delete()
-        session.query(DagModel).filter(DagModel.dag_id.in_([broken, whole])).delete()
+        session.query(DagTag).filter(DagTag.dag_id.in_([broken, refused])).delete()
+        session.query(DagModel).filter(DagModel.dag_id.in_([broken, whole, refused])).delete()
 
 
 def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(declared: None) -> None:
     found = {each.corpus: each for each in declared_corpora()}
     assert {"notes", "bad"} <= set(found)
     assert "gone" not in found
+    assert "notes__serving" not in found, "a serving DAG that Airflow refuses is no corpus"
     notes = found["notes"]
     assert (notes.alias, notes.store, notes.connection, notes.owner) == ("notes", "/store", "c", "newsroom")
     assert found["bad"].is_broken

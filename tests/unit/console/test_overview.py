@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sparse_index.builds.sign_of_life import sign_of_life
+from sparse_index.console.build import Sort
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live
@@ -216,3 +217,12 @@ def test_a_store_that_cannot_be_read_is_its_corpus_problem_alone(store: Store, t
 def test_filter_by_text() -> None:
     assert listed("news", owner="Team A").says("team a")
     assert not listed("news").says("tickets")
+
+
+def test_a_failed_build_that_was_cleared_is_read_again(store: Store) -> None:
+    """What ended well is read once."""
+    endings, place = Endings(), (store, "news", "20261126T000000-000000")
+    for outcome, shown in (("failed", Sort.FAILED), ("promoted", Sort.PROMOTED), ("failed", Sort.PROMOTED)):
+        receipt(store, "news", outcome=outcome)
+        (found,) = endings.of([place])
+        assert found.sort is shown

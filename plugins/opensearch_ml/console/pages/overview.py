@@ -87,9 +87,9 @@ def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     asked = {connection: answers[f"cluster {connection}"] for connection in connections}
     live = {alias: its for answer in asked.values() for alias, its in (answer.value or {}).items()}
     unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
-    unread = {answer.problem for answer in answers.values() if not answer.asked and answer.problem}
+    unread = {f"Builds: {answers[lot].problem}" for lot in lots if not answers[lot].asked}
     problems = [
-        *sorted(unread),
+        *unread,
         *(f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()),
     ]
     return _Found(rows(wanted, seen, live, unasked, now), problems)
