@@ -1,4 +1,4 @@
-"""Time and peak memory of a plan over N rows: `python bench/plan_memory.py 100000 1000000 --dead 10`.
+"""Time and peak memory of a plan over N rows: `python bench/plan_memory.py 100000 1000000 [--dead 10] [--first-only]`.
 
 For each N a child process plans three times over synthetic manifests: a first full build; a day on which 1 % of the
 texts and 1 % of the other fields changed, 1 % of the documents vanished and 1 % are new, the vectors of all others
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -137,18 +138,18 @@ def child(rows: int, folder: str, day: int) -> None:
     )
 
 
-def measure(rows: int, dead: int) -> None:
+def measure(rows: int, dead: int, days: Sequence[int]) -> None:
     print(f"{rows:,} rows, {dead:,} dead vectors", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         config = config_at(Path(folder))
         # The planner looks at the files for their columns only: their rows are in the manifests.
         write(Path(config.source.uri), [row(1)])
         store, schema_path = Store(config.store), plan_shards(config)[0].schema_path
-        for day in (1, 2, 3):
+        for day in days:
             found = scans(store, rows, min(day, 2), schema_path)
             store.write_json(f"day{day}.json", found[0].model_dump(mode="json"))
             subprocess.run([sys.executable, __file__, "--child", str(rows), folder, str(day)], check=True)
-            if day == 1:
+            if day == 1 and len(days) > 1:
                 add_vectors(
                     store,
                     Plan.model_validate_json(store.read_bytes(store.files("things/builds", "plan.json")[0])),
@@ -163,6 +164,7 @@ if __name__ == "__main__":
         words = argparse.ArgumentParser()
         words.add_argument("rows", type=int, nargs="*", default=[100_000, 1_000_000])
         words.add_argument("--dead", type=int, default=0, help="dead vectors for each row")
+        words.add_argument("--first-only", action="store_true", help="the first full build alone")
         options = words.parse_args()
         for size in options.rows:
-            measure(size, options.dead * size)
+            measure(size, options.dead * size, (1,) if options.first_only else (1, 2, 3))

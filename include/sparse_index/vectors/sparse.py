@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from math import isfinite
+from operator import itemgetter
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -211,9 +212,11 @@ def _from_numbers(numbers: np.ndarray, tokens: Sequence[str]) -> dict[str, float
         raise ModelError(
             f"The model gives {len(numbers)} numbers a text, its tokenizer has {len(tokens)} tokens. Is it a sparse model?"
         )
+    # Truth values are searched four times as fast as numbers.
+    places = np.flatnonzero(numbers[: len(tokens)] != 0)
+    pairs = zip(places.tolist(), numbers[places].tolist(), strict=True)
     # Special tokens have no text, and ML Commons leaves them out.
-    places = (place for place in np.flatnonzero(numbers[: len(tokens)]).tolist() if tokens[place])
-    return _weights({tokens[place]: float(numbers[place]) for place in places})
+    return _weights({tokens[place]: weight for place, weight in pairs if tokens[place]})
 
 
 def _items(data: Mapping[str, Any]) -> list[Any]:
@@ -260,9 +263,9 @@ def sparse_vector(weights: Mapping[str, float], pruning: Pruning) -> SparseVecto
 
 
 def _in_order(weights: Mapping[str, float]) -> list[tuple[str, float]]:
+    positive = [(token, float(weight)) for token, weight in weights.items() if weight > 0]
     # Ties go by token, so that the same answer always makes the same file.
-    positive = ((token, float(weight)) for token, weight in weights.items() if weight > 0)
-    return sorted(positive, key=lambda pair: (-pair[1], pair[0]))
+    return sorted(sorted(positive, key=itemgetter(0)), key=itemgetter(1), reverse=True)
 
 
 def prune(ordered: Sequence[tuple[str, float]], pruning: Pruning) -> Sequence[tuple[str, float]]:
