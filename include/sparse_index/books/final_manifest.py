@@ -9,7 +9,7 @@ from sparse_index.builds.plan import Counts, Plan
 from sparse_index.errors import BuildError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import final_manifest_path
-from sparse_index.store.manifests import HAS_TEXT, rows_of
+from sparse_index.store.manifests import has_text, rows_of
 from sparse_index.store.sql import connect, copy_to, parquet
 
 
@@ -49,10 +49,11 @@ def count_rejected(store: Store, plan: Plan, letters: list[str]) -> Counts:
     """
     if not letters:
         return Counts()
+    textual = has_text(whole=not all(field.has_own_texts for field in plan.config.vector_fields.values()))
     rows = f"{rows_of(store, [part.path for part in plan.index_parts])} SEMI JOIN {parquet(store, letters)} refused USING (id)"
     with connect(store) as con:
         row = con.execute(
-            f"""SELECT count(*) FILTER (NOT {HAS_TEXT}), count(*) FILTER ({HAS_TEXT} AND {_fresh(store, plan)}), count(*)
+            f"""SELECT count(*) FILTER (NOT {textual}), count(*) FILTER ({textual} AND {_fresh(store, plan)}), count(*)
                 FROM {rows} WHERE op = 'index'"""
         ).fetchone()
     blank, fresh, total = row if row is not None else (0, 0, 0)

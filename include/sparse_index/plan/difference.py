@@ -31,7 +31,7 @@ from sparse_index.corpus.scan import MANIFEST_SCHEMA
 from sparse_index.errors import CorpusError
 from sparse_index.plan.texts import IN_WORDS, Encoder, load_texts, text_counts, text_lengths
 from sparse_index.store.files import Store
-from sparse_index.store.manifests import HAS_TEXT, PASSAGES
+from sparse_index.store.manifests import PASSAGES, has_text
 from sparse_index.store.sql import literal, parquet
 
 _COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem")
@@ -188,6 +188,7 @@ class Difference:
 
     def _counts(self) -> Counts:
         """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
+        inputs = self._inputs
         found = self._con.execute(_STATE_COUNTS, [self._config.source.max_text_chars]).fetchall()
         changes = {change: rows for change, rows, *_ in found}
         texts = text_counts(self._con)
@@ -196,11 +197,11 @@ class Difference:
             new=changes.get("new", 0),
             text_changed=changes.get("text_changed", 0),
             fields_changed=changes.get("fields_changed", 0),
-            unchanged=0 if self._inputs.full else changes.get("unchanged", 0),
+            unchanged=0 if inputs.full else changes.get("unchanged", 0),
             deleted=self._count("gone"),
             encoded=texts.every.encoded,
             reused=texts.every.reused,
-            blank=self._count(f"written WHERE NOT {HAS_TEXT}"),
+            blank=self._count(f"written WHERE NOT {has_text(whole=bool(inputs.encoders.keys() - inputs.own_texts))}"),
             duplicate_ids=self._count("losers"),
             superseded=self._count(f"candidates m JOIN live l USING (id) WHERE NOT ({_NEWER})"),
             tombstones=changes.get("tombstone", 0) + changes.get("deleted", 0),
@@ -210,9 +211,9 @@ class Difference:
             chars_to_encode=texts.every.chars_to_encode,
             documents=sum(documents for _, _, documents, _ in found),
             # Of one vector field the other lines tell.
-            fields=texts.fields if len(self._inputs.encoders) > 1 else {},
+            fields=texts.fields if len(inputs.encoders) > 1 else {},
             empty=texts.empty,
-            lengths=text_lengths(self._con, list(self._inputs.encoders)),
+            lengths=text_lengths(self._con, list(inputs.encoders)),
         )
 
     def _moves(self) -> bool:

@@ -20,8 +20,10 @@ def rows_of(store: Store, paths: Sequence[str]) -> str:
     return f"(FROM {parquet(store, paths, 'union_by_name')} UNION ALL BY NAME {none})"
 
 
-# SQL: whether a row has any text.
-HAS_TEXT = "(text_hash IS NOT NULL OR coalesce(cardinality(passages), 0) > 0)"
+def has_text(*, whole: bool) -> str:
+    """SQL: whether a row has a text of any vector field. `whole`: some field is made of the whole text."""
+    own = "coalesce(cardinality(passages), 0) > 0"
+    return f"(text_hash IS NOT NULL OR {own})" if whole else f"({own})"
 
 
 def hashes_in(store: Store, paths: Sequence[str], where: str = "true") -> str:

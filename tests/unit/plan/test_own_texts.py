@@ -172,6 +172,20 @@ def test_a_document_with_only_a_text_of_its_own_is_not_blank_when_it_is_refused(
     assert (lost.encoded, lost.reused, lost.blank) == (1, 0, 1)
 
 
+def test_where_no_field_is_made_of_the_whole_text_it_makes_no_document_less_blank(tmp_path: Path) -> None:
+    write(tmp_path / "corpus", [row(1), row(2, title=None)])
+    both = config(tmp_path)
+    vectors = both.model_dump(exclude_unset=True)["vectors"]
+    corpus = CorpusConfig.model_validate(
+        both.model_dump(exclude={"encoder", "index"}) | {"vectors": {"title": vectors["title"]}}
+    )
+    plan, store = planned_on(corpus), Store(corpus.store)
+    assert (plan.counts.rows_read, plan.counts.encoded, plan.counts.blank) == (2, 1, 1)
+    letter = DeadLetter("d2", "index", "mapper", "", 1, plan.build_id, utc_now(), None)
+    write_letters(store, letters_path(plan, "index", 0), [letter])
+    assert count_rejected(store, plan, letters_files(store, plan, ["index"])).blank == 1
+
+
 def test_the_store_keeps_vectors_of_own_texts_as_long_as_a_manifest_has_them(corpus: CorpusConfig) -> None:
     plan, store = planned_on(corpus), Store(corpus.store)
     path = write_final_manifest(store, plan, [])
