@@ -41,22 +41,27 @@ LASTING = frozenset({"mapper_parsing_exception", "strict_dynamic_mapping_excepti
 
 class Selection(Frozen):
     """The open dead letters of one build; `reasons`: error class -> letters. `data_date`: of the run that must try them. A
-    feed's partition is read again as it was; a snapshot's run must not be older than the live index."""
+    feed's partition is read again as it was; a snapshot's run must not be older than the live index. `other_days`: letters of
+    the build that another partition of the feed has, as a full build may refuse documents of any day."""
 
     alias: str
     build_id: str
     data_date: date
     letters: int
     reasons: dict[str, int]
+    other_days: int = 0
 
     def __str__(self) -> str:
         listed = ", ".join(f"{count} x {name}{_lasting(name)}" for name, count in sorted(self.reasons.items()))
-        return f"Build {self.build_id} of '{self.alias}' has {self.letters} open dead letters: {listed}."
+        of_day = f", of {self.data_date}" if self.other_days else ""
+        more = f" {self.other_days} are of later days: redrive again after this one." if self.other_days else ""
+        return f"Build {self.build_id} of '{self.alias}' has {self.letters} open dead letters{of_day}: {listed}.{more}"
 
 
 class Redrive(Frozen):
-    """What became of a build's dead letters. `indexed`: live now; `gone`: no longer in the corpus; `remaining`: ids that
-    were rejected again (their new letters are those of `by_build`)."""
+    """What became of a build's dead letters. `tried`: those of the run's day; `indexed`: of them, live now; `gone`: no longer in
+    the corpus; `remaining`: ids that were rejected again (their new letters are those of `by_build`), and those of a feed's
+    other days."""
 
     build_id: str
     by_build: str
@@ -67,9 +72,12 @@ class Redrive(Frozen):
     remaining: list[str]
 
     def __str__(self) -> str:
+        rejected = self.tried - self.indexed - self.gone
+        waiting = len(self.remaining) - rejected
         return (
             f"{self.tried} dead letters of build {self.build_id} were tried again by build {self.by_build}: {self.indexed} "
-            f"are live, {self.gone} are no longer in the corpus, {len(self.remaining)} were rejected again."
+            f"are live, {self.gone} are no longer in the corpus, {rejected} were rejected again."
+            + (f" {waiting} are of other days: redrive again." if waiting else "")
         )
 
 
@@ -107,15 +115,26 @@ def select_letters(cluster: Cluster, store: Store, config: CorpusConfig, build: 
     for plan in plans:
         missing = _missing(store, live, open_letters(store, plan))
         if missing:
-            day = plan.request.data_date if config.kind == "feed" else max(plan.request.data_date, live.data_date)
-            return Selection(
-                alias=config.alias,
-                build_id=plan.build_id,
-                data_date=day,
-                letters=len(missing),
-                reasons=dict(Counter(letter.error_class for letter in missing)),
-            )
+            return _oldest_day(store, config, live, plan, missing)
     return None
+
+
+def _oldest_day(store: Store, config: CorpusConfig, live: Meta, plan: Plan, missing: list[DeadLetter]) -> Selection:
+    """A run reads one partition: the days after it are tried after it."""
+    days = {letter.id: max(plan.request.data_date, live.data_date) for letter in missing}
+    if config.kind == "feed":
+        tombstones = _days(store, live.manifest, {letter.id for letter in missing if letter.id is not None})
+        days = {letter.id: tombstones.get(str(letter.id), plan.request.data_date) for letter in missing}
+    first = min(days.values())
+    tried = [letter for letter in missing if days[letter.id] == first]
+    return Selection(
+        alias=config.alias,
+        build_id=plan.build_id,
+        data_date=first,
+        letters=len(tried),
+        reasons=dict(Counter(letter.error_class for letter in tried)),
+        other_days=len(missing) - len(tried),
+    )
 
 
 def _candidates(store: Store, config: CorpusConfig) -> Iterator[Plan]:
@@ -197,13 +216,15 @@ def settle_letters(
     former = _settled(store, plan)
     if former is not None and former.by_build == again.build_id:
         return former
-    ids = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
-    rejected = ids & {letter.id for letter in _letters(store, again)}
     manifest = (
         final_manifest_path(again.alias, again.build_id)
         if again.makes_candidate
         else _live_meta(cluster, config).manifest
     )
+    opened = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
+    others = _of_other_days(store, config, manifest, opened, selection.data_date)
+    ids = opened - others
+    rejected = ids & {letter.id for letter in _letters(store, again)}
     indexed = ids & _documents(store, manifest, ids) - rejected
     result = Redrive(
         build_id=plan.build_id,
@@ -212,12 +233,18 @@ def settle_letters(
         tried=len(ids),
         indexed=len(indexed),
         gone=len(ids - indexed - rejected),
-        remaining=sorted(name for name in rejected if name is not None),
+        remaining=sorted(rejected | others),
     )
     # First the record: once the letters are settled nobody comes back for it.
     _record(store, config.alias, run_id, result)
     REDRIVE.save(store, redrive_path(plan), result)
     return result
+
+
+def _of_other_days(store: Store, config: CorpusConfig, manifest: str, ids: Collection[str], day: date) -> set[str]:
+    """Those that the run of `day` could not try; a snapshot's tries all."""
+    days = _days(store, manifest, ids) if config.kind == "feed" else {}
+    return {name for name, of_row in days.items() if of_row != day}
 
 
 def _record(store: Store, alias: str, run_id: str, done: Redrive) -> None:
@@ -235,6 +262,15 @@ def _plan_of_run(store: Store, alias: str, run_id: str) -> Plan:
         f"Run {run_id} of '{alias}' left no build that was promoted: its receipt says why. The dead letters stay open; "
         "redrive them again when the cause is mended."
     )
+
+
+def _days(store: Store, manifest: str, ids: Collection[str]) -> dict[str, date]:
+    """The day of a feed's partition in which each of `ids` was last seen, tombstones included."""
+    if not ids or not store.exists(manifest):
+        return {}
+    with connect(store) as con:
+        rows = f"FROM {parquet(store, [manifest])} WHERE data_date IS NOT NULL AND id IN (SELECT unnest($ids))"
+        return dict(con.execute(f"SELECT id, data_date {rows}", {"ids": list(ids)}).fetchall())
 
 
 def _documents(store: Store, manifest: str, ids: Collection[str]) -> set[str]:
