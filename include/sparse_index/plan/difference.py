@@ -130,7 +130,7 @@ class Inputs:
 class Changes:
     """What was found, as one value. `writes`: how many documents are written to or deleted from the candidate;
     `differs`: whether the new state differs from the live one at all. `deleted_examples`, `changed_examples`: some ids.
-    `lost_files`: those of earlier partitions, needed again, that changed or are gone."""
+    `lost_files`: those of earlier partitions, needed again, that changed or are gone; `lost_examples`: some ids of their rows."""
 
     counts: Counts
     writes: int
@@ -138,6 +138,7 @@ class Changes:
     deleted_examples: tuple[str, ...] = ()
     changed_examples: tuple[str, ...] = ()
     lost_files: tuple[str, ...] = ()
+    lost_examples: tuple[str, ...] = ()
 
     @property
     def documents_before(self) -> int:
@@ -177,13 +178,15 @@ class Difference:
     def changes(self) -> Changes:
         counts, writes = self._counts(), self._count("writes")
         changed = counts.text_changed + counts.fields_changed
+        lost = tuple(self._lost_files()) if self._inputs.data_date is not None else ()
         return Changes(
             counts=counts,
             writes=writes,
             differs=writes > 0 or self._moves(),
             deleted_examples=self._examples("gone", counts.deleted),
             changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')", changed),
-            lost_files=tuple(self._lost_files()) if self._inputs.data_date is not None else (),
+            lost_files=lost,
+            lost_examples=self._examples(f"written WHERE NOT read AND file IN ({', '.join(map(literal, lost))})", len(lost)),
         )
 
     def _counts(self) -> Counts:

@@ -199,8 +199,10 @@ def _require_kept_files(plan: Plan, changes: Changes) -> None:
     if lost:
         raise BuildError(
             f"A full build of the feed '{plan.alias}' ({'; '.join(plan.reasons)}) would read documents of earlier partitions "
-            f"again, but {len(lost)} of their files changed or are gone ({', '.join(lost[:EXAMPLES])}, ...). Undo what "
-            "asks for a full build and run those partitions again first, or give the corpus a new alias and run all of them."
+            f"again, but {len(lost)} of their files changed or are gone ({', '.join(lost[:EXAMPLES])}, ...), with the rows of "
+            f"{', '.join(changes.lost_examples)}, ... Undo what asks for a full build and run those partitions again first; a "
+            "document that its partition no longer has needs its row back, or a row that deletes it. Or give the corpus a new "
+            "alias and run all of them."
         )
 
 

@@ -172,7 +172,7 @@ def test_a_full_build_of_a_feed_needs_its_earlier_files() -> None:
     with pytest.raises(
         BuildError, match=r"full mode was asked for.*1 of their files changed or are gone \(days/1\.parquet"
     ):
-        planned_from(seen, replace(found(9), lost_files=("days/1.parquet",)))
+        planned_from(seen, replace(found(9), lost_files=("days/1.parquet",), lost_examples=("d7",)))
 
 
 @pytest.mark.parametrize(("usable", "refused"), [(200, False), (199, True), (None, False)])

@@ -161,6 +161,16 @@ def test_a_full_build_without_the_earlier_files_is_refused_before_it_starts(feed
     assert writes(feed.config, feed.run(TUESDAY)) == [("index", "d3")]
 
 
+def test_a_row_that_a_corrected_partition_lacks_is_named_and_its_deletion_is_the_way_out(feed: Feed) -> None:
+    feed.run(MONDAY, row(1), row(2), row(3))
+    feed.run(MONDAY, row(1), row(3, body="corrected"))
+    feed.write(TUESDAY, row(4))
+    with pytest.raises(BuildError, match=r"with the rows of d2, \.\.\. Undo .* or a row that deletes it"):
+        feed.plan(TUESDAY, mode="full")
+    plan = feed.run(TUESDAY, deleted(2), mode="full")
+    assert writes(feed.config, plan) == [("index", "d1"), ("index", "d3")]
+
+
 def test_deletions_are_remembered_for_the_horizon_only(feed: Feed) -> None:
     feed.run(MONDAY, row(1), row(2))
     feed.run(TUESDAY, deleted(1))
