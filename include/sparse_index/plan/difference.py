@@ -178,15 +178,15 @@ class Difference:
     def changes(self) -> Changes:
         counts, writes = self._counts(), self._count("writes")
         changed = counts.text_changed + counts.fields_changed
-        lost = tuple(self._lost_files()) if self._inputs.data_date is not None else ()
+        lost = dict(self._lost_files()) if self._inputs.data_date is not None else {}
         return Changes(
             counts=counts,
             writes=writes,
             differs=writes > 0 or self._moves(),
             deleted_examples=self._examples("gone", counts.deleted),
             changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')", changed),
-            lost_files=lost,
-            lost_examples=self._examples(f"written WHERE NOT read AND file IN ({', '.join(map(literal, lost))})", len(lost)),
+            lost_files=tuple(lost),
+            lost_examples=self._examples(f"written WHERE NOT read AND ({' OR '.join(lost.values())})", len(lost)),
         )
 
     def _counts(self) -> Counts:
@@ -228,12 +228,13 @@ class Difference:
         dated = self._inputs.data_date is not None
         return dated and self._count(f"state s LEFT JOIN live l USING (id) WHERE s.read AND ({_MOVED})") > 0
 
-    def _lost_files(self) -> Iterator[str]:
-        """Files of earlier partitions whose documents are read again, and which are no longer the manifest's."""
+    def _lost_files(self) -> Iterator[tuple[str, str]]:
+        """Files of earlier partitions whose documents are read again, and which are no longer the manifest's; with the SQL of
+        their rows."""
         query = "SELECT DISTINCT file, file_version FROM written WHERE NOT read ORDER BY file, file_version"
         for uri, version in self._con.execute(query).fetchall():
             if not _is_still(self._config.source.with_secret(uri), version):
-                yield uri
+                yield uri, f"(file = {literal(uri)} AND file_version = {literal(version)})"
 
     def unusable_rows(self, most: int) -> list[dict[str, Any]]:
         """The first rows that cannot be documents: where they are and the reason in `problem`."""
