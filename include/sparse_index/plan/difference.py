@@ -17,7 +17,7 @@ sorted once and joined never but for a part: ten million rows must pass through 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -26,9 +26,8 @@ import duckdb
 
 from sparse_index.builds.plan import Counts
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
-from sparse_index.errors import CorpusError
+from sparse_index.plan.lost_files import NOTHING, Lost, lost_files
 from sparse_index.plan.texts import IN_WORDS, Encoder, load_texts, text_counts, text_lengths
 from sparse_index.store.files import Store
 from sparse_index.store.manifests import PASSAGES, has_text
@@ -130,15 +129,14 @@ class Inputs:
 class Changes:
     """What was found, as one value. `writes`: how many documents are written to or deleted from the candidate;
     `differs`: whether the new state differs from the live one at all. `deleted_examples`, `changed_examples`: some ids.
-    `lost_files`: those of earlier partitions, needed again, that changed or are gone; `lost_examples`: some ids of their rows."""
+    `lost`: what of earlier partitions a feed needs again and can not read."""
 
     counts: Counts
     writes: int
     differs: bool
     deleted_examples: tuple[str, ...] = ()
     changed_examples: tuple[str, ...] = ()
-    lost_files: tuple[str, ...] = ()
-    lost_examples: tuple[str, ...] = ()
+    lost: Lost = NOTHING
 
     @property
     def documents_before(self) -> int:
@@ -178,15 +176,13 @@ class Difference:
     def changes(self) -> Changes:
         counts, writes = self._counts(), self._count("writes")
         changed = counts.text_changed + counts.fields_changed
-        lost = dict(self._lost_files()) if self._inputs.data_date is not None else {}
         return Changes(
             counts=counts,
             writes=writes,
             differs=writes > 0 or self._moves(),
             deleted_examples=self._examples("gone", counts.deleted),
             changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')", changed),
-            lost_files=tuple(lost),
-            lost_examples=self._examples(f"written WHERE NOT read AND ({' OR '.join(lost.values())})", len(lost)),
+            lost=lost_files(self._con, self._config) if self._inputs.data_date is not None else NOTHING,
         )
 
     def _counts(self) -> Counts:
@@ -227,14 +223,6 @@ class Difference:
         """
         dated = self._inputs.data_date is not None
         return dated and self._count(f"state s LEFT JOIN live l USING (id) WHERE s.read AND ({_MOVED})") > 0
-
-    def _lost_files(self) -> Iterator[tuple[str, str]]:
-        """Files of earlier partitions whose documents are read again, and which are no longer the manifest's; with the SQL of
-        their rows."""
-        query = "SELECT DISTINCT file, file_version FROM written WHERE NOT read ORDER BY file, file_version"
-        for uri, version in self._con.execute(query).fetchall():
-            if not _is_still(self._config.source.with_secret(uri), version):
-                yield uri, f"(file = {literal(uri)} AND file_version = {literal(version)})"
 
     def unusable_rows(self, most: int) -> list[dict[str, Any]]:
         """The first rows that cannot be documents: where they are and the reason in `problem`."""
@@ -292,13 +280,6 @@ class Difference:
 
     def _count(self, table: str) -> int:
         return int(self._con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-
-
-def _is_still(uri: str, version: str) -> bool:
-    try:
-        return file_version(uri) == version
-    except CorpusError:
-        return False
 
 
 def _date(day: date) -> str:

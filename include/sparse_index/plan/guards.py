@@ -195,12 +195,12 @@ def _require_closed(counts: Counts) -> None:
 
 def _require_kept_files(plan: Plan, changes: Changes) -> None:
     """A full build of a feed reads the documents of earlier partitions again."""
-    lost = changes.lost_files
-    if lost:
+    lost = changes.lost
+    if lost.files:
         raise BuildError(
             f"A full build of the feed '{plan.alias}' ({'; '.join(plan.reasons)}) would read documents of earlier partitions "
-            f"again, but {len(lost)} of their files changed or are gone ({', '.join(lost[:EXAMPLES])}, ...), with the rows of "
-            f"{', '.join(changes.lost_examples)}, ... Undo what asks for a full build and run those partitions again first; a "
+            f"again, but {len(lost.files)} of their files changed or are gone ({', '.join(lost.files[:EXAMPLES])}, ...), with "
+            f"the rows of {', '.join(lost.ids)}, ... Undo what asks for a full build and run those partitions again first; a "
             "document that its partition no longer has needs its row back, or a row that deletes it. Or give the corpus a new "
             "alias and run all of them."
         )

@@ -15,6 +15,7 @@ from sparse_index.builds.plan import BuildKind
 from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.guards import require_comparable, require_unhindered
+from sparse_index.plan.lost_files import Lost
 
 CONFIG = corpus_config("things")
 FEED_SOURCE = {"uri": "days/{data_date}", "columns": SCHEMA.names, "backfill_horizon_days": 5}
@@ -172,7 +173,7 @@ def test_a_full_build_of_a_feed_needs_its_earlier_files() -> None:
     with pytest.raises(
         BuildError, match=r"full mode was asked for.*1 of their files changed or are gone \(days/1\.parquet"
     ):
-        planned_from(seen, replace(found(9), lost_files=("days/1.parquet",), lost_examples=("d7",)))
+        planned_from(seen, replace(found(9), lost=Lost(("days/1.parquet",), ("d7",))))
 
 
 @pytest.mark.parametrize(("usable", "refused"), [(200, False), (199, True), (None, False)])
