@@ -79,7 +79,6 @@ def observed(
         scanned=Scanned(("scan.parquet",), CorpusSchema(schema), "schema.json"),
         live=live or Live(AliasState(config.alias, ())),
         fingerprints=dict.fromkeys(config.vector_fields, FINGERPRINT),
-        vectors=dict.fromkeys(config.vector_fields, ()),
         version="3.6.0",
     )
     return replace(seen, **changes)

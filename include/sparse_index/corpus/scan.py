@@ -23,6 +23,7 @@ from sparse_index.corpus.rows import DocumentBatch, batches_of_group
 from sparse_index.corpus.schema import CorpusSchema, load_schema
 from sparse_index.corpus.shards import Shard, ShardScan
 from sparse_index.corpus.tokens import COLUMNS, Counting, countings, token_columns
+from sparse_index.errors import BuildError
 from sparse_index.progress import OnProgress, ProgressMeter, silent
 from sparse_index.store.files import Store
 from sparse_index.store.layout import manifests_folder
@@ -72,7 +73,7 @@ def scan_shard(
     """
     files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
-    is_new = not store.exists(path)
+    is_new = not _is_whole(store, path)
     if is_new:
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress, clock=clock)
         oddities, counted = Oddities(), countings(config, store, shard.tokenizers)
@@ -82,6 +83,14 @@ def scan_shard(
                 meter.add(len(table))
             writer.add_key_value_metadata(oddities.footer())
     return ShardScan(shard=shard, manifest=path, rows=shard.rows, is_new=is_new)
+
+
+def _is_whole(store: Store, path: str) -> bool:
+    """A torn one would be taken as it is for ever: its name says what should be in it."""
+    try:
+        return store.metadata(path).num_rows >= 0
+    except (FileNotFoundError, BuildError):
+        return False
 
 
 def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:

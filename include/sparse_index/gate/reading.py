@@ -4,6 +4,7 @@ document has of them."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from sparse_index.live.reading import searched
 from sparse_index.store.files import Store
 from sparse_index.store.manifests import rows_of
 from sparse_index.store.sql import literal, parquet
-from sparse_index.vectors.files import vector_paths
+from sparse_index.vectors.files import reading_vectors
 from sparse_index.vectors.kind import Piece, Stored, VectorKind, in_source
 
 _DOCUMENTS_AT_ONCE = 50
@@ -79,8 +80,15 @@ def stored_vectors(
     con: DuckDBPyConnection, store: Store, fingerprint: str, kind: VectorKind, hashes: Collection[str]
 ) -> dict[str, Stored]:
     """Text hash -> what the store has of its vector; of those that it has. Of several files' the one that an index takes."""
-    paths = vector_paths(store, fingerprint)
-    if not paths or not hashes:
+    if not hashes:
+        return {}
+    return reading_vectors(store, fingerprint, partial(_stored_in, con, store, kind, hashes))
+
+
+def _stored_in(
+    con: DuckDBPyConnection, store: Store, kind: VectorKind, hashes: Collection[str], paths: Sequence[str]
+) -> dict[str, Stored]:
+    if not paths:
         return {}
     columns = ", ".join(("text_hash", *kind.columns.names))
     stored = f"{parquet(store, paths, 'filename')} WHERE text_hash IN (SELECT unnest($hashes))"

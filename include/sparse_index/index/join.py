@@ -22,7 +22,7 @@ from sparse_index.builds.plan import Part, Plan
 from sparse_index.store.files import Store
 from sparse_index.store.spill import spill_folder
 from sparse_index.store.sql import connect, literal, parquet
-from sparse_index.vectors.files import vector_paths
+from sparse_index.vectors.files import reading_vectors
 from sparse_index.vectors.kind import Stored
 
 ROWS_AT_ONCE = 500
@@ -74,7 +74,11 @@ def vectors_of(store: Store, plan: Plan, part: Part, field: str) -> Iterator[lis
     texts = f"SELECT {text}, file_row_number FROM {parquet(store, [part.path], 'file_row_number')}"
     hashes = _hashes(store, part, field if own else None)
     with spill_folder(store) as folder:
-        _spill(store, _wanted(store, plan.fingerprint_of(field), texts, window_rows), folder)
+
+        def spill(files: Sequence[str]) -> None:
+            _spill(store, _wanted(store, files, texts, window_rows), folder)
+
+        reading_vectors(store, plan.fingerprint_of(field), spill)
         for number in count():
             window = list(islice(hashes, window_rows))
             if not window:
@@ -107,9 +111,8 @@ def part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _wanted(store: Store, fingerprint: str, texts: str, window_rows: int) -> list[_Wanted]:
-    """`texts`: SQL of the hashes and where in the part they are."""
-    files = vector_paths(store, fingerprint)
+def _wanted(store: Store, files: Sequence[str], texts: str, window_rows: int) -> list[_Wanted]:
+    """`files`: of vectors, paths in the store; `texts`: SQL of the hashes and where in the part they are."""
     if not files:
         return []
     wanted = _WANTED.format(texts=texts, files=parquet(store, files, "filename", "file_row_number"))

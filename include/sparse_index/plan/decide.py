@@ -23,9 +23,7 @@ def inputs_of(seen: Observed) -> Inputs:
         scans=seen.scanned.manifests,
         live_manifest=seen.live.manifest,
         encoders={
-            name: Encoder(
-                one, seen.vectors[name], kinds[name].empty_rows, config.vector_fields[name].encoder.reads_chars
-            )
+            name: Encoder(one, kinds[name].empty_rows, config.vector_fields[name].encoder.reads_chars)
             for name, one in seen.fingerprints.items()
         },
         full=bool(reasons_for_full(seen)),

@@ -34,7 +34,6 @@ from sparse_index.plan.observed import Live, Observed, Scanned
 from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
-from sparse_index.vectors.files import vector_paths
 from sparse_index.vectors.kinds import vector_kinds
 
 _DISK = "cluster.routing.allocation.disk"
@@ -80,7 +79,6 @@ def observe(
         scanned=_scanned(store, scans),
         live=live,
         fingerprints=fingerprints,
-        vectors={name: vector_paths(store, one) for name, one in fingerprints.items()},
         refusal=_refusal(cluster, config, candidate),
         search_pipeline=_search_pipeline(cluster, config),
         uncounted=dict(_uncounted(store, config, fingerprints)),

@@ -82,7 +82,7 @@ class Scanned:
 class Observed:
     """Who asks for what (`config`, `request`, `build_id`, `now`), the corpus, the live index, the store and the cluster.
 
-    `fingerprints`: vector field -> that of its encoder; `vectors`: vector field -> the files of its vectors.
+    `fingerprints`: vector field -> that of its encoder.
     `version`: of the cluster. `templates`: what they set on an index of the candidate's name.
     `refusal`: what the cluster has against `index.alias` or `index.settings`. `pipeline_gone`: the search pipeline that the
     live index names is not there. `search_pipeline`: what the configuration's searches need. `live_bytes`: of its primaries;
@@ -99,7 +99,6 @@ class Observed:
     scanned: Scanned
     live: Live
     fingerprints: Mapping[str, str]
-    vectors: Mapping[str, Sequence[str]]
     version: str = ""
     templates: FromTemplates = field(default_factory=FromTemplates)
     refusal: str | None = None

@@ -14,6 +14,7 @@ Tables, beside those of plan/difference:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from functools import partial
 from typing import NamedTuple
 
 import duckdb
@@ -21,6 +22,7 @@ import duckdb
 from sparse_index.builds.plan import FieldCounts, TextLengths
 from sparse_index.store.files import Store
 from sparse_index.store.sql import literal, parquet
+from sparse_index.vectors.files import reading_vectors
 
 # Tables hold numbers of files, the files of a plan their names.
 IN_WORDS = "REPLACE (file::VARCHAR AS file, file_version::VARCHAR AS file_version)"
@@ -76,11 +78,10 @@ SELECT turn, count(*), coalesce(sum(least(chars, reads)), 0) FROM encode JOIN fi
 
 
 class Encoder(NamedTuple):
-    """`files`: its vectors in the store, of which `empty_rows` (SQL) are empty ones. `reads`: the most characters of a text that
-    it may read."""
+    """`empty_rows`: SQL, which rows of its vectors in the store are empty ones. `reads`: the most characters of a text that it
+    may read."""
 
     fingerprint: str
-    files: Sequence[str]
     empty_rows: str
     reads: int
 
@@ -99,14 +100,19 @@ def load_texts(
         )
     con.execute(_WANTED)
     for encoder in {encoder.fingerprint: encoder for encoder in encoders.values()}.values():
-        if encoder.files:
-            turn = turns[encoder.fingerprint]
-            con.execute(
-                f"""INSERT INTO known SELECT {turn}, text_hash, bool_or({encoder.empty_rows}) FROM {parquet(store, encoder.files)}
-                    WHERE text_hash IN (SELECT text_hash FROM wanted WHERE encoder = {turn}) GROUP BY text_hash"""
-            )
+        known = partial(_load_known, con, store, turns[encoder.fingerprint], encoder.empty_rows)
+        # As late as may be: what was listed minutes ago may have been merged since.
+        reading_vectors(store, encoder.fingerprint, known)
     con.execute(_TEXTS)
     con.execute(_ENCODE)
+
+
+def _load_known(con: duckdb.DuckDBPyConnection, store: Store, turn: int, empty_rows: str, files: Sequence[str]) -> None:
+    if files:
+        con.execute(
+            f"""INSERT INTO known SELECT {turn}, text_hash, bool_or({empty_rows}) FROM {parquet(store, files)}
+                WHERE text_hash IN (SELECT text_hash FROM wanted WHERE encoder = {turn}) GROUP BY text_hash"""
+        )
 
 
 def due_query(con: duckdb.DuckDBPyConnection, here: str) -> str:

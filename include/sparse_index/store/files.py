@@ -255,6 +255,9 @@ def _replacing(final: Path) -> Iterator[Path]:
     temporary = final.with_name(temporary_name(final.name))
     try:
         yield temporary
+        # Else the name may outlast the content where a machine dies.
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)

@@ -24,6 +24,8 @@ _NOBODY = frozenset(
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 
+# A file that is named after what is in it is taken as it is for ever.
+TORN = "Trigger a new run; if it lies in `manifests` or `vectors`, delete it first: it is made anew"
 _UNKNOWN = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"})
 
 
@@ -52,7 +54,7 @@ def whole(path: str) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
             raise
-        raise BuildError(f"{path} in the store is torn or no Parquet: {error}. Trigger a new run.") from error
+        raise BuildError(f"{path} in the store is torn or no Parquet: {error}. {TORN}.") from error
 
 
 def what_it_was(error: Exception) -> Exception:

@@ -14,7 +14,7 @@ from sparse_index.certificates import REFUSED
 from sparse_index.errors import AccessError, BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.asked_once import forget
 from sparse_index.store.files import Store
-from sparse_index.store.refusals import untrusted
+from sparse_index.store.refusals import TORN, untrusted
 from sparse_index.store.spill import spill_folder
 
 # What a task may take altogether; a plan over many documents is twice as quick where it need not spill.
@@ -80,8 +80,8 @@ def _in_our_words(error: duckdb.Error) -> SparseIndexError:
             "run this again."
         )
     return BuildError(
-        f"The store's files cannot be queried: {error}. A file that this names is torn: trigger a new run. Else report this as a "
-        "defect."
+        f"The store's files cannot be queried: {error}. A file that this names is torn. {TORN}. Where it names none, report "
+        "this as a defect."
     )
 
 

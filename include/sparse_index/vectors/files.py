@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import compress
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +26,7 @@ from sparse_index.store.files import Store, StoredFile
 from sparse_index.store.layout import probe_path, vectors_folder
 from sparse_index.timing import Sleep
 
+T = TypeVar("T")
 ROW_GROUP_ROWS = 1_000
 LISTINGS = 3
 LISTING_PAUSE_S = 2.0
@@ -39,6 +41,19 @@ def vector_files(store: Store, fingerprint: str) -> list[StoredFile]:
 def vector_paths(store: Store, fingerprint: str) -> list[str]:
     """Their paths."""
     return [file.path for file in vector_files(store, fingerprint)]
+
+
+def reading_vectors(store: Store, fingerprint: str, read: Callable[[list[str]], T]) -> T:
+    """What `read` makes of the paths of an encoder's vectors. Another corpus with that encoder may be at work and merge its
+    chunks: where a file is gone that was listed, it is asked again for those that are there now."""
+    for _ in range(LISTINGS - 1):
+        paths = vector_paths(store, fingerprint)
+        try:
+            return read(paths)
+        except Exception:
+            if set(paths).issubset(vector_paths(store, fingerprint)):
+                raise
+    return read(vector_paths(store, fingerprint))
 
 
 def largest_in(store: Store, path: str) -> float | None:
