@@ -86,7 +86,7 @@ def make_plan(
     on_progress: OnProgress = silent,
     timing: Timing = REAL_TIME,
 ) -> Plan:
-    """Scan the corpus and plan; nothing is written to the cluster."""
+    """Scan the corpus and plan, as `plan_changes` does."""
     scans = _scan(cluster, config, store, request, on_progress, timing.clock)
     now, token = timing.now(), uuid.uuid4().hex
     return plan_changes(cluster, config, store, scans, request, now=now, token=token)

@@ -122,13 +122,12 @@ class Plan(Frozen):
     `fingerprint`: of the encoder of the first vector field; `fingerprints`: of every field's, by its name (empty in plans of
     former versions, which had one).
 
-    `live_index` is what the alias pointed to at plan time (None: no alias yet), `expected_documents` the count the
-    candidate must reach when no further document is rejected, `promotes` False for limited runs. `notes`: what a person
-    should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
-    partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of
-    the index; both None in plans of former versions. `source_version`: of a table, the version that is read.
-    `search_pipeline`: the default of its index, put by serving; None where its searches need none. `disk_bytes` (of the
-    cluster) and `seconds` (of `estimate`) are estimates; None: unknown, of the time because of `no_estimate`.
+    `live_index` is what the alias pointed to at plan time (None: no alias yet), `promotes` False for limited runs. `notes`: what
+    a person should know beside the numbers. `scans`: the manifests of the corpus it compared. `newest_day`: of a feed, the newest
+    partition that the index then has seen. `schema_path`: where in the store the types of its columns are, `mapping`: of the
+    index; both None in plans of former versions. `source_version`: of a table, the version that is read. `search_pipeline`: the
+    default of its index, put by serving; None where its searches need none. `disk_bytes` (of the cluster) and `seconds` (of
+    `estimate`) are estimates; None: unknown, of the time because of `no_estimate`.
     """
 
     build_id: str

@@ -48,7 +48,7 @@ class CorpusSchema:
 
     @property
     def identity(self) -> list[list[str]]:
-        """Equal for schemas that make equal documents."""
+        """Equal only for schemas that make equal documents; the order of columns, in which files are read, is a part of it."""
         return [[each.name, str(each.type)] for each in self.schema]
 
 

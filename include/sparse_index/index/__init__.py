@@ -1,1 +1,1 @@
-"""The candidate index: mapping, bulk writes, books, promotion, retirement."""
+"""The candidate index: made, filled by bulk requests, promoted; and documents that are removed from it."""
