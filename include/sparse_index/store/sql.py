@@ -82,8 +82,8 @@ def _in_our_words(error: duckdb.Error) -> SparseIndexError:
             "run this again."
         )
     return BuildError(
-        f"The store's files cannot be queried: {str(error).splitlines()[0]}. A file that this names is torn. {TORN}. Where it names none, report "
-        "this as a defect."
+        f"The store's files cannot be queried: {str(error).splitlines()[0]}. A file that this names is torn. {TORN}. Where it "
+        "names none, report this as a defect."
     )
 
 
