@@ -67,7 +67,7 @@ def test_a_task_has_the_memory_that_the_worker_gives_it(tmp_path: Path, monkeypa
 
     assert limit() == "228.8 MiB"
     monkeypatch.setenv(MEMORY_VARIABLE, "2048")
-    assert limit() == "1.6 GiB"
+    assert limit() == "1.5 GiB"
     for wrong in ("511", "2 GB", "-1"):
         monkeypatch.setenv(MEMORY_VARIABLE, wrong)
         with pytest.raises(ConfigError, match=f"{MEMORY_VARIABLE} is '{wrong}'.*512 at least"):
