@@ -34,6 +34,7 @@ from sparse_index.builds.plan import Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import FileModel
 from sparse_index.encode.own_cores import own_cores
 from sparse_index.encode.own_process import LoadedModel, load_model, tokenizer_of, unpacked
 from sparse_index.encode.part import encode_part
@@ -82,6 +83,12 @@ def config_of(folder: Path, model: Path, store: str, chunk_docs: int = 256) -> C
     )
 
 
+def model_of(config: CorpusConfig) -> FileModel:
+    model = config.first_field.encoder.model
+    assert isinstance(model, FileModel)
+    return model
+
+
 def written(folder: Path, texts: Sequence[str]) -> None:
     folder.mkdir()
     rows = pa.table({"id": [f"doc-{number}" for number in range(len(texts))], "body": texts})
@@ -91,7 +98,7 @@ def written(folder: Path, texts: Sequence[str]) -> None:
 def told(config: CorpusConfig, texts: Sequence[str]) -> list[Probe]:
     """The probe of the encoder, as its last way says it: on the CPU, in full precision, text by text."""
     field = config.first_field
-    kind, model = vector_kind(field), field.encoder.model
+    kind, model = vector_kind(field), model_of(config)
     program, tokenizer = unpacked(Store(config.store), model)
     *_, plain = ways_of(model.model_format, program, {})
     says = LoadedModel(plain, tokenizer_of(tokenizer, field.encoder.max_tokens), kind)
@@ -148,7 +155,7 @@ def main() -> None:
     logging.getLogger("sparse_index.encode").setLevel(logging.INFO)
     with tempfile.TemporaryDirectory() as name, stand_in() as port:
         folder, config = Path(name), config_of(Path(name), chosen.model, "store")
-        _, tokenizer = unpacked(Store(config.store), config.first_field.encoder.model)
+        _, tokenizer = unpacked(Store(config.store), model_of(config))
         vocabulary = tokenizer_of(tokenizer, 512).get_vocab()
         texts = made_up(
             chosen.texts, chosen.words, [word for word in sorted(vocabulary) if word.isalpha() and len(word) > 2]

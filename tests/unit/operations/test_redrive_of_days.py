@@ -29,7 +29,8 @@ class Feed:
     def __init__(self, folder: Path) -> None:
         source = {"uri": f"{folder}/corpus/{{data_date}}", "columns": SCHEMA.names}
         self.config = config_at(folder, kind="feed", limits=GENEROUS, source=source)
-        self.folder, self.store, self.live = folder, Store(self.config.store), None
+        self.folder, self.store = folder, Store(self.config.store)
+        self.live: Plan | None = None
         self._builds = 0
 
     @property
