@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.models.asset import AssetActive, AssetModel
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
@@ -20,13 +19,13 @@ from airflow.utils.state import DagRunState, State
 from croniter import croniter
 from sqlalchemy import select
 
-from opensearch_ml.assets import GROUP
-from opensearch_ml.dag_names import PREFIX, dag_id, kind_of
+from opensearch_ml.console.declared import Declarations
+from opensearch_ml.dag_names import PREFIX, kind_of
 from opensearch_ml.factory import BROKEN_TAG, TAG
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.opened import PLAN_TASK
 from sparse_index.cluster.client import Cluster
-from sparse_index.console.fields import at, text
+from sparse_index.console.fields import text
 from sparse_index.console.listed import Listed
 from sparse_index.errors import ConfigError
 from sparse_index.store.files import Store
@@ -70,32 +69,21 @@ def real_sources() -> Sources:
     def open_store(listed: Listed) -> Store:
         return Store(listed.store)
 
-    return Sources(declared_corpora, open_store, open_cluster, plan_of_run, runs_of_operations, run_goes_on)
+    return Sources(DeclaredCorpora(), open_store, open_cluster, plan_of_run, runs_of_operations, run_goes_on)
 
 
-def declared_corpora() -> list[Listed]:
-    """Of every asset that a DAG of ours declares, and of every DAG whose file is broken."""
-    with create_session(scoped=False) as session:
-        whole = list(_declared(session))
-        dags = _dags(session, [each.dag_id for each in whole])
-        running = _running(session, [each.dag_id for each in whole])
-        known = [_of_dag(each, dags[each.dag_id], each.dag_id in running) for each in whole if each.dag_id in dags]
-        return known + list(_broken(session))
+class DeclaredCorpora:
+    """Of every DAG that keeps an index up to date, and of every DAG whose file is broken."""
 
+    def __init__(self) -> None:
+        self._declarations = Declarations()
 
-def _declared(session: Session) -> Iterator[Listed]:
-    active = select(AssetModel).join(AssetActive, AssetActive.name == AssetModel.name).where(AssetModel.group == GROUP)
-    for asset in session.scalars(active):
-        corpus = text(asset.extra, "corpus")
-        if corpus is not None:
-            store, connection, owner = (text(asset.extra, name) or "" for name in ("store", "connection", "owner"))
-            searched = at(asset.extra, "searched")
-            yield Listed(corpus, dag_id(corpus), asset.name, store, connection, owner, searched=searched)
-
-
-def _dags(session: Session, ids: Iterable[str]) -> dict[str, DagModel]:
-    there = select(DagModel).where(DagModel.dag_id.in_(list(ids)), DagModel.is_stale.is_(False))
-    return {dag.dag_id: dag for dag in session.scalars(there)}
+    def __call__(self) -> list[Listed]:
+        with create_session(scoped=False) as session:
+            whole = self._declarations.of(session)
+            running = _running(session, [dag.dag_id for dag, _ in whole])
+            known = [_of_dag(each, dag, dag.dag_id in running) for dag, each in whole]
+            return known + list(_broken(session))
 
 
 def _running(session: Session, ids: Iterable[str]) -> set[str]:
