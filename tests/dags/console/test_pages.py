@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -13,7 +14,7 @@ from console_html import look
 from console_place import BASE, Place, Visit
 from opensearch_ml.console.blocks import SideBySide
 from sparse_index.console.endings import Endings
-from sparse_index.console.listed import Listed
+from sparse_index.console.listed import FailedRun, Listed
 
 BUILD = "20261101T000000-000000"
 ROOT = f"{BASE}/sparse-index"
@@ -169,6 +170,23 @@ def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> N
         html = visit(path).text
         look(html)
         assert "no id column" in html
+
+
+def test_a_run_that_failed_before_its_plan_is_told_and_led_to(place: Place, visit: Visit) -> None:
+    place.write(BUILD, {"outcome": "promoted"})
+    run = FailedRun("manual__1+00:00", datetime(2026, 11, 2, tzinfo=UTC))
+    place.corpora = [place.listed("news", failed=run)]
+    html = visit("/").text
+    assert "its last run failed before it planned a build" in html
+    assert f"{BASE}/dags/sparse_index__news/runs/manual__1%2B00%3A00" in look(html).links
+
+
+def test_what_is_broken_leads_to_the_dag_that_says_so_whatever_its_name(place: Place, visit: Visit) -> None:
+    place.corpora = [Listed("/no/such/folder", "sparse_index_broken_folder__0", problems=("there is no folder",))]
+    place.corpora.append(Listed("bad", "sparse_index__news", problems=("no id",)))
+    page = look(visit("/").text)
+    assert f"{BASE}/dags/sparse_index__news" in page.links
+    assert not any("no/such" in link or "no%2Fsuch" in link for link in page.links)
 
 
 def test_a_run_leads_to_its_build_and_waits_for_its_plan(place: Place, visit: Visit) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from airflow.dag_processing.collection import update_dag_parsing_results_in_db
 from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from airflow.utils.session import create_session
-from sqlalchemy import select, update
+from airflow.utils.state import DagRunState
+from airflow.utils.types import DagRunType
+from sqlalchemy import delete, select, update
 
 from build_plans import corpus_config
 from opensearch_ml.assets import search_index
@@ -26,7 +29,7 @@ from opensearch_ml.console.sources import (
     run_goes_on,
     runs_of_operations,
 )
-from sparse_index.console.listed import Listed
+from sparse_index.console.listed import FailedRun, Listed
 
 
 def corpus_dag(name: str, *, kept: bool = True, **config: Any) -> DAG:
@@ -61,6 +64,7 @@ def parsed(known_dags: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 
     yield parse
     with create_session() as session:
+        session.execute(delete(DagRun).where(DagRun.dag_id.in_(stored)))
         for dag in session.scalars(select(DagModel).where(DagModel.dag_id.in_(stored))):
             session.delete(dag)
 
@@ -90,6 +94,57 @@ def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(parsed: Callab
     assert found["bad"].problems == ("why",)
 
 
+def test_whatever_is_broken_is_shown(parsed: Callable[..., None]) -> None:
+    names = {"sparse_index_broken__my_news__0": "my news", "sparse_index_broken_folder__0": "/no/such/folder"}
+    parsed(*(broken_dag(dag_id, name) for dag_id, name in names.items()))
+    found = {each.dag_id: each.corpus for each in DeclaredCorpora()() if each.is_broken}
+    assert {dag_id: found[dag_id] for dag_id in names} == names
+
+
+DAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def run_of(dag: str, run_id: str, state: str, hour: int) -> DagRun:
+    at = DAY + timedelta(hours=hour)
+    run = DagRun(dag_id=dag, run_id=run_id, run_type=DagRunType.MANUAL, state=DagRunState(state), run_after=at)
+    run.start_date = at
+    return run
+
+
+@pytest.mark.parametrize(
+    ("states", "failed"),
+    [
+        (["success", "failed"], FailedRun("r1", DAY + timedelta(hours=1))),
+        (["failed", "success"], None),
+        (["failed", "running"], FailedRun("r0", DAY)),
+        (["queued"], None),
+    ],
+)
+def test_a_corpus_whose_newest_run_failed_says_so(
+    parsed: Callable[..., None], states: list[str], failed: FailedRun | None
+) -> None:
+    dag = corpus_dag("notes")
+    parsed(dag)
+    with create_session() as session:
+        session.add_all(run_of(dag.dag_id, f"r{hour}", state, hour) for hour, state in enumerate(states))
+    assert found_by(DeclaredCorpora())["notes"].failed == failed
+
+
+@pytest.mark.parametrize(
+    ("state", "paused", "running"),
+    [("running", True, True), ("running", False, True), ("queued", False, True), ("queued", True, False)],
+)
+def test_what_is_queued_of_a_paused_dag_is_not_at_work(
+    parsed: Callable[..., None], state: str, paused: bool, running: bool
+) -> None:
+    dag = corpus_dag("notes")
+    parsed(dag)
+    with create_session() as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == dag.dag_id).values(is_paused=paused))
+        session.add(run_of(dag.dag_id, "r0", state, 0))
+    assert found_by(DeclaredCorpora())["notes"].running is running
+
+
 def test_a_dag_that_waits_for_the_index_takes_its_corpus_from_nobody(parsed: Callable[..., None]) -> None:
     parsed(corpus_dag("notes"))
     corpora = DeclaredCorpora()
@@ -112,10 +167,6 @@ def test_runs_that_are_not_there_are_none(metadata_database: None) -> None:
 
 
 def test_a_run_goes_on_until_it_has_ended(known_dags: None) -> None:
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunType
 
     dag, states = "sparse_index__news", {"queued": True, "running": True, "success": False, "failed": False}
     at = datetime(2026, 11, 1, tzinfo=UTC)
@@ -132,10 +183,6 @@ def test_a_run_goes_on_until_it_has_ended(known_dags: None) -> None:
 
 
 def test_a_run_of_an_operation_says_who_asked_for_what(known_dags: None) -> None:
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunType
 
     dag, at = "sparse_index__news", datetime(2026, 11, 1, tzinfo=UTC)
     asked = {"r1": {"corpus": "news", "generation": "previous"}, "r2": {"corpus": "tickets"}}
