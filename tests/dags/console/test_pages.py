@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import pytest
 
@@ -15,6 +15,7 @@ from console_place import BASE, Place, Visit
 from opensearch_ml.console.blocks import SideBySide
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import FailedRun, Listed
+from sparse_index.store.files import Store
 
 BUILD = "20261101T000000-000000"
 ROOT = f"{BASE}/sparse-index"
@@ -200,11 +201,44 @@ def test_a_run_leads_to_its_build_and_waits_for_its_plan(place: Place, visit: Vi
     assert visit("/dags/sparse_index__news").headers["location"] == f"{ROOT}/corpora/news"
 
 
-def test_a_build_at_work_asks_airflow_for_its_progress(place: Place, visit: Visit) -> None:
+@pytest.mark.parametrize(
+    ("goes_on", "polls", "said"),
+    [
+        (True, True, "its run is at work"),
+        (False, False, "its run has ended without one"),
+        (None, False, "it is at work, or it was killed"),
+    ],
+)
+def test_a_build_without_a_receipt_follows_its_run_as_long_as_that_goes_on(
+    place: Place, visit: Visit, goes_on: bool | None, polls: bool, said: str
+) -> None:
     place.store().write_json(f"news/builds/{BUILD}/plan.json", {"request": {"run_id": "r1"}, "counts": {"new": 4}})
+    if goes_on is not None:
+        place.going_on["sparse_index__news", "r1"] = goes_on
     html = visit(f"/corpora/news/builds/{BUILD}").text
-    assert 'data-progress data-dag="sparse_index__news" data-run="r1"' in html
+    assert ('data-progress data-dag="sparse_index__news" data-run="r1"' in html) is polls
+    assert said in html
     look(html)
+
+
+def test_a_plan_that_cannot_be_read_is_said(place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(BUILD, {"outcome": "promoted"})
+    read = Store.read_json
+
+    def no_plans(store: Store, path: str) -> Any:
+        if path.endswith("plan.json"):
+            raise PermissionError("the store lets nobody read plans")
+        return read(store, path)
+
+    monkeypatch.setattr(Store, "read_json", no_plans)
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    assert html.count("The store cannot be read: the store lets nobody read plans.") == 1
+    look(html)
+
+
+def test_who_logs_in_comes_back_to_the_whole_address(place: Place, visit: Visit) -> None:
+    login = next(link for link in look(visit("/?q=a%26b&page=2", None).text).links if "/auth/login" in link)
+    assert unquote(login.split("?next=")[1]) == f"{ROOT}/?q=a%26b&page=2"
 
 
 def _all_fields(number: int) -> dict[str, Any]:
@@ -250,6 +284,20 @@ def test_the_files_of_a_build_are_there_as_json(full: Place, visit: Visit) -> No
     assert answer.headers["content-type"] == "application/json"
     assert visit(f"/corpora/news/builds/{BUILD}/plan.json").status_code == 404
     assert visit(f"/corpora/news/builds/{BUILD}/secret.json").status_code == 404
+
+
+@pytest.mark.parametrize(("store", "said"), [("nonsense://nowhere", "nonsense"), ("here", "nobody answers")])
+def test_a_file_of_a_store_that_cannot_be_asked_may_be_there_later(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch, store: str, said: str
+) -> None:
+    def away(*_: object) -> Any:
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(Store, "read_json", away)
+    place.corpora = [place.listed("news", store=store)]
+    answer = visit(f"/corpora/news/builds/{BUILD}/receipt.json")
+    assert answer.status_code == 503
+    assert said in answer.text
 
 
 @pytest.mark.parametrize("name", ["console.css", "console.js", "search-light.svg", "search-dark.svg"])
