@@ -13,6 +13,7 @@ import pytest
 from console_html import look
 from console_place import BASE, Place, Visit
 from opensearch_ml.console.blocks import SideBySide
+from opensearch_ml.console.pages.build import BOOKS
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.store.files import Store
@@ -90,6 +91,13 @@ def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) ->
     assert {f"{run}/tasks/encode/mapped/3", run} <= set(look(html).links)
     assert "docs/operate.md#good-texts-are-refused" in html
     assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
+
+
+def test_every_part_of_the_books_is_drawn(place: Place, visit: Visit) -> None:
+    place.write(BUILD, RECEIPT | {"books": {"documents": 9, "rows_read": 8, **dict.fromkeys(BOOKS, 1)}})
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    look(html)
+    assert all(name.replace("_", " ") in html for name in BOOKS)
 
 
 @pytest.mark.parametrize("run_id", ["cli__2026-11-01T00:00:00+00:00", "redrive__cli__2026-11-01T00:00:00+00:00"])

@@ -72,7 +72,7 @@
     const conf = JSON.parse(form.dataset.conf);
     for (const field of form.elements) {
       if (!field.name) continue;
-      conf[field.name] = field.type === "checkbox" ? field.checked : field.value;
+      conf[field.name] = field.type === "checkbox" ? field.checked : field.value || null;
     }
     return conf;
   }
