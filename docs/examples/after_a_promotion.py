@@ -10,7 +10,8 @@ from typing import Any
 
 from airflow.sdk import Asset, dag, task
 
-TICKETS = Asset("tickets", "x-opensearch://tickets")
+# By its name alone: an asset that is declared here, too, would have what the corpus's DAG says of it replaced by nothing.
+TICKETS = Asset.ref(name="tickets")
 
 
 @task

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 GROUP = "search index"
 # Sections of the corpus file that say how it is searched.
-_SEARCHED = {"alias", "connection", "encoder", "index", "query", "search", "source", "store", "vectors"}
-_PLACES, _ELSEWHERE = ("uri", "path"), "elsewhere"
+_SEARCHED = {"alias", "connection", "encoder", "index", "kind", "query", "search", "source", "store", "vectors"}
+_PLACES, _ELSEWHERE, _DAY = ("uri", "path"), "elsewhere", "{data_date}"
 
 
 def search_index(corpus: str, config: CorpusConfig) -> Asset:
@@ -48,8 +48,10 @@ def _without_places(said: Any) -> Any:
 
 
 def _elsewhere(name: str, value: Any) -> Any:
-    """A column may be called like a place; what is said of it is no word."""
-    return _ELSEWHERE if name in _PLACES and isinstance(value, str) else _without_places(value)
+    """A column may be called like a place; what is said of it is no word. The address of a feed has to name a day."""
+    if name not in _PLACES or not isinstance(value, str):
+        return _without_places(value)
+    return _ELSEWHERE + (f"/{_DAY}" if _DAY[:-1] in value else "")
 
 
 def tell(context: Any, outlets: list[Any], news: dict[str, Any]) -> None:

@@ -67,6 +67,11 @@ def broken_display_name(name: str) -> str:
     return f"BROKEN: {display_name(name)}"
 
 
+def broken_name(shown: str) -> str:
+    """Of what is broken: a corpus, or what all corpora share."""
+    return shown.removeprefix(broken_display_name(""))
+
+
 def operations_dag_id(name: str) -> str:
     """One underscore less than a corpus's, so that no corpus can have it."""
     return f"{_OPERATIONS}{name}"

@@ -43,18 +43,20 @@ def test_no_secret_of_the_stores_address_is_in_the_asset() -> None:
 
 
 ALIASES = {"index": {"fields": {"path": {"type": "alias", "path": "title"}}}}
-FEED = {"kind": "feed", "source": {"uri": "/data/day={data_date}/*.parquet", "columns": ["title"]}}
+DAYS = {"uri": "/data/day={data_date}/*.parquet", "columns": ["title"]}
+FEED = {"kind": "feed", "source": DAYS}
+DELETING = {"kind": "feed", "source": DAYS | {"deleted_column": "gone", "backfill_horizon_days": 90}}
 
 
 @pytest.mark.parametrize(
-    "sections", [{}, TWO_FIELDS, FEED, ALIASES, {"search": {"mode": "bm25"}, "limits": {"min_documents": 5}}]
+    "sections", [{}, TWO_FIELDS, FEED, DELETING, ALIASES, {"search": {"mode": "bm25"}, "limits": {"min_documents": 5}}]
 )
 def test_whoever_reads_the_asset_can_search_as_the_corpus_file_says(sections: dict[str, Any]) -> None:
     config = corpus_config("tickets", **sections)
-    source = config.source.model_copy(update={"uri": "elsewhere"})
+    source = config.source.model_copy(update={"uri": "elsewhere/{data_date}" if sections.get("kind") else "elsewhere"})
     config = config.model_copy(update={"source": source})
     told = CorpusConfig.model_validate(search_index("tickets", config).extra["searched"])
-    for section in ("alias", "source", "vector_fields", "index", "query", "search"):
+    for section in ("alias", "kind", "source", "vector_fields", "index", "query", "search"):
         assert getattr(told, section) == getattr(config, section)
     assert told.document_hash() == config.document_hash()
     assert told.limits == LimitsConfig(), "what has nothing to do with searching stays at home"

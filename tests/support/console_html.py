@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
@@ -52,6 +53,8 @@ def look(html: str) -> Page:
     page = Page(html)
     assert page.wrong == []
     assert html.count("<h1") == 1
+    undefined = set(re.findall(r"url\(#([^)]*)\)", html)) - set(page.ids)
+    assert undefined == set(), "what it is drawn with has to be on the page"
     steps = [after - before for before, after in zip(page.headings, page.headings[1:], strict=False)]
     assert all(step <= 1 for step in steps), page.headings
     assert len(page.ids) == len(set(page.ids))

@@ -74,9 +74,10 @@ class CheckView:
 
 @dataclass(frozen=True)
 class ModelView:
+    """`name`: its id, where the receipt has no name of it."""
+
     name: str
     version: str | None
-    id: str | None
     nodes: int | None
 
 
@@ -127,7 +128,6 @@ class BuildView:
     bytes: Bytes = Bytes()
     model: ModelView | None = None
     approval: str | None = None
-    reasons: tuple[str, ...] = ()
     untidy: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     former_settings: Mapping[str, str] = field(default_factory=dict)
@@ -138,11 +138,6 @@ class BuildView:
     stage_s: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[CheckView, ...] = ()
     letters: tuple[LettersView, ...] | None = None
-
-    @property
-    def work_s(self) -> float | None:
-        """Of all its tasks together."""
-        return sum(self.stage_s.values()) if self.stage_s else None
 
     @property
     def verdict(self) -> str | None:
@@ -215,7 +210,6 @@ def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any]
         bytes=Bytes(*(count(content, "bytes", name) for name in ("candidate", "store", "vectors"))),
         model=_model(content),
         approval=text(content, "approval"),
-        reasons=lines(content, "reasons"),
         untidy=lines(content, "untidy"),
         failures=texts(content, "failures"),
         former_settings=texts(content, "former_settings"),
@@ -249,10 +243,10 @@ def _rate(encode: Mapping[str, float]) -> float | None:
 
 
 def _model(content: Mapping[str, Any]) -> ModelView | None:
-    name, model_id = text(content, "model", "name"), text(content, "model", "id")
-    if name is None and model_id is None:
+    name = text(content, "model", "name") or text(content, "model", "id")
+    if name is None:
         return None
-    return ModelView(name or "?", text(content, "model", "version"), model_id, count(content, "model", "nodes"))
+    return ModelView(name, text(content, "model", "version"), count(content, "model", "nodes"))
 
 
 def _checks(content: Mapping[str, Any]) -> tuple[CheckView, ...]:

@@ -32,7 +32,7 @@ _VERDICTS: Mapping[str, str] = {
 }
 _CHECK_H = 32  # a row's name above, its marks below
 # (Angle, distance) of the lines of each layer but the first.
-_HATCHES = ((45, 4), (135, 4), (0, 4), (90, 4), (45, 8), (135, 8))
+_HATCHES = ((45, 4), (135, 4), (0, 4), (90, 4), (45, 8), (135, 8), (0, 8))
 
 Value = float | None
 Words = Callable[[float], str]

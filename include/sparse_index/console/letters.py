@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -60,11 +59,6 @@ class Letter:
     values: dict[str, Any]
     source: str | None = None
     cut: bool = False
-
-    @property
-    def at(self) -> datetime | None:
-        at = self.values.get("at")
-        return at if isinstance(at, datetime) else None
 
 
 @dataclass(frozen=True)

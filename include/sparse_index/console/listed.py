@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from sparse_index.console.fields import text as text_at
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run of a corpus's DAG that has failed; `began`: UTC."""
+
+    run_id: str
+    began: datetime
 
 
 @dataclass(frozen=True)
 class Listed:
     """What a corpus's DAG declares of it. `store`: a public address; `connection`: the name of one; `schedule`: in words, None
-    for a corpus that runs only when somebody starts it; `problems`: why its file cannot be used, then the rest is empty.
+    for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `failed`: its newest run that has
+    ended, if that failed; `problems`: why its file cannot be used, then the rest is empty.
     `searched`: what its file says of searching it, as declared; None where the DAG was parsed by a version that did not."""
 
     corpus: str
@@ -21,6 +33,7 @@ class Listed:
     description: str = ""
     paused: bool = False
     running: bool = False
+    failed: FailedRun | None = None
     schedule: str | None = None
     period_s: float | None = None
     problems: tuple[str, ...] = ()
@@ -29,6 +42,10 @@ class Listed:
     @property
     def is_broken(self) -> bool:
         return not self.alias
+
+    @property
+    def is_feed(self) -> bool:
+        return text_at(self.searched, "kind") == "feed"
 
     def says(self, text: str) -> bool:
         """Whether `text` stands somewhere in its name, alias, owner or description, in any case."""

@@ -11,13 +11,14 @@ from itertools import islice
 from sparse_index.builds.sign_of_life import is_living
 from sparse_index.console.build import BuildView, Ending, Sort, build_view, ending
 from sparse_index.console.endings import Endings, Place
-from sparse_index.console.listed import Listed
+from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.console.live import Live
 from sparse_index.console.readers import read_each
 from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.console.standing import Standing, standing
 from sparse_index.console.words import age
 from sparse_index.errors import SparseIndexError
+from sparse_index.names import build_time
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
 
@@ -76,6 +77,10 @@ class Row:
     @property
     def need(self) -> Need:
         return self.needs[0][0] if self.needs else Need.NONE
+
+    @property
+    def unplanned(self) -> FailedRun | None:
+        return _unplanned(self.listed, self.seen)
 
     @property
     def is_placed(self) -> bool:
@@ -163,9 +168,11 @@ def _needs(
         yield Need.ALIAS, "its alias is on no index, and its last build left one live"
     if seen.problem:
         yield Need.UNREAD, "its store cannot be read"
+    if _unplanned(listed, seen):
+        yield Need.FAILED, "its last run failed before it planned a build"
     if seen.last is not None:
         yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work)
-        yield from _needs_of_past(stands)
+        yield from _needs_of_past(stands, seen.last)
         yield from _late(listed, stands.since, now)
 
 
@@ -180,11 +187,29 @@ def _needs_of_build(last: BuildView, *, at_work: bool) -> Iterator[tuple[Need, s
         yield Need.UNTIDY, "something was left untidy"
 
 
-def _needs_of_past(stands: Standing) -> Iterator[tuple[Need, str]]:
+def _unplanned(listed: Listed, seen: Seen) -> FailedRun | None:
+    """Its newest run, where that failed before there was a build to tell of it."""
+    if listed.failed is None or seen.store is None:
+        return None
+    planned = build_time(seen.ids[0]) if seen.ids else None
+    return listed.failed if planned is None or listed.failed.began > planned else None
+
+
+def _needs_of_past(stands: Standing, last: BuildView) -> Iterator[tuple[Need, str]]:
+    former = [build for build in stands.failed if build.build_id != last.build_id]
+    if former:
+        yield Need.FAILED, _without_remedy(former[0], len(former) - 1)
     if stands.gate is not None and stands.gate.verdict == "undecided":
         yield Need.DOUBT, "the last gate had a doubt"
     if stands.letters:
         yield Need.LETTERS, f"{'at most ' if stands.at_most else ''}{stands.letters:,} rows are in no index"
+
+
+def _without_remedy(build: Ending, others: int) -> str:
+    which = f"build {build.build_id}{f' of {build.partition}' if build.partition else ''}"
+    failed = "failed" if build.sort is Sort.FAILED else "left no receipt"
+    more = f"; so it is with {others} more" if others else ""
+    return f"{which} {failed}, and no later one has made good for it{more}"
 
 
 def _late(listed: Listed, since: datetime | None, now: datetime) -> Iterator[tuple[Need, str]]:

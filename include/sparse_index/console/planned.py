@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sparse_index.console.fields import count, lines, number, numbers, text, texts
+from sparse_index.console.fields import count, lines, number, numbers, text
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
 
 
 @dataclass(frozen=True)
 class PlanView:
-    """`encode_parts`, `index_parts`: how many; `seconds`: the estimate; `fields`: vector field -> its encoder's fingerprint."""
+    """`encode_parts`, `index_parts`: how many; `seconds`: the estimate."""
 
     run_id: str | None
     kind: str | None
@@ -24,7 +24,6 @@ class PlanView:
     seconds: float | None
     disk_bytes: int | None
     problem: str | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_plan(store: Store, alias: str, build_id: str) -> PlanView | None:
@@ -47,5 +46,4 @@ def read_plan(store: Store, alias: str, build_id: str) -> PlanView | None:
         number(content, "seconds"),
         count(content, "disk_bytes"),
         problem,
-        texts(content, "fingerprints"),
     )

@@ -53,11 +53,18 @@ def config_of(listed: Listed) -> CorpusConfig:
     """As the corpus's DAG declares it. ConfigError where that cannot be read."""
     try:
         return CorpusConfig.model_validate(listed.searched)
-    except ValidationError:
+    except ValidationError as error:
         raise ConfigError(
             f"The DAG of corpus {listed.corpus} does not say how it is searched, or in the words of another version of this "
-            "package. Install the same version for API server and DAG processor; the DAG is read again within minutes."
+            "package. Install the same version for API server and DAG processor; the DAG is read again within minutes. "
+            f"({'; '.join(_problems(error))})"
         ) from None
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    """Without what was given: it may be a secret."""
+    for each in error.errors(include_url=False, include_input=False):
+        yield ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"])))
 
 
 def modes(config: CorpusConfig) -> list[SearchMode]:

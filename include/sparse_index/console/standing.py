@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -11,18 +11,22 @@ from sparse_index.console.live import Live
 
 # Those that read everything they were to read: what is live holds it, but for the rows that they name.
 GOOD = frozenset({Sort.PROMOTED, Sort.NOTHING_CHANGED})
+# Those that did not come to an end.
+BAD = frozenset({Sort.FAILED, Sort.OPEN})
 
 
 @dataclass(frozen=True)
 class Standing:
     """`holders`: the builds whose `letters` add up to the rows that are in no index now; none where no build recorded it.
     `at_most`: a later build may have brought some of them again. `gate`: the newest build whose gate ran. `since`: from when on
-    there may be data that readers do not see, UTC; None where nobody knows."""
+    there may be data that readers do not see, UTC; None where nobody knows. `failed`: builds that failed or were killed, and
+    that no later one has made good for, the newest first."""
 
     holders: tuple[Ending, ...] = ()
     at_most: bool = False
     gate: Ending | None = None
     since: datetime | None = None
+    failed: tuple[Ending, ...] = ()
 
     @property
     def letters(self) -> int | None:
@@ -43,7 +47,20 @@ def standing(live: Live | None, builds: Sequence[Ending]) -> Standing:
     gate = next((build for build in builds if build.verdict is not None), None)
     at_most = any(build.letters and build.build_id < newest for build in holders)
     is_feed = any(build.partition is not None for build in held)
-    return Standing(tuple(holders), at_most, gate, _day_came(live, held) if is_feed else _looked(live, held))
+    since = _day_came(live, held) if is_feed else _looked(live, held)
+    return Standing(tuple(holders), at_most, gate, since, tuple(_failed(builds)))
+
+
+def _failed(builds: Sequence[Ending]) -> Iterator[Ending]:
+    """The newest of each partition, of a snapshot the newest of all. Nobody knows the partition of one without a receipt: any
+    good build makes good for it."""
+    done: set[str | None] = set()
+    for build in builds:
+        if build.sort in GOOD:
+            done |= {build.partition, None}
+        elif build.sort in BAD and build.partition not in done:
+            done.add(build.partition)
+            yield build
 
 
 def _held(live: Live | None, builds: Sequence[Ending]) -> list[Ending]:

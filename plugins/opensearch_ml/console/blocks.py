@@ -45,7 +45,12 @@ class SideBySide:
         if not self._free.acquire(blocking=False):
             return None
         future: Future[Any] = Future()
-        threading.Thread(target=self._answer, args=(question, future), name="console", daemon=True).start()
+        thread = threading.Thread(target=self._answer, args=(question, future), name="console", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the process has as many as it may have
+            self._free.release()
+            return None
         return future
 
     def _answer(self, question: Callable[[], Any], future: Future[Any]) -> None:

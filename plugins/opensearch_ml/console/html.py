@@ -28,8 +28,7 @@ def page(request: Request, template: str, code: int = 200, **values: Any) -> HTM
         "root": root,
         "base": root.removesuffix(PREFIX),
         "now": utc_now(),
-        "page_path": request.url.path,
-        "reads_again": False,
+        "page_address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "definitions": charts.definitions(),
     }
     return HTMLResponse(_environment().get_template(template).render(shared | values), code)

@@ -1,4 +1,4 @@
-"""Searches cost the cluster work: of each person one is at work at a time."""
+"""Searches cost the cluster work: of each person one is at work at a time. What else a page asks holds up nobody."""
 
 from __future__ import annotations
 
@@ -20,13 +20,22 @@ class OneAtATime:
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
 
-    def ask(self, who: str, side_by_side: SideBySide, questions: Mapping[str, Callable[[], Any]]) -> dict[str, Block]:
-        """The answers by the questions' names."""
-        if not self._begin(who, len(questions)):
-            return dict.fromkeys(questions, Block(problem=_BUSY, asked=False))
-        answers = side_by_side.ask({name: partial(self._answer, who, each) for name, each in questions.items()})
-        for answer in answers.values():
-            if not answer.asked:
+    def ask(
+        self,
+        who: str,
+        side_by_side: SideBySide,
+        searches: Mapping[str, Callable[[], Any]],
+        others: Mapping[str, Callable[[], Any]],
+    ) -> dict[str, Block]:
+        """The answers by the questions' names. `others` are asked beside the searches, by anybody at any time."""
+        if not searches:
+            return side_by_side.ask(others)
+        if not self._begin(who, len(searches)):
+            return side_by_side.ask(others) | dict.fromkeys(searches, Block(problem=_BUSY, asked=False))
+        held = {name: partial(self._answer, who, each) for name, each in searches.items()}
+        answers = side_by_side.ask({**others, **held})
+        for name in held:
+            if not answers[name].asked:
                 self._end(who)
         return answers
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.models.asset import AssetActive, AssetModel
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
@@ -18,16 +17,16 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State
 from croniter import croniter
-from sqlalchemy import select
+from sqlalchemy import and_, func, or_, select
 
-from opensearch_ml.assets import GROUP
-from opensearch_ml.dag_names import PREFIX, dag_id, kind_of
+from opensearch_ml.console.declared import Declarations
+from opensearch_ml.dag_names import broken_name, kind_of
 from opensearch_ml.factory import BROKEN_TAG, TAG
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.opened import PLAN_TASK
 from sparse_index.cluster.client import Cluster
-from sparse_index.console.fields import at, text
-from sparse_index.console.listed import Listed
+from sparse_index.console.fields import text
+from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.errors import ConfigError
 from sparse_index.store.files import Store
 
@@ -70,45 +69,50 @@ def real_sources() -> Sources:
     def open_store(listed: Listed) -> Store:
         return Store(listed.store)
 
-    return Sources(declared_corpora, open_store, open_cluster, plan_of_run, runs_of_operations, run_goes_on)
+    return Sources(DeclaredCorpora(), open_store, open_cluster, plan_of_run, runs_of_operations, run_goes_on)
 
 
-def declared_corpora() -> list[Listed]:
-    """Of every asset that a DAG of ours declares, and of every DAG whose file is broken."""
-    with create_session(scoped=False) as session:
-        whole = list(_declared(session))
-        dags = _dags(session, [each.dag_id for each in whole])
-        running = _running(session, [each.dag_id for each in whole])
-        known = [_of_dag(each, dags[each.dag_id], each.dag_id in running) for each in whole if each.dag_id in dags]
-        return known + list(_broken(session))
+class DeclaredCorpora:
+    """Of every DAG that keeps an index up to date, and of every DAG whose file is broken."""
+
+    def __init__(self) -> None:
+        self._declarations = Declarations()
+
+    def __call__(self) -> list[Listed]:
+        with create_session(scoped=False) as session:
+            whole = self._declarations.of(session)
+            ids = [dag.dag_id for dag, _ in whole]
+            running, failed = _running(session, ids), _failed(session, ids)
+            known = [_of_dag(each, dag, dag.dag_id in running, failed.get(dag.dag_id)) for dag, each in whole]
+            return known + list(_broken(session))
 
 
-def _declared(session: Session) -> Iterator[Listed]:
-    active = select(AssetModel).join(AssetActive, AssetActive.name == AssetModel.name).where(AssetModel.group == GROUP)
-    for asset in session.scalars(active):
-        corpus = text(asset.extra, "corpus")
-        if corpus is not None:
-            store, connection, owner = (text(asset.extra, name) or "" for name in ("store", "connection", "owner"))
-            searched = at(asset.extra, "searched")
-            yield Listed(corpus, dag_id(corpus), asset.name, store, connection, owner, searched=searched)
+def _running(session: Session, ids: Sequence[str]) -> set[str]:
+    """What is queued of a paused DAG waits for a person: it is not at work."""
+    waits = and_(DagRun.state == DagRunState.QUEUED, DagModel.is_paused.is_(False))
+    found = (
+        select(DagRun.dag_id)
+        .join(DagModel, DagModel.dag_id == DagRun.dag_id)
+        .where(DagRun.dag_id.in_(ids), or_(DagRun.state == DagRunState.RUNNING, waits))
+    )
+    return set(session.scalars(found))
 
 
-def _dags(session: Session, ids: Iterable[str]) -> dict[str, DagModel]:
-    there = select(DagModel).where(DagModel.dag_id.in_(list(ids)), DagModel.is_stale.is_(False))
-    return {dag.dag_id: dag for dag in session.scalars(there)}
+def _failed(session: Session, ids: Sequence[str]) -> dict[str, FailedRun]:
+    """By DAG, where the newest of its runs that have ended failed."""
+    ended = DagRun.dag_id.in_(ids), DagRun.state.in_(State.finished_dr_states)
+    newest = select(func.max(DagRun.id)).where(*ended).group_by(DagRun.dag_id)
+    found = select(DagRun).where(DagRun.id.in_(newest), DagRun.state == DagRunState.FAILED)
+    return {run.dag_id: FailedRun(run.run_id, run.start_date or run.run_after) for run in session.scalars(found)}
 
 
-def _running(session: Session, ids: Iterable[str]) -> set[str]:
-    states = (DagRunState.RUNNING, DagRunState.QUEUED)
-    return set(session.scalars(select(DagRun.dag_id).where(DagRun.dag_id.in_(list(ids)), DagRun.state.in_(states))))
-
-
-def _of_dag(listed: Listed, dag: DagModel, running: bool) -> Listed:
+def _of_dag(listed: Listed, dag: DagModel, running: bool, failed: FailedRun | None) -> Listed:
     return replace(
         listed,
         description=dag.description or "",
         paused=bool(dag.is_paused),
         running=running,
+        failed=failed,
         schedule=dag.timetable_description or dag.timetable_summary,
         period_s=period_of(dag.timetable_summary, datetime.now(UTC)),
     )
@@ -127,19 +131,19 @@ def period_of(timetable: str | None, now: datetime) -> float | None:
 
 
 def _broken(session: Session) -> Iterator[Listed]:
-    """A serving DAG that Airflow refuses is no corpus; its own list of DAGs shows it."""
+    """Whatever they are of: a corpus, a folder of corpora, a deployment. Only a serving DAG that Airflow refuses has its corpus
+    in the list; Airflow's own list of DAGs shows it."""
     broken = (
         select(DagModel)
         .join(DagTag, DagTag.dag_id == DagModel.dag_id)
         .where(DagTag.name == BROKEN_TAG, DagModel.tags.any(DagTag.name == TAG), DagModel.is_stale.is_(False))
     )
     for dag in session.scalars(broken):
-        if kind_of(dag.dag_id) != "daily":
-            continue
-        saved = SerializedDagModel.get(dag.dag_id, session=session)
-        doc = text(saved.data if saved else None, "dag", "doc_md") or ""
-        name = dag.dag_id.removeprefix(PREFIX)
-        yield Listed(name, dag.dag_id, owner=dag.owners or "", problems=problems_in(doc) or (dag.description or "",))
+        if kind_of(dag.dag_id) != "serving":
+            saved = SerializedDagModel.get(dag.dag_id, session=session)
+            doc = text(saved.data if saved else None, "dag", "doc_md") or ""
+            problems = problems_in(doc) or (dag.description or "",)
+            yield Listed(broken_name(dag.dag_display_name), dag.dag_id, owner=dag.owners or "", problems=problems)
 
 
 def problems_in(doc: str) -> tuple[str, ...]:

@@ -104,6 +104,30 @@ def test_buttons_are_for_who_may_start_runs(open_place: Place, visit: Visit, rol
         assert (title in html) is shown
 
 
+def dialog(html: str, key: str) -> str:
+    return " ".join(unescape(html.split(f'<dialog id="do-{key}"')[1].split("</dialog>", maxsplit=1)[0]).split())
+
+
+def test_a_feed_is_asked_which_partition_and_offers_the_newest_that_is_whole(open_place: Place, visit: Visit) -> None:
+    before = datetime.now(UTC).date()
+    assert "data_date" not in dialog(visit("/corpora/news/generations", "user").text, "build")
+    open_place.corpora = [open_place.listed("news", searched={"kind": "feed"})]
+    html = visit("/corpora/news/generations", "user").text
+    look(html)
+    days = [day - timedelta(days=1) for day in {before, datetime.now(UTC).date()}]
+    assert any(f'type="date" name="data_date" value="{day}"' in dialog(html, "build") for day in days)
+    assert "newest promoted build that has any of corpus news" in dialog(html, "redrive")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_run_of_a_paused_dag_does_not_start_now(open_place: Place, visit: Visit, paused: bool) -> None:
+    open_place.corpora = [open_place.listed("news", paused=paused)]
+    html = visit("/corpora/news/generations", "user").text
+    said = ["starts now" in dialog(html, "build"), "waits until somebody unpauses its DAG" in dialog(html, "build")]
+    assert said == [not paused, paused]
+    assert ("waits until somebody unpauses its DAG" in dialog(html, "redrive")) is paused
+
+
 def test_past_rollbacks_and_redrives_say_who_and_when(open_place: Place, visit: Visit) -> None:
     store, at = open_place.store(), datetime(2026, 11, 3, 7, tzinfo=UTC)
     record = {"summary": "'news' is on x again", "at": at.isoformat(), "notes": ["look"]}

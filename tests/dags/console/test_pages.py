@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import pytest
 
 from console_html import look
 from console_place import BASE, Place, Visit
 from opensearch_ml.console.blocks import SideBySide
+from opensearch_ml.console.pages.build import BOOKS
 from sparse_index.console.endings import Endings
-from sparse_index.console.listed import Listed
+from sparse_index.console.listed import FailedRun, Listed
+from sparse_index.store.files import Store
 
 BUILD = "20261101T000000-000000"
 ROOT = f"{BASE}/sparse-index"
@@ -88,6 +91,13 @@ def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) ->
     assert {f"{run}/tasks/encode/mapped/3", run} <= set(look(html).links)
     assert "docs/operate.md#good-texts-are-refused" in html
     assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
+
+
+def test_every_part_of_the_books_is_drawn(place: Place, visit: Visit) -> None:
+    place.write(BUILD, RECEIPT | {"books": {"documents": 9, "rows_read": 8, **dict.fromkeys(BOOKS, 1)}})
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    look(html)
+    assert all(name.replace("_", " ") in html for name in BOOKS)
 
 
 @pytest.mark.parametrize("run_id", ["cli__2026-11-01T00:00:00+00:00", "redrive__cli__2026-11-01T00:00:00+00:00"])
@@ -171,6 +181,23 @@ def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> N
         assert "no id column" in html
 
 
+def test_a_run_that_failed_before_its_plan_is_told_and_led_to(place: Place, visit: Visit) -> None:
+    place.write(BUILD, {"outcome": "promoted"})
+    run = FailedRun("manual__1+00:00", datetime(2026, 11, 2, tzinfo=UTC))
+    place.corpora = [place.listed("news", failed=run)]
+    html = visit("/").text
+    assert "its last run failed before it planned a build" in html
+    assert f"{BASE}/dags/sparse_index__news/runs/manual__1%2B00%3A00" in look(html).links
+
+
+def test_what_is_broken_leads_to_the_dag_that_says_so_whatever_its_name(place: Place, visit: Visit) -> None:
+    place.corpora = [Listed("/no/such/folder", "sparse_index_broken_folder__0", problems=("there is no folder",))]
+    place.corpora.append(Listed("bad", "sparse_index__news", problems=("no id",)))
+    page = look(visit("/").text)
+    assert f"{BASE}/dags/sparse_index__news" in page.links
+    assert not any("no/such" in link or "no%2Fsuch" in link for link in page.links)
+
+
 def test_a_run_leads_to_its_build_and_waits_for_its_plan(place: Place, visit: Visit) -> None:
     place.write(BUILD, RECEIPT)
     run = "manual__2026-11-01T00:00:00+00:00"
@@ -182,11 +209,44 @@ def test_a_run_leads_to_its_build_and_waits_for_its_plan(place: Place, visit: Vi
     assert visit("/dags/sparse_index__news").headers["location"] == f"{ROOT}/corpora/news"
 
 
-def test_a_build_at_work_asks_airflow_for_its_progress(place: Place, visit: Visit) -> None:
+@pytest.mark.parametrize(
+    ("goes_on", "polls", "said"),
+    [
+        (True, True, "its run is at work"),
+        (False, False, "its run has ended without one"),
+        (None, False, "it is at work, or it was killed"),
+    ],
+)
+def test_a_build_without_a_receipt_follows_its_run_as_long_as_that_goes_on(
+    place: Place, visit: Visit, goes_on: bool | None, polls: bool, said: str
+) -> None:
     place.store().write_json(f"news/builds/{BUILD}/plan.json", {"request": {"run_id": "r1"}, "counts": {"new": 4}})
+    if goes_on is not None:
+        place.going_on["sparse_index__news", "r1"] = goes_on
     html = visit(f"/corpora/news/builds/{BUILD}").text
-    assert 'data-progress data-dag="sparse_index__news" data-run="r1"' in html
+    assert ('data-progress data-dag="sparse_index__news" data-run="r1"' in html) is polls
+    assert said in html
     look(html)
+
+
+def test_a_plan_that_cannot_be_read_is_said(place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(BUILD, {"outcome": "promoted"})
+    read = Store.read_json
+
+    def no_plans(store: Store, path: str) -> Any:
+        if path.endswith("plan.json"):
+            raise PermissionError("the store lets nobody read plans")
+        return read(store, path)
+
+    monkeypatch.setattr(Store, "read_json", no_plans)
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    assert html.count("The store cannot be read: the store lets nobody read plans.") == 1
+    look(html)
+
+
+def test_who_logs_in_comes_back_to_the_whole_address(place: Place, visit: Visit) -> None:
+    login = next(link for link in look(visit("/?q=a%26b&page=2", None).text).links if "/auth/login" in link)
+    assert unquote(login.split("?next=")[1]) == f"{ROOT}/?q=a%26b&page=2"
 
 
 def _all_fields(number: int) -> dict[str, Any]:
@@ -232,6 +292,20 @@ def test_the_files_of_a_build_are_there_as_json(full: Place, visit: Visit) -> No
     assert answer.headers["content-type"] == "application/json"
     assert visit(f"/corpora/news/builds/{BUILD}/plan.json").status_code == 404
     assert visit(f"/corpora/news/builds/{BUILD}/secret.json").status_code == 404
+
+
+@pytest.mark.parametrize(("store", "said"), [("nonsense://nowhere", "nonsense"), ("here", "nobody answers")])
+def test_a_file_of_a_store_that_cannot_be_asked_may_be_there_later(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch, store: str, said: str
+) -> None:
+    def away(*_: object) -> Any:
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(Store, "read_json", away)
+    place.corpora = [place.listed("news", store=store)]
+    answer = visit(f"/corpora/news/builds/{BUILD}/receipt.json")
+    assert answer.status_code == 503
+    assert said in answer.text
 
 
 @pytest.mark.parametrize("name", ["console.css", "console.js", "search-light.svg", "search-dark.svg"])

@@ -13,6 +13,7 @@ from build_plans import corpus_config
 from console_html import look
 from console_place import Place, Visit
 from fake_opensearch import fake_cluster, http_error
+from opensearch_ml.console.blocks import MOST_AT_ONCE
 from sparse_index.store.files import Store
 
 LIVE, FORMER, CANDIDATE, HALF = (f"news--b2026110{day}t000000-000000" for day in (3, 2, 4, 5))
@@ -366,8 +367,44 @@ def test_a_person_has_one_search_at_a_time(cluster: Searched, place: Place, visi
     visitor = threading.Thread(target=lambda: first.append(visit(f"{PAGE}?q=slow", "user")))
     visitor.start()
     assert began.wait(60)
+    place.cluster = fake_cluster(inner)  # one answers one question after the other
     busy = visit(f"{PAGE}?q=slow", "user")
     assert [("still waits" in side) for side in sides(busy.text)] == [True, True]
     go_on.set()
     visitor.join(60)
     assert "sluggish app" in visit(f"{PAGE}?q=slow", "admin").text
+
+
+@pytest.mark.parametrize("deadline_s", [1.0])
+def test_a_store_that_never_answers_keeps_nobody_from_searching(
+    cluster: Searched, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page without a query asks the store for golden queries, and has been given up when the query comes."""
+    ended = threading.Event()
+    monkeypatch.setattr(Store, "folders", lambda *_: ended.wait(120))
+    try:
+        assert "No answer within 1 seconds" in visit(PAGE, "user").text
+        assert cluster.searches == []
+        answer = visit(f"{PAGE}?q=slow", "user").text
+    finally:
+        ended.set()
+    assert "still waits" not in answer
+    assert cluster.searches == [LIVE, LIVE]
+
+
+def test_a_search_that_no_thread_could_ask_holds_up_no_later_one(
+    cluster: Searched, app: FastAPI, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "console":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert "Too many questions wait" in visit(f"{PAGE}?q=slow", "user").text
+        for _ in range(MOST_AT_ONCE):
+            app.state.console.side_by_side.ask({"anything": str})
+    assert "sluggish app" in visit(f"{PAGE}?q=slow", "user").text

@@ -2,67 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from airflow.dag_processing.collection import update_dag_parsing_results_in_db
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Asset
+from airflow.serialization.serialized_objects import LazyDeserializedDAG
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
+from airflow.utils.types import DagRunType
+from sqlalchemy import delete, select, update
 
+from build_plans import corpus_config
+from opensearch_ml.assets import search_index
 from opensearch_ml.console.sources import (
+    DeclaredCorpora,
     OperationRun,
-    declared_corpora,
     period_of,
     plan_of_run,
     problems_in,
     run_goes_on,
     runs_of_operations,
 )
+from sparse_index.console.listed import FailedRun, Listed
+
+
+def corpus_dag(name: str, *, kept: bool = True, **config: Any) -> DAG:
+    """As the factory makes it, as far as the console reads it; not `kept`: it brings no index up to date."""
+    with DAG(f"sparse_index__{name}", tags=["sparse-index"], schedule=None) as dag:
+        outlets = [search_index(name, corpus_config(name, "/store", **config))] if kept else []
+        EmptyOperator(task_id="promote", outlets=outlets)
+    return dag
+
+
+def broken_dag(dag_id: str, name: str) -> DAG:
+    return DAG(
+        dag_id,
+        dag_display_name=f"BROKEN: Search index: {name}",
+        description="why",
+        schedule=None,
+        tags=["sparse-index", "broken"],
+    )
 
 
 @pytest.fixture
-def declared(known_dags: None) -> Iterator[None]:
-    """An asset of `notes` as its DAG declares it, one of a DAG that went away, and a broken DAG: in a database where other
-    tests have declared theirs."""
-    from airflow.models.asset import AssetActive, AssetModel
-    from airflow.models.dag import DagModel, DagTag
-    from airflow.utils.session import create_session
+def parsed(known_dags: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Airflow stores these DAGs as if it had parsed one file with them; in a database where other tests have stored theirs."""
+    monkeypatch.setenv("AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL", "0")
+    stored: set[str] = set()
 
-    broken, whole = "sparse_index__bad", "sparse_index__notes"
-    refused = "sparse_index__notes__serving"
-    extra = {"store": "/store", "connection": "c", "owner": "newsroom"}
-    assets = [
-        AssetModel(name, f"x-opensearch://{name}", group="search index", extra=extra | {"corpus": name})
-        for name in ("notes", "gone")
-    ]
+    def parse(*dags: DAG) -> None:
+        with create_session() as session:
+            lazy = [LazyDeserializedDAG.from_dag(dag) for dag in dags]
+            update_dag_parsing_results_in_db("console-tests", None, lazy, {}, None, set(), session=session)
+        stored.update(dag.dag_id for dag in dags)
+
+    yield parse
     with create_session() as session:
-        session.add_all(assets)
-        session.flush()
-        session.add_all(AssetActive.for_asset(asset) for asset in assets)
-        session.add_all(
-            DagModel(dag_id=dag_id, bundle_name="console-tests", is_stale=False, max_active_tasks=1, description="why")  # type: ignore[no-untyped-call]
-            for dag_id in (broken, whole, refused)
-        )
-        session.flush()
-        session.add_all(
-            DagTag(name=tag, dag_id=dag_id) for dag_id in (broken, refused) for tag in ("sparse-index", "broken")
-        )
-    yield
+        session.execute(delete(DagRun).where(DagRun.dag_id.in_(stored)))
+        for dag in session.scalars(select(DagModel).where(DagModel.dag_id.in_(stored))):
+            session.delete(dag)
+
+
+def found_by(corpora: DeclaredCorpora) -> dict[str, Listed]:
+    return {each.corpus: each for each in corpora()}
+
+
+def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(parsed: Callable[..., None]) -> None:
+    refused = broken_dag("sparse_index__notes__serving", "notes")
+    parsed(corpus_dag("notes", owner="newsroom"), broken_dag("sparse_index__bad", "bad"), refused)
+    parsed(corpus_dag("idle", kept=False), corpus_dag("gone"))
     with create_session() as session:
-        for name in ("notes", "gone"):
-            session.query(AssetActive).filter(AssetActive.name == name).delete()
-            session.query(AssetModel).filter(AssetModel.name == name).delete()
-        session.query(DagTag).filter(DagTag.dag_id.in_([broken, refused])).delete()
-        session.query(DagModel).filter(DagModel.dag_id.in_([broken, whole, refused])).delete()
-
-
-def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(declared: None) -> None:
-    found = {each.corpus: each for each in declared_corpora()}
+        session.execute(update(DagModel).where(DagModel.dag_id == "sparse_index__gone").values(is_stale=True))
+    found = found_by(DeclaredCorpora())
     assert {"notes", "bad"} <= set(found)
-    assert "gone" not in found
+    assert not {"gone", "idle"} & set(found)
     assert "notes__serving" not in found, "a serving DAG that Airflow refuses is no corpus"
     notes = found["notes"]
-    assert (notes.alias, notes.store, notes.connection, notes.owner) == ("notes", "/store", "c", "newsroom")
+    assert (notes.alias, notes.store, notes.connection, notes.owner) == (
+        "notes",
+        "/store",
+        "opensearch_default",
+        "newsroom",
+    )
     assert found["bad"].is_broken
     assert found["bad"].problems == ("why",)
+
+
+def test_whatever_is_broken_is_shown(parsed: Callable[..., None]) -> None:
+    names = {"sparse_index_broken__my_news__0": "my news", "sparse_index_broken_folder__0": "/no/such/folder"}
+    parsed(*(broken_dag(dag_id, name) for dag_id, name in names.items()))
+    found = {each.dag_id: each.corpus for each in DeclaredCorpora()() if each.is_broken}
+    assert {dag_id: found[dag_id] for dag_id in names} == names
+
+
+DAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def run_of(dag: str, run_id: str, state: str, hour: int) -> DagRun:
+    at = DAY + timedelta(hours=hour)
+    run = DagRun(dag_id=dag, run_id=run_id, run_type=DagRunType.MANUAL, state=DagRunState(state), run_after=at)
+    run.start_date = at
+    return run
+
+
+@pytest.mark.parametrize(
+    ("states", "failed"),
+    [
+        (["success", "failed"], FailedRun("r1", DAY + timedelta(hours=1))),
+        (["failed", "success"], None),
+        (["failed", "running"], FailedRun("r0", DAY)),
+        (["queued"], None),
+    ],
+)
+def test_a_corpus_whose_newest_run_failed_says_so(
+    parsed: Callable[..., None], states: list[str], failed: FailedRun | None
+) -> None:
+    dag = corpus_dag("notes")
+    parsed(dag)
+    with create_session() as session:
+        session.add_all(run_of(dag.dag_id, f"r{hour}", state, hour) for hour, state in enumerate(states))
+    assert found_by(DeclaredCorpora())["notes"].failed == failed
+
+
+@pytest.mark.parametrize(
+    ("state", "paused", "running"),
+    [("running", True, True), ("running", False, True), ("queued", False, True), ("queued", True, False)],
+)
+def test_what_is_queued_of_a_paused_dag_is_not_at_work(
+    parsed: Callable[..., None], state: str, paused: bool, running: bool
+) -> None:
+    dag = corpus_dag("notes")
+    parsed(dag)
+    with create_session() as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == dag.dag_id).values(is_paused=paused))
+        session.add(run_of(dag.dag_id, "r0", state, 0))
+    assert found_by(DeclaredCorpora())["notes"].running is running
+
+
+def test_a_dag_that_waits_for_the_index_takes_its_corpus_from_nobody(parsed: Callable[..., None]) -> None:
+    parsed(corpus_dag("notes"))
+    corpora = DeclaredCorpora()
+    before = found_by(corpora)["notes"]
+    parsed(DAG("after_notes", schedule=[Asset("notes", "x-opensearch://notes")]))
+    assert found_by(corpora)["notes"] == found_by(DeclaredCorpora())["notes"] == before
+
+
+def test_a_dag_is_read_again_when_it_declares_something_else(parsed: Callable[..., None]) -> None:
+    parsed(corpus_dag("notes", owner="newsroom"))
+    corpora = DeclaredCorpora()
+    assert found_by(corpora)["notes"].owner == "newsroom"
+    parsed(corpus_dag("notes", owner="archive"))
+    assert found_by(corpora)["notes"].owner == "archive"
 
 
 def test_runs_that_are_not_there_are_none(metadata_database: None) -> None:
@@ -71,10 +167,6 @@ def test_runs_that_are_not_there_are_none(metadata_database: None) -> None:
 
 
 def test_a_run_goes_on_until_it_has_ended(known_dags: None) -> None:
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunType
 
     dag, states = "sparse_index__news", {"queued": True, "running": True, "success": False, "failed": False}
     at = datetime(2026, 11, 1, tzinfo=UTC)
@@ -91,10 +183,6 @@ def test_a_run_goes_on_until_it_has_ended(known_dags: None) -> None:
 
 
 def test_a_run_of_an_operation_says_who_asked_for_what(known_dags: None) -> None:
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunType
 
     dag, at = "sparse_index__news", datetime(2026, 11, 1, tzinfo=UTC)
     asked = {"r1": {"corpus": "news", "generation": "previous"}, "r2": {"corpus": "tickets"}}

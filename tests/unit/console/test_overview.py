@@ -14,7 +14,7 @@ import pytest
 from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.console.build import Sort
 from sparse_index.console.endings import Endings
-from sparse_index.console.listed import Listed
+from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.console.live import Live
 from sparse_index.console.overview import STRIP, Need, Row, look, look_back, look_on, rows
 from sparse_index.console.receipts import Receipts
@@ -194,6 +194,34 @@ def test_a_build_without_a_receipt_needs_a_person_when_no_run_is_at_work(store: 
     store.write_json("killed/builds/20261126T000000-000000/plan.json", {})
     assert needs(store, [listed("killed")]) == [("killed", Need.FAILED)]
     assert needs(store, [listed("killed", running=True)]) == [("killed", Need.NONE)]
+
+
+def test_a_failed_partition_is_told_though_a_later_one_is_live(store: Store) -> None:
+    build_id = "20261125T000000-000000"
+    content = {"outcome": "failed", "partition": "2026-11-24"}
+    store.write_json(f"news/builds/{build_id}/receipt.json", content)
+    receipt(store, "news", partition="2026-11-25")
+    seen = look([listed("news")], lambda _: store, Receipts(), NOW)
+    (row,) = look_on(rows([listed("news")], seen, {}, {}, NOW), Endings(), NOW)
+    assert row.needs == (
+        (Need.FAILED, f"build {build_id} of 2026-11-24 failed, and no later one has made good for it"),
+    )
+
+
+@pytest.mark.parametrize(("minutes", "is_told"), [(1, True), (-1, False)])
+def test_a_run_that_failed_before_its_plan_needs_a_person(store: Store, minutes: int, is_told: bool) -> None:
+    receipt(store, "news")
+    planned = datetime(2026, 11, 26, tzinfo=UTC)
+    failed = FailedRun("r1", planned + timedelta(minutes=minutes))
+    found = needs(store, [listed("news", failed=failed)])
+    assert found == [("news", Need.FAILED if is_told else Need.NONE)]
+
+
+def test_a_run_that_failed_before_the_first_plan_needs_a_person(store: Store) -> None:
+    corpora = [listed("news", failed=FailedRun("r1", NOW))]
+    (row,) = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), {}, {}, NOW)
+    assert row.needs == ((Need.FAILED, "its last run failed before it planned a build"),)
+    assert row.unplanned == FailedRun("r1", NOW)
 
 
 def test_a_build_of_the_command_line_that_is_at_work_needs_nobody(store: Store) -> None:

@@ -55,7 +55,7 @@ def path_of(build_id: str) -> str:
 def test_a_whole_receipt_is_shown_whole() -> None:
     view = build_view(BUILD, Found(CONTENT))
     assert (view.sort, view.documents, view.texts_encoded, view.vectors_found) == (Sort.PROMOTED, 9, 30, 7)
-    assert (view.dead_letters, view.encode_rate, view.wall_s, view.work_s) == (1, 15.0, 12.5, 3.5)
+    assert (view.dead_letters, view.encode_rate, view.wall_s) == (1, 15.0, 12.5)
     assert view.bytes.candidate == 1000
     assert view.letters == (LettersView("index", "Mapping", "no date", 3),)
     assert view.model is not None

@@ -68,6 +68,13 @@ def test_a_corpus_that_does_not_say_how_it_is_searched_says_what_to_do(searched:
         config_of(Listed("news", "sparse_index__news", "news", searched=searched))
 
 
+def test_what_does_not_go_together_is_said_in_its_own_words() -> None:
+    searched = corpus_config("news").model_dump(mode="json", exclude_defaults=True)
+    searched["source"] |= {"deleted_column": "gone"}
+    with pytest.raises(ConfigError, match=r"source\.deleted_column=gone \| a snapshot deletes what it no longer holds"):
+        config_of(Listed("news", "sparse_index__news", "news", searched=searched))
+
+
 def test_documents_are_marked_with_how_far_they_moved() -> None:
     assert moves(["a", "b", "c", "d"], ["b", "x", "y", "d", "a"]) == {
         "a": "4 higher here",

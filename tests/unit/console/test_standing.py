@@ -72,6 +72,24 @@ def test_letters_are_at_most_so_many_where_a_later_partition_may_have_brought_a_
     assert standing(None, builds).at_most is at_most
 
 
+@pytest.mark.parametrize(
+    ("builds", "failed"),
+    [
+        ([part(2, 3), part(1, 2, sort=FAILED)], ["20261102T0601"]),
+        ([part(1, 4), part(2, 3), part(1, 2, sort=FAILED)], []),
+        ([part(1, 4, sort=FAILED), part(2, 3), part(1, 2, sort=FAILED)], ["20261104T0601"]),
+        ([part(2, 4, sort=FAILED), part(1, 2, sort=FAILED)], ["20261104T0602", "20261102T0601"]),
+        ([ended(Sort.PLAN_ONLY, "b3"), ended(FAILED, "b2"), ended(PROMOTED, "b1")], ["b2"]),
+        ([ended(Sort.PLAN_ONLY, "b3"), ended(Sort.OPEN, "b2"), ended(FAILED, "b1")], ["b2"]),
+        ([ended(NOTHING, "b3"), ended(FAILED, "b2")], []),
+        # Of which partition it was, nobody knows.
+        ([part(2, 3), ended(Sort.OPEN, "b1")], []),
+    ],
+)
+def test_a_failed_build_stands_until_a_good_one_of_its_partition(builds: list[Ending], failed: list[str]) -> None:
+    assert [build.build_id for build in standing(None, builds).failed] == failed
+
+
 def test_letters_are_those_of_what_is_live_once_the_alias_went_back() -> None:
     builds = [part(3, 4, 1), part(2, 3, 5), part(1, 2, 7)]
     live = Live((builds[1].live or "",), builds[1].build_id)

@@ -72,7 +72,7 @@
     const conf = JSON.parse(form.dataset.conf);
     for (const field of form.elements) {
       if (!field.name) continue;
-      conf[field.name] = field.type === "checkbox" ? field.checked : field.value;
+      conf[field.name] = field.type === "checkbox" ? field.checked : field.value || null;
     }
     return conf;
   }
@@ -116,14 +116,21 @@
   async function poll(place) {
     const { dag, run } = place.dataset;
     const api = `${base}/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(run)}`;
+    const said = place.querySelector("[role=status]");
+    // Only what was seen at work can have brought anything new: else a page would reload for ever.
+    let atWork = false;
     for (;;) {
       if (!document.hidden) {
         try {
           const state = (await read(api)).state;
-          if (state === "success" || state === "failed") { location.reload(); return; }
+          if (state === "success" || state === "failed") {
+            if (atWork) location.reload(); else said.textContent = `The run has ended: ${state}. Reload to see its receipt.`;
+            return;
+          }
+          atWork = true;
           await showProgress(place, api, state);
         } catch (error) {
-          place.querySelector("[role=status]").textContent = `Airflow does not answer: ${error.message}`;
+          said.textContent = `Airflow does not answer: ${error.message}`;
         }
       }
       await new Promise((done) => setTimeout(done, 5000));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,7 +17,7 @@ from sparse_index.console.build import BuildView, Sort, build_view
 from sparse_index.console.charts import shares, waterfall
 from sparse_index.console.content import without_content
 from sparse_index.console.listed import Listed
-from sparse_index.console.planned import PlanView, read_plan
+from sparse_index.console.planned import read_plan
 from sparse_index.console.receipts import Found
 from sparse_index.console.remedies import remedy
 from sparse_index.console.words import duration, whole
@@ -55,25 +56,33 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
             "plan": lambda: read_plan(console.sources.open_store(listed), listed.alias, build_id),
         }
     )
-    found, plan = answers["receipt"], answers["plan"].value
+    found, plan = answers["receipt"], answers["plan"]
     content = may_see_content(request, user, listed.dag_id)
     receipt = found.value or Found(problem=found.problem)
     view = build_view(build_id, receipt if content else without_content(receipt))
-    if found.problem is None and view.sort is Sort.OPEN and answers["plan"].problem is None and plan is None:
+    if found.problem is None and view.sort is Sort.OPEN and plan.problem is None and plan.value is None:
         raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
-    values = _values(view, plan) | {"plan": plan, "content": content}
-    return page(request, "build.html", listed=listed, **values)
+    run_id = view.run_id or (plan.value.run_id if plan.value else None)
+    of_airflow = None if is_by_hand(run_id or "") else run_id
+    asked = view.sort is Sort.OPEN and of_airflow is not None
+    return page(
+        request,
+        "build.html",
+        listed=listed,
+        plan=plan.value,
+        unread=plan,
+        content=content,
+        run_id=of_airflow,
+        by_hand=is_by_hand(run_id or ""),
+        goes_on=console.sources.goes_on(listed.dag_id, of_airflow or "") if asked else None,
+        **_values(view),
+    )
 
 
-def _values(view: BuildView, plan: PlanView | None) -> dict[str, Any]:
+def _values(view: BuildView) -> dict[str, Any]:
     books = {name: view.books[name] for name in BOOKS if view.books.get(name)}
-    run_id = view.run_id or (plan.run_id if plan else None)
-    by_hand = is_by_hand(run_id or "")
     return {
         "build": view,
-        "run_id": None if by_hand else run_id,
-        "by_hand": by_hand,
-        "reads_again": view.sort is Sort.OPEN,
         "books": books,
         "books_bar": shares("The rows that were read", books, whole),
         "stages": waterfall("Seconds of work of each stage", view.stage_s, duration),
@@ -104,14 +113,24 @@ def build_file(request: Request, listed: ReadableCorpus, user: User, build_id: s
     paths = {"receipt": receipt_path(listed.alias, build_id), "plan": plan_path(listed.alias, build_id)}
     if kind not in paths:
         raise HTTPException(404, "A build has a receipt.json and a plan.json.")
-    store = request.app.state.console.sources.open_store(listed)
-    answer = request.app.state.console.side_by_side.ask({"file": lambda: store.read_json(paths[kind])})["file"]
+    console: Console = request.app.state.console
+    answer = console.side_by_side.ask({"file": partial(_file, console, listed, paths[kind])})["file"]
     if answer.problem is not None:
-        raise HTTPException(404, answer.problem)
+        raise HTTPException(503, answer.problem)
+    if answer.value is None:
+        raise HTTPException(404, f"Build {build_id} has no {kind}.json.")
     content = answer.value
     if kind == "receipt" and not may_see_content(request, user, listed.dag_id):
         content = without_content(Found(content)).content
     return Response(orjson.dumps(content, option=orjson.OPT_INDENT_2), media_type="application/json")
+
+
+def _file(console: Console, listed: Listed, path: str) -> Any:
+    """Its content; None where there is no such file."""
+    try:
+        return console.sources.open_store(listed).read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 @router.get("/runs/{dag_id}/{run_id:path}", response_model=None)
@@ -122,6 +141,6 @@ def run(request: Request, dag_id: str, run_id: str, corpora: Corpora) -> HTMLRes
     listed = require_listed(corpora, dag_id)
     plan = request.app.state.console.sources.plan_of(dag_id, run_id)
     if plan is None:
-        return page(request, "not_planned.html", listed=listed, run_id=run_id, reads_again=True)
+        return page(request, "not_planned.html", listed=listed, run_id=run_id)
     corpus, build_id = quoted(listed.corpus), quoted(plan.split("/")[-2])
     return RedirectResponse(f"{request.scope.get('root_path', '')}/corpora/{corpus}/builds/{build_id}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,6 +18,7 @@ from opensearch_ml.console.permissions import ReadableCorpus, User, editable_dag
 from opensearch_ml.dag_names import REDRIVE_DAG, ROLLBACK_DAG
 from sparse_index.console.generations import Generations, generations, records
 from sparse_index.console.listed import Listed
+from sparse_index.timing import utc_now
 
 if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
@@ -27,7 +29,8 @@ router = APIRouter()
 @dataclass(frozen=True)
 class Action:
     """A button with its dialog. `says`: what will happen, a sentence; `conf`: what the run is started with; `asks`: whether the
-    dialog has fields of its own (mode, accepting a mass change)."""
+    dialog has fields of its own (mode, accepting a mass change); `partition`: of a feed, the newest one that is whole, which its
+    schedule would read; the dialog asks for it."""
 
     key: str
     title: str
@@ -35,6 +38,7 @@ class Action:
     dag_id: str
     conf: Mapping[str, Any]
     asks: bool = False
+    partition: date | None = None
 
     @property
     def json(self) -> str:
@@ -94,19 +98,23 @@ def _ways_back(listed: Listed, found: Generations) -> Iterator[Action]:
 
 
 def _actions(listed: Listed) -> Iterator[Action]:
+    when = "waits until somebody unpauses its DAG" if listed.paused else "starts now"
+    newest = "newest promoted build that has any" if listed.is_feed else "newest promoted build"
     yield Action(
         "build",
         "Build now",
-        f"A run of corpus {listed.corpus} starts now. Where something changed, and the gate lets it through, the alias "
+        f"A run of corpus {listed.corpus} {when}. Where something changed, and the gate lets it through, the alias "
         f"'{listed.alias}' goes to a new index.",
         listed.dag_id,
         {},
         asks=True,
+        partition=utc_now().date() - timedelta(days=1) if listed.is_feed else None,
     )
     yield Action(
         "redrive",
         "Redrive",
-        f"The dead letters of the newest promoted build of corpus {listed.corpus} are tried again, by a whole run of it.",
+        f"The dead letters of the {newest} of corpus {listed.corpus} are tried again, by a whole run of it"
+        f"{', which ' + when if listed.paused else ''}.",
         REDRIVE_DAG,
         {"corpus": listed.corpus, "build": "latest"},
     )

@@ -68,13 +68,12 @@ def corpus_search(
     usual = usual_ways(config)
     said = {LEFT: left or str(usual[0]), RIGHT: right or str(usual[1])}
     filters = [each for each in given or () if each.strip()]
-    questions: dict[str, Callable[[], Any]] = {_INDICES: partial(indices_of, console, listed)}
-    if q.strip():
-        ask = partial(_column, console, listed, config, q, size, filters)
-        questions |= {name: partial(ask, each) for name, each in said.items()}
-    else:
-        questions[_GOLDEN] = partial(_compared, console, listed)
-    answers = console.searches.ask(user.get_id(), console.side_by_side, questions)
+    ask = partial(_column, console, listed, config, q, size, filters)
+    searches = {name: partial(ask, each) for name, each in said.items()} if q.strip() else {}
+    others: dict[str, Callable[[], Any]] = {_INDICES: partial(indices_of, console, listed)}
+    if not searches:
+        others[_GOLDEN] = partial(_compared, console, listed)
+    answers = console.searches.ask(user.get_id(), console.side_by_side, searches, others)
     return page(
         request,
         "search.html",
