@@ -103,7 +103,12 @@ def parse_group(name: str) -> Owner | None:
 def serving_group_name(model: str, content_sha256: str) -> str:
     """The model group of a model that queries need, called `model`, of that content: every corpus that needs the same one
     finds it by this name, and no build's group is ever called so."""
-    return f"{SERVING_MARK}{model[:_MODEL_NAME_CHARS]}--{content_sha256[:12]}"
+    return f"{serving_group_prefix(model)}{content_sha256[:12]}"
+
+
+def serving_group_prefix(model: str) -> str:
+    """What the serving groups of all models called `model` begin with, whatever their content."""
+    return f"{SERVING_MARK}{model[:_MODEL_NAME_CHARS]}--"
 
 
 def pipeline_name(alias: str, body: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from demo.model_server import TOY_MODELS
 from exchanged_models import exchanged, of_another_model
 from local_cluster import LocalCluster, start
 from own_servers import ended_with_this_process
+from real_serving import EVERY_QUARTER
 from searched import COLUMNS, DENSE_SIZE
 from searchers import MARKER, QUERY, Day, Heard, asked, asked_by_name, searching
 from sparse_index.builds.request import RunRequest
@@ -36,7 +37,6 @@ from sparse_index.operations.rollback import choose_target, roll_back
 from sparse_index.pipeline import run
 from sparse_index.serving.act import Serving, serve
 from sparse_index.store.files import Store
-from sparse_index.timing import REAL_TIME
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, whole_form]
 COUNT = 60
@@ -99,7 +99,7 @@ class Scene:
         return Cluster.connect(settings, attempts=1)
 
     def serving(self, config: CorpusConfig) -> Serving:
-        return Serving(self.connect(), Store(config.store), config, REAL_TIME)
+        return Serving(self.connect(), Store(config.store), config, EVERY_QUARTER)
 
     def build(self, config: CorpusConfig, edition: int) -> str:
         """Gives the index. The marker's title says the edition, and some other texts are other ones."""

@@ -15,7 +15,7 @@ from build_plans import NOW
 from fake_runs import FakeRuns
 from ml_verbs import in_memory
 from real_builds import MODEL_ZIP, documents, real_config, rows, write_corpus
-from real_serving import HURRY, SEARCH, models, pipelines, remove_served, search
+from real_serving import EVERY_QUARTER, HURRY, SEARCH, models, pipelines, remove_served, search
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -32,7 +32,6 @@ from sparse_index.serving.act import Serving, carry_out, serve
 from sparse_index.serving.decide import Phase, decide
 from sparse_index.serving.needs import needs_of
 from sparse_index.store.files import Store
-from sparse_index.timing import REAL_TIME
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +51,7 @@ def serving(plain_cluster: Cluster, tmp_path: Path, request: pytest.FixtureReque
         },
         search=SEARCH,
     )
-    serving = Serving(plain_cluster, Store(config.store), config, REAL_TIME)
+    serving = Serving(plain_cluster, Store(config.store), config, EVERY_QUARTER)
     yield serving
     plain_cluster.remove(f"/{config.alias}--b*")
     remove_served(serving)
@@ -102,7 +101,7 @@ def require_reranker_comes_and_goes(serving: Serving, toy_models: Path) -> None:
     config = CorpusConfig.model_validate(
         serving.config.model_dump(exclude_unset=True) | {"search": SEARCH | {"rerank": rerank}}
     )
-    later, default = Serving(serving.cluster, serving.store, config, REAL_TIME), named(serving)
+    later, default = Serving(serving.cluster, serving.store, config, EVERY_QUARTER), named(serving)
     assert serve(later).steps == []
     name = rerank_pipeline_name(config.alias)
     assert (pipelines(later), named(later)) == ([default, name], default)
@@ -219,7 +218,7 @@ def test_other_searches_get_another_pipeline_and_a_rollback_asks_whether_its_mod
     before = named(serving)
     search_section = serving.config.search.model_dump() | {"fusion": {"type": "min_max"}}
     other = CorpusConfig.model_validate(serving.config.model_dump(exclude_unset=True) | {"search": search_section})
-    later = Serving(serving.cluster, serving.store, other, REAL_TIME)
+    later = Serving(serving.cluster, serving.store, other, EVERY_QUARTER)
     serve(later)
     after = named(serving)
     assert before != after
@@ -265,7 +264,7 @@ def test_another_encoder_is_served_before_its_build_and_the_former_goes_with_its
     model = serving.config.encoder.model.model_dump() | {"name": f"{serving.config.alias}-2"}
     changes = {"encoder": {"model": model, "lifecycle": "shared"}, "retention": {"generations": 0}}
     other = CorpusConfig.model_validate(serving.config.model_dump(exclude_unset=True) | changes)
-    later = Serving(serving.cluster, serving.store, other, REAL_TIME)
+    later = Serving(serving.cluster, serving.store, other, EVERY_QUARTER)
     try:
         with searching(serving) as answers:
             assert serve(later).steps == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -10,7 +11,7 @@ from sparse_index.ml import verbs
 from sparse_index.ml.served import served_models
 from sparse_index.serving.act import Serving
 from sparse_index.serving.needs import needs_of
-from sparse_index.timing import Timing
+from sparse_index.timing import Timing, utc_now
 
 SEARCH: dict[str, Any] = {"mode": "hybrid", "sides": ["bm25", "text_sparse"], "query": {"text_sparse": "model"}}
 
@@ -22,6 +23,15 @@ def _minutes() -> Timing:
 
 # Real time, of which every look at the clock takes half a minute: what only patience waits for is over at once.
 HURRY = _minutes()
+
+
+def _quarters() -> Timing:
+    runs = count(step=15)
+    return Timing(now=lambda: utc_now() + timedelta(minutes=next(runs)))
+
+
+# Real time for what waits; by the calendar every look is a quarter of an hour later, as runs of serving are.
+EVERY_QUARTER = _quarters()
 
 
 def models(serving: Serving) -> list[str]:

@@ -7,6 +7,7 @@ Given    it was there before us, remote connectors too: it is used, and otherwis
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
@@ -159,6 +160,15 @@ def life_of(field: VectorField) -> Life:
         return Given(model.model_id, function)
     source = source_of(model, function)
     return Shared(field, source) if field.encoder.lifecycle == "shared" else PerRun(field.encoder, source)
+
+
+def sources_of(lives: Iterable[Life]) -> list[Source]:
+    """Of each model that a build makes of these: encoders that differ by their pruning alone, say, share one."""
+    found: list[Source] = []
+    for life in lives:
+        if life.source is not None and life.source not in found:
+            found.append(life.source)
+    return found
 
 
 def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:

@@ -35,16 +35,19 @@ def _usage(disks: list[NodeDisk]) -> str:
     return ", ".join(f"{disk.name} {disk.used_percent:.1f}% used" for disk in disks)
 
 
-def check_model_places(findings: Findings, cluster: Cluster) -> None:
-    """A deployment goes to every eligible node: one full node is enough to make it fail."""
+def check_model_places(findings: Findings, cluster: Cluster, wanted: int) -> None:
+    """A deployment goes to every eligible node: one full node is enough to make it fail. `wanted`: models that a build deploys
+    at once."""
     settings = effective_settings(cluster, SECTION)
     limit = int(settings.get(f"{SECTION}.max_model_on_node", "10"))
     held = models_held(cluster)
-    full = [f"{each.name} ({held[node]})" for node, each in model_nodes(cluster).items() if held.get(node, 0) >= limit]
+    counts = {each.name: held.get(node, 0) for node, each in model_nodes(cluster).items()}
+    full = [f"{name} ({count})" for name, count in counts.items() if count + wanted > limit]
     if full:
+        models = "another model" if wanted == 1 else f"{wanted} more models"
         findings.problem(
-            f"No room for another model on {', '.join(full)}: plugins.ml_commons.max_model_on_node is {limit}. Undeploy what "
-            "nobody uses (GET /_plugins/_ml/profile/models lists them), or add an ML node."
+            f"No room for {models} on {', '.join(full)}: plugins.ml_commons.max_model_on_node is {limit}. Undeploy what "
+            "nobody uses (GET /_plugins/_ml/profile/models lists them), or raise that setting."
         )
 
 

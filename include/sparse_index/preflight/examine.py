@@ -12,7 +12,7 @@ from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.trial import try_unread
 from sparse_index.errors import AccessError, SparseIndexError
 from sparse_index.live.states import index_states
-from sparse_index.ml.life import life_of
+from sparse_index.ml.life import life_of, sources_of
 from sparse_index.ml.settings import Former, ensure_settings, missing_settings, settings_problem
 from sparse_index.preflight.capacity import check_disk, check_model_places
 from sparse_index.preflight.connection import (
@@ -174,9 +174,10 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     unserved = why_unserved(config)
     if unserved is not None:
         findings.warning(unserved)
-    if any(life.source for life in lives):
+    wanted = len(sources_of(lives))
+    if wanted:
         with findings.checking():
-            check_model_places(findings, cluster)
+            check_model_places(findings, cluster, wanted)
 
 
 def _set(findings: Findings, cluster: Cluster, config: CorpusConfig, *, changes: bool) -> Former:

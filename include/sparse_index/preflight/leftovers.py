@@ -60,7 +60,11 @@ def _remove_candidate(findings: Findings, cluster: Cluster, alias: str, index: s
 
 
 def _remove_models(findings: Findings, cluster: Cluster, group: str, timing: Timing) -> bool:
-    removal = remove_build_models(cluster, group, timing)
-    for reason in removal.kept:
+    try:
+        kept = remove_build_models(cluster, group, timing).kept
+    except SparseIndexError as error:
+        # Whether there is room beside them is asked later.
+        kept = (error.message.removesuffix("."),)
+    for reason in kept:
         findings.leave(group, reason)
-    return not removal.kept
+    return not kept

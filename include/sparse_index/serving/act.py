@@ -9,21 +9,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.neighbours import Neighbours
-from sparse_index.errors import BuildError, ConfigError, TerminalError
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError, TerminalError
 from sparse_index.live.attached import SEARCH_PIPELINE, named_pipeline
 from sparse_index.live.generations import own_indices
 from sparse_index.ml import verbs
 from sparse_index.ml.settings import ensure_settings, settings_problem
 from sparse_index.names import pipeline_name
-from sparse_index.serving.at_work import GoesOn, groups_at_work, plans_at_work
+from sparse_index.serving.at_work import GoesOn, plans_at_work
 from sparse_index.serving.decide import Decision, Phase, Step, Verb, decide
 from sparse_index.serving.look import look, model_answers
 from sparse_index.serving.models import delete_spare, ensure_answers, ensure_model
-from sparse_index.serving.needs import needs_of
+from sparse_index.serving.needs import may_need, needs_of
 from sparse_index.serving.proof import require_same_encoder
 from sparse_index.serving.seen import Seen
 from sparse_index.serving.state import recall, remember
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 # For a model that only a former configuration tells more of.
 _DEPLOY_DEADLINE_S = 1800.0
+# Tasks are tried again within less, runs come in more.
+_AGREES_AFTER = timedelta(minutes=5)
 _UNKNOWN_PROCESSOR = "Invalid processor type"
 
 
@@ -86,7 +89,8 @@ def _remember(serving: Serving, seen: Seen, steps: Sequence[Step]) -> None:
     needed = {*seen.named, *seen.wanted}
     leaving = [name for name in seen.memory.leaving if name in seen.pipelines and name not in needed]
     unproven = sorted({*seen.memory.unproven, *_deployed(seen, steps)} & seen.config.vector_fields.keys())
-    known = {"groups": groups, "pipelines": pipelines, "leaving": leaving, "unproven": unproven}
+    since = {name: at for name, at in seen.memory.leaving_since.items() if name in leaving}
+    known = {"groups": groups, "pipelines": pipelines, "leaving": leaving, "leaving_since": since, "unproven": unproven}
     remember(serving.store, seen.alias, seen.memory.model_copy(update=known))
 
 
@@ -155,9 +159,16 @@ def _point(serving: Serving, seen: Seen, step: Step) -> None:
 
 
 def _delete_pipeline(serving: Serving, seen: Seen, step: Step) -> str | None:
-    memory = recall(serving.store, seen.alias)
-    if step.name not in memory.leaving:
-        remember(serving.store, seen.alias, memory.model_copy(update={"leaving": [*memory.leaving, step.name]}))
+    """A task that is tried again is no second run that agrees: some minutes lie between them."""
+    memory, now = recall(serving.store, seen.alias), serving.timing.now()
+    since = memory.leaving_since.get(step.name)
+    if since is None:
+        noted = {
+            "leaving": sorted({*memory.leaving, step.name}),
+            "leaving_since": memory.leaving_since | {step.name: now},
+        }
+        remember(serving.store, seen.alias, memory.model_copy(update=noted))
+    if since is None or now - since < _AGREES_AFTER:
         return "it goes when the next run needs it as little"
     return delete_pipeline(serving, step.name)
 
@@ -196,9 +207,9 @@ def _delete_group(serving: Serving, seen: Seen, step: Step) -> str | None:
 def delete_group(serving: Serving, name: str) -> str | None:
     """Delete a serving group and its models, which this corpus needs no more; why it stays after all, in words."""
     everybody = serving.beside.and_those([serving.config])
-    needing = [config.alias for config in everybody.corpora if name in _groups(serving, config)]
+    needing = [why for config in everybody.corpora if (why := _why_needed(serving, config, name)) is not None]
     if needing:
-        return f"{', '.join(needing)} needs it"
+        return "; ".join(needing)
     if everybody.broken:
         return f"the file of {', '.join(everybody.broken)} cannot be used, so nobody knows whether it needs it"
     removal = verbs.remove_build_models(serving.cluster, name, serving.timing)
@@ -210,10 +221,17 @@ def delete_group(serving: Serving, name: str) -> str | None:
     return None
 
 
-def _groups(serving: Serving, config: CorpusConfig) -> set[str]:
-    """The serving groups that a corpus needs, by its file and by its builds at work."""
-    at_work = groups_at_work(Store(config.store), config, serving.goes_on, serving.timing.now())
-    return {need.group for need in needs_of(config)} | at_work
+def _why_needed(serving: Serving, config: CorpusConfig, group: str) -> str | None:
+    """Why a corpus needs a serving group, or may, in words. A build's plan does not tell what its model's file held when it
+    began: it may need every content of that model."""
+    try:
+        if may_need(config, group) and group in {need.group for need in needs_of(config)}:
+            return f"{config.alias} needs it"
+        at_work = plans_at_work(Store(config.store), config.alias, serving.goes_on, serving.timing.now())
+        builds = [plan.build_id for plan in at_work if may_need(plan.config, group)]
+    except SparseIndexError as error:
+        return f"nobody knows whether {config.alias} needs it: {error.message.removesuffix('.')}"
+    return f"build {', '.join(builds)} of {config.alias} may be at work and need it" if builds else None
 
 
 _ACTS: Mapping[Verb, Callable[[Serving, Seen, Step], str | None]] = {

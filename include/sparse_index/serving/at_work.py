@@ -7,8 +7,6 @@ from datetime import datetime
 
 from sparse_index.builds.plan import Plan, saved_plans
 from sparse_index.builds.state import BuildState, state_in_store
-from sparse_index.config.corpus import CorpusConfig
-from sparse_index.serving.needs import needs_of
 from sparse_index.store.files import Store
 from sparse_index.store.layout import receipt_path
 
@@ -24,9 +22,3 @@ def plans_at_work(store: Store, alias: str, goes_on: GoesOn | None, now: datetim
         knows = None if goes_on is None else lambda build: goes_on(alias, build)
         if state_in_store(store, alias, build_id, knows, now) is not BuildState.ENDED:
             yield plan
-
-
-def groups_at_work(store: Store, config: CorpusConfig, goes_on: GoesOn | None, now: datetime) -> set[str]:
-    """The serving groups of whose models builds of this corpus may be encoding with."""
-    plans = plans_at_work(store, config.alias, goes_on, now)
-    return {need.group for plan in plans for need in needs_of(plan.config.with_secrets_of(config))}

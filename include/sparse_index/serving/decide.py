@@ -123,7 +123,7 @@ def _pipelines(seen: Seen) -> Iterator[Step]:
 
 
 def _pointing(seen: Seen) -> Iterator[Step]:
-    """Only to what is there for the same encoders: any other index gets its pipeline from its own build."""
+    """Only to what fits the configuration: any other index gets its pipeline from its own build."""
     if not seen.is_complete:
         return
     to = seen.default.name if seen.default else None
@@ -183,7 +183,10 @@ def _notes(seen: Seen) -> Iterator[str]:
     elif live.pipeline is not None and not seen.is_ours(live.pipeline):
         yield f"{live.name} names the search pipeline '{live.pipeline}', which is not ours, and keeps it"
     elif not live.fits:
-        yield f"{live.name} was made by other encoders and keeps its pipeline; the next build names the new one"
+        yield (
+            f"{live.name} was made by other encoders, or for other fields, and keeps its pipeline; the next build names the new "
+            "one"
+        )
     for index in seen.indices:
         if (
             index.kept

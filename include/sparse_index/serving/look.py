@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.served import is_served
+from sparse_index.config.vectors import VectorField
+from sparse_index.creation.mapping import vector_properties
 from sparse_index.errors import AccessError, ConfigError, TerminalError
 from sparse_index.live.attached import named_pipeline
 from sparse_index.live.generations import own_indices
@@ -84,16 +87,43 @@ def _former(cluster: Cluster, memory: Memory, needs: tuple[Need, ...]) -> dict[s
 
 def _indices(cluster: Cluster, config: CorpusConfig) -> Iterator[SeenIndex]:
     own = own_indices(cluster, config.alias)
-    fingerprints = {name: encoder_fingerprint(cluster, field) for name, field in config.vector_fields.items()}
+    fingerprints = {name: _fingerprint(cluster, field) for name, field in config.vector_fields.items()}
     for index in own:
+        alike = frozenset(_alike(config, index.attached.mapping))
+        encoded = all(index.meta.fingerprint_of(name) == one for name, one in fingerprints.items())
         yield SeenIndex(
             name=index.name,
             live=index.live,
             kept=index.live or index.is_generation,
             pipeline=named_pipeline(index.attached.settings),
-            fits=all(index.meta.fingerprint_of(name) == one for name, one in fingerprints.items())
-            and index.meta.encoders == frozenset(fingerprints.values()),
+            fits=encoded and index.meta.encoders == set(fingerprints.values()) and alike == fingerprints.keys(),
+            alike=alike,
         )
+
+
+def _fingerprint(cluster: Cluster, field: VectorField) -> str | None:
+    """None where the model is gone, or its file, and nobody can say what made an index."""
+    try:
+        return encoder_fingerprint(cluster, field)
+    except AccessError:
+        raise
+    except TerminalError:
+        return None
+
+
+def _alike(config: CorpusConfig, mapping: Json) -> Iterator[str]:
+    """The vector fields that an index with this mapping has as the configuration wants them: any other refuses the query."""
+    wanted: Json = {"properties": vector_properties(config)}
+    for name, field in config.vector_fields.items():
+        if all(_shape(mapping, path) == _shape(wanted, path) for path in (name, field.path(name))):
+            yield name
+
+
+def _shape(mapping: Json, path: str) -> tuple[Any, Any]:
+    """The type of a field, and how many numbers its vectors have."""
+    for name in path.split("."):
+        mapping = mapping.get("properties", {}).get(name, {})
+    return mapping.get("type"), mapping.get("dimension")
 
 
 def _answering(

@@ -12,6 +12,7 @@ from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.ml.predict import RERANKER, answers
 from sparse_index.ml.served import serving_group
 from sparse_index.ml.sources import Source, source_of
+from sparse_index.names import serving_group_prefix
 from sparse_index.query.rerank import reranks
 from sparse_index.query.troubles import explained
 from sparse_index.vectors.kind import VectorKind
@@ -40,20 +41,24 @@ class Need:
 
 def needs_of(config: CorpusConfig) -> list[Need]:
     """Reads the model files. One model that serves two purposes is there twice, with one group."""
-    return list(_needs(config))
+    return [_need(*model) for model in _models(config)]
 
 
-def _needs(config: CorpusConfig) -> Iterator[Need]:
+def may_need(config: CorpusConfig, group: str) -> bool:
+    """Whether a serving group is of a model called as one that the corpus needs, whatever its content: reads no model file."""
+    return any(group.startswith(serving_group_prefix(source.model.name)) for _, source, _, _ in _models(config))
+
+
+def _models(config: CorpusConfig) -> Iterator[tuple[str, Source, Callable[[Cluster, str], bool], EncoderConfig]]:
+    """What each is used for, where it comes from, how it is asked, and how long to wait for it."""
     for name, field in config.vector_fields.items():
         encoder = field.encoder
         if encoder.lifecycle == "shared" and not isinstance(encoder.model, ExistingModel):
             kind = vector_kind(field)
-            source = source_of(encoder.model, kind.function)
-            yield _need(name, source, partial(_encodes, kind=kind, field=name), encoder)
+            yield name, source_of(encoder.model, kind.function), partial(_encodes, kind=kind, field=name), encoder
     rerank = config.search.rerank
     if rerank is not None and not isinstance(rerank.model, ExistingModel):
-        source = source_of(rerank.model, RERANKER)
-        yield _need(RERANK, source, reranks, EncoderConfig(model=rerank.model))
+        yield RERANK, source_of(rerank.model, RERANKER), reranks, EncoderConfig(model=rerank.model)
 
 
 def _encodes(cluster: Cluster, model_id: str, *, kind: VectorKind, field: str) -> bool:
@@ -73,8 +78,9 @@ def _need(used_for: str, source: Source, asks: Callable[[Cluster, str], bool], p
 
 
 def given_models(config: CorpusConfig) -> dict[str, str]:
-    """Vector field, or `RERANK` -> the id of a model that was there before us: used, and otherwise left alone."""
-    models = {name: field.encoder.model for name, field in config.vector_fields.items()}
+    """Vector field, or `RERANK` -> the id of a model that was there before us and that queries ask: used, and otherwise left
+    alone."""
+    models = {name: config.vector_fields[name].encoder.model for name in config.model_side_fields}
     if config.search.rerank is not None:
         models[RERANK] = config.search.rerank.model
     return {name: model.model_id for name, model in models.items() if isinstance(model, ExistingModel)}

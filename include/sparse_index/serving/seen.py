@@ -26,14 +26,16 @@ class SeenModel:
 
 @dataclass(frozen=True)
 class SeenIndex:
-    """An index of ours. `kept`: it is live, or a rollback may reach it. `pipeline`: its default, None for none. `fits`: it was
-    made by the encoders that the configuration has now."""
+    """An index of ours. `kept`: it is live, or a rollback may reach it. `pipeline`: its default, None for none. `alike`: the
+    vector fields that take the queries of the configuration; `fits`: those are all, and it was made by the encoders that the
+    configuration has now."""
 
     name: str
     live: bool
     kept: bool
     pipeline: str | None
     fits: bool
+    alike: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

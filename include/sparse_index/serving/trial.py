@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import ConfigError, TerminalError, UnavailableError
-from sparse_index.live.attached import fields_of, observe_attached
 from sparse_index.ml import verbs
 from sparse_index.ml.predict import is_not_ready
 from sparse_index.ml.served import outage
@@ -28,9 +27,8 @@ def try_pipelines(cluster: Cluster, seen: Seen) -> list[str]:
     """
     if seen.live is None:
         return []
-    fields = fields_of(observe_attached(cluster, seen.live.name).mapping)
     for name in seen.wanted:
-        for what, body in trials(seen, name, fields):
+        for what, body in trials(seen, name, seen.live.alike):
             try:
                 cluster.post(f"/{seen.live.name}/_search", body, search_pipeline=name)
             except TerminalError as error:
@@ -52,8 +50,8 @@ def _outage(cluster: Cluster, seen: Seen, name: str, error: TerminalError) -> Un
 
 
 def trials(seen: Seen, name: str, fields: Iterable[str]) -> Iterator[tuple[str, Json]]:
-    """What is tried of the pipeline `name` on an index with these fields, and the bodies of the searches: each field that a model
-    encodes for, and all sides together. Re-ranking takes no search without its `ext`, so there it is these alone."""
+    """What is tried of the pipeline `name` on an index with these vector fields, and the bodies of the searches: each field that
+    a model encodes for, and all sides together. Re-ranking takes no search without its `ext`, so there it is these alone."""
     known, kinds = set(fields) & set(seen.config.model_side_fields), vector_kinds(seen.config)
     asked = {field: kinds[field].by_text(field, _TEXT, Asked(1)) for field in sorted(known)}
     # A side that needs no model, or whose field is yet to come, is asked for everything.

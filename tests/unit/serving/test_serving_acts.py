@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sparse_index.config.neighbours import Neighbours
 from sparse_index.errors import BuildError, ConfigError, ModelError, TerminalError
 from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.serving.act import Serving, carry_out, delete_group
+from sparse_index.serving.at_work import GoesOn
 from sparse_index.serving.decide import Phase, Verb, decide
 from sparse_index.serving.needs import needs_of
 from sparse_index.serving.state import Memory, recall, remember
@@ -80,6 +82,11 @@ def serving(cluster: FakePipelines, tmp_path: Path) -> Serving:
     return Serving(cluster.cluster, Store(str(tmp_path)), config(tmp_path), TIMING)
 
 
+def later(serving: Serving) -> Serving:
+    """Its next run."""
+    return replace(serving, timing=replace(TIMING, now=lambda: NOW + timedelta(minutes=15)))
+
+
 def test_what_is_put_is_remembered_before(serving: Serving, cluster: FakePipelines) -> None:
     cluster.refusal = http_error(400, "illegal_argument_exception", "not now")
     with pytest.raises(TerminalError, match="not now"):
@@ -107,11 +114,15 @@ def test_what_is_not_there_as_it_was_put_is_told(serving: Serving, cluster: Fake
 def test_a_pipeline_goes_when_two_runs_agree(serving: Serving, cluster: FakePipelines) -> None:
     cluster.pipelines[FORMER] = {"former": 1}
     assert carry_out(serving, Phase.TIDY) == [f"{FORMER} stays: it goes when the next run needs it as little"]
+    assert carry_out(serving, Phase.TIDY)[0].startswith(f"{FORMER} stays"), (
+        "a task that is tried again is no second run"
+    )
     assert FORMER in cluster.pipelines
-    assert carry_out(serving, Phase.TIDY)[0].startswith(f"delete pipeline {FORMER}")
+    assert carry_out(later(serving), Phase.TIDY)[0].startswith(f"delete pipeline {FORMER}")
     assert FORMER not in cluster.pipelines
     carry_out(serving, Phase.TIDY)
-    assert recall(serving.store, "things").leaving == []
+    memory = recall(serving.store, "things")
+    assert (memory.leaving, memory.leaving_since) == ([], {})
 
 
 def test_a_pipeline_that_a_build_at_work_froze_stays(serving: Serving, cluster: FakePipelines) -> None:
@@ -119,8 +130,8 @@ def test_a_pipeline_that_a_build_at_work_froze_stays(serving: Serving, cluster: 
     plan = make_plan(serving.config, search_pipeline=FORMER)
     save_plan(serving.store, plan)
     for goes_on, kept in ((True, True), (False, False)):
-        remember(serving.store, "things", Memory(leaving=[FORMER]))
-        asked = replace(serving, goes_on=partial(said_of_every_build, goes_on))
+        remember(serving.store, "things", Memory(leaving=[FORMER], leaving_since={FORMER: NOW}))
+        asked = replace(later(serving), goes_on=partial(said_of_every_build, goes_on))
         (said,) = carry_out(asked, Phase.TIDY)
         assert (f"build {plan.build_id} may be at work" in said, FORMER in cluster.pipelines) == (kept, kept)
 
@@ -135,10 +146,60 @@ def test_a_shared_model_stays_while_another_corpus_or_a_build_needs_it(
     assert delete_group(replace(plain, beside=Neighbours([neighbour])), need.group) == "other needs it"
     said = delete_group(replace(plain, beside=Neighbours(broken=["contracts"])), need.group)
     assert said == "the file of contracts cannot be used, so nobody knows whether it needs it"
-    save_plan(serving.store, make_plan(serving.config))
-    at_work = replace(plain, goes_on=lambda alias, build: True)
-    assert delete_group(at_work, need.group) == "things needs it"
+    plan = make_plan(serving.config)
+    save_plan(serving.store, plan)
+    at_work = replace(plain, goes_on=partial(said_of_every_build, True))
+    assert delete_group(at_work, need.group) == f"build {plan.build_id} of things may be at work and need it"
     assert list(cluster.models) == ["m1"]
+
+
+def zipped(folder: Path, alias: str = "things") -> CorpusConfig:
+    """With a shared model of its own file."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "model.zip"
+    path.write_bytes(b"first")
+    shared = {"model": {"source": "file", "name": "splade", "version": "1", "path": str(path)}, "lifecycle": "shared"}
+    return corpus_config(alias, str(folder), encoder=shared)
+
+
+@pytest.mark.parametrize("content", [b"another one", None])
+@pytest.mark.parametrize("goes_on", [partial(said_of_every_build, True), None])
+def test_the_model_of_a_build_stays_when_its_file_was_replaced_or_deleted(
+    serving: Serving, cluster: FakePipelines, tmp_path: Path, content: bytes | None, goes_on: GoesOn | None
+) -> None:
+    """Of a build that nobody knows, too."""
+    encoding = zipped(tmp_path)
+    (need,) = needs_of(encoding)
+    cluster.add("m2", need.group, name="splade")
+    plan = make_plan(encoding)
+    save_plan(serving.store, plan)
+    remember(serving.store, "things", Memory(groups=[need.group]))
+    path = tmp_path / "model.zip"
+    path.unlink() if content is None else path.write_bytes(content)
+    assert carry_out(replace(serving, goes_on=goes_on), Phase.TIDY) == [
+        f"{need.group} stays: build {plan.build_id} of things may be at work and need it"
+    ]
+    assert "m2" in cluster.models
+    ended = replace(serving, goes_on=partial(said_of_every_build, False))
+    assert carry_out(ended, Phase.TIDY)[0].startswith(f"delete group {need.group}")
+    assert list(cluster.models) == ["m1"]
+
+
+def test_a_neighbour_whose_model_or_store_is_away_stops_nobody_and_is_named(
+    serving: Serving, cluster: FakePipelines, tmp_path: Path
+) -> None:
+    plain = replace(serving, config=corpus_config("things", str(tmp_path)))
+    neighbour = zipped(tmp_path / "other", "other")
+    group = needs_of(neighbour)[0].group
+    (tmp_path / "other" / "model.zip").unlink()
+    said = delete_group(replace(plain, beside=Neighbours([neighbour])), group)
+    assert said is not None
+    assert said.startswith("nobody knows whether other needs it: The model file ")
+    assert said.endswith("model.zip does not exist. Correct `encoder.model.path`")
+    away = corpus_config("other", "nosuch://store")
+    assert str(delete_group(replace(plain, beside=Neighbours([away])), group)).startswith(
+        "nobody knows whether other needs it: "
+    )
 
 
 def test_a_model_that_was_deployed_must_be_the_encoder_it_was(serving: Serving, cluster: FakePipelines) -> None:

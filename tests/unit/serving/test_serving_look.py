@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from build_plans import corpus_config
-from fake_models import FakeModels
+from build_plans import corpus_config, make_plan
+from fake_models import ML, FakeModels
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.creation.mapping import vector_properties
 from sparse_index.errors import ConfigError, UnavailableError
+from sparse_index.live.meta import meta_of
+from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.query.pipelines import DEEPENING
 from sparse_index.serving.look import deepens, look, model_answers, models_named
 from sparse_index.store.files import Store
@@ -81,3 +85,70 @@ def test_a_model_that_is_not_ours_and_is_deployed_again_is_an_outage(
     config = corpus_config("things", encoder=encoder, search={"query": {"text_sparse": "model"}} | rerank)
     with pytest.raises(error, match=purpose):
         look(models.cluster, config, Store(str(tmp_path)))
+
+
+def dense(**changes: Any) -> dict[str, Any]:
+    """A vector field beside the sparse one."""
+    model = {"source": "url", "name": "dense", "version": "1", "url": "http://h/m.zip", "sha256": "ab" * 32}
+    body = {
+        "model_type": "bert",
+        "embedding_dimension": changes.get("dimension", 4),
+        "framework_type": "sentence_transformers",
+    }
+    return {"kind": "dense", "dimension": 4, "encoder": {"model": model | {"model_config_body": body}}} | changes
+
+
+@pytest.mark.parametrize(
+    ("of_now", "alike"),
+    [
+        ({}, {"text_sparse", "text_dense"}),
+        ({"dimension": 8}, {"text_sparse"}),
+        ({"long_texts": "passages"}, {"text_sparse"}),
+        ({"engine": "faiss", "knn_natives": True}, {"text_sparse", "text_dense"}),
+    ],
+)
+def test_an_index_fits_where_its_fields_take_the_queries_of_now(of_now: dict[str, Any], alike: set[str]) -> None:
+    """Dividing texts makes no other encoder: the fingerprints fit."""
+    sparse = {"kind": "sparse", "encoder": {"model": {"source": "model_id", "model_id": "m1"}}}
+    made, now = (two_fields(sparse, dense(**changes)) for changes in ({}, of_now))
+    models = FakeIndices(made)
+    models.add("m1", "theirs", answers=True, algorithm="SPARSE_ENCODING")
+    (index,) = look(models.cluster, now, Store("memory://things")).indices
+    assert (index.alike, index.fits) == (alike, alike == {"text_sparse", "text_dense"})
+
+
+def two_fields(sparse: dict[str, Any], dense: dict[str, Any]) -> CorpusConfig:
+    values = corpus_config("things").model_dump(exclude_unset=True, exclude={"encoder"})
+    return CorpusConfig.model_validate(values | {"vectors": {"text_sparse": sparse, "text_dense": dense}})
+
+
+class FakeIndices(FakeModels):
+    """Models, and a live index that a build of `made` left."""
+
+    def __init__(self, made: CorpusConfig) -> None:
+        super().__init__()
+        self.made = made
+
+    def answer(self, method: str, path: str, body: Any) -> Any:
+        fingerprints = {
+            name: encoder_fingerprint(self.cluster, field)
+            for name, field in self.made.vector_fields.items()
+            if not path.startswith(ML)
+        }
+        if path.startswith("/things--b"):
+            plan = make_plan(self.made, fingerprint=fingerprints["text_sparse"], fingerprints=fingerprints)
+            meta = {"_meta": {"sparse_index": meta_of(plan).model_dump(mode="json")}}
+            return {plan.candidate: {"mappings": {"properties": vector_properties(self.made)} | meta}}
+        return super().answer(method, path, body)
+
+
+@pytest.mark.parametrize("state", ["UNDEPLOYED", None])
+def test_a_model_that_no_query_asks_may_be_silent_or_gone(state: str | None, tmp_path: Path) -> None:
+    """With something to serve, and with nothing."""
+    models = FakeModels()
+    if state is not None:
+        models.add("m1", "theirs", algorithm="SPARSE_ENCODING", model_state=state)
+    encoder = {"model": {"source": "model_id", "model_id": "m1"}}
+    by_analyzer = corpus_config("things", str(tmp_path), encoder=encoder, search={"query": {"text_sparse": "analyzer"}})
+    for config in (by_analyzer, corpus_config("things", str(tmp_path), encoder=encoder)):
+        assert look(models.cluster, config, Store(str(tmp_path))).given == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,20 +55,22 @@ def test_one_side_is_no_hybrid_and_a_reranker_gets_its_text() -> None:
 def test_each_is_tried_by_its_name_and_one_that_fails_is_named_by_no_index() -> None:
     one = seen("bm25", "text_sparse")
     (name,) = one.wanted
-    mapping: dict[str, Any] = {LIVE.name: {"aliases": {}, "settings": {}, "mappings": {"properties": {}}}}
     asked: list[str] = []
 
-    def answer(method: str, path: str, _: Any) -> Any:
-        asked.append(f"{method} {path}")
-        return mapping
+    def answer(method: str, path: str, body: Any) -> Any:
+        asked.append(f"{method} {path} {'neural_sparse' in str(body)}")
+        return {}
 
     assert try_pipelines(fake_cluster(answer), one) == [name]
-    assert asked == [f"GET /{LIVE.name}", f"POST /{LIVE.name}/_search"], "the index has no field to encode for"
+    search = f"POST /{LIVE.name}/_search"
+    assert asked == [f"{search} False"], "the index has no field as the configuration wants it"
+    asked.clear()
+    takes_it = seen("bm25", "text_sparse", indices=(replace(LIVE, alike=frozenset({"text_sparse"})),))
+    assert try_pipelines(fake_cluster(answer), takes_it) == [name]
+    assert asked == [f"{search} True", f"{search} True"]
 
     def refuse(method: str, path: str, _: Any) -> Any:
-        if path.endswith("_search"):
-            raise http_error(400, "illegal_argument_exception", "no such thing")
-        return mapping
+        raise http_error(400, "illegal_argument_exception", "no such thing")
 
     with pytest.raises(
         ConfigError, match=rf"{name} does not work \(all sides\): .*no such thing.*No index was made to name it"
@@ -97,7 +100,7 @@ def test_models_that_are_deployed_again_after_a_restart_are_an_outage(
             raise http_error(400, "illegal_argument_exception", "Model not ready yet. Please deploy the model first.")
         if "/models/" in path:
             return {"model_state": states[path.rsplit("/", 1)[-1]]}
-        return {LIVE.name: {"aliases": {}, "settings": {}, "mappings": {"properties": {}}}}
+        return {}
 
     with pytest.raises(error, match=next(iter(both.wanted))):
         try_pipelines(fake_cluster(answer), both)
