@@ -67,7 +67,7 @@ class Corpus:
         self._generations = [_index(build_id, manifest, now), *self._generations][:2]
         states = {index.meta.build_id: BuildState.ENDED for index in self._generations}
         config = corpus_config("things", "memory://")
-        return CorpusView(config, tuple(self._generations), (), (), (), frozenset(), is_busy=False, states=states)
+        return CorpusView(config, tuple(self._generations), (), (), (), frozenset(), states=states)
 
     def _vector(self) -> SparseVector:
         weights = sorted((self._dice.random() * 3 for _ in range(TOKENS)), reverse=True)

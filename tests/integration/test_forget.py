@@ -14,7 +14,7 @@ from build_plans import remove_indices
 from fake_runs import FakeRuns
 from forgetting import forgotten, holding, now, site
 from kinds_of_vectors import SPARSE
-from real_builds import built, documents, planned, real_config, rows, text_hash_of, write_corpus
+from real_builds import built, documents, indexed, planned, real_config, rows, text_hash_of, write_corpus
 from sparse_index.builds.ending import Ending, Stage
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.builds.receipt import write_receipt
@@ -202,3 +202,16 @@ def test_a_run_that_begins_meanwhile_is_noticed(
         forgotten(place, "forget-me")
     monkeypatch.undo()
     assert forgotten(place, "forget-me").ended_at is not None
+
+
+def test_a_candidate_whose_build_was_killed_while_it_was_written_is_forgotten_in_too(
+    plain_cluster: Cluster, config: CorpusConfig
+) -> None:
+    """Nothing of it was ever refreshed, so no search has seen it."""
+    write_corpus(config, edition(0))
+    killed = planned(plain_cluster, config)
+    indexed(plain_cluster, config, killed, vector=vector)
+    done = forgotten(site(plain_cluster, config, ended(killed)), *IDS)
+    assert done.documents == {killed.candidate: 3}
+    plain_cluster.post(f"/{killed.candidate}/_refresh")
+    assert documents(plain_cluster, killed.candidate).keys() == {row["id"] for row in edition(0)} - set(IDS)

@@ -190,7 +190,7 @@ def test_a_trial_that_a_snapshot_copies_is_left_to_the_next_build(
         plain_cluster.delete(snapshot)
         hourly.close()
     (trial,) = set(names(plain_cluster, config)) - set(generations)
-    assert note == f"{trial}, which is empty, stays for now: a snapshot copies it. The next build removes it"
+    assert note == f"{trial}, a trial, stays for now: a snapshot copies it. The next build removes it"
     mapping = {"dynamic": "strict", "properties": vector_properties(config)}
     plan = make_plan(config, live_index=generations[-1], build_id="20990101T000000-abcdef", mapping=mapping)
     assert prepare_candidate(plain_cluster, Store(config.store), plan) == plan.candidate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from sparse_index.builds.plan import BuildKind
 from sparse_index.builds.request import Mode
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.creation.create import create_index
 from sparse_index.errors import BuildError, CorpusError, TerminalError
 from sparse_index.index.candidate import prepare_candidate
 from sparse_index.index.part import index_part
@@ -244,6 +246,38 @@ def test_a_task_killed_between_creating_and_checking_begins_again(
     plain_cluster.post("/_aliases", {"actions": [{"add": {"index": plan.candidate, "alias": theirs}}]})
     prepare_candidate(plain_cluster, store, plan)
     assert list(plain_cluster.get(f"/{plan.candidate}/_alias")[plan.candidate]["aliases"]) == [plan.write_alias]
+
+
+def test_what_a_task_killed_after_creating_did_not_check_is_checked_by_the_next(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(plain_cluster, config)
+    monkeypatch.setitem(create_index.__kwdefaults__, "timeout_s", 1)
+    template = {"settings": {"index.routing.allocation.require.box": "gone"}}
+    body = {"index_patterns": [f"{config.alias}-*"], "template": template, "priority": 1}
+    plain_cluster.put(f"/_index_template/{config.alias}", body)
+    try:
+        with monkeypatch.context() as killed:
+            killed.setattr("sparse_index.creation.create._require_allocated", lambda *_: sys.exit())
+            with pytest.raises(SystemExit):
+                prepare_candidate(plain_cluster, store, plan)
+        assert read_meta(plain_cluster, plan.candidate) is not None
+        with pytest.raises(BuildError, match=r"found no node within 1 s: .*box:"):
+            prepare_candidate(plain_cluster, store, plan)
+        assert read_meta(plain_cluster, plan.candidate) is None
+    finally:
+        plain_cluster.delete(f"/_index_template/{config.alias}")
+
+
+def test_a_candidate_that_was_written_is_left_as_it_is(
+    plain_cluster: Cluster, config: CorpusConfig, store: Store
+) -> None:
+    plan = planned(plain_cluster, config)
+    indexed(plain_cluster, config, plan)
+    plain_cluster.put(f"/{plan.candidate}/_settings", {"index.number_of_replicas": 1})
+    plain_cluster.post(f"/{plan.candidate}/_refresh")
+    prepare_candidate(plain_cluster, store, plan)
+    assert len(documents(plain_cluster, plan.candidate)) == COUNT
 
 
 def test_a_build_that_was_overtaken_is_refused(plain_cluster: Cluster, config: CorpusConfig, store: Store) -> None:

@@ -103,3 +103,15 @@ def test_what_a_shard_that_is_away_still_holds_of_deleted_documents_is_said(plai
         f"1 of 2 copies of the shards of {half} are on no node now: one that comes back with its old files may hold deleted "
         "documents until its next merges"
     )
+
+
+def test_a_copy_that_no_node_ever_had_holds_nothing(plain_cluster: Cluster, index: str) -> None:
+    plain_cluster.put(f"/{index}/_settings", {"index.number_of_replicas": 1})
+    assert expunge(plain_cluster, index, REAL_TIME) is None
+
+
+def test_a_copy_that_no_node_ever_had_is_not_counted_as_away(plain_cluster: Cluster, half: str) -> None:
+    plain_cluster.put(f"/{half}/_settings", {"index.number_of_replicas": 1})
+    said = expunge(plain_cluster, half, REAL_TIME)
+    assert said is not None
+    assert said.startswith(f"1 of 4 copies of the shards of {half} are on no node now")

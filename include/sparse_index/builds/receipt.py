@@ -155,6 +155,15 @@ def read_receipt(store: Store, path: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def saved_outcome(store: Store, alias: str, build_id: str) -> str | None:
+    """How a build ended, by its receipt; None where there is none, or none that can be read."""
+    try:
+        outcome = read_receipt(store, receipt_path(alias, build_id)).get("outcome")
+    except (FileNotFoundError, ValueError):
+        return None
+    return None if outcome is None else str(outcome)
+
+
 def receipt_lines(content: Mapping[str, Any]) -> Iterator[str]:
     """A receipt in words, whatever version wrote it: the sentence first, then each field that says something."""
     yield str(content.get("summary", ""))

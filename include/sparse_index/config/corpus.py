@@ -25,6 +25,7 @@ from sparse_index.config.search import SearchConfig
 from sparse_index.config.tasks import AirflowConfig
 from sparse_index.config.template import columns_of
 from sparse_index.config.vectors import SparseField, VectorField, with_first_field
+from sparse_index.store.layout import OWN_FOLDERS
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DAY = re.compile(r"\{data_date(?::(?P<format>[^}]*))?\}")
@@ -198,6 +199,8 @@ class CorpusConfig(Section):
                 "an alias has lower case letters, digits, '.', '_' and '-', begins with a letter or digit, "
                 "is at most 100 long and has no '--' (that separates alias and build)"
             )
+        if alias in OWN_FOLDERS:
+            raise ValueError(f"'{alias}' is a folder of the store's own, beside those of corpora; take another alias")
         return alias
 
     @model_validator(mode="after")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sparse_index.errors import SparseIndexError
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.janitor import load_cleanup
-from sparse_index.operations.sightings import REPORTS
 from sparse_index.store.files import Store
+from sparse_index.store.layout import JANITOR, is_janitor_report
 
 SHOWN = 3
 
@@ -32,7 +32,7 @@ class Reports:
 
 def last_reports(store: Store) -> Reports:
     """One that cannot be read says so."""
-    paths = store.files(REPORTS, ".json")
+    paths = list(filter(is_janitor_report, store.files(JANITOR, ".json")))
     shown = tuple(_report(store, path) for path in reversed(paths[-SHOWN:]))
     return Reports(shown, len(paths) - len(shown))
 

@@ -66,18 +66,18 @@ def try_out(cluster: Cluster, index: str, alias: str, body: Json) -> list[str]:
         # A permission that only shards ask for is missed here first.
         cluster.put(f"/{write_alias(index)}/_doc/none", {}, require_alias="true")
     finally:
-        notes += _removed(cluster, index)
+        notes += removed(cluster, index)
     return notes
 
 
-def _removed(cluster: Cluster, index: str) -> Iterator[str]:
+def removed(cluster: Cluster, index: str) -> Iterator[str]:
     """A note when it cannot be deleted yet."""
     try:
         cluster.remove(f"/{index}")
     except UnavailableError as error:
         if not is_being_copied(error):
             raise
-        yield f"{index}, which is empty, stays for now: a snapshot copies it. The next build removes it"
+        yield f"{index}, a trial, stays for now: a snapshot copies it. The next build removes it"
 
 
 def allocation_rules(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _put(cluster: Cluster, index: str, body: Json, timeout_s: int) -> Json:
         params = {"timeout": f"{timeout_s}s"}
         answer: Json = cluster.request("PUT", f"/{index}", body, params=params, timeout_s=timeout_s + 30)
     except TerminalError as error:
-        # A first answer got lost and the client asked again: it is ours, the name holds our build id.
+        # A first answer got lost and the client asked again, or an earlier task died: it is ours, the name holds our build id.
         if error.status == 400 and "resource_already_exists" in error.reason:
             return {}
         if error.status != 400:
@@ -103,11 +103,24 @@ def _put(cluster: Cluster, index: str, body: Json, timeout_s: int) -> Json:
 
 
 def _require_allocated(cluster: Cluster, index: str, answer: Json, timeout_s: int) -> None:
-    if not answer.get("shards_acknowledged", True):
+    acknowledged = answer["shards_acknowledged"] if answer else _is_allocated(cluster, index, timeout_s)
+    if not acknowledged:
         raise BuildError(
             f"The shards of {index} found no node within {timeout_s} s: {why_unallocated(cluster, index)}; it was deleted "
             "again. Free disk, or change the allocation rules of the cluster, its index templates or the live index."
         )
+
+
+def _is_allocated(cluster: Cluster, index: str, timeout_s: int) -> bool:
+    """Of an index that an earlier request made: whether every primary has a node, after so long at the most."""
+    params = {"wait_for_status": "yellow", "timeout": f"{timeout_s}s"}
+    try:
+        cluster.request("GET", f"/_cluster/health/{index}", params=params, timeout_s=timeout_s + 30)
+    except TerminalError as error:
+        if error.status != 408:
+            raise
+        return False
+    return True
 
 
 def _require_as_asked(cluster: Cluster, index: str, alias: str, asked: Json) -> None:

@@ -5,6 +5,7 @@ It has a name of its own. Killed in between it leaves a candidate that never wen
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +17,7 @@ from sparse_index.addresses import public_address
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.errors import of_status, reason_of
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.creation.create import allocation_rules, create_index, try_out
+from sparse_index.creation.create import allocation_rules, create_index, removed, try_out
 from sparse_index.creation.mapping import index_body, vector_properties
 from sparse_index.errors import AccessError, BuildError, TerminalError
 from sparse_index.live.alias import observe_alias
@@ -24,6 +25,8 @@ from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta
 from sparse_index.names import candidate_name, new_build_id, write_alias
 from sparse_index.vectors.kind import Trial
+
+log = logging.getLogger(__name__)
 
 
 def try_unread(cluster: Cluster, config: CorpusConfig, now: datetime) -> list[str]:
@@ -59,7 +62,8 @@ def try_vectors(cluster: Cluster, config: CorpusConfig, field: str, trial: Trial
             raise
         return f"{trial.why}: three documents with such vectors were tried, and {error.message}. {trial.remedy}"
     finally:
-        cluster.remove(f"/{index}")
+        for note in removed(cluster, index):
+            log.warning("%s.", note)
     if found != wanted:
         return f"{trial.why}: three documents with such vectors were tried, and searches found others. {trial.remedy}"
     return ""

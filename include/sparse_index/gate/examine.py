@@ -42,6 +42,8 @@ _DOCUMENTS_A_QUERY = 50
 # So many hits of each query are compared.
 _HITS = 100
 _CHANGED = 1_000
+# The vectors of so many documents are in memory at once; fewer, and the store is read through more often.
+_ALTERED_AT_ONCE = 1_000
 _TIMED_QUERIES = 50
 # What is slow is slow in each of them; one that passes ends it, cold or not.
 _ROUNDS = 4
@@ -97,11 +99,13 @@ class Examined:
 
     def altered_live(self, live: Side, field: str, ids: Collection[str]) -> set[str]:
         """Of `ids` those that have in the candidate's field what the store has, and not in that of the live index."""
-        if not ids:
-            return set()
-        wrong = [each.id for each in self.sampled(live, sorted(ids)) if each.problem_in(field)]
-        there = self.sampled(self.candidate, wrong)
-        return {each.id for each in there if not each.problem_in(field) and not each.is_unseen_in(field)}
+        ordered, altered = sorted(ids), set[str]()
+        for start in range(0, len(ordered), _ALTERED_AT_ONCE):
+            some = ordered[start : start + _ALTERED_AT_ONCE]
+            wrong = [each.id for each in self.sampled(live, some) if each.problem_in(field)]
+            there = self.sampled(self.candidate, wrong) if wrong else []
+            altered |= {each.id for each in there if not each.problem_in(field) and not each.is_unseen_in(field)}
+        return altered
 
     def _vectors(self, field: str, there: Json) -> list[Any] | None:
         return self.kinds[field].vectors_in(there[field]) if field in there else None

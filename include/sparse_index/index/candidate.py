@@ -6,6 +6,7 @@ import logging
 from datetime import datetime
 
 from sparse_index.builds.plan import BuildKind, Plan
+from sparse_index.builds.reports import index_report
 from sparse_index.builds.sign_of_life import is_living
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.create import create_index
@@ -47,7 +48,7 @@ def prepare_candidate(
         log.info("Removed candidates of earlier builds that never went live: %s", ", ".join(tidied.removed))
     for reason in tidied.left:
         log.warning("A candidate of an earlier build: %s", reason)
-    if _is_prepared(cluster, plan):
+    if _is_prepared(cluster, plan) and (plan.kind is BuildKind.DELTA or _is_written(store, plan)):
         return plan.candidate
     if plan.kind is BuildKind.DELTA:
         clone_live(cluster, plan)
@@ -78,7 +79,8 @@ def _require_as_planned(state: AliasState, plan: Plan) -> None:
 
 
 def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
-    """Whether an earlier attempt finished; what one left half done is deleted."""
+    """Whether an earlier attempt made it; what one left half done is deleted. A new index has its `_meta` before it was checked
+    (`create_index` checks one that is there), a clone after that."""
     meta = read_meta(cluster, plan.candidate)
     if meta is not None and meta.build_id == plan.build_id and meta.alias == plan.alias and _is_unseen(cluster, plan):
         return True
@@ -86,6 +88,11 @@ def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
     # it was taken out of those that a template had put it behind.
     cluster.remove(f"/{plan.candidate}")
     return False
+
+
+def _is_written(store: Store, plan: Plan) -> bool:
+    """Whether a part of it has ended, which begins when all checks have passed; its settings may have changed since."""
+    return any(index_report(store, plan, part) is not None for part in plan.index_parts)
 
 
 def _is_unseen(cluster: Cluster, plan: Plan) -> bool:

@@ -26,11 +26,14 @@ EXPUNGE_DEADLINE_S = 3_600.0
 EXPUNGE_PAUSE_S = 5.0
 # One forced merge may take longer; it goes on by itself, and the next look finds it done.
 _MERGE_TIMEOUT_S = 300.0
+# Why a copy has no node that never had one. After the whole cluster was restarted there is no telling.
+_NEW = frozenset({"INDEX_CREATED", "REPLICA_ADDED"})
 _EXPUNGE_ALL = "index.merge.policy.expunge_deletes_allowed"
 
 
 def documents_there(cluster: Cluster, index: str, ids: pa.Array) -> int:
-    """How many of these documents the refreshed index has."""
+    """How many of these documents the index has. It is refreshed: a candidate whose build was killed never was."""
+    cluster.post(f"/{index}/_refresh")
     return sum(_there(cluster, index, page) for page in _pages(ids))
 
 
@@ -45,6 +48,7 @@ def _pages(ids: pa.Array) -> Iterator[list[str]]:
 def remove_documents(cluster: Cluster, index: OwnIndex, config: IndexConfig, ids: pa.Array, sleep: Sleep) -> None:
     """Delete them and refresh. Idempotent; a generation is closed for writing again in any case, `BuildError` when the
     cluster keeps one."""
+    cluster.post(f"/{index.name}/_refresh")
     with _writable(cluster, index) as alias:
         writer = BulkWriter(
             cluster, alias, max_bytes=config.bulk_bytes, in_flight=config.bulk_requests_in_flight, sleep=sleep
@@ -91,14 +95,15 @@ def expunge(cluster: Cluster, index: str, timing: Timing) -> str | None:
             held = _held(cluster, index)
             if held.deleted:
                 timing.sleep(EXPUNGE_PAUSE_S)
+        away = held.away - _never_there(cluster, index) if held.away else 0
     except AccessError as error:
         return f"the files of {index} may hold deleted documents until its next merges: {error.message}"
     finally:
         cluster.put(f"/{index}/_settings", {_EXPUNGE_ALL: None})
-    if not held.away:
+    if away <= 0:
         return None
     return (
-        f"{held.away} of {held.copies} copies of the shards of {index} are on no node now: one that comes back with its old "
+        f"{away} of {held.copies} copies of the shards of {index} are on no node now: one that comes back with its old "
         "files may hold deleted documents until its next merges"
     )
 
@@ -118,6 +123,12 @@ def _held(cluster: Cluster, index: str) -> _Held:
     # No copy at all: then there is no sum either.
     docs = answer["_all"]["total"].get("docs", {})
     return _Held(int(docs.get("deleted", 0)), shards["total"], shards["total"] - shards["successful"])
+
+
+def _never_there(cluster: Cluster, index: str) -> int:
+    """Copies that no node has had yet: there are too few, or rules keep them out."""
+    copies: list[Json] = cluster.get(f"/_cat/shards/{index}", format="json", h="unassigned.reason")
+    return sum(copy["unassigned.reason"] in _NEW for copy in copies)
 
 
 def _merge(cluster: Cluster, index: str) -> None:

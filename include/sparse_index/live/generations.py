@@ -70,6 +70,19 @@ def own_and_unreadable(cluster: Cluster, alias: str) -> tuple[list[OwnIndex], li
     return sorted(own, key=lambda index: index.name, reverse=True), sorted(unreadable)
 
 
+def readable_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
+    """Newest first; `BuildError` when one cannot be understood: it may need any build and any vector, so nothing is safe to
+    remove."""
+    indices, unreadable = own_and_unreadable(cluster, alias)
+    unreadable += [index.name for index in indices if index.meta.is_later]
+    if unreadable:
+        raise BuildError(
+            f"the `_meta` of {', '.join(unreadable)} cannot be read (written by another version, or by hand?), so nobody "
+            "can say what it needs. Delete it if nobody needs it"
+        )
+    return indices
+
+
 def _claims(name: str, alias: str) -> bool:
     owner = parse_candidate(name)
     return owner is not None and owner.alias == alias

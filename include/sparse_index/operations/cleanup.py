@@ -13,8 +13,9 @@ from enum import StrEnum
 from sparse_index.builds.state import BuildState
 from sparse_index.live.generations import kept_and_surplus
 from sparse_index.names import is_older
-from sparse_index.operations.sightings import REPORTS, BuildView, CorpusView, StoreView
-from sparse_index.operations.vector_use import VectorUse
+from sparse_index.operations.sightings import BuildView, CorpusView, StoreView
+from sparse_index.operations.vector_use import VectorUse, reasons_to_keep_vectors
+from sparse_index.store.layout import is_janitor_report
 from sparse_index.values import Frozen
 from sparse_index.vectors.compaction import Marker, Merge, VectorFile, compactions
 
@@ -149,7 +150,7 @@ def _candidates(view: CorpusView, now: datetime) -> Iterator[Action]:
 
 def _generations(view: CorpusView) -> Iterator[Action]:
     """Without a live index of ours somebody is at work on the alias, and may need any of them."""
-    if view.is_busy or not any(index.live for index in view.indices):
+    if view.busy or not any(index.live for index in view.indices):
         return
     for index in kept_and_surplus(view.indices, view.config)[1]:
         if index.why_it_stays is None:
@@ -171,7 +172,7 @@ def _build_files(view: CorpusView, build: BuildView, now: datetime) -> Iterator[
 
 def _scans(view: CorpusView, now: datetime) -> Iterator[Action]:
     """A run that has not planned yet may count on any of them; and a plan of former versions does not name its own."""
-    if view.is_busy or not view.scans_in_use:
+    if view.busy or not view.scans_in_use:
         return
     days = view.config.retention.builds_days
     oldest = now - timedelta(days=days)
@@ -182,13 +183,6 @@ def _scans(view: CorpusView, now: datetime) -> Iterator[Action]:
 def _strangers(views: Sequence[CorpusView], store: StoreView) -> list[str]:
     unknown = sorted({plan.alias for plan in store.plans} - {view.alias for view in views})
     return [f"the store has builds of '{alias}', which was not looked at; they stay" for alias in unknown]
-
-
-def reasons_to_keep_vectors(views: Sequence[CorpusView], store: StoreView, failures: Sequence[str]) -> list[str]:
-    """A vector that goes while somebody counts on it becomes a missing document, so one doubt keeps them all."""
-    busy = [f"'{view.alias}' has a run now" for view in views if view.is_busy]
-    unreadable = [f"{plan.path} cannot be read" for plan in store.plans if not plan.fingerprints]
-    return [*busy, *unreadable, *(["not every corpus could be looked at"] if failures else [])]
 
 
 def _vector_actions(
@@ -268,7 +262,8 @@ def _unneeded(files: Sequence[VectorFile], store: StoreView, use: VectorUse, fin
 def _store_actions(views: Sequence[CorpusView], store: StoreView, now: datetime) -> Iterator[Action]:
     leftovers = [file.path for file in store.files if file.is_leftover and now - file.modified > LEFTOVERS_KEPT]
     yield _files("temporary files", "their writers were killed", leftovers)
-    past = [file.path for file in store.under(REPORTS, ".json") if now - file.modified > _longest(views)]
+    reports = (file for file in store.files if is_janitor_report(file.path))
+    past = [file.path for file in reports if now - file.modified > _longest(views)]
     yield _files("reports of the janitor", "older than every corpus's retention.builds_days", past)
 
 

@@ -25,11 +25,10 @@ from sparse_index.forms import Form
 from sparse_index.index.removal import documents_there, expunge, remove_documents
 from sparse_index.live.generations import OwnIndex
 from sparse_index.live.meta import read_meta, write_meta
-from sparse_index.operations.cleanup import reasons_to_keep_vectors
 from sparse_index.operations.messages import forget_messages
 from sparse_index.operations.sightings import Clusters, CorpusView, Runs, StoreView, view_corpora, view_store
 from sparse_index.operations.traces import Traces, is_letters, traces_of
-from sparse_index.operations.vector_use import kept_manifests, manifest_of
+from sparse_index.operations.vector_use import kept_manifests, manifest_of, reasons_to_wait
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME, Timing
 from sparse_index.values import Frozen
@@ -152,9 +151,9 @@ def forget(site: Site, ids: pa.Array, begun: Forgotten, timing: Timing = REAL_TI
 def _survey(site: Site, now: datetime) -> _Survey:
     """What there is, when nobody is at work and everything can be written."""
     files = view_store(site.store, now)
-    views, failures = view_corpora(site.clusters, site.configs, files, site.runs)
+    views, failures = view_corpora(site.clusters, site.store, site.configs, files, site.runs)
     manifests, doubts = kept_manifests(files, views)
-    reasons = [*failures, *reasons_to_keep_vectors(views, files, failures), *doubts.values()]
+    reasons = [*failures, *reasons_to_wait(views, files, failures), *doubts.values()]
     own = [view for view in views if view.alias == site.config.alias]
     reasons += [_closed(index) for view in own for index in view.indices if _closed(index)]
     if reasons:

@@ -46,7 +46,7 @@ def _ids_at(config: CorpusConfig, address: str) -> pa.Array:
 def _read(config: CorpusConfig, data: bytes, suffix: str) -> list[str]:
     name = config.source.id_column
     if suffix == ".parquet":
-        column = pq.read_table(BytesIO(data)).column(name).combine_chunks()
+        column = pq.read_table(BytesIO(data), columns=[name]).column(name).combine_chunks()
         values = converter_of(column.type, config.index.fields.get(name))(column).values
         return [str(value) for value in values if value is not None]
     if suffix == ".csv":

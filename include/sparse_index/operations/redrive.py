@@ -22,7 +22,7 @@ from itertools import islice
 from sparse_index.builds.dead_letters import DeadLetter, read_letters
 from sparse_index.builds.folder import letters_files
 from sparse_index.builds.plan import Plan, load_plan, saved_plans
-from sparse_index.builds.receipt import read_receipt
+from sparse_index.builds.receipt import saved_outcome
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
@@ -30,7 +30,7 @@ from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.meta import Meta, read_meta
 from sparse_index.store.files import Store
-from sparse_index.store.layout import REDRIVE_FILE, final_manifest_path, plan_path, receipt_path, redrives_folder
+from sparse_index.store.layout import REDRIVE_FILE, final_manifest_path, plan_path, redrives_folder
 from sparse_index.store.sql import connect, parquet
 from sparse_index.values import Frozen
 
@@ -167,12 +167,7 @@ def _plans(store: Store, alias: str) -> Iterator[Plan]:
 
 def _promoted(store: Store, alias: str) -> Iterator[Plan]:
     """Newest first. A build that was not promoted has rejected nothing that anybody misses."""
-    return (plan for plan in _plans(store, alias) if _outcome(store, plan) == "promoted")
-
-
-def _outcome(store: Store, plan: Plan) -> str | None:
-    path = receipt_path(plan.alias, plan.build_id)
-    return str(read_receipt(store, path).get("outcome")) if store.exists(path) else None
+    return (plan for plan in _plans(store, alias) if saved_outcome(store, plan.alias, plan.build_id) == "promoted")
 
 
 def open_letters(store: Store, plan: Plan) -> list[DeadLetter]:
@@ -256,7 +251,10 @@ def _record(store: Store, alias: str, run_id: str, done: Redrive) -> None:
 
 def _plan_of_run(store: Store, alias: str, run_id: str) -> Plan:
     for plan in _plans(store, alias):
-        if plan.request.run_id == run_id and _outcome(store, plan) in ("promoted", "nothing_changed"):
+        if plan.request.run_id == run_id and saved_outcome(store, plan.alias, plan.build_id) in (
+            "promoted",
+            "nothing_changed",
+        ):
             return plan
     raise BuildError(
         f"Run {run_id} of '{alias}' left no build that was promoted: its receipt says why. The dead letters stay open; "

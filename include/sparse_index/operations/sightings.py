@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 from sparse_index.builds.plan import PLAN
+from sparse_index.builds.receipt import saved_outcome
 from sparse_index.builds.sign_of_life import SIGN, is_living
 from sparse_index.builds.state import BuildState, build_state
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError, ConfigError, SparseIndexError
-from sparse_index.live.generations import OwnIndex, own_and_unreadable
+from sparse_index.errors import ConfigError, SparseIndexError
+from sparse_index.live.generations import OwnIndex, readable_indices
 from sparse_index.ml.verbs import marked_groups
 from sparse_index.names import BUILD_ID, parse_group
 from sparse_index.store.files import Store, StoredFile
@@ -35,7 +36,6 @@ from sparse_index.vectors.compaction import MARKER_SUFFIX, Marker, VectorFile
 # By connection name; one that could not be opened is missing.
 Clusters = Mapping[str, Cluster]
 
-REPORTS = "janitor"
 _BUILD_FOLDER = build_folder("(?P<alias>[^/]+)", f"(?P<build_id>{BUILD_ID})")
 _BUILD_PATH = re.compile(rf"{_BUILD_FOLDER}/(?P<rest>.+)")
 _ENCODER_FOLDER = vectors_folder("(?P<fingerprint>[0-9a-f]{16})")
@@ -121,8 +121,8 @@ class BuildView:
 @dataclass(frozen=True)
 class CorpusView:
     """What carries the mark of one corpus. `indices`: newest first; `groups`: (model group, build id); `scans`: what a run
-    writes before its plan, manifests of shards and schemas; `is_busy`: something of it runs now; `states`: of every build
-    that anything names."""
+    writes before its plan, manifests of shards and schemas; `states`: of every build that anything names; `busy`: what of it
+    runs now, or may, in words; `lost_builds`: those that went live, where nothing of ours is live any more."""
 
     config: CorpusConfig
     indices: tuple[OwnIndex, ...]
@@ -130,8 +130,9 @@ class CorpusView:
     builds: tuple[BuildView, ...]
     scans: tuple[StoredFile, ...]
     scans_in_use: frozenset[str]
-    is_busy: bool
     states: dict[str, BuildState]
+    busy: str = ""
+    lost_builds: frozenset[str] = frozenset()
 
     @property
     def alias(self) -> str:
@@ -143,10 +144,12 @@ class CorpusView:
 
     @property
     def referred_builds(self) -> set[str]:
-        """The builds whose files an index refers to, by its own build id and by the paths in its `_meta`."""
+        """The builds whose files an index refers to, by its own build id and by the paths in its `_meta`, or would refer to if
+        it came back."""
         paths = [path for index in self.indices for path in (index.meta.manifest, index.meta.receipt)]
         matches = (_BUILD_PATH.fullmatch(path) for path in paths)
-        return {match["build_id"] for match in matches if match} | {index.meta.build_id for index in self.indices}
+        named = {match["build_id"] for match in matches if match} | {index.meta.build_id for index in self.indices}
+        return named | self.lost_builds
 
     def state(self, build_id: str) -> BuildState:
         return self.states.get(build_id, BuildState.UNKNOWN)
@@ -210,14 +213,14 @@ def _marker(store: Store, path: str, modified: dict[str, datetime]) -> Marker | 
 
 
 def view_corpora(
-    clusters: Clusters, configs: Sequence[CorpusConfig], files: StoreView, runs: Runs | None
+    clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], files: StoreView, runs: Runs | None
 ) -> tuple[list[CorpusView], list[str]]:
     """What could be looked at; what could not, in words."""
     views: list[CorpusView] = []
     failures: list[str] = []
     for config in configs:
         try:
-            views.append(view_corpus(_cluster(clusters, config), config, files, runs))
+            views.append(view_corpus(_cluster(clusters, config), store, config, files, runs))
         except SparseIndexError as error:
             failures.append(f"'{config.alias}' could not be looked at, all of its stays: {error.message}")
     return views, failures
@@ -229,7 +232,9 @@ def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
     return clusters[config.connection]
 
 
-def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: Runs | None) -> CorpusView:
+def view_corpus(
+    cluster: Cluster, store: Store, config: CorpusConfig, files: StoreView, runs: Runs | None
+) -> CorpusView:
     """What the cluster and the store have of this corpus; `BuildError` when an index of it cannot be understood.
 
     `runs` None: there is no scheduler to ask, so any build whose state nobody knows may be at work.
@@ -244,7 +249,6 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
         build: build_state(build, in_store.get(build, ()), goes_on, files.living.get(build_folder(alias, build)))
         for build in sorted(named)
     }
-    at_work = {BuildState.AT_WORK} if runs is not None else {BuildState.AT_WORK, BuildState.UNKNOWN}
     return CorpusView(
         config=config,
         indices=tuple(indices),
@@ -252,22 +256,28 @@ def view_corpus(cluster: Cluster, config: CorpusConfig, files: StoreView, runs: 
         builds=tuple(BuildView(alias, build, states[build], tuple(paths)) for build, paths in in_store.items()),
         scans=(*files.under(manifests_folder(alias), ".parquet"), *files.under(schemas_folder(alias), ".json")),
         scans_in_use=_scans_in_use(files.plans, alias, states),
-        is_busy=(runs is not None and runs.is_running(alias)) or not at_work.isdisjoint(states.values()),
         states=states,
+        busy=_busy(alias, states, runs),
+        lost_builds=_lost_builds(store, alias, indices, states),
     )
 
 
-def readable_indices(cluster: Cluster, alias: str) -> list[OwnIndex]:
-    """Newest first; `BuildError` when one cannot be understood: it may need any build and any vector, so nothing is safe to
-    remove."""
-    indices, unreadable = own_and_unreadable(cluster, alias)
-    unreadable += [index.name for index in indices if index.meta.is_later]
-    if unreadable:
-        raise BuildError(
-            f"the `_meta` of {', '.join(unreadable)} cannot be read (written by another version, or by hand?), so nobody "
-            "can say what it needs. Delete it if nobody needs it"
-        )
-    return indices
+def _busy(alias: str, states: Mapping[str, BuildState], runs: Runs | None) -> str:
+    if BuildState.AT_WORK in states.values() or (runs is not None and runs.is_running(alias)):
+        return f"'{alias}' has a run now"
+    unknown = [build for build, state in states.items() if state is BuildState.UNKNOWN and runs is None]
+    if not unknown:
+        return ""
+    return (
+        f"only Airflow knows whether build {unknown[-1]} of '{alias}' goes on: let sparse_index_forget or sparse_index_janitor "
+        "do this there"
+    )
+
+
+def _lost_builds(store: Store, alias: str, indices: Sequence[OwnIndex], builds: Iterable[str]) -> frozenset[str]:
+    if any(index.live for index in indices):
+        return frozenset()
+    return frozenset(build for build in builds if saved_outcome(store, alias, build) == "promoted")
 
 
 def _scans_in_use(plans: Sequence[PlanFile], alias: str, states: dict[str, BuildState]) -> frozenset[str]:

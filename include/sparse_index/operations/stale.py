@@ -9,8 +9,8 @@ from datetime import datetime
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError, UnavailableError
 from sparse_index.live.age import data_age_s
-from sparse_index.live.generations import OwnIndex
-from sparse_index.operations.sightings import Clusters, CorpusView, readable_indices
+from sparse_index.live.generations import OwnIndex, readable_indices
+from sparse_index.operations.sightings import Clusters, CorpusView
 
 log = logging.getLogger(__name__)
 

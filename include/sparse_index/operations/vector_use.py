@@ -16,7 +16,7 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import OwnIndex
 from sparse_index.operations.sightings import CorpusView, StoreView
 from sparse_index.store.files import Store
-from sparse_index.store.layout import manifest_path
+from sparse_index.store.layout import builds_folder, final_manifest_path, manifest_path
 from sparse_index.store.manifests import hashes_in
 from sparse_index.store.sql import connect
 from sparse_index.vectors.compaction import vectors_in
@@ -30,6 +30,25 @@ class VectorUse:
     manifests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unneeded: Mapping[str, float] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
+
+
+def reasons_to_wait(views: Sequence[CorpusView], store: StoreView, failures: Sequence[str]) -> list[str]:
+    """Who may count on a vector that nobody here can say, in words; one doubt is one too many."""
+    busy = [view.busy for view in views if view.busy]
+    unreadable = [f"{plan.path} cannot be read" for plan in store.plans if not plan.fingerprints]
+    return [*busy, *unreadable, *(["not every corpus could be looked at"] if failures else [])]
+
+
+def reasons_to_keep_vectors(views: Sequence[CorpusView], store: StoreView, failures: Sequence[str]) -> list[str]:
+    """A vector that goes while somebody counts on it becomes a missing document; without those of a lost index, it costs a model
+    to make it again."""
+    lost = [
+        f"no index of '{view.alias}' is live, though build {max(view.lost_builds)} was: its index may be restored, or made again "
+        f"without a model. Run the corpus; if nobody needs it any more, delete {builds_folder(view.alias)} from the store"
+        for view in views
+        if view.lost_builds
+    ]
+    return [*reasons_to_wait(views, store, failures), *lost]
 
 
 def view_vector_use(store: Store, files: StoreView, views: Sequence[CorpusView], now: datetime) -> VectorUse:
@@ -61,6 +80,9 @@ def _manifests(files: StoreView, views: Sequence[CorpusView], there: set[str], f
         for index in view.indices:
             if fingerprint in index.meta.encoders and not _is_dead(view, index):
                 yield manifest_of(index, there)
+        for build in view.lost_builds:
+            both = (final_manifest_path(view.alias, build), manifest_path(view.alias, build))
+            yield from [path for path in both if path in there][:1]
     for plan in files.plans:
         ended = states.get((plan.alias, plan.build_id)) is BuildState.ENDED
         if fingerprint in plan.fingerprints and not ended:

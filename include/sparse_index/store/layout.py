@@ -16,7 +16,12 @@ The rest is spelled once, by the room that writes it.
 
 from __future__ import annotations
 
-VECTORS = "vectors"
+import re
+from datetime import datetime
+
+VECTORS, JANITOR = "vectors", "janitor"
+# Beside the folders of corpora: no alias may be called so.
+OWN_FOLDERS = (VECTORS, JANITOR)
 # In the folder of a build.
 PLAN_FILE = "plan.json"
 RECEIPT_FILE = "receipt.json"
@@ -70,6 +75,14 @@ def rollbacks_folder(alias: str) -> str:
 def redrives_folder(alias: str) -> str:
     """Of records, each named after the build that tried."""
     return f"{alias}/redrives"
+
+
+def janitor_report_path(at: datetime) -> str:
+    return f"{JANITOR}/{at:%Y%m%dT%H%M%S}.json"
+
+
+def is_janitor_report(path: str) -> bool:
+    return re.fullmatch(rf"{JANITOR}/\d{{8}}T\d{{6}}\.json", path) is not None
 
 
 def encoder_path(fingerprint: str) -> str:

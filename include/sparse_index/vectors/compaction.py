@@ -12,7 +12,6 @@ is proven to be in the merged file, or, where the source was old enough, to be n
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ from sparse_index.store.manifests import hashes_in
 from sparse_index.store.sql import connect, literal, parquet
 from sparse_index.values import Frozen
 from sparse_index.vectors.files import merge_vectors
-
-log = logging.getLogger(__name__)
 
 SMALL_BYTES = 64_000_000
 MERGED_BYTES = 256_000_000
@@ -144,8 +141,9 @@ def _unneeded(store: Store, merge: Merge) -> dict[str, set[str]]:
     return left_out
 
 
-def drop_sources(store: Store, merge: Merge, is_quiet: Callable[[], bool] = lambda: True) -> None:
-    """Delete what was merged, then the marker; nothing unless `is_quiet` says, after the proof, that nobody is at work.
+def drop_sources(store: Store, merge: Merge, is_quiet: Callable[[], bool] = lambda: True) -> list[str]:
+    """Delete what was merged, then the marker; nothing unless `is_quiet` says, after the proof, that nobody is at work. Gives
+    why anything stays, in words.
 
     A source that was written anew after it had been merged may hold vectors that the merged file lacks, and a text that
     was left out may have come back: then only the marker goes, so that the next compaction takes all of them.
@@ -153,13 +151,15 @@ def drop_sources(store: Store, merge: Merge, is_quiet: Callable[[], bool] = lamb
     there = [path for path in merge.sources if store.exists(path)]
     with _readable(merge.target):
         missing = _missing(store, merge, there) if there else 0
-    if missing:
-        log.warning("%d vectors of what was merged into %s are not in it: its sources stay.", missing, merge.target)
     if not is_quiet():
-        log.info("A run has begun: what was merged into %s stays for now.", merge.target)
-        return
+        return [f"what was merged into {merge.target} stays: a run may count on it"]
     for path in [*([] if missing else there), marker_path(merge.target)]:
         store.delete(path)
+    if missing:
+        return [
+            f"what was merged into {merge.target} stays, to be merged anew: {missing} vectors of it are not in there"
+        ]
+    return []
 
 
 @contextmanager

@@ -99,6 +99,12 @@ def test_an_alias_ends_in_no_line_break(write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize("folder", ["janitor", "vectors"])
+def test_no_alias_is_called_as_a_folder_that_is_the_store_s_own(write: Write, folder: str) -> None:
+    said = problems_of(write(GOOD.format(store="/s").replace("tickets", folder)))
+    assert f"alias: '{folder}' is a folder of the store's own, beside those of corpora; take another alias" in said
+
+
 def test_every_variable_that_is_missing_is_named_beside_the_other_problems(write: Write) -> None:
     message = problems_of(write(GOOD.format(store="${BUCKET}/${FOLDER}") + "sauce: 1\n"))
     for part in ("variable BUCKET", "variable FOLDER", "sauce:"):

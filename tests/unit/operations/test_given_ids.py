@@ -36,6 +36,18 @@ def test_each_id_once_wherever_it_is_named(tmp_path: Path) -> None:
     assert given_ids(CONFIG, address="memory://asked/ids.txt").to_pylist() == ["far"]
 
 
+def test_of_a_parquet_file_nothing_but_the_ids_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ids.parquet"
+    pq.write_table(pa.table({"id": ["a"], "text": ["a long one"]}), path, compression="zstd", use_dictionary=False)
+    column = pq.ParquetFile(path).metadata.row_group(0).column(1)
+    content = bytearray(path.read_bytes())
+    content[column.data_page_offset : column.data_page_offset + column.total_compressed_size] = b"\0" * (
+        column.total_compressed_size
+    )
+    path.write_bytes(content)
+    assert given_ids(CONFIG, address=str(path)).to_pylist() == ["a"]
+
+
 def test_a_file_without_ids_is_an_error_that_says_what_is_needed(tmp_path: Path) -> None:
     other = parquet(tmp_path / "other.parquet", ["a"], pa.string(), column="key")
     torn = tmp_path / "torn.parquet"

@@ -33,6 +33,7 @@ WHOLE_BUILD = (
     "receipt.json",
     "dead_letters/scan.parquet",
 )
+BUSY = "'things' has a run now"
 BULKY = {"manifest.parquet", "parts/index-00000.parquet"}
 
 
@@ -81,7 +82,7 @@ def view(
     values: dict[str, Any] = {
         "scans": (),
         "scans_in_use": frozenset(),
-        "is_busy": AT_WORK in states.values(),
+        "busy": BUSY if AT_WORK in states.values() else "",
         "states": states | {each.meta.build_id: ENDED for each in indices if each.meta.build_id not in states},
     }
     marked = tuple((group_name(config.alias, name), name) for name in groups)
@@ -219,7 +220,7 @@ def test_generations_beyond_retention_go_and_a_withdrawn_one_first() -> None:
 def test_no_generation_goes_while_something_runs_or_nothing_of_ours_is_live() -> None:
     live, former, old = index(build(1), live=True), index(build(2), promoted=True), index(build(3), promoted=True)
     assert names(decided(view(live, former, old)), Kind.GENERATION) == [old.name]
-    assert names(decided(view(live, former, old, is_busy=True)), Kind.GENERATION) == []
+    assert names(decided(view(live, former, old, busy=BUSY)), Kind.GENERATION) == []
     unhooked = index(live.meta.build_id, promoted=True)
     assert names(decided(view(unhooked, former, old)), Kind.GENERATION) == []
 
@@ -244,13 +245,23 @@ def test_a_build_that_an_index_refers_to_keeps_its_files(what: dict[str, bool]) 
     assert paths(decided(view(builds={old: ENDED, other: ENDED}))) == files_of(old) | files_of(other)
 
 
+def test_where_nothing_is_live_any_more_what_would_restore_it_stays() -> None:
+    was_live, failed, old = build(35), build(36), vectors(UNUSED, build(40), 40)
+    builds = {was_live: ENDED, failed: ENDED}
+    cleanup = decided(view(builds=builds, lost_builds=frozenset({was_live})), store_view(vectors=[old]))
+    assert paths(cleanup) == files_of(failed)
+    (said,) = (note for note in cleanup.notes if note.startswith("all vectors stay"))
+    assert f"no index of 'things' is live, though build {was_live} was" in said
+    assert "delete things/builds from the store" in said
+
+
 def test_scans_go_when_they_are_old_and_no_plan_needs_them() -> None:
     used, young, old = (
         stored(f"things/manifests/{name}.parquet", days) for name, days in zip("abc", (90, 29, 31), strict=True)
     )
     known: dict[str, Any] = {"scans": (used, young, old), "scans_in_use": frozenset({used.path})}
     assert paths(decided(view(**known))) == {old.path}
-    assert paths(decided(view(**known, is_busy=True))) == set(), "a run that scans now may count on any of them"
+    assert paths(decided(view(**known, busy=BUSY))) == set(), "a run that scans now may count on any of them"
     assert paths(decided(view(scans=(old,)))) == set(), "no plan says which are needed"
 
 
@@ -285,7 +296,7 @@ def test_a_plan_that_goes_keeps_no_vectors() -> None:
 def test_one_doubt_keeps_all_vectors() -> None:
     old, odd = vectors(UNUSED, build(40), 40), plan_file(build(1), None)
     doubts = {
-        "'things' has a run now": decided(view(is_busy=True), store_view(vectors=[old])),
+        BUSY: decided(view(busy=BUSY), store_view(vectors=[old])),
         f"{odd.path} cannot be read": decided(view(), store_view(vectors=[old], plans=[odd])),
         "not every corpus could be looked at": decided(view(), store_view(vectors=[old]), ["'news' did not answer"]),
     }
@@ -301,6 +312,7 @@ def test_temporary_files_and_reports_go_when_they_are_old() -> None:
         ".spill-y.tmp/0.arrow": 6.9,
         "janitor/20260101T000000.json": 31,
         "janitor/20260301T000000.json": 19,
+        "janitor/builds/20250101T000000-abcdef/plan.json": 400,
         "things/rollbacks/20250101T000000.json": 400,
         "theirs.tmp": 400,
         "janitor.json": 400,
@@ -332,7 +344,7 @@ def compacted(files: Sequence[VectorFile], corpus: CorpusView, **store: Any) -> 
 
 def test_many_small_vector_files_become_few_and_a_few_stay() -> None:
     ended = build(5)
-    corpus = view(builds={ended: ENDED}, is_busy=False)
+    corpus = view(builds={ended: ENDED})
     assert compacted(many(31, ended), corpus) == []
     (action,) = compacted(many(32, ended), corpus)
     assert set(action.paths) == {file.path for file in many(32, ended)}

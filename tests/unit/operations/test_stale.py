@@ -23,7 +23,7 @@ def view(alias: str, days: int | None, allowed_hours: float | None) -> CorpusVie
     config = corpus_config(alias, stale_after_hours=allowed_hours)
     candidate = index(alias, 0)
     indices = (candidate,) if days is None else (candidate, replace(index(alias, days), live=True))
-    return CorpusView(config, indices, (), (), (), frozenset(), is_busy=False, states={})
+    return CorpusView(config, indices, (), (), (), frozenset(), states={})
 
 
 def index(alias: str, days: int) -> OwnIndex:

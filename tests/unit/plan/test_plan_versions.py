@@ -78,5 +78,5 @@ def test_the_janitor_takes_its_build_for_possibly_alive(store: Store) -> None:
 
     files = view_store(store, datetime.now(UTC))
     assert {plan.build_id for plan in files.plans} == {OLD, NEW}
-    view = view_corpus(OneGroup(), CONFIG, files, Runs())  # type: ignore[arg-type]
+    view = view_corpus(OneGroup(), store, CONFIG, files, Runs())  # type: ignore[arg-type]
     assert view.state(OLD) is BuildState.UNKNOWN
