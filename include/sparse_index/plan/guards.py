@@ -39,6 +39,7 @@ def require_unhindered(config: CorpusConfig, problems: Sequence[str]) -> None:
 def require_comparable(seen: Observed) -> None:
     """Before the rows are compared: what is live lets this run follow it, and the cluster takes the configuration."""
     seen.live.require_known_meta(seen.config, seen.request)
+    _require_same_live(seen)
     _require_forward_date(seen)
     _require_within_horizon(seen)
     _require_continuable(seen)
@@ -66,6 +67,16 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
         _require_few_unkept(plan, seen.scanned.oddities)
     if plan.makes_candidate:
         _require_disk(plan, seen.usable_bytes)
+
+
+def _require_same_live(seen: Observed) -> None:
+    """What another run read after this one, and promoted, is newer: compared with that, this run's rows would undo it."""
+    now, then = seen.live.index, seen.scanned.live_index
+    if now != then:
+        raise BuildError(
+            f"Alias '{seen.config.alias}' is on {now or 'no index'}, but was on {then or 'no index'} when this run began to read "
+            "the corpus: another run was promoted meanwhile, or somebody went back. Nothing was changed. Trigger a new run."
+        )
 
 
 def _require_forward_date(seen: Observed) -> None:
@@ -147,21 +158,13 @@ def _other_texts(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> 
 
 
 def _require_types_kept(seen: Observed) -> None:
-    """The decided types hold those of the live index (else another run was promoted since they were decided), and the
-    documents of a feed's earlier days can be read in them."""
-    config, live = seen.config, seen.live
-    outgrown = [name for name, types in seen.wider.items() if not types.holds]
-    if outgrown:
-        raise BuildError(
-            f"The live index {live.index} (data of {live.data_date}) has other types than when this run of '{config.alias}' "
-            f"began (columns {', '.join(outgrown)}): another run was promoted meanwhile. Nothing was changed. Trigger a new run."
-        )
-    problems = list(_unkept_types(seen)) if config.kind == "feed" else []
+    """The documents of a feed's earlier days can be read in the decided types."""
+    problems = list(_unkept_types(seen)) if seen.config.kind == "feed" else []
     if problems:
         lines = "".join(f"\n  - {problem}" for problem in problems)
         raise BuildError(
-            f"The documents of earlier days of the feed '{config.alias}' cannot be kept in wider types:{lines}\nWrite this day "
-            "with the former types, or give the corpus a new alias and run its days again."
+            f"The documents of earlier days of the feed '{seen.config.alias}' cannot be kept in wider types:{lines}\nWrite this "
+            "day with the former types, or give the corpus a new alias and run its days again."
         )
 
 

@@ -110,7 +110,7 @@ def _search_pipeline(cluster: Cluster, config: CorpusConfig) -> str | None:
 def _scanned(store: Store, scans: Sequence[ShardScan]) -> Scanned:
     shard, manifests = scans[0].shard, tuple(scan.manifest for scan in scans)
     schema, oddities = load_schema(store, shard.schema_path), oddities_of(store, manifests)
-    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities)
+    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities, shard.live_index)
 
 
 def _left_by(store: Store, path: str) -> tuple[Plan | None, CorpusSchema | None, str]:

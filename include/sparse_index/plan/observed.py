@@ -69,13 +69,15 @@ class Live:
 @dataclass(frozen=True)
 class Scanned:
     """What the scans left in the store: the `manifests` of all shards, the decided types of the columns (and where they are),
-    what they found in the rows. `source_version`: of a table."""
+    what they found in the rows. `source_version`: of a table; `live_index`: what was behind the alias before the corpus was
+    looked at."""
 
     manifests: tuple[str, ...]
     schema: CorpusSchema
     schema_path: str
     source_version: str | None = None
     oddities: Oddities = field(default_factory=Oddities)
+    live_index: str | None = None
 
 
 @dataclass(frozen=True)
