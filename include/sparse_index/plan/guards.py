@@ -42,6 +42,7 @@ def require_comparable(seen: Observed) -> None:
     _require_same_live(seen)
     _require_forward_date(seen)
     _require_within_horizon(seen)
+    _require_nothing_lost(seen)
     _require_continuable(seen)
     # The configuration may have changed since the types were decided.
     require_usable(seen.config, seen.scanned.schema.schema)
@@ -136,6 +137,18 @@ def _require_continuable(seen: Observed) -> None:
             f"columns, text length, passages, or the type of id or text in index.fields); its earlier partitions would have to "
             f"be read again. {remedy}"
         )
+
+
+def _require_nothing_lost(seen: Observed) -> None:
+    """An alias on nothing is no new feed where an index was live: it would go on with the documents of one day."""
+    lost, request = seen.live.lost, seen.request
+    if lost is None or request.accept_mass_change or request.row_limit is not None:
+        return
+    way = "Roll back to it" if lost.is_there else "Restore it from a snapshot, then roll back to it"
+    raise BuildError(
+        f"The feed '{seen.config.alias}' has no live index, but {lost.index} was live, and one partition cannot replace it. "
+        f"{way}; or run all partitions again, with `accept_mass_change`."
+    )
 
 
 def _makes_other_documents(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
