@@ -175,6 +175,21 @@ def test_deletions_are_remembered_for_the_horizon_only(feed: Feed) -> None:
     assert writes(feed.config, feed.plan(MONDAY, force_older_date=True)) == [("index", "d1"), ("index", "d5")]
 
 
+def test_what_a_snapshot_read_has_its_day_when_the_corpus_becomes_a_feed(tmp_path: Path) -> None:
+    feed, later, limits = Feed(tmp_path), MONDAY + timedelta(days=4), {"limits": GENEROUS}
+    source = {"uri": f"{tmp_path}/corpus/{later}", "columns": SCHEMA.names}
+    feed.write(later, row(1), row(2))
+    snapshot = planned(config_at(tmp_path, source=source, **limits), data_date=later)
+    add_vectors(feed.config, snapshot)
+    source |= {"uri": f"{tmp_path}/corpus/{{data_date}}", "backfill_horizon_days": 5}
+    feed.config, feed.live = config_at(tmp_path, kind="feed", source=source, **limits), snapshot
+    plan = feed.run(MONDAY, row(1, body="old words"), row(3))
+    assert counted(plan) == {"rows_read": 2, "new": 1, "superseded": 1, "documents": 3}
+    assert writes(feed.config, plan) == [("index", "d3")]
+    assert feed.manifest() == {"d1": ("Fri", False), "d2": ("Fri", False), "d3": ("Mon", False)}
+    assert writes(feed.config, feed.run(later + timedelta(days=1), row(2, body="new words"))) == [("index", "d2")]
+
+
 def generation(plan: Plan) -> dict[str, Any]:
     """Its index once it is no longer live, as the cluster shows it."""
     meta = meta_of(plan).model_copy(update={"state": "complete", "documents": 9, "promoted_at": plan.created_at})
