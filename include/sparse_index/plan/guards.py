@@ -15,7 +15,7 @@ from sparse_index.builds.request import Mode
 from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import require_usable
-from sparse_index.corpus.fields import converter_of
+from sparse_index.corpus.fields import are_written_alike
 from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.difference import EXAMPLES, Changes
@@ -161,12 +161,11 @@ def _row_shape(config: CorpusConfig) -> Json:
 
 
 def _other_texts(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
-    """Whether the declared types write an id or a text in another way; analyzers and the like do not matter."""
-    names = {now.source.id_column, *now.text_columns}
-    kinds = ((name, schema.field(name).type) for name in names)
-    return any(
-        converter_of(kind, former.index.fields.get(name)) is not converter_of(kind, now.index.fields.get(name))
-        for name, kind in kinds
+    """Whether the declared types write an id or a text in another way."""
+    before, after = former.index.fields, now.index.fields
+    return not all(
+        are_written_alike(schema.field(name).type, before.get(name), after.get(name))
+        for name in {now.source.id_column, *now.text_columns}
     )
 
 

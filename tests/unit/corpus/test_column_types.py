@@ -488,6 +488,12 @@ def test_fields_of_a_feed_may_be_declared_where_its_texts_stay(tmp_path: Path) -
         feed.config = before
 
 
+def test_the_next_day_of_a_feed_with_a_number_in_its_text_goes_on(tmp_path: Path) -> None:
+    feed, price = Feed(tmp_path, text_template="{title} {score}"), pa.decimal128(18, 2)
+    feed.run("a", score=pa.array([Decimal("1.50")], price))
+    assert feed.plan("b", score=pa.array([Decimal("2.25")], price)).kind is BuildKind.DELTA
+
+
 def test_an_index_of_a_former_version_tells_its_types_by_its_mapping(feed: Feed) -> None:
     """Its plan names none, and its rows were hashed as they are now."""
     store = Store(feed.config.store)
