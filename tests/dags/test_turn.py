@@ -99,7 +99,8 @@ def test_of_those_that_wait_the_older_day_goes_first() -> None:
     days = {"two": "2026-01-02", "three": "2026-01-03"}
     for run_id, day in days.items():
         assert not looked(replace(held, run_id=run_id), day).is_done
-    free = replace(held, states={"one": {"promote": "success"}} | {run: {"turn": "up_for_reschedule"} for run in days})
+    states: Any = {"one": {"promote": "success"}} | {run: {"turn": "up_for_reschedule"} for run in days}
+    free = replace(held, states=states)
     assert not looked(replace(free, run_id="three"), "2026-01-03").is_done
     assert looked(replace(free, run_id="two"), "2026-01-02").is_done
 
