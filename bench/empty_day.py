@@ -12,7 +12,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, TriggerRule, chain, cross_downstream
 from airflow.sdk.exceptions import AirflowSkipException
 
-CHAIN = ("preflight", "plan_shards", "scan", "turn", "plan_changes", "reserve", "prepare_candidate", "receipt")
+CHAIN = ("preflight", "turn", "plan_shards", "scan", "plan_changes", "reserve", "prepare_candidate", "receipt")
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -53,7 +53,7 @@ with DAG("same_tasks", schedule=None, start_date=START) as same_tasks:
     *checks, retire = (Nothing(task_id=name) for name in ("reconcile", "gate", "approve", "promote", "retire"))
     outcome = EmptyOperator(task_id="outcome", trigger_rule=TriggerRule.NONE_FAILED)
     receipt = Nothing(task_id="receipt").as_teardown(on_failure_fail_dagrun=True)
-    chain(preflight, shards, scans, turn, plan, reserve)
+    chain(preflight, turn, shards, scans, plan, reserve)
     chain(reserve, group, register, registered, deploy, deployed, prove, encoded, undeploy, delete_model, delete_group)
     chain(plan, [encoded, candidate])
     chain([scans, deployed], [plan, encoded])  # by what these tasks give

@@ -126,7 +126,9 @@ def child(rows: int, folder: str, day: int) -> None:
     store = Store(config.store)
     plans = store.files("things/builds", "plan.json")
     live = Plan.model_validate_json(store.read_bytes(plans[0])) if plans else None
-    found = [ShardScan.model_validate(store.read_json(f"day{day}.json"))]
+    scan = ShardScan.model_validate(store.read_json(f"day{day}.json"))
+    begun = {"live_index": None if live is None else live.candidate}
+    found = [scan.model_copy(update={"shard": scan.shard.model_copy(update=begun)})]
     spill = Spill(Path(config.store))
     spill.start()
     plan = planned(config, store, live, found, day)

@@ -4,8 +4,9 @@ Encodes new and changed texts, writes a candidate index, checks it, and only the
 
 | chapter | what happens | when it is skipped |
 |---|---|---|
-| preflight, scan | cluster, permissions and corpus are checked; every row is hashed | never |
-| turn | one run at a time from here to `promote` | never |
+| preflight | cluster, permissions and settings are checked | never |
+| turn | one run at a time from here to `promote`: what it reads is not older than what it is compared with | never |
+| scan | the corpus is checked; every row is hashed | never |
 | plan_changes | what is new, changed, deleted; the plan is printed and frozen | never |
 | encoder | models registered, deployed and proven, texts encoded in parts, models deleted again | every vector is there already |
 | index | candidate prepared, written, counted, checked, promoted | nothing changed, or plan only |
@@ -34,10 +35,10 @@ DOCUMENTS = "part {{ task.part['number'] }}: {{ '{:,}'.format(task.part['documen
 def wire(corpus: str, config: CorpusConfig) -> None:
     """The table of contents of one build."""
     preflight = op.PreflightOperator(task_id="preflight", corpus=corpus)
+    turn = TurnSensor(task_id="turn", until="promote")
     shards = op.PlanShardsOperator(task_id="plan_shards", corpus=corpus)
     scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG_RUNNING)
     scans = scan.expand(shard=shards.output)
-    turn = TurnSensor(task_id="turn", until="promote")
     plan = op.PlanChangesOperator(task_id="plan_changes", corpus=corpus, scans=scans.output, **LONG_RUNNING)
     with TaskGroup("encoder", prefix_group_id=False, tooltip="Skipped as a whole when nothing has to be encoded"):
         reserve = op.ReserveOperator(task_id="reserve").as_setup()
@@ -69,7 +70,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
     receipt.as_teardown(on_failure_fail_dagrun=True)
 
     ends = [undeploy, delete_model, delete_group, retire]
-    chain(preflight, shards, scans, turn, plan, reserve)
+    chain(preflight, turn, shards, scans, plan, reserve)
     chain(reserve, group, register, registered, deploy, deployed, prove, encoded, undeploy, delete_model, delete_group)
     chain(plan, [encoded, candidate])
     chain(encoded, candidate, indexed, reconcile, gate, approve, promote, retire)

@@ -32,11 +32,15 @@ class Owner:
     build_id: str
 
 
-def new_build_id(now: datetime, token: str) -> str:
+def new_build_id(now: datetime, token: str, after: str | None = None) -> str:
     """`yyyymmddThhmmss-<6 hex>`; sorts by time, because three of the digits count the second's 4096ths. `token` gives
-    the other three (a random uuid's, say)."""
+    the other three (a random uuid's, say).
+
+    `after`: the id of a build that it must sort behind, whatever the clock of this machine says."""
     fraction = now.microsecond * 0x1000 // 1_000_000
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{fraction:03x}{token[:3].lower()}"
+    build_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{fraction:03x}{token[:3].lower()}"
+    planned = build_time(after) if after is not None and after >= build_id else None
+    return build_id if planned is None else new_build_id(planned + timedelta(seconds=1), token)
 
 
 def build_time(build_id: str) -> datetime | None:

@@ -29,8 +29,7 @@ from sparse_index.index.promote import promote
 from sparse_index.live.generations import retire
 from sparse_index.live.last_look import last_look
 from sparse_index.ml.build_models import BuildModels, build_models, deployed, remove
-from sparse_index.names import new_build_id
-from sparse_index.plan.changes import plan_changes
+from sparse_index.plan.changes import next_build_id, plan_changes
 from sparse_index.plan.foresee import foreseen
 from sparse_index.plan.shards import plan_shards
 from sparse_index.preflight.examine import preflight
@@ -135,7 +134,7 @@ def _build(
     with stages.timed("scan"):
         scans = _scan(cluster, config, store, request, on_progress, stages.timing.clock)
     now, token = stages.timing.now(), uuid.uuid4().hex
-    with sign_of_life(store, build_folder(config.alias, new_build_id(now, token)), stages.timing.now):
+    with sign_of_life(store, build_folder(config.alias, next_build_id(scans, now, token)), stages.timing.now):
         with stages.timed("plan"):
             plan = plan_changes(cluster, config, store, scans, request, now=now, token=token)
             plan = foreseen(cluster, store, plan, encodes_here=True, clock=stages.timing.clock)

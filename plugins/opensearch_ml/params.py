@@ -54,7 +54,8 @@ def trigger_form() -> dict[str, Param]:
             False,
             type="boolean",
             title="Accept a mass change",
-            description="Build even if more documents changed or vanished than the corpus's limits allow.",
+            description="Build even if more documents changed or vanished than the corpus's limits allow; of a feed, even if "
+            "the index that was live is gone.",
         ),
     }
 

@@ -12,8 +12,9 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import PLAN_TASK, Build, open_build
+from opensearch_ml.params import run_request
 from opensearch_ml.triggers import ModelWaitTrigger
-from opensearch_ml.turns import APPROVE, named, turn_holders
+from opensearch_ml.turns import APPROVE, DAY, PASSED_AT, named, turn_holders, waiting_before
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
 from sparse_index.errors import BuildError, ModelError
 
@@ -29,7 +30,7 @@ class TurnSensor(BaseSensorOperator):
     """Lets one run of a DAG at a time pass, until that run's task `until` has ended in whatever way.
 
     A holder that fails frees itself, because its `until` task becomes upstream_failed. Two runs cannot pass at once:
-    `max_active_tis_per_dag` lets one look at a time.
+    `max_active_tis_per_dag` lets one look at a time. Of those that wait the oldest data date goes first.
     """
 
     template_fields = ("until",)
@@ -50,12 +51,18 @@ class TurnSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Gives the seconds of the wait: Airflow counts those of a task's last look only."""
-        ti = context["ti"]
+        ti, day = context["ti"], run_request(context).data_date.isoformat()
+        ti.xcom_push(DAY, day)
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id, APPROVE, self.until])
         holders = turn_holders(states, own_run=ti.run_id, turn=ti.task_id, until=self.until)
         if holders:
             self.log.info("Waiting for %s to end its '%s'.", named(holders, states), self.until)
             return PokeReturnValue(is_done=False)
+        before = waiting_before(ti, states, day)
+        if before:
+            self.log.info("Letting %s go first: the data are of an older day.", ", ".join(before))
+            return PokeReturnValue(is_done=False)
+        ti.xcom_push(PASSED_AT, datetime.now(UTC).isoformat())
         began = ti.get_first_reschedule_date(context)
         waited_s = 0.0 if began is None else (datetime.now(UTC) - began).total_seconds()
         self.log.info("It is this run's turn, after %.0f s: no other run will move the alias until it has.", waited_s)

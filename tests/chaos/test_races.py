@@ -16,6 +16,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.index.promote import Promotion, promote
 from sparse_index.live.alias import observe_alias
+from sparse_index.live.meta import read_meta, write_meta
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 # How many builds go live at once, and how often.
@@ -53,6 +54,13 @@ def one_winner(cluster: Cluster, alias: str, results: list[Promotion | SparseInd
     return won[0].live
 
 
+def as_before(cluster: Cluster, index: str) -> None:
+    """The winner may race again, as if it had never been live."""
+    meta = read_meta(cluster, index)
+    assert meta is not None
+    write_meta(cluster, index, meta.model_copy(update={"promoted_at": None}))
+
+
 @RACES
 def test_first_promotions(plain_cluster: Cluster, alias: str, chaos_table: ChaosTable, builds: int, races: int) -> None:
     with chaos_table.line(f"{builds} first promotions of one alias at once", races) as line:
@@ -60,6 +68,7 @@ def test_first_promotions(plain_cluster: Cluster, alias: str, chaos_table: Chaos
         for _ in range(races):
             live = one_winner(plain_cluster, alias, race(plain_cluster, plans))
             plain_cluster.post("/_aliases", {"actions": [{"remove": {"index": live, "alias": alias}}]})
+            as_before(plain_cluster, live)
         line.result = OUTCOME
 
 
@@ -73,4 +82,5 @@ def test_switches(plain_cluster: Cluster, alias: str, chaos_table: ChaosTable, b
             live = one_winner(plain_cluster, alias, race(plain_cluster, plans))
             back = {"add": {"index": first.candidate, "alias": alias, "is_write_index": True}}
             plain_cluster.post("/_aliases", {"actions": [{"remove": {"index": live, "alias": alias}}, back]})
+            as_before(plain_cluster, live)
         line.result = OUTCOME

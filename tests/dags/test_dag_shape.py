@@ -59,9 +59,10 @@ def test_every_param_has_a_default_and_a_description(dag: DAG) -> None:
 @pytest.mark.parametrize(
     ("later", "earlier"),
     [
-        ("plan_changes", "turn"),
-        ("turn", "scan"),
-        ("scan", "preflight"),
+        ("plan_changes", "scan"),
+        ("scan", "plan_shards"),
+        ("plan_shards", "turn"),
+        ("turn", "preflight"),
         ("promote", "approve"),
         ("approve", "gate"),
         ("gate", "reconcile"),

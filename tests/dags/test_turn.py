@@ -1,7 +1,8 @@
-"""Whose turn it is, from the states of other runs alone."""
+"""Whose turn it is, from what Airflow knows of other runs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from opensearch_ml.operators.corpus import PlanChangesOperator
+from opensearch_ml.operators.index import BulkIndexOperator, PrepareCandidateOperator, PromoteOperator
+from opensearch_ml.params import trigger_form
 from opensearch_ml.sensors import TurnSensor
-from opensearch_ml.turns import APPROVE, named, turn_holders
+from opensearch_ml.turns import APPROVE, DAY, named, require_own_turn, turn_holders
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
+from sparse_index.errors import BuildError
 
 
 def holders(**others: dict[str, str | None]) -> list[str]:
@@ -44,38 +49,121 @@ def test_a_run_that_waits_for_a_person_says_so_to_those_that_wait_for_it() -> No
     )
 
 
-def looked(states: dict[str, dict[str, str | None]], began: datetime | None) -> Any:
-    ti = SimpleNamespace(
-        dag_id="d",
-        run_id="me",
-        task_id="turn",
-        get_task_states=lambda **_: states,
-        get_first_reschedule_date=lambda context: began,
-    )
-    return TurnSensor(task_id="turn", until="promote").poke({"ti": ti})
+@dataclass
+class Airflow:
+    """What it knows of all runs, as a task instance of one of them asks it. `xcoms`: (run, key) -> what `turn` left."""
+
+    states: dict[str, dict[str, str | None]]
+    xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    waits_since: datetime | None = None
+    run_id: str = "me"
+    dag_id: str = "d"
+    task_id: str = "turn"
+
+    def get_task_states(self, *, dag_id: str, task_ids: list[str]) -> dict[str, dict[str, str | None]]:
+        return self.states
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.waits_since
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[self.run_id, key] = value
+
+    def xcom_pull(self, *, task_ids: str, key: str, run_id: str) -> Any:
+        assert task_ids == "turn"
+        return self.xcoms.get((run_id, key))
+
+
+def context_of(airflow: Airflow, day: str = "2026-01-02") -> dict[str, Any]:
+    params = {name: param.value for name, param in trigger_form().items()}
+    run = SimpleNamespace(partition_key=None, logical_date=datetime.fromisoformat(day), run_after=None)
+    return {"ti": airflow, "params": params, "dag_run": run, "run_id": airflow.run_id}
+
+
+def looked(airflow: Airflow, day: str = "2026-01-02") -> Any:
+    return TurnSensor(task_id="turn", until="promote").poke(context_of(airflow, day))
 
 
 def test_it_gives_how_long_the_run_waited_in_all() -> None:
-    assert looked({}, None).xcom_value == 0.0, "it passed at once"
+    assert looked(Airflow({})).xcom_value == 0.0, "it passed at once"
     begun = datetime.now(UTC) - timedelta(minutes=5)
-    passed = looked({}, begun)
+    passed = looked(Airflow({}, waits_since=begun))
     assert passed.is_done
     assert 300 <= passed.xcom_value < 600
-    assert not looked({"other": {"turn": "success", "promote": None}}, begun).is_done
+    assert not looked(Airflow({"other": {"turn": "success", "promote": None}}, waits_since=begun)).is_done
+
+
+def test_of_those_that_wait_the_older_day_goes_first() -> None:
+    """Else the day between is refused as older than what is live."""
+    held = Airflow({"one": {"turn": "success", "promote": "running"}})
+    days = {"two": "2026-01-02", "three": "2026-01-03"}
+    for run_id, day in days.items():
+        assert not looked(replace(held, run_id=run_id), day).is_done
+    states: Any = {"one": {"promote": "success"}} | {run: {"turn": "up_for_reschedule"} for run in days}
+    free = replace(held, states=states)
+    assert not looked(replace(free, run_id="three"), "2026-01-03").is_done
+    assert looked(replace(free, run_id="two"), "2026-01-02").is_done
+
+
+@pytest.mark.parametrize("state", [None, "running", "up_for_retry", "failed", "skipped", "success", "removed"])
+def test_a_run_that_may_never_look_again_is_not_let_go_first(state: str | None) -> None:
+    airflow = Airflow({"older": {"turn": state, "promote": "failed"}}, {("older", DAY): "2026-01-01"})
+    assert looked(airflow).is_done
+
+
+@pytest.mark.parametrize("day", ["2026-01-02", "2026-01-03", None])
+def test_nobody_waits_for_the_same_day_a_newer_one_or_one_that_has_not_looked_yet(day: str | None) -> None:
+    assert looked(Airflow({"other": {"turn": "scheduled"}}, {("other", DAY): day})).is_done
+
+
+def cleared(mondays_promote: str | None, tuesdays: str | None = None) -> tuple[Airflow, Airflow]:
+    """Monday failed, Tuesday passed `turn`, then a task of Monday's was cleared; as either run sees it."""
+    monday = Airflow({}, run_id="monday")
+    assert looked(monday).is_done
+    tuesday = replace(monday, run_id="tuesday", states={"monday": {"turn": "success", "promote": "upstream_failed"}})
+    assert looked(tuesday, "2026-01-03").is_done
+    both = {"monday": mondays_promote, "tuesday": tuesdays}
+    states: Any = {run_id: {"turn": "success", "promote": promote} for run_id, promote in both.items()}
+    return replace(monday, states=states), replace(tuesday, states=states)
+
+
+def test_a_cleared_run_stops_while_one_that_passed_later_is_at_work_and_that_one_goes_on() -> None:
+    monday, tuesday = cleared(None)
+    with pytest.raises(BuildError, match=r"no longer this run's turn: .* not 'turn', and tuesday passed it since then"):
+        require_own_turn(monday)
+    require_own_turn(tuesday)
+
+
+def test_a_cleared_run_goes_on_when_the_later_one_has_ended() -> None:
+    monday, _ = cleared(None, "success")
+    require_own_turn(monday)
+
+
+def test_runs_that_passed_before_an_upgrade_are_not_stopped() -> None:
+    monday, tuesday = cleared(None)
+    for known in ("monday", "tuesday"):
+        xcoms = {key: value for key, value in monday.xcoms.items() if known in key}
+        require_own_turn(replace(monday, xcoms=xcoms))
+        require_own_turn(replace(tuesday, xcoms=xcoms))
+
+
+@pytest.mark.parametrize(
+    "operator", [PlanChangesOperator, PrepareCandidateOperator, BulkIndexOperator, PromoteOperator]
+)
+def test_every_task_that_plans_or_changes_an_index_asks_whether_it_is_its_turn(operator: Any) -> None:
+    monday, _ = cleared(None)
+    task, build = object.__new__(operator), SimpleNamespace(plan=SimpleNamespace(makes_candidate=True, promotes=True))
+    with pytest.raises(BuildError, match="no longer this run's turn"):
+        operator.work(task, build, context_of(monday))
 
 
 def test_a_turn_that_never_comes_leaves_a_reason_and_is_waited_for_longer_than_any_answer() -> None:
-    pushed: dict[str, str] = {}
-    ti = SimpleNamespace(
-        dag_id="d",
-        run_id="me",
-        task_id="turn",
-        get_task_states=lambda **_: {"other": {"turn": "success", "promote": None}},
-        get_first_reschedule_date=lambda context: datetime.now(UTC) - timedelta(days=40),
-        xcom_push=lambda key, value: pushed.update({key: value}),
-    )
+    begun = datetime.now(UTC) - timedelta(days=40)
+    airflow = Airflow({"other": {"turn": "success", "promote": None}}, waits_since=begun)
     sensor = TurnSensor(task_id="turn", until="promote")
     with pytest.raises(AirflowFailException):
-        sensor.execute({"ti": ti})
-    assert pushed["error"].startswith("It was not this run's turn within 37 days: other runs stood between 'turn' and")
+        sensor.execute(context_of(airflow))
+    assert airflow.xcoms["me", "error"].startswith(
+        "It was not this run's turn within 37 days: other runs stood between 'turn' and"
+    )
     assert sensor.timeout > LONGEST_APPROVAL_H * 3600

@@ -71,13 +71,14 @@ def observed(
 ) -> Observed:
     """A day's look at a corpus with these columns; without `live` nothing is behind the alias yet."""
     config = config or corpus_config("things")
+    live = live or Live(AliasState(config.alias, ()))
     seen = Observed(
         config=config,
         request=RunRequest(**({"run_id": "test", "data_date": TODAY} | (request or {}))),
         build_id="20260102T030405-abcdef",
         now=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-        scanned=Scanned(("scan.parquet",), CorpusSchema(schema), "schema.json"),
-        live=live or Live(AliasState(config.alias, ())),
+        scanned=Scanned(("scan.parquet",), CorpusSchema(schema), "schema.json", live_index=live.index),
+        live=live,
         fingerprints=dict.fromkeys(config.vector_fields, FINGERPRINT),
         version="3.6.0",
     )

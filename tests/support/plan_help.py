@@ -28,8 +28,8 @@ GIB = 2**30
 
 @dataclass
 class FakeCluster:
-    """An alias, the index behind it with its mapping, settings, size and largest number, the disk of one node, and the hash
-    of the content of each model."""
+    """An alias, the index behind it with its mapping, settings, size and largest number, the disk of one node, the hash of the
+    content of each model, and `others`: indices of the alias that are not live."""
 
     alias: str
     live: str | None = None
@@ -41,6 +41,7 @@ class FakeCluster:
     largest: float = 1.0
     made: dict[str, Any] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
 
     def request(self, _method: str, path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
         """Makes an index, or takes the delete by which a plan tries whether it may write."""
@@ -66,6 +67,7 @@ class FakeCluster:
     def find(self, path: str, **_: object) -> dict[str, Any] | None:
         answers: dict[str, Any] = {
             f"/{self.alias},{self.alias}--b*/_settings": {},
+            f"/{self.alias}--b*": self.others,
             "/_cluster/health/*": _HEALTH,
             "/": {"version": {"number": "3.6.0"}},
             "/_cluster/settings": {"defaults": _DISK_SETTINGS},

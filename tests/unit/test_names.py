@@ -33,6 +33,15 @@ def test_of_two_builds_the_later_one_has_the_greater_id(
     assert new_build_id(moment, token) < new_build_id(moment + later, other)
 
 
+@given(MOMENTS, st.timedeltas(timedelta(0), timedelta(days=400)), TOKENS, TOKENS)
+def test_a_build_sorts_behind_the_one_that_it_comes_after(
+    moment: datetime, ahead: timedelta, token: str, other: str
+) -> None:
+    before = new_build_id(moment + ahead, token)
+    assert before < new_build_id(moment, other, before)
+    assert new_build_id(moment + ahead, token, new_build_id(moment, other)) >= before
+
+
 @given(MOMENTS, TOKENS)
 def test_names_lead_back_to_the_alias_and_the_build(moment: datetime, token: str) -> None:
     owner = Owner("tickets", new_build_id(moment, token))

@@ -8,8 +8,9 @@ REST = "rest"
 CHAPTERS = ("scan", "plan", "model", "encode", "index", "checks", REST)
 # None: waiting, which is no work. Those without Airflow (`plan`, `deploy`) have names of their own.
 _STAGES: Mapping[str, str | None] = {
-    **dict.fromkeys(("preflight", "plan_shards", "scan"), "scan"),
+    "preflight": "scan",
     "turn": None,
+    **dict.fromkeys(("plan_shards", "scan"), "scan"),
     **dict.fromkeys(("plan_changes", "plan"), "plan"),
     **dict.fromkeys(("reserve", "create_model_group", "register_model", "wait_registered"), "model"),
     **dict.fromkeys(("deploy_model", "wait_deployed", "deploy", "prove_encoder"), "model"),

@@ -14,7 +14,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from sparse_index.config.field_names import name_problem
-from sparse_index.config.fields import FieldMapping
+from sparse_index.config.fields import FieldMapping, value_shape
 from sparse_index.corpus import as_json as to
 from sparse_index.corpus.arrow_types import is_instant, is_text, is_uuid, plain_type
 from sparse_index.corpus.as_json import Convert
@@ -67,6 +67,13 @@ def converter_of(kind: pa.DataType, declared: FieldMapping | None = None) -> Con
         return through_lists(kind, _exact(single))
     convert = _object if _is_object(single, declared) else declared_converter
     return through_lists(kind, convert(single, declared))
+
+
+def are_written_alike(kind: pa.DataType, one: FieldMapping | None, other: FieldMapping | None) -> bool:
+    """Whether values of the column are written for both fields in the same way; ConfigError when either cannot hold them."""
+    # What looks at each value is made anew for each column.
+    shapes = [None if each is None else value_shape({"": each}) for each in (one, other)]
+    return shapes[0] == shapes[1] or converter_of(kind, one) is converter_of(kind, other)
 
 
 def _is_object(kind: pa.DataType, declared: FieldMapping) -> bool:

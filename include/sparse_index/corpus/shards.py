@@ -16,6 +16,7 @@ class Shard(Frozen):
     `files` > 1, `uri` is the first of so many neighbours in the listing of `corpus`, and `version` covers all.
     `schema_path`: where in the store the types are in which it is read. `source_version`: of a table, what is read of it.
     `tokenizers`: vector field -> fingerprint of its encoder, where the store has its tokenizer: tokens are counted.
+    `live_index`: what was behind the alias before the corpus was looked at.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Shard(Frozen):
     schema_path: str = ""
     source_version: str | None = None
     tokenizers: dict[str, str] = Field(default_factory=dict)
+    live_index: str | None = None
 
 
 class ShardScan(Frozen):

@@ -82,8 +82,10 @@ def _is_prepared(cluster: Cluster, plan: Plan) -> bool:
     """Whether an earlier attempt made it; what one left half done is deleted. A new index has its `_meta` before it was checked
     (`create_index` checks one that is there), a clone after that."""
     meta = read_meta(cluster, plan.candidate)
-    if meta is not None and meta.build_id == plan.build_id and meta.alias == plan.alias and _is_unseen(cluster, plan):
-        return True
+    if meta is not None and meta.build_id == plan.build_id and meta.alias == plan.alias:
+        meta.require_never_live(plan.candidate)
+        if _is_unseen(cluster, plan):
+            return True
     # Another build's `_meta` (or none): cloned, but killed before it got its own. An alias of others: created, but killed before
     # it was taken out of those that a template had put it behind.
     cluster.remove(f"/{plan.candidate}")

@@ -44,6 +44,7 @@ def promote(cluster: Cluster, plan: Plan, *, now: datetime) -> Promotion:
     meta = _complete_meta(cluster, plan)
     if state.index != plan.candidate:
         _require_planned(state, plan)
+        meta.require_never_live(plan.candidate)
         for index in filter(None, (plan.live_index, plan.candidate)):
             require_movable(cluster, index)
         _require_unchanged_count(cluster, plan, meta)

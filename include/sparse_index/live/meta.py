@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from sparse_index.addresses import public_address
 from sparse_index.builds.plan import Plan
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.errors import BuildError
 from sparse_index.forms import FIRST, Form
 from sparse_index.store.layout import final_manifest_path, receipt_path
 from sparse_index.values import Frozen
@@ -60,6 +61,14 @@ class Meta(Frozen):
     def require_known(self, index: str) -> None:
         """`BuildError` when only a later version knows all that it says."""
         META.require_known(dict(self), index)
+
+    def require_never_live(self, index: str) -> None:
+        """`BuildError` when the alias was on `index` once: what took it away is not undone by a task that is cleared."""
+        if self.promoted_at is not None:
+            raise BuildError(
+                f"{index} was live before, and the alias of '{self.alias}' was moved away from it. Nothing was changed. To have "
+                f"it live again roll back with generation {self.build_id}; else trigger a new run."
+            )
 
     def fingerprint_of(self, field: str) -> str:
         """Of the encoder of a vector field."""

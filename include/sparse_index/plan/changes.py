@@ -14,7 +14,7 @@ from sparse_index.creation.create import allocation_rules
 from sparse_index.creation.trial import try_candidate
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.meta import read_meta, write_meta
-from sparse_index.names import new_build_id
+from sparse_index.names import new_build_id, parse_candidate
 from sparse_index.plan import guards
 from sparse_index.plan.decide import decide, inputs_of
 from sparse_index.plan.difference import Difference
@@ -40,7 +40,7 @@ def plan_changes(
     of a live index in which nothing changes: before a full build an empty index like its candidate is made and deleted again."""
     guards.require_unhindered(config, observe_hindrances(cluster, config))
     golden = golden_of(config.gate)
-    seen = observe(cluster, store, config, request, scans, build_id=new_build_id(now, token), now=now)
+    seen = observe(cluster, store, config, request, scans, build_id=next_build_id(scans, now, token), now=now)
     guards.require_comparable(seen)
     if golden is not None and request.mode is not Mode.PLAN_ONLY and request.row_limit is None:
         _require_answerable(golden, seen)
@@ -57,6 +57,13 @@ def plan_changes(
     save_plan(store, plan)
     _keep_day(cluster, seen, plan)
     return plan
+
+
+def next_build_id(scans: Sequence[ShardScan], now: datetime, token: str) -> str:
+    """Of the build that is planned `now`. It sorts behind the live one, made by a machine whose clock is ahead perhaps: "newer"
+    and "previous" go by these ids."""
+    live = parse_candidate(scans[0].shard.live_index or "")
+    return new_build_id(now, token, None if live is None else live.build_id)
 
 
 def _require_answerable(golden: GoldenSet, seen: Observed) -> None:

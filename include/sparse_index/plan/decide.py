@@ -30,6 +30,7 @@ def inputs_of(seen: Observed) -> Inputs:
         row_limit=request.row_limit,
         data_date=request.data_date if config.kind == "feed" else None,
         newest_day=seen.newest_day,
+        live_day=seen.live.data_date if config.kind == "feed" else None,
         own_texts=frozenset(name for name, field in config.vector_fields.items() if field.has_own_texts),
         same_shape=seen.live.meta is not None and seen.live.meta.document_hash == config.document_hash(),
     )

@@ -44,8 +44,7 @@ CREATE TYPE {column}_name AS ENUM (
     WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY {column})
 """
 
-# Only ids that come twice are sorted (and those whose hash is the same by chance): a window over all rows, or all ids grouped,
-# would need memory for all of them.
+# A window over all rows, or all ids grouped, would need memory for all of them: only ids whose hash comes twice are sorted.
 _LOSERS = f"""
 CREATE TEMP TABLE losers AS
 SELECT {_PLACE} FROM (
@@ -107,8 +106,8 @@ EXAMPLES = 5
 @dataclass(frozen=True)
 class Inputs:
     """What is compared. Paths are in the store; `encoders`: of each vector field; `own_texts`: the fields that have texts of
-    their own. `data_date` is a feed's day, `newest_day` the newest one of its index once this build is live; both None for a
-    snapshot.
+    their own. `data_date` is a feed's day, `newest_day` the newest one of its index once this build is live, `live_day` that of
+    live rows without one, which it read as a snapshot; all None for a snapshot.
 
     `same_shape`: the live build made documents in the same way, so that own texts that differ are the corpus' change. `full`:
     every document is written; the change is counted all the same. `row_limit`: only the first rows count.
@@ -121,6 +120,7 @@ class Inputs:
     row_limit: int | None = None
     data_date: date | None = None
     newest_day: date | None = None
+    live_day: date | None = None
     own_texts: frozenset[str] = frozenset()
     same_shape: bool = True
 
@@ -226,11 +226,9 @@ class Difference:
 
     def unusable_rows(self, most: int) -> list[dict[str, Any]]:
         """The first rows that cannot be documents: where they are and the reason in `problem`."""
-        columns = ["id", "file", "file_version", "row_group", "row", "text_hash", "problem"]
-        query = (
-            f"SELECT {', '.join(columns)} FROM scanned WHERE problem IS NOT NULL ORDER BY {_PLACE} LIMIT {int(most)}"
-        )
-        return [dict(zip(columns, row, strict=True)) for row in self._con.execute(query).fetchall()]
+        names = ["id", "file", "file_version", "row_group", "row", "text_hash", "problem"]
+        query = f"SELECT {', '.join(names)} FROM scanned WHERE problem IS NOT NULL ORDER BY {_PLACE} LIMIT {int(most)}"
+        return [dict(zip(names, row, strict=True)) for row in self._con.execute(query).fetchall()]
 
     def manifest_query(self) -> str:
         """In no order: nobody needs one, and to sort every document took a third of a plan."""
@@ -258,13 +256,14 @@ class Difference:
 
     def _live(self) -> str:
         """The live build's manifest; what its version did not write is null."""
-        path = self._inputs.live_manifest
+        path, day = self._inputs.live_manifest, self._inputs.live_day
         if path is None:
             return _NO_ROWS
         written = self._store.schema(path).names
         nothing = {"passages": f"NULL::{PASSAGES} AS passages"}
         columns = (name if name in written else nothing.get(name, f"NULL AS {name}") for name in _COLUMNS.split(", "))
-        return f"SELECT {', '.join(columns)} FROM {parquet(self._store, [path])}"
+        dated = "" if day is None else f"REPLACE (coalesce(data_date, {_date(day)}) AS data_date)"
+        return f"SELECT * {dated} FROM (SELECT {', '.join(columns)} FROM {parquet(self._store, [path])})"
 
     def _gone(self) -> str:
         """Documents of the live index that the new state no longer has."""

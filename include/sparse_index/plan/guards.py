@@ -15,7 +15,7 @@ from sparse_index.builds.request import Mode
 from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import require_usable
-from sparse_index.corpus.fields import converter_of
+from sparse_index.corpus.fields import are_written_alike
 from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import BuildError, ConfigError
 from sparse_index.plan.difference import EXAMPLES, Changes
@@ -39,8 +39,10 @@ def require_unhindered(config: CorpusConfig, problems: Sequence[str]) -> None:
 def require_comparable(seen: Observed) -> None:
     """Before the rows are compared: what is live lets this run follow it, and the cluster takes the configuration."""
     seen.live.require_known_meta(seen.config, seen.request)
+    _require_same_live(seen)
     _require_forward_date(seen)
     _require_within_horizon(seen)
+    _require_nothing_lost(seen)
     _require_continuable(seen)
     # The configuration may have changed since the types were decided.
     require_usable(seen.config, seen.scanned.schema.schema)
@@ -66,6 +68,16 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
         _require_few_unkept(plan, seen.scanned.oddities)
     if plan.makes_candidate:
         _require_disk(plan, seen.usable_bytes)
+
+
+def _require_same_live(seen: Observed) -> None:
+    """What another run read after this one, and promoted, is newer: compared with that, this run's rows would undo it."""
+    now, then = seen.live.index, seen.scanned.live_index
+    if now != then:
+        raise BuildError(
+            f"Alias '{seen.config.alias}' is on {now or 'no index'}, but was on {then or 'no index'} when this run began to read "
+            "the corpus: another run was promoted meanwhile, or somebody went back. Nothing was changed. Trigger a new run."
+        )
 
 
 def _require_forward_date(seen: Observed) -> None:
@@ -127,6 +139,18 @@ def _require_continuable(seen: Observed) -> None:
         )
 
 
+def _require_nothing_lost(seen: Observed) -> None:
+    """An alias on nothing is no new feed where an index was live: it would go on with the documents of one day."""
+    lost, request = seen.live.lost, seen.request
+    if lost is None or request.accept_mass_change or request.row_limit is not None:
+        return
+    way = "Roll back to it" if lost.is_there else "Restore it from a snapshot, then roll back to it"
+    raise BuildError(
+        f"The feed '{seen.config.alias}' has no live index, but {lost.index} was live, and one partition cannot replace it. "
+        f"{way}; or run all partitions again, with `accept_mass_change`."
+    )
+
+
 def _makes_other_documents(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
     return _row_shape(former) != _row_shape(now) or _other_texts(former, now, schema)
 
@@ -137,31 +161,22 @@ def _row_shape(config: CorpusConfig) -> Json:
 
 
 def _other_texts(former: CorpusConfig, now: CorpusConfig, schema: pa.Schema) -> bool:
-    """Whether the declared types write an id or a text in another way; analyzers and the like do not matter."""
-    names = {now.source.id_column, *now.text_columns}
-    kinds = ((name, schema.field(name).type) for name in names)
-    return any(
-        converter_of(kind, former.index.fields.get(name)) is not converter_of(kind, now.index.fields.get(name))
-        for name, kind in kinds
+    """Whether the declared types write an id or a text in another way."""
+    before, after = former.index.fields, now.index.fields
+    return not all(
+        are_written_alike(schema.field(name).type, before.get(name), after.get(name))
+        for name in {now.source.id_column, *now.text_columns}
     )
 
 
 def _require_types_kept(seen: Observed) -> None:
-    """The decided types hold those of the live index (else another run was promoted since they were decided), and the
-    documents of a feed's earlier days can be read in them."""
-    config, live = seen.config, seen.live
-    outgrown = [name for name, types in seen.wider.items() if not types.holds]
-    if outgrown:
-        raise BuildError(
-            f"The live index {live.index} (data of {live.data_date}) has other types than when this run of '{config.alias}' "
-            f"began (columns {', '.join(outgrown)}): another run was promoted meanwhile. Nothing was changed. Trigger a new run."
-        )
-    problems = list(_unkept_types(seen)) if config.kind == "feed" else []
+    """The documents of a feed's earlier days can be read in the decided types."""
+    problems = list(_unkept_types(seen)) if seen.config.kind == "feed" else []
     if problems:
         lines = "".join(f"\n  - {problem}" for problem in problems)
         raise BuildError(
-            f"The documents of earlier days of the feed '{config.alias}' cannot be kept in wider types:{lines}\nWrite this day "
-            "with the former types, or give the corpus a new alias and run its days again."
+            f"The documents of earlier days of the feed '{seen.config.alias}' cannot be kept in wider types:{lines}\nWrite this "
+            "day with the former types, or give the corpus a new alias and run its days again."
         )
 
 

@@ -13,7 +13,7 @@ from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.arrow_types import is_list, plain_type
 from sparse_index.corpus.fields import mapping_of
-from sparse_index.corpus.logical import common_type, logical_type
+from sparse_index.corpus.logical import logical_type
 from sparse_index.corpus.schema import Typed
 from sparse_index.errors import ConfigError
 
@@ -35,11 +35,6 @@ class Wider:
 
     live: pa.DataType
     decided: pa.DataType
-
-    @property
-    def holds(self) -> bool:
-        """Whether the decided type holds all values of the other."""
-        return bool(common_type(self.live, self.decided) == self.decided)
 
     @property
     def is_whole(self) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from sparse_index.builds.plan import Plan, load_plan
+from sparse_index.builds.receipt import read_receipt, receipt_paths
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.disks import data_disks
@@ -22,6 +24,7 @@ from sparse_index.encode.encoder_record import largest_amount
 from sparse_index.errors import BuildError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE, Attached, observe_attached, usable_settings
+from sparse_index.live.generations import kept_and_surplus, own_indices
 from sparse_index.live.meta import read_meta
 from sparse_index.live.reading import searched
 from sparse_index.live.size import index_bytes
@@ -30,7 +33,7 @@ from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.ml.tokenizer import find_tokenizer
 from sparse_index.names import candidate_name
 from sparse_index.plan.disk import usable_bytes
-from sparse_index.plan.observed import Live, Observed, Scanned
+from sparse_index.plan.observed import Live, Lost, Observed, Scanned
 from sparse_index.query.default_pipeline import default_pipeline
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
@@ -49,13 +52,21 @@ def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:
     """What is live now, and what the store knows of the build that made it."""
     state = observe_alias(cluster, config.alias).require_sound()
     if state.index is None:
-        return Live(state)
+        return Live(state, lost=_lost(cluster, config, store) if config.kind == "feed" else None)
     meta, attached = read_meta(cluster, state.index), observe_attached(cluster, state.index)
     if meta is None:
         return Live(state, None, attached)
     kept = store.exists(meta.manifest)
     plan, schema, unreadable = _left_by(store, plan_path(config.alias, meta.build_id))
     return Live(state, meta, attached, meta.manifest if kept else None, plan, unreadable, schema)
+
+
+def _lost(cluster: Cluster, config: CorpusConfig, store: Store) -> Lost | None:
+    """What was live, by the generations that are there, else by the receipts."""
+    kept, surplus = kept_and_surplus(own_indices(cluster, config.alias), config)
+    there = (Lost(index.name, is_there=True) for index in (*kept, *surplus))
+    receipts = (read_receipt(store, path).get("live") for path in reversed(receipt_paths(store, config.alias)))
+    return next(chain(there, (Lost(str(live), is_there=False) for live in receipts if live)), None)
 
 
 def observe(
@@ -108,7 +119,7 @@ def _search_pipeline(cluster: Cluster, config: CorpusConfig) -> str | None:
 def _scanned(store: Store, scans: Sequence[ShardScan]) -> Scanned:
     shard, manifests = scans[0].shard, tuple(scan.manifest for scan in scans)
     schema, oddities = load_schema(store, shard.schema_path), oddities_of(store, manifests)
-    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities)
+    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities, shard.live_index)
 
 
 def _left_by(store: Store, path: str) -> tuple[Plan | None, CorpusSchema | None, str]:

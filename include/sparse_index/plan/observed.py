@@ -23,12 +23,21 @@ from sparse_index.plan.live_types import Wider, begins_anew, types_of_mapping, w
 
 
 @dataclass(frozen=True)
+class Lost:
+    """An index that was live, and is no more; `is_there`: it is still in the cluster."""
+
+    index: str
+    is_there: bool
+
+
+@dataclass(frozen=True)
 class Live:
     """What is behind the alias (maybe nothing yet): its `_meta`, all that others attached to it, its build's manifest if
     that is still there.
 
     `plan`: of the build that made it, `schema`: the types that this decided; both None when the store does not have them.
-    `unreadable`: why the plan or the types, which are there, cannot be read.
+    `unreadable`: why the plan or the types, which are there, cannot be read. `lost`: of a feed without an index, the newest one
+    that was live before.
     """
 
     state: AliasState
@@ -38,6 +47,7 @@ class Live:
     plan: Plan | None = None
     unreadable: str = ""
     schema: CorpusSchema | None = None
+    lost: Lost | None = None
 
     @property
     def index(self) -> str | None:
@@ -69,13 +79,15 @@ class Live:
 @dataclass(frozen=True)
 class Scanned:
     """What the scans left in the store: the `manifests` of all shards, the decided types of the columns (and where they are),
-    what they found in the rows. `source_version`: of a table."""
+    what they found in the rows. `source_version`: of a table; `live_index`: what was behind the alias before the corpus was
+    looked at."""
 
     manifests: tuple[str, ...]
     schema: CorpusSchema
     schema_path: str
     source_version: str | None = None
     oddities: Oddities = field(default_factory=Oddities)
+    live_index: str | None = None
 
 
 @dataclass(frozen=True)

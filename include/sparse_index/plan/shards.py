@@ -48,6 +48,7 @@ def plan_shards(cluster: Cluster, config: CorpusConfig, store: Store, request: R
         "schema_path": save_schema(store, config.alias, schema),
         "source_version": found.version,
         "tokenizers": dict(_tokenizers(cluster, config, store)),
+        "live_index": live.index,
     }
     return [shard.model_copy(update=shared) for shard in even_shards(files, config.source.max_shards)]
 

@@ -17,6 +17,7 @@ from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.params import run_request
 from opensearch_ml.progress import show_progress
 from opensearch_ml.runs import goes_on
+from opensearch_ml.turns import require_own_turn
 
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 
@@ -103,6 +104,7 @@ class PlanChangesOperator(CorpusOperator):
         from sparse_index.plan.in_words import plan_in_words
         from sparse_index.store.layout import plan_path
 
+        require_own_turn(context["ti"])
         scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
         plan = plan_changes(
             corpus.cluster,

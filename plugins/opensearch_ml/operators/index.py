@@ -13,6 +13,7 @@ from opensearch_ml.links import BuildLink, promotion_links, show_while_it_runs
 from opensearch_ml.opened import Build
 from opensearch_ml.operators.base import BuildOperator, skip_when_idle
 from opensearch_ml.progress import show_progress
+from opensearch_ml.turns import require_own_turn
 
 
 class PrepareCandidateOperator(BuildOperator):
@@ -24,6 +25,7 @@ class PrepareCandidateOperator(BuildOperator):
     def work(self, build: Build, context: Any) -> list[dict[str, int]]:
         plan = build.plan
         skip_when_idle(plan)
+        require_own_turn(context["ti"])
         from sparse_index.index.candidate import prepare_candidate  # half a second that a quiet day does without
 
         prepare_candidate(build.cluster, build.store, plan, takes_turns=True)
@@ -51,6 +53,7 @@ class BulkIndexOperator(BuildOperator):
         from sparse_index.index.part import index_part
 
         show_while_it_runs(self, context, BuildLink())
+        require_own_turn(context["ti"])
         store, plan = build.store, build.plan
         part = plan.index_parts[self.part["number"]]
         with failing_fast(store, plan, "index", part.number, first_attempt=context["ti"].try_number == 1):
@@ -94,6 +97,7 @@ class PromoteOperator(BuildOperator):
 
         if not build.plan.promotes:
             raise AirflowSkipException(f"Build {build.plan.build_id} was limited by Param: it is never promoted.")
+        require_own_turn(context["ti"])
         promotion = promote(build.cluster, build.plan, now=datetime.now(UTC))
         tell(context, self.outlets, promotion_news(build.store, build.plan))
         self.log.info("Alias '%s': %s", build.plan.alias, promotion)

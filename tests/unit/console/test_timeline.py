@@ -75,7 +75,7 @@ def test_stages_stand_in_the_order_of_the_run() -> None:
     """Airflow gives its tasks by name."""
     given = dict.fromkeys(("delete_model", "encode", "gate", "index", "new", "preflight", "scan", "turn"), 1.0)
     seen = build_view(IDS[0], Found({"outcome": "promoted", "stage_seconds": given}))
-    assert list(seen.stage_s) == ["preflight", "scan", "turn", "encode", "delete_model", "index", "gate", "new"]
+    assert list(seen.stage_s) == ["preflight", "turn", "scan", "encode", "delete_model", "index", "gate", "new"]
 
 
 def test_every_stage_of_the_daily_run_has_its_place() -> None:

@@ -488,30 +488,10 @@ def test_fields_of_a_feed_may_be_declared_where_its_texts_stay(tmp_path: Path) -
         feed.config = before
 
 
-def test_a_run_that_began_before_another_was_promoted_stops(feed: Feed) -> None:
-    feed.run("a", score=[1])
-    before = feed.live
-    feed.run("b", score=[0.5])
-    feed.live, widened = before, feed.live
-    file(feed.folder / f"day={feed.day}", "c", score=[3], note=["n"])
-
-    class Turned(FakeCluster):
-        """The alias moves once the shards are planned."""
-
-        def find(self, path: str, **options: object) -> dict[str, Any] | None:
-            now = (
-                live_cluster(feed.config, widened)
-                if next(looks) >= LOOKS_OF_SHARDS
-                else live_cluster(feed.config, before)
-            )
-            return now.find(path, **options)
-
-    looks = itertools.count()
-    with pytest.raises(BuildError, match=r"has other types than when this run .*columns score.*Trigger a new run"):
-        feed.plan("c", score=[3], cluster=Turned(feed.config.alias))
-
-
-LOOKS_OF_SHARDS = 3  # the alias, what the index says of itself, and what others set on it
+def test_the_next_day_of_a_feed_with_a_number_in_its_text_goes_on(tmp_path: Path) -> None:
+    feed, price = Feed(tmp_path, text_template="{title} {score}"), pa.decimal128(18, 2)
+    feed.run("a", score=pa.array([Decimal("1.50")], price))
+    assert feed.plan("b", score=pa.array([Decimal("2.25")], price)).kind is BuildKind.DELTA
 
 
 def test_an_index_of_a_former_version_tells_its_types_by_its_mapping(feed: Feed) -> None:

@@ -13,13 +13,15 @@ import pytest
 from corpora.column_types import CASES, REFUSED, WRITERS, Letter, TypeCase, declared_fields, documented, row_id, write
 from plan_help import config_at
 from sparse_index.corpus.columns import require_usable
-from sparse_index.corpus.fields import mapping_of
+from sparse_index.corpus.fields import are_written_alike, mapping_of
 from sparse_index.corpus.logical import logical_type
 from sparse_index.corpus.parquet import file_version
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
 from sparse_index.corpus.schema import Typed, decide
 from sparse_index.errors import ConfigError
+
+SCALED = {"type": "scaled_float", "scaling_factor": 100}
 
 
 def documents(folder: Path, path: Path, fields: dict[str, Any], **source: Any) -> dict[str, Document]:
@@ -76,6 +78,25 @@ def _as_expected(document: Document, case: TypeCase, expected: Any) -> bool:
 def test_the_field_is_the_one_of_the_table(case: TypeCase) -> None:
     mapping = mapping_of(logical_type(case.kind), dict(case.declared) if case.declared else None)
     assert mapping["type"] == case.field
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_values_are_written_alike_as_long_as_what_decides_it_stays(case: TypeCase) -> None:
+    kind, declared = logical_type(case.kind), dict(case.declared) if case.declared else None
+    assert are_written_alike(kind, declared, None if declared is None else declared | {"index": False})
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        (pa.float64(), {"type": "long"}, {"type": "double"}),
+        (pa.decimal128(18, 2), {"type": "keyword"}, None),
+        *((pa.decimal128(18, 2), {"type": "scaled_float", "scaling_factor": each}, SCALED) for each in (10, 1000)),
+    ],
+)
+def test_values_are_written_otherwise_where_that_changes(kind: pa.DataType, one: Any, other: Any) -> None:
+    assert are_written_alike(kind, one, one)
+    assert not are_written_alike(kind, one, other)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -17,6 +17,8 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import BuildError, ConfigError
+from sparse_index.names import build_time
+from sparse_index.plan import shards
 from sparse_index.plan.changes import plan_changes
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
@@ -302,6 +304,33 @@ def test_the_types_are_those_that_were_decided_and_no_file_is_asked_again(config
         "price": "long",
         "text_sparse": "rank_features",
     }
+
+
+def test_a_run_that_read_the_corpus_before_another_was_promoted_undoes_nothing(
+    config: CorpusConfig, corpus: Path
+) -> None:
+    """Two runs of one day: what the second one adds is no deletion of the first, which planned after it."""
+    write(corpus, [row(1)])
+    first = planned(config)
+    add_vectors(config, first)
+    store, request = Store(config.store), RunRequest(run_id="test", data_date=date(2026, 1, 2))
+    began: Any = live_cluster(config, first)
+    found = shards.plan_shards(began, config, store, request)
+    waiting = [scan_shard(config, store, shard) for shard in found]
+    write(corpus, [row(1), row(2)])
+    second: Any = live_cluster(config, planned(config, live=first, token="abcdef01"))
+    with pytest.raises(BuildError, match=r"another run was promoted meanwhile, or somebody went back\. Nothing was"):
+        plan_changes(second, config, store, waiting, request, now=datetime(2026, 1, 2, tzinfo=UTC), token="abcdef02")
+
+
+def test_a_build_sorts_behind_the_live_one_whatever_the_clock_says(config: CorpusConfig, corpus: Path) -> None:
+    write(corpus, [row(1)])
+    live = planned(config, now=datetime(2026, 1, 2, 2, 5, tzinfo=UTC))
+    write(corpus, [row(1), row(2)])
+    plan = planned(config, live=live, now=datetime(2026, 1, 2, 2, 0, tzinfo=UTC))
+    assert live.candidate < plan.candidate
+    assert build_time(plan.build_id) == datetime(2026, 1, 2, 2, 5, 1, tzinfo=UTC)
+    assert plan.created_at == datetime(2026, 1, 2, 2, 0, tzinfo=UTC)
 
 
 def test_a_golden_set_that_is_not_there_or_cannot_be_read_stops_the_plan(tmp_path: Path) -> None:

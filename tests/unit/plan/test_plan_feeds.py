@@ -21,6 +21,7 @@ from sparse_index.errors import BuildError, CorpusError
 from sparse_index.live.meta import meta_of
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
+from sparse_index.store.layout import receipt_path
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, day) for day in (5, 6, 7))
 FEED_SCHEMA = SCHEMA.append(pa.field("gone", pa.bool_()))
@@ -182,6 +183,59 @@ def test_deletions_are_remembered_for_the_horizon_only(feed: Feed) -> None:
     with pytest.raises(BuildError, match=r"2026-01-05 of 'things' is older than 2026-01-07.*force_older_date"):
         feed.plan(MONDAY)
     assert writes(feed.config, feed.plan(MONDAY, force_older_date=True)) == [("index", "d1"), ("index", "d5")]
+
+
+def test_what_a_snapshot_read_has_its_day_when_the_corpus_becomes_a_feed(tmp_path: Path) -> None:
+    feed, later, limits = Feed(tmp_path), MONDAY + timedelta(days=4), {"limits": GENEROUS}
+    source = {"uri": f"{tmp_path}/corpus/{later}", "columns": SCHEMA.names}
+    feed.write(later, row(1), row(2))
+    snapshot = planned(config_at(tmp_path, source=source, **limits), data_date=later)
+    add_vectors(feed.config, snapshot)
+    source |= {"uri": f"{tmp_path}/corpus/{{data_date}}", "backfill_horizon_days": 5}
+    feed.config, feed.live = config_at(tmp_path, kind="feed", source=source, **limits), snapshot
+    plan = feed.run(MONDAY, row(1, body="old words"), row(3))
+    assert counted(plan) == {"rows_read": 2, "new": 1, "superseded": 1, "documents": 3}
+    assert writes(feed.config, plan) == [("index", "d3")]
+    assert feed.manifest() == {"d1": ("Fri", False), "d2": ("Fri", False), "d3": ("Mon", False)}
+    assert writes(feed.config, feed.run(later + timedelta(days=1), row(2, body="new words"))) == [("index", "d2")]
+
+
+def generation(plan: Plan) -> dict[str, Any]:
+    """Its index once it is no longer live, as the cluster shows it."""
+    meta = meta_of(plan).model_copy(update={"state": "complete", "documents": 9, "promoted_at": plan.created_at})
+    return {plan.candidate: {"mappings": {"_meta": {"sparse_index": meta.model_dump(mode="json")}}}}
+
+
+def test_one_day_does_not_replace_a_live_index_that_is_gone(feed: Feed) -> None:
+    feed.run(MONDAY, row(1), row(2))
+    live = feed.run(TUESDAY, row(3))
+    feed.live, store = None, Store(feed.config.store)
+    feed.write(WEDNESDAY, row(4))
+    store.write_json(receipt_path("things", live.build_id), {"outcome": "promoted", "live": live.candidate})
+    failed = live.build_id.replace("T", "T9")
+    store.write_json(receipt_path("things", failed), {"outcome": "failed", "live": None})
+    gone = f"no live index, but {live.candidate} was live, and one partition cannot replace it. "
+    with pytest.raises(
+        BuildError, match=f"{gone}Restore it from a snapshot, then roll back to it; or run all partitions"
+    ):
+        feed.plan(WEDNESDAY)
+    with pytest.raises(
+        BuildError, match=f"{gone}Roll back to it; or run all partitions again, with `accept_mass_change`"
+    ):
+        feed.plan(WEDNESDAY, cluster={"others": generation(live)}, mode="full")
+    assert feed.plan(WEDNESDAY, row_limit=1).promotes is False
+    assert writes(feed.config, feed.plan(WEDNESDAY, accept_mass_change=True)) == [("index", "d4")]
+
+
+def test_a_feed_whose_first_build_never_went_live_begins_with_the_next(feed: Feed) -> None:
+    first = feed.run(MONDAY, row(1))
+    feed.live = None
+    receipt = {"outcome": "failed", "live": None}
+    Store(feed.config.store).write_json(receipt_path("things", first.build_id), receipt)
+    never = generation(first)
+    never[first.candidate]["mappings"]["_meta"]["sparse_index"]["promoted_at"] = None
+    feed.write(TUESDAY, row(2))
+    assert writes(feed.config, feed.plan(TUESDAY, cluster={"others": never})) == [("index", "d2")]
 
 
 def test_the_index_keeps_the_newest_day_it_has_seen(feed: Feed) -> None:
