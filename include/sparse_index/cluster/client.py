@@ -202,7 +202,7 @@ class Cluster:
 
     def find(self, path: str, query: Mapping[str, Any] | None = None, **params: Any) -> Any | None:
         """What a GET (of a `query`: a POST) answers; None when that is not there: 404. A shard that is being recovered
-        answers 404, too, but as an error that passes (cluster/errors.py)."""
+        answers 404, too, and so does a proxy without a cluster, but as errors that pass (cluster/errors.py)."""
         try:
             return self.request("GET" if query is None else "POST", path, query, params=params)
         except TerminalError as error:
