@@ -17,7 +17,9 @@ from sparse_index.errors import (
     UnavailableError,
 )
 
-_UNAVAILABLE = frozenset({502, 503, 504})
+# So says a gateway that has waited long enough; the cluster goes on with the request.
+GATEWAY_TIMED_OUT = frozenset({408, 504, 524})
+_UNAVAILABLE = GATEWAY_TIMED_OUT | {502, 503}
 # A server that has just started answers so for a shard that it is still recovering, with 404 of all things.
 _RECOVERING = ("illegal_index_shard_state_exception", "index_shard_", "shard_not_found_exception")
 # So answers, with 500, a node whose question another one did not answer because it was leaving or could not be reached.
