@@ -124,9 +124,9 @@ class Cluster:
     """OpenSearch as this package sees it.
 
     What may be asked again is asked again here and nowhere else, with jitter. `retry` says after which errors: every transient
-    one (connection errors, time-outs, 408, 502-504, 524, 429) for calls that may be carried out twice; `OverloadedError` for those that
-    may not: a cluster that answers 429 did nothing, after any other answer their callers look for what may have happened;
-    None where the caller has its own way of waiting.
+    one (connection errors, time-outs, 408, 502-504, 524, 429) for calls that may be carried out twice; `OverloadedError` for
+    those that may not: a cluster that answers 429 did nothing, after any other answer their callers look for what may have
+    happened; None where the caller has its own way of waiting.
     `knn_natives`: whether somebody has said of the connection that its data nodes have those libraries: no request tells.
     """
 

@@ -110,12 +110,17 @@ def on_worker(
 ) -> WorkerPredictor:
     """`ModelError` when the zip is another one than was planned, or says something else of the texts of `probes` here."""
     field = plan.config.vector_fields[name]
-    found, planned = encoder_fingerprint(cluster, field), plan.fingerprint_of(name)
-    if found != planned:
-        raise ModelError(
-            f"The model's zip of vector field '{name}' was exchanged after the plan of build {plan.build_id} (fingerprint "
-            f"{found}, planned {planned}). Put the former one back and clear this task, or trigger a new run."
-        )
+    require_planned(plan, name, encoder_fingerprint(cluster, field))
     kind = vector_kind(field)
     model = load_model(store, field.encoder, kind, probes)
     return WorkerPredictor(cluster, model_id, kind, model, field.encoder.request_timeout_s)
+
+
+def require_planned(plan: Plan, name: str, found: str) -> None:
+    """`ModelError` unless `found`, the fingerprint of who would encode for the vector field, is the planned one."""
+    planned = plan.fingerprint_of(name)
+    if found != planned:
+        raise ModelError(
+            f"The model's zip of vector field '{name}' was exchanged after the plan of build {plan.build_id} (fingerprint "
+            f"{found}, planned {planned}). Trigger a new run; to go on with the former one, put it back before."
+        )

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.config.encoder import EncoderConfig, ExistingModel
+from sparse_index.config.encoder import EncoderConfig, ExistingModel, PretrainedModel
 from sparse_index.config.vectors import VectorField, fingerprint
 from sparse_index.errors import ConfigError
 from sparse_index.ml import served, verbs
@@ -164,3 +164,12 @@ def life_of(field: VectorField) -> Life:
 def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:
     """Reads the model file or the registered model where the content's hash comes from there."""
     return fingerprint(field, life_of(field).content_sha256(cluster))
+
+
+def deployed_fingerprint(cluster: Cluster, field: VectorField, model_id: str) -> str:
+    """`encoder_fingerprint` of what is deployed: a file that was exchanged while it was registered may be the former one again.
+    Of a model whose document does not tell its content, that of the model file."""
+    content = (verbs.get_model(cluster, model_id) or {}).get("model_content_hash_value")
+    if content is None or isinstance(field.encoder.model, PretrainedModel):
+        return encoder_fingerprint(cluster, field)
+    return fingerprint(field, content)

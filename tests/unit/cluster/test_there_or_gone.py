@@ -28,7 +28,10 @@ OTHERS = {
     "a proxy without a cluster": (no_route(), UnavailableError),
     "a proxy that says nothing": (NotFoundError(404, "", None), UnavailableError),
     "a gateway in JSON": (NotFoundError(404, "", {"message": "no Route matched with those values"}), UnavailableError),
-    "a service in JSON": (NotFoundError(404, "", {"status": 404, "error": "Not Found", "path": "/x"}), UnavailableError),
+    "a service in JSON": (
+        NotFoundError(404, "", {"status": 404, "error": "Not Found", "path": "/x"}),
+        UnavailableError,
+    ),
 }
 # (body, its type) -> whether it is OpenSearch that answers so.
 BODIES = {
