@@ -26,7 +26,7 @@ import duckdb
 
 from sparse_index.builds.plan import Counts
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.parquet import file_version
+from sparse_index.corpus.parquet import is_version
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
 from sparse_index.errors import CorpusError
 from sparse_index.plan.texts import IN_WORDS, Encoder, load_texts, text_counts, text_lengths
@@ -291,7 +291,7 @@ class Difference:
 
 def _is_still(uri: str, version: str) -> bool:
     try:
-        return file_version(uri) == version
+        return is_version(uri, version)
     except CorpusError:
         return False
 
