@@ -56,7 +56,7 @@ def running(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str
         return _in_this_process(_proven_here(cluster, store, plan, name, model_id), field.encoder, tasks)
     predictor = in_cluster(cluster, field, model_id)
     predictor.require_model()
-    governor = beside_searches if life_of(field).serves_queries else own_model
+    governor = beside_searches if life_of(field).serves_queries(cluster, plan.config) else own_model
     return Running(predictor, governor(cores, tasks), field.encoder.docs_per_request, plan.live_index)
 
 
@@ -95,7 +95,7 @@ def at_hand(cluster: Cluster, store: Store, plan: Plan, name: str, *, encodes_he
     model_id = served.find(cluster, field, life.content_sha256(cluster), timeout_s)
     if model_id is None:
         return NotAtHand(f"the model of '{name}' does not answer")
-    governor = beside_searches if life.serves_queries else own_model
+    governor = beside_searches if life.serves_queries(cluster, plan.config) else own_model
     predictor = Predictor(cluster, model_id, vector_kind(field), timeout_s, ours=False)
     return Running(predictor, governor(ml_cores(cluster), 1), field.encoder.docs_per_request, None)
 

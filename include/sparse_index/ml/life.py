@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import EncoderConfig, ExistingModel, PretrainedModel
 from sparse_index.config.vectors import VectorField, fingerprint
 from sparse_index.errors import ConfigError
@@ -34,12 +35,14 @@ class PerRun:
 
     encoder: EncoderConfig
     source: Source
-    serves_queries: ClassVar[bool] = False
     has_group: ClassVar[bool] = True
 
     @property
     def origin(self) -> Source:
         return self.source
+
+    def serves_queries(self, _: Cluster, config: CorpusConfig) -> bool:
+        return False
 
     def content_sha256(self, _: Cluster) -> str | None:
         return self.source.content_sha256()
@@ -79,8 +82,10 @@ class Shared(_Standing):
 
     field: VectorField
     origin: Source
-    serves_queries: ClassVar[bool] = True
     has_group: ClassVar[bool] = True
+
+    def serves_queries(self, _: Cluster, config: CorpusConfig) -> bool:
+        return True
 
     def content_sha256(self, _: Cluster) -> str | None:
         return self.origin.content_sha256()
@@ -107,8 +112,13 @@ class Given(_Standing):
     model_id: str
     function: str
     origin: ClassVar[None] = None
-    serves_queries: ClassVar[bool] = False
     has_group: ClassVar[bool] = False
+
+    def serves_queries(self, cluster: Cluster, config: CorpusConfig) -> bool:
+        """Those of this corpus. Behind a connector they are in nobody's way: it has a pool of its own, and none of the cores."""
+        if self not in [life_of(config.vector_fields[name]) for name in config.model_side_fields]:
+            return False
+        return (verbs.get_model(cluster, self.model_id) or {}).get("algorithm") != REMOTE
 
     def content_sha256(self, cluster: Cluster) -> str | None:
         """As the model's document has it; a remote one has none."""
