@@ -31,6 +31,7 @@ from sparse_index.store.refusals import (
     in_short,
     is_nobody,
     is_of_a_library,
+    out_of_memory,
     untrusted,
     what_it_was,
 )
@@ -172,6 +173,8 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
     place = public_address(uri) if row_group is None else f"{public_address(uri)}, row group {row_group}"
     try:
         yield
+    except MemoryError as error:  # Arrow's, too
+        raise out_of_memory(place, error) from error
     except Exception as error:
         ours = isinstance(error, (OSError, ValueError, pa.ArrowException)) or is_of_a_library(error)
         told = _in_our_words(place, error) if ours else None
@@ -213,7 +216,7 @@ def _refused(place: str, error: Exception) -> AccessError | None:
 
 def _passes(error: Exception) -> bool:
     """Whether it says nothing about the file: a network, a server or a worker that is short of something for now."""
-    passing = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, MemoryError, pa.ArrowCancelled)
+    passing = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, pa.ArrowCancelled)
     says_so = is_of_a_library(error) or has_expired(error)  # a new attempt asks for new credentials
     return says_so or isinstance(error, passing) or getattr(error, "errno", None) in PASSING
 
