@@ -17,7 +17,7 @@ from sparse_index.config.vectors import VectorField, fingerprint
 from sparse_index.errors import ConfigError
 from sparse_index.ml import served, verbs
 from sparse_index.ml.sources import Source, source_of
-from sparse_index.ml.states import MODEL_DEPLOYED
+from sparse_index.ml.states import MODEL_HELD
 from sparse_index.ml.waits import Started, Wait, WaitKind, planned_nodes, wait_for
 from sparse_index.vectors.kinds import vector_kind
 
@@ -138,7 +138,7 @@ class Given(_Standing):
                 "`encoder.model.model_id`."
             )
         # A remote model is deployed by its first request.
-        if algorithm != REMOTE and document.get("model_state") not in MODEL_DEPLOYED:
+        if algorithm != REMOTE and document.get("model_state") not in MODEL_HELD:
             raise ConfigError(
                 f"Model {self.model_id} is {document.get('model_state')}, and a model that is not ours is not deployed by "
                 f"us. Deploy it: POST {verbs.ML}/models/{self.model_id}/_deploy"
