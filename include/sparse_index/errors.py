@@ -8,7 +8,7 @@
     │   ├── ModelError         a model did not register, deploy or answer
     │   └── BuildError         books do not close, a guard or the gate says no, a promotion was lost
     └── TransientError         the same call may succeed later
-        ├── UnavailableError   no connection, a time-out, 502-504, a node that leaves
+        ├── UnavailableError   no connection, a time-out, 408, 502-504, 524, a node that leaves
         └── OverloadedError    429: an open circuit breaker or a full queue
 
 A message says what happened, to which id, in which state, and what to do next.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,13 +15,14 @@ from demo.model_archive import cut_at
 from demo.model_server import TOY_MODELS, deployed
 from encoder_service import EncoderService, connectors_allowed, encoder_service, remote_model, weights
 from exchanged_models import exchanged, of_another_model
+from misbehaving_servers import editing_proxy
 from real_builds import MODEL_ZIP, planned, real_config, rows, write_corpus
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import UsedModel
 from sparse_index.builds.request import RunRequest
-from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, ModelError
 from sparse_index.gate.encoder import prove_encoder
 from sparse_index.pipeline import run
 from sparse_index.store.files import Store
@@ -52,18 +55,34 @@ def cut(tokenizer: bytes) -> bytes:
     return cut_at(tokenizer, 32)
 
 
+def without_content(path: str, answer: Any) -> Any:
+    return {key: value for key, value in answer.items() if key != "model_content_hash_value"}
+
+
 @pytest.mark.parametrize(("change", "texts"), [(cut, "[12][0-9] of 32"), (of_another_model, "3[0-2] of 32")])
 def test_an_exchanged_model_is_not_used(
-    plain_cluster: Cluster, proven: Plan, tmp_path: Path, change: Callable[[bytes], bytes], texts: str
+    plain_cluster: Cluster,
+    plain_settings: ConnectionSettings,
+    proven: Plan,
+    tmp_path: Path,
+    change: Callable[[bytes], bytes],
+    texts: str,
 ) -> None:
+    """By its content, and where the cluster does not tell that by what it says."""
     store = Store(proven.config.store)
     plan = planned(plain_cluster, proven.config)
     refusal = f"Nothing is encoded by build .*: encoder: text_sparse: {texts} texts are not"
+    server = f"http://{plain_settings.host}:{plain_settings.port}"
     with (
         deployed(plain_cluster, exchanged(MODEL_ZIP.parent, tmp_path, change)) as model_id,
-        pytest.raises(BuildError, match=refusal),
+        editing_proxy(server, without_content) as port,
     ):
-        prove_encoder(plain_cluster, store, plan, {plan.fingerprint: model_id})
+        with pytest.raises(ModelError, match="'text_sparse' was exchanged after the plan"):
+            prove_encoder(plain_cluster, store, plan, {plan.fingerprint: model_id})
+        silent = Cluster.connect(replace(plain_settings, port=port))
+        with pytest.raises(BuildError, match=refusal):
+            prove_encoder(silent, store, plan, {plan.fingerprint: model_id})
+        silent.close()
     assert vector_paths(store, plan.fingerprint) == []
 
 

@@ -31,6 +31,11 @@ def http_error(status: int, kind: str, reason: str = "") -> client_errors.Transp
     return client_errors.TransportError(status, kind, body)
 
 
+def no_route() -> client_errors.NotFoundError:
+    """What a proxy answers that has just lost its way to the cluster."""
+    return client_errors.NotFoundError(404, "404 page not found\n", None)
+
+
 def timed_out() -> client_errors.ConnectionTimeout:
     return client_errors.ConnectionTimeout("TIMEOUT", "read timed out", TimeoutError("read timed out"))
 

@@ -157,6 +157,21 @@ def test_what_a_system_is_short_of_is_no_torn_file(number: int, tmp_path: Path) 
         raise OSError(number, "SlowDown")
 
 
+@pytest.mark.parametrize("theirs", [MemoryError, pa.ArrowMemoryError])
+def test_what_this_machine_lacks_is_no_fault_of_the_store_or_of_the_corpus(theirs: Theirs, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    with (
+        pytest.raises(UnavailableError, match=r"memory of this worker is used up, at .*/a in the store"),
+        store.writing("a"),
+    ):
+        raise theirs("said")
+    # As a scan does it: the corpus is read while the store is written.
+    read = r"memory of this worker is used up, at s3://b/a\.parquet, row group 3 "
+    with pytest.raises(UnavailableError, match=read), store.writing("a"), reading("s3://b/a.parquet", 3):
+        raise theirs("said")
+    assert store.files("") == []
+
+
 def made(theirs: Theirs) -> Exception:
     """One of aiohttp's classes, whose arguments differ."""
     key, cause = Mock(ssl=True), OSError(111, "said")

@@ -124,9 +124,9 @@ class Cluster:
     """OpenSearch as this package sees it.
 
     What may be asked again is asked again here and nowhere else, with jitter. `retry` says after which errors: every transient
-    one (connection errors, time-outs, 502-504, 429) for calls that may be carried out twice; `OverloadedError` for those that
-    may not: a cluster that answers 429 did nothing, after any other answer their callers look for what may have happened;
-    None where the caller has its own way of waiting.
+    one (connection errors, time-outs, 408, 502-504, 524, 429) for calls that may be carried out twice; `OverloadedError` for
+    those that may not: a cluster that answers 429 did nothing, after any other answer their callers look for what may have
+    happened; None where the caller has its own way of waiting.
     `knn_natives`: whether somebody has said of the connection that its data nodes have those libraries: no request tells.
     """
 
@@ -202,7 +202,7 @@ class Cluster:
 
     def find(self, path: str, query: Mapping[str, Any] | None = None, **params: Any) -> Any | None:
         """What a GET (of a `query`: a POST) answers; None when that is not there: 404. A shard that is being recovered
-        answers 404, too, but as an error that passes (cluster/errors.py)."""
+        answers 404, too, and so does a proxy without a cluster, but as errors that pass (cluster/errors.py)."""
         try:
             return self.request("GET" if query is None else "POST", path, query, params=params)
         except TerminalError as error:

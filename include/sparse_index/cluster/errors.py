@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
 from opensearchpy import exceptions as client_errors
 
 from sparse_index.certificates import is_untrusted
@@ -16,7 +17,9 @@ from sparse_index.errors import (
     UnavailableError,
 )
 
-_UNAVAILABLE = frozenset({502, 503, 504})
+# So says a gateway that has waited long enough; the cluster goes on with the request.
+GATEWAY_TIMED_OUT = frozenset({408, 504, 524})
+_UNAVAILABLE = GATEWAY_TIMED_OUT | {502, 503}
 # A server that has just started answers so for a shard that it is still recovering, with 404 of all things.
 _RECOVERING = ("illegal_index_shard_state_exception", "index_shard_", "shard_not_found_exception")
 # So answers, with 500, a node whose question another one did not answer because it was leaving or could not be reached.
@@ -29,6 +32,8 @@ _NODE_LEFT = (
 )
 # Not a fault of ours: an index that a snapshot copies is deleted or closed when that has ended. Answered with 400.
 SNAPSHOT_RUNS = "snapshot_in_progress_exception"
+# Characters of a page that is not OpenSearch's.
+_EXCERPT = 200
 _PERMISSIONS = re.compile(r"no permissions for \[(?P<names>(?:[^\[\]]|\[[^\]]*\])+)\]")
 # Where OpenSearch hides a missing permission behind something else: text of the answer -> the permission.
 _HIDDEN = {"Failed to get ML node level profile": "cluster:admin/opensearch/ml/profile/nodes"}
@@ -49,7 +54,35 @@ def translate(error: client_errors.OpenSearchException, what: str) -> SparseInde
         )
     if not isinstance(error, client_errors.TransportError) or not isinstance(error.status_code, int):
         return TerminalError(f"{what}: {error}")
-    return of_status(error.status_code, reason_of(error.info) or str(error.error), what)
+    answer = _answer(error)
+    if error.status_code == 404 and not _is_of_opensearch(answer):
+        said = " ".join(str(answer).split())[:_EXCERPT]
+        return UnavailableError(
+            f"{what}: something in front of the cluster answered in its place (404): {said}. Check host, port and path prefix "
+            "of the connection, and whether the proxy finds the cluster.",
+            404,
+        )
+    return of_status(error.status_code, reason_of(answer) or str(error.error), what)
+
+
+def _answer(error: client_errors.TransportError) -> Any:
+    """The body of a refusal, decoded where it is JSON: the client's connection with `authorize` leaves that to others."""
+    if error.info is not None:
+        return error.info
+    try:
+        return orjson.loads(error.error)
+    except ValueError:
+        return error.error
+
+
+def _is_of_opensearch(answer: Any) -> bool:
+    """Whether OpenSearch itself says that something is not there: a proxy that has just lost the cluster answers 404, too.
+    Of pipelines and templates OpenSearch says `{}`, of a document its index, of anything else what kind of error it is."""
+    if not isinstance(answer, dict):
+        return False
+    error = answer.get("error")
+    is_told = "type" in error if isinstance(error, dict) else str(error).startswith("alias")
+    return is_told or not answer or "_index" in answer
 
 
 def of_status(status: int, reason: str, what: str) -> SparseIndexError:

@@ -6,6 +6,7 @@ Addresses come in with their secrets (a signed query, a login), and none of them
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ from sparse_index.store.refusals import (
     in_short,
     is_nobody,
     is_of_a_library,
+    out_of_memory,
     untrusted,
     what_it_was,
 )
@@ -39,6 +41,7 @@ BUFFER_BYTES = 4_000_000
 _MAGIC = b"PAR1"
 _LENGTH_BYTES = 4
 _SIGNATURE_BYTES = 28
+_WITH_INODE = re.compile(r"^(\d+-\d+\.\d+)-\d+$")
 Int96Unit = Literal["us", "ns"]
 NO_RANGES = (
     "its web server gives whole files only, and Parquet is read in pieces. Let the server answer range requests (nginx, "
@@ -47,21 +50,26 @@ NO_RANGES = (
 
 
 def file_version(uri: str) -> str:
-    """What identifies the content of a file: an ETag where there is one, else size and time, on a local disk the inode too.
+    """What identifies the content of a file, on every worker alike: an ETag where there is one, else size and time.
 
     CorpusError for a web server that tells neither: its files could change unnoticed.
     """
     filesystem, path = corpus_filesystem(uri)
     with reading(uri):
         info = filesystem.info(path)
-        if isinstance(filesystem, LocalFileSystem):
-            return f"{info['size']}-{info['mtime']}-{info['ino']}"
         etag = info.get("ETag") or info.get("etag")
         if not etag and is_web(filesystem):
             return _told_by_web_server(uri, info)
-        if not etag and "time" in info:  # of sftp and smb: of the last read, which fsspec's own key has in it
+        # "time", of sftp and smb: of the last read, which fsspec's own key has in it.
+        if not etag and ("time" in info or isinstance(filesystem, LocalFileSystem)):
             return f"{info['size']}-{info['mtime']}"
         return str(etag or filesystem.ukey(path)).strip('"')
+
+
+def is_version(uri: str, version: str) -> bool:
+    """Whether the file is still the one with this `file_version`. Former releases added the inode of a mounted file, which may
+    be another one on each worker and after each mount."""
+    return file_version(uri) == _WITH_INODE.sub(r"\1", version)
 
 
 def _told_by_web_server(uri: str, info: dict[str, Any]) -> str:
@@ -82,7 +90,7 @@ def joint_version(versions: Iterable[str]) -> str:
 @contextmanager
 def open_parquet(uri: str, version: str) -> Iterator[pq.ParquetFile]:
     """The file if it is still the one that was planned; CorpusError when it changed, is gone or is torn."""
-    if file_version(uri) != version:
+    if not is_version(uri, version):
         raise CorpusError(f"{public_address(uri)} changed while the build was running. Trigger a new run.")
     with parquet_file(uri) as parquet:
         yield parquet
@@ -165,6 +173,8 @@ def reading(uri: str, row_group: int | None = None) -> Iterator[None]:
     place = public_address(uri) if row_group is None else f"{public_address(uri)}, row group {row_group}"
     try:
         yield
+    except MemoryError as error:  # Arrow's, too
+        raise out_of_memory(place, error) from error
     except Exception as error:
         ours = isinstance(error, (OSError, ValueError, pa.ArrowException)) or is_of_a_library(error)
         told = _in_our_words(place, error) if ours else None
@@ -206,7 +216,7 @@ def _refused(place: str, error: Exception) -> AccessError | None:
 
 def _passes(error: Exception) -> bool:
     """Whether it says nothing about the file: a network, a server or a worker that is short of something for now."""
-    passing = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, MemoryError, pa.ArrowCancelled)
+    passing = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, pa.ArrowCancelled)
     says_so = is_of_a_library(error) or has_expired(error)  # a new attempt asks for new credentials
     return says_so or isinstance(error, passing) or getattr(error, "errno", None) in PASSING
 

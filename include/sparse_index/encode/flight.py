@@ -70,7 +70,7 @@ class Encoding:
         self._read = _Batch(())
         self._trouble: tuple[Trouble, _Batch, SparseIndexError] | None = None
         self._troubles_in_a_row = 0
-        self._successes = self._rejections = 0
+        self._rejections = 0
         self._known_good = known_good
 
     @property
@@ -131,11 +131,12 @@ class Encoding:
         self._governor.observe(len(batch.texts), seconds)
         if self._searches.suffer():
             self._governor.refused()
-        self._troubles_in_a_row = 0
         answers = list(zip(batch.texts, outputs, strict=True))
         encoded = [text.text for text, output in answers if not isinstance(output, Refused)]
-        self._successes += len(encoded)
         self._known_good = min(encoded, key=len, default=self._known_good)
+        if encoded:
+            # An answer without one vector is no sign that the nodes are well.
+            self._troubles_in_a_row = 0
         for text, output in answers:
             if isinstance(output, Refused):
                 yield from self._suspect(replace(batch, texts=(text,)), TerminalError(output.reason))
@@ -186,7 +187,7 @@ class Encoding:
 
     def _reject(self, text: Text, error_class: str, reason: str, attempt: int) -> Rejected:
         self._rejections += 1
-        if self._successes == 0 and self._rejections >= REJECTED_BEFORE_ANY_SUCCESS:
+        if self._known_good is None and self._rejections >= REJECTED_BEFORE_ANY_SUCCESS:
             raise ModelError(
                 f"Model {self._predictor.model_id} refused the first {self._rejections} texts it got ({error_class}: "
                 f"{reason}): the model is at fault, not the texts. Check it with one predict request by hand."
@@ -202,8 +203,9 @@ class Encoding:
             text, place = batch.texts[0].text, batch.texts[0].place
             raise UnavailableError(
                 f"Predict timed out {TIMEOUTS_OF_ONE_TEXT} times for the one text at {place.file}, row group "
-                f"{place.row_group}, row {place.row} ({len(text)} characters). Raise encoder.request_timeout_s, or "
-                "give the ML nodes less other work; finished chunks are kept."
+                f"{place.row_group}, row {place.row} ({len(text)} characters). Raise encoder.request_timeout_s, "
+                "and the time-out of a gateway in front of the cluster, or give the ML nodes less other work; finished chunks "
+                "are kept."
             ) from error
         return replace(batch, timeouts=batch.timeouts + 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.encode import flight
 from sparse_index.encode.predict import Predictor, Trouble, trouble_of
-from sparse_index.errors import SparseIndexError
+from sparse_index.errors import SparseIndexError, TerminalError
 from sparse_index.timing import Timing
 from sparse_index.vectors.kind import Refused
 
@@ -21,7 +21,7 @@ def output_of(predictor: Predictor, text: str, encoder: EncoderConfig, timing: T
     refusals = troubles = 0
     while True:
         try:
-            (output,) = predictor([text])
+            return _output(predictor, text)
         except SparseIndexError as error:
             kind = trouble_of(error)
             troubles += kind is not Trouble.DOCUMENT
@@ -31,8 +31,13 @@ def output_of(predictor: Predictor, text: str, encoder: EncoderConfig, timing: T
             if refusals > 1:
                 return Refused(error.reason or error.message)
             _recover(predictor, text, encoder, timing, error, troubles)
-        else:
-            return output
+
+
+def _output(predictor: Predictor, text: str) -> Any:
+    (output,) = predictor([text])
+    if isinstance(output, Refused):
+        raise TerminalError(output.reason)
+    return output
 
 
 def _recover(

@@ -13,6 +13,7 @@ from opensearchpy import exceptions as client_errors
 
 from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.cores import running_predicts
+from sparse_index.cluster.errors import GATEWAY_TIMED_OUT
 from sparse_index.errors import (
     AccessError,
     ModelError,
@@ -48,7 +49,7 @@ def trouble_of(error: BaseException) -> Trouble:
         return Trouble.OVERLOADED
     if isinstance(error, TransientError):
         timed_out = isinstance(error.__cause__, client_errors.ConnectionTimeout)
-        return Trouble.TIMED_OUT if timed_out else Trouble.UNREACHABLE
+        return Trouble.TIMED_OUT if timed_out or error.status in GATEWAY_TIMED_OUT else Trouble.UNREACHABLE
     if not isinstance(error, SparseIndexError) or isinstance(error, AccessError | ModelError):
         return Trouble.FATAL
     if is_not_ready(error):

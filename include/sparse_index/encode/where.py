@@ -56,7 +56,7 @@ def running(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str
         return _in_this_process(_proven_here(cluster, store, plan, name, model_id), field.encoder, tasks)
     predictor = in_cluster(cluster, field, model_id)
     predictor.require_model()
-    governor = beside_searches if life_of(field).serves_queries else own_model
+    governor = beside_searches if life_of(field).serves_queries(cluster, plan.config) else own_model
     return Running(predictor, governor(cores, tasks), field.encoder.docs_per_request, plan.live_index)
 
 
@@ -95,7 +95,7 @@ def at_hand(cluster: Cluster, store: Store, plan: Plan, name: str, *, encodes_he
     model_id = served.find(cluster, field, life.content_sha256(cluster), timeout_s)
     if model_id is None:
         return NotAtHand(f"the model of '{name}' does not answer")
-    governor = beside_searches if life.serves_queries else own_model
+    governor = beside_searches if life.serves_queries(cluster, plan.config) else own_model
     predictor = Predictor(cluster, model_id, vector_kind(field), timeout_s, ours=False)
     return Running(predictor, governor(ml_cores(cluster), 1), field.encoder.docs_per_request, None)
 
@@ -110,12 +110,17 @@ def on_worker(
 ) -> WorkerPredictor:
     """`ModelError` when the zip is another one than was planned, or says something else of the texts of `probes` here."""
     field = plan.config.vector_fields[name]
-    found, planned = encoder_fingerprint(cluster, field), plan.fingerprint_of(name)
-    if found != planned:
-        raise ModelError(
-            f"The model's zip of vector field '{name}' was exchanged after the plan of build {plan.build_id} (fingerprint "
-            f"{found}, planned {planned}). Put the former one back and clear this task, or trigger a new run."
-        )
+    require_planned(plan, name, encoder_fingerprint(cluster, field))
     kind = vector_kind(field)
     model = load_model(store, field.encoder, kind, probes)
     return WorkerPredictor(cluster, model_id, kind, model, field.encoder.request_timeout_s)
+
+
+def require_planned(plan: Plan, name: str, found: str) -> None:
+    """`ModelError` unless `found`, the fingerprint of who would encode for the vector field, is the planned one."""
+    planned = plan.fingerprint_of(name)
+    if found != planned:
+        raise ModelError(
+            f"The model's zip of vector field '{name}' was exchanged after the plan of build {plan.build_id} (fingerprint "
+            f"{found}, planned {planned}). Trigger a new run; to go on with the former one, put it back before."
+        )

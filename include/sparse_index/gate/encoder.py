@@ -18,10 +18,11 @@ from sparse_index.config.encoder import EncoderConfig, ExistingModel
 from sparse_index.corpus.tokenizer import ModelTokenizer, NoTokenizer
 from sparse_index.encode.predict import of_field
 from sparse_index.encode.proof import ENCODER, said_now, same_encoder, same_on_worker, with_answers
-from sparse_index.encode.where import in_cluster, on_worker
+from sparse_index.encode.where import in_cluster, on_worker, require_planned
 from sparse_index.errors import BuildError
 from sparse_index.gate.probe_texts import texts_to_probe
 from sparse_index.ml import verbs
+from sparse_index.ml.life import deployed_fingerprint
 from sparse_index.ml.tokenizer import find_tokenizer
 from sparse_index.ml.waits import deployed_nodes
 from sparse_index.store.files import Store
@@ -38,7 +39,8 @@ def prove_encoder(
     cluster: Cluster, store: Store, plan: Plan, model_ids: Mapping[str, str], timing: Timing = REAL_TIME
 ) -> EncoderReport:
     """Of every encoder that has texts to encode; `model_ids`: of the deployed models, by their encoder's fingerprint. The
-    report is kept; when all was well, the same models are not asked again. `BuildError` naming what is not."""
+    report is kept; when all was well, the same models are not asked again. `BuildError` naming what is not; `ModelError` for a
+    model that is not made of the planned zip."""
     proven = encoder_report(store, plan)
     if proven is not None and not failed(proven.checks) and _is_of(proven, plan, model_ids):
         return proven
@@ -68,6 +70,7 @@ def _is_of(proven: EncoderReport, plan: Plan, model_ids: Mapping[str, str]) -> b
 
 def _checks(cluster: Cluster, store: Store, plan: Plan, field: str, model_id: str, timing: Timing) -> Iterator[Check]:
     config, fingerprint = plan.config.vector_fields[field], plan.fingerprint_of(field)
+    require_planned(plan, field, deployed_fingerprint(cluster, config, model_id))
     predictor = in_cluster(cluster, config, model_id)
     kind = predictor.kind
     kept = kept_probes(store, fingerprint, kind)

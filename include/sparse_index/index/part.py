@@ -41,9 +41,13 @@ def index_part(
         sleep=timing.sleep,
     )
     meter = ProgressMeter(f"index part {part.number}", part.items, on_progress, clock=timing.clock)
-    written = _write(writer, plan, writes, meter)
+    written = _write(writer, writes, meter, plan.config.limits.max_dead_letters)
     letters = [*writes.rejected, *(_letter(plan, item, timing.now()) for item in written.rejected)]
-    write_letters(store, letters_path(plan, "index", part.number), with_sources(plan, letters))
+    path = letters_path(plan, "index", part.number)
+    write_letters(store, path, with_sources(plan, letters))
+    if letters:
+        require_few(plan, len(letters), "documents of one part cannot be indexed", _reasons(letters[-1], path))
+    _remove_former(writer, plan, written)
     refused = {letter.id for letter in letters}
     empty = write_empty(store, plan, part, [each for each in writes.empty if each.id not in refused])
     result = IndexResult(
@@ -60,16 +64,19 @@ def index_part(
     return result
 
 
-def _write(writer: BulkWriter, plan: Plan, writes: PartWrites, meter: ProgressMeter) -> BulkOutcome:
+def _write(writer: BulkWriter, writes: PartWrites, meter: ProgressMeter, allowed: int) -> BulkOutcome:
+    """Ends early when more than the `allowed` documents were refused."""
     total = BulkOutcome()
-    reasons = f"Reasons of refused texts: {plan.folder}/dead_letters/encode-*.parquet in the store."
     for outcome in writer.write(writes):
         total += outcome
-        refused = len(writes.rejected) + len(total.rejected)
-        require_few(plan, refused, "documents of one part cannot be indexed", reasons)
         meter.add(outcome.writes)
-    _remove_former(writer, plan, total)
+        if len(writes.rejected) + len(total.rejected) > allowed:
+            break
     return total
+
+
+def _reasons(last: DeadLetter, path: str) -> str:
+    return f"The last one: id {last.id}, {last.error_class}: {last.reason}. All so far: {path} in the store."
 
 
 def _remove_former(writer: BulkWriter, plan: Plan, written: BulkOutcome) -> None:

@@ -9,6 +9,7 @@ import orjson
 _NODE_ID = re.compile(r"^[\w-]{20,}$")
 
 _BREAKER = r"[Cc]ircuit [Bb]reaker|memory_threshold"
+_HOST = r"^[\w-]+(\.[\w-]+)+$"
 # Order matters: the first that matches wins, so what is certain comes before what is general.
 _CAUSES: tuple[tuple[str, str], ...] = (
     (
@@ -34,7 +35,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         "the cluster cannot fetch the model from its address: open the address from an ML node, or use `source: file`",
     ),
     (
-        r"Name or service not known|not known|^[\w-]+(\.[\w-]+)+$",
+        rf"not known|{_HOST}",
         "the cluster cannot look up this host: give it a way out, or use `source: file` (or `url` with a mirror)",
     ),
     (
@@ -47,8 +48,6 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     ),
 )
 
-
-_HOST = re.compile(r"^[\w-]+(\.[\w-]+)+$")
 _NO_NATIVES = (
     "this host could not be reached by a node that has no PyTorch libraries yet: put them into the node's ml_cache, or "
     "give the node a way out"
@@ -61,7 +60,7 @@ def explain(raw: object) -> str:
     reasons = _reasons_of_nodes(given)
     text = " | ".join(dict.fromkeys(reasons)) or given
     # A node that loads a model has the model already: the host it names is the one it wants its libraries from.
-    if reasons and all(_HOST.match(reason) for reason in reasons):
+    if reasons and all(re.match(_HOST, reason) for reason in reasons):
         return f"{text} -> {_NO_NATIVES}"
     for pattern, cause in _CAUSES:
         if re.search(pattern, text):

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.config.encoder import EncoderConfig, ExistingModel
+from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.encoder import EncoderConfig, ExistingModel, PretrainedModel
 from sparse_index.config.vectors import VectorField, fingerprint
 from sparse_index.errors import ConfigError
 from sparse_index.ml import served, verbs
 from sparse_index.ml.sources import Source, source_of
-from sparse_index.ml.states import MODEL_DEPLOYED
+from sparse_index.ml.states import MODEL_HELD
 from sparse_index.ml.waits import Started, Wait, WaitKind, planned_nodes, wait_for
 from sparse_index.vectors.kinds import vector_kind
 
@@ -35,12 +36,14 @@ class PerRun:
 
     encoder: EncoderConfig
     source: Source
-    serves_queries: ClassVar[bool] = False
     has_group: ClassVar[bool] = True
 
     @property
     def origin(self) -> Source:
         return self.source
+
+    def serves_queries(self, _: Cluster, config: CorpusConfig) -> bool:
+        return False
 
     def content_sha256(self, _: Cluster) -> str | None:
         return self.source.content_sha256()
@@ -80,8 +83,10 @@ class Shared(_Standing):
 
     field: VectorField
     origin: Source
-    serves_queries: ClassVar[bool] = True
     has_group: ClassVar[bool] = True
+
+    def serves_queries(self, _: Cluster, config: CorpusConfig) -> bool:
+        return True
 
     def content_sha256(self, _: Cluster) -> str | None:
         return self.origin.content_sha256()
@@ -108,8 +113,13 @@ class Given(_Standing):
     model_id: str
     function: str
     origin: ClassVar[None] = None
-    serves_queries: ClassVar[bool] = False
     has_group: ClassVar[bool] = False
+
+    def serves_queries(self, cluster: Cluster, config: CorpusConfig) -> bool:
+        """Those of this corpus. Behind a connector they are in nobody's way: it has a pool of its own, and none of the cores."""
+        if self not in [life_of(config.vector_fields[name]) for name in config.model_side_fields]:
+            return False
+        return (verbs.get_model(cluster, self.model_id) or {}).get("algorithm") != REMOTE
 
     def content_sha256(self, cluster: Cluster) -> str | None:
         """As the model's document has it; a remote one has none."""
@@ -129,7 +139,7 @@ class Given(_Standing):
                 "`encoder.model.model_id`."
             )
         # A remote model is deployed by its first request.
-        if algorithm != REMOTE and document.get("model_state") not in MODEL_DEPLOYED:
+        if algorithm != REMOTE and document.get("model_state") not in MODEL_HELD:
             raise ConfigError(
                 f"Model {self.model_id} is {document.get('model_state')}, and a model that is not ours is not deployed by "
                 f"us. Deploy it: POST {verbs.ML}/models/{self.model_id}/_deploy"
@@ -174,3 +184,12 @@ def sources_of(lives: Iterable[Life]) -> list[Source]:
 def encoder_fingerprint(cluster: Cluster, field: VectorField) -> str:
     """Reads the model file or the registered model where the content's hash comes from there."""
     return fingerprint(field, life_of(field).content_sha256(cluster))
+
+
+def deployed_fingerprint(cluster: Cluster, field: VectorField, model_id: str) -> str:
+    """`encoder_fingerprint` of what is deployed: a file that was exchanged while it was registered may be the former one again.
+    Of a model whose document does not tell its content, that of the model file."""
+    content = (verbs.get_model(cluster, model_id) or {}).get("model_content_hash_value")
+    if content is None or isinstance(field.encoder.model, PretrainedModel):
+        return encoder_fingerprint(cluster, field)
+    return fingerprint(field, content)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sparse_index.cluster.client import Cluster
-from sparse_index.errors import SparseIndexError
+from sparse_index.errors import SparseIndexError, TerminalError
 from sparse_index.vectors.kind import VectorKind
 
 _NOT_READY = "not ready yet"
@@ -45,7 +45,7 @@ def is_there(ask: Callable[[], object]) -> bool:
     """Whether a model that is asked by `ask` answers now, see `answers`."""
     try:
         ask()
-    except SparseIndexError as error:
+    except TerminalError as error:
         if error.status == 404 or is_not_ready(error):
             return False
         raise

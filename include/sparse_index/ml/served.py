@@ -15,7 +15,7 @@ from sparse_index.config.vectors import VectorField
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.ml import verbs
 from sparse_index.ml.predict import answers
-from sparse_index.ml.states import MODEL_DEPLOYED, ModelState
+from sparse_index.ml.states import MODEL_HELD, ModelState
 from sparse_index.names import serving_group_name
 from sparse_index.vectors.kinds import vector_kind
 
@@ -79,7 +79,7 @@ def find_or_outage(cluster: Cluster, field: VectorField, content_sha256: str | N
 def outage(model_id: str, document: Json | None, whose: str) -> UnavailableError | None:
     """What to raise of a model that is silent and that its `document` says is deployed: when a node has started again ML
     Commons deploys it again, too, and the document says so 20 s before. None of any other. `whose`: the model in words."""
-    if (document or {}).get("model_state") not in MODEL_DEPLOYED:
+    if (document or {}).get("model_state") not in MODEL_HELD:
         return None
     return UnavailableError(
         f"{whose} does not answer for now: model {model_id} is said to be deployed, which takes a while after a node's "

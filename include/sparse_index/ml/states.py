@@ -36,8 +36,8 @@ class ModelState(StrEnum):
 TASK_PENDING = frozenset({TaskState.CREATED, TaskState.RUNNING})
 TASK_FAILED = frozenset(TaskState) - TASK_PENDING - {TaskState.COMPLETED}
 MODEL_REGISTERED = frozenset(ModelState) - {ModelState.REGISTERING}
-# In whole, in part, or on the way.
-MODEL_DEPLOYED = frozenset({ModelState.DEPLOYED, ModelState.PARTIALLY_DEPLOYED, ModelState.DEPLOYING})
+# By nodes: in whole, in part, or on the way.
+MODEL_HELD = frozenset({ModelState.DEPLOYED, ModelState.PARTIALLY_DEPLOYED, ModelState.DEPLOYING})
 MODEL_DEPLOY_FAILED = frozenset({ModelState.DEPLOY_FAILED, ModelState.PARTIALLY_DEPLOYED})
 
 

@@ -16,7 +16,7 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError, ModelError, OverloadedError, SparseIndexError, TerminalError
 from sparse_index.ml.causes import explain
 from sparse_index.ml.sources import Source
-from sparse_index.ml.states import MODEL_DEPLOYED, TASK_PENDING, ModelState
+from sparse_index.ml.states import MODEL_HELD, TASK_PENDING, ModelState
 from sparse_index.ml.usage import used_by
 from sparse_index.ml.waits import Started, holding_nodes
 from sparse_index.names import group_prefix, parse_group
@@ -190,7 +190,7 @@ def _is_being_deployed(cluster: Cluster, model_id: str) -> bool:
 def _is_deployed(cluster: Cluster, model_id: str) -> bool:
     """By its document or by what a node holds: after a restart either may be alone with it."""
     document = get_model(cluster, model_id) or {}
-    return document.get("model_state") in MODEL_DEPLOYED or bool(_holders(cluster, model_id))
+    return document.get("model_state") in MODEL_HELD or bool(_holders(cluster, model_id))
 
 
 def _holders(cluster: Cluster, model_id: str) -> list[str]:

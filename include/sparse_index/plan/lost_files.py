@@ -8,7 +8,7 @@ from typing import NamedTuple
 import duckdb
 
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.corpus.parquet import file_version
+from sparse_index.corpus.parquet import is_version
 from sparse_index.errors import CorpusError
 from sparse_index.store.sql import literal
 
@@ -44,6 +44,6 @@ def _lost(con: duckdb.DuckDBPyConnection, config: CorpusConfig) -> Iterator[tupl
 
 def _is_still(uri: str, version: str) -> bool:
     try:
-        return file_version(uri) == version
+        return is_version(uri, version)
     except CorpusError:
         return False

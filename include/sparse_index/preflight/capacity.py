@@ -7,10 +7,10 @@ from sparse_index.cluster.cores import model_nodes
 from sparse_index.cluster.disks import NodeDisk, data_disks, needed_bytes
 from sparse_index.cluster.settings import effective_settings
 from sparse_index.ml.sources import SECTION
+from sparse_index.ml.states import MODEL_HELD
 from sparse_index.preflight.findings import Findings
 
 _DISK = "cluster.routing.allocation.disk"
-_HOLDING = frozenset({"DEPLOYED", "DEPLOYING", "PARTIALLY_DEPLOYED"})
 
 
 def check_disk(findings: Findings, cluster: Cluster) -> None:
@@ -55,6 +55,6 @@ def models_held(cluster: Cluster) -> dict[str, int]:
     """Node id -> how many models it has in memory or is loading."""
     nodes: Json = cluster.get("/_plugins/_ml/profile/models").get("nodes", {})
     return {
-        node: sum(model.get("model_state") in _HOLDING for model in body.get("models", {}).values())
+        node: sum(model.get("model_state") in MODEL_HELD for model in body.get("models", {}).values())
         for node, body in nodes.items()
     }

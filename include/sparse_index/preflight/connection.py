@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
@@ -37,34 +38,43 @@ def parse_version(number: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", number.partition("-")[0]))
 
 
-def installed_plugins(cluster: Cluster) -> dict[str, set[str]]:
-    """Plugin -> names of the nodes that have it."""
-    plugins: dict[str, set[str]] = {}
-    for row in cluster.get("/_cat/plugins", format="json"):
-        plugins.setdefault(str(row["component"]), set()).add(str(row["name"]))
-    return plugins
+def installed_plugins(cluster: Cluster) -> dict[str, list[str]]:
+    """Plugin -> names of the nodes that lack it. A node that has no plugin at all is not told of."""
+    there = {(str(row["component"]), str(row["name"])) for row in cluster.get("/_cat/plugins", format="json")}
+    nodes = sorted({node for _, node in there})
+    return {plugin: [node for node in nodes if (plugin, node) not in there] for plugin, _ in there}
 
 
-def check_plugins(findings: Findings, plugins: dict[str, set[str]], config: CorpusConfig) -> None:
-    if ML_PLUGIN not in plugins:
+def _without(plugins: Mapping[str, Sequence[str]], plugin: str) -> str:
+    """The nodes that lack it; "" where all have it."""
+    return ", ".join(plugins.get(plugin, ["any node"]))
+
+
+def check_plugins(findings: Findings, plugins: Mapping[str, Sequence[str]], config: CorpusConfig) -> None:
+    """`plugins`: see `installed_plugins`."""
+    nodes = _without(plugins, ML_PLUGIN)
+    if nodes:
         findings.problem(
-            f"The plugin {ML_PLUGIN} is not installed on any node, so no model can run in this cluster. "
-            f"Install it on every node (bin/opensearch-plugin install {ML_PLUGIN}) and restart them."
+            f"The plugin {ML_PLUGIN} is not installed on {nodes}, and models need it on every node. "
+            f"Install it there (bin/opensearch-plugin install {ML_PLUGIN}) and restart."
         )
     lacking: dict[str, dict[str, VectorKind]] = {}
     for name, kind in vector_kinds(config).items():
-        if kind.query_plugin not in plugins:
+        if _without(plugins, kind.query_plugin):
             lacking.setdefault(kind.query_plugin, {})[name] = kind
     for plugin, fields in lacking.items():
+        nodes = _without(plugins, plugin)
         unmade = ", ".join(f"vectors.{name}" for name, kind in fields.items() if kind.index_settings)
         if unmade:
             findings.problem(
-                f"The plugin {plugin} is not installed, so no index with {unmade} can be made. Install it on every node "
-                f"(bin/opensearch-plugin install {plugin}) and restart them."
+                f"The plugin {plugin} is not installed on {nodes}, so no index with {unmade} can be made. Install it on every "
+                f"node (bin/opensearch-plugin install {plugin}) and restart them."
             )
         else:
             words = ", ".join(sorted({f"`{kind.query_word}`" for kind in fields.values()}))
-            findings.warning(f"The plugin {plugin} is not installed: building works, but {words} queries will not.")
+            findings.warning(
+                f"The plugin {plugin} is not installed on {nodes}: building works, but {words} queries will not."
+            )
 
 
 def check_permissions(findings: Findings, cluster: Cluster, config: CorpusConfig) -> None:

@@ -104,7 +104,7 @@ def examine(
     )
 
 
-def _check_access(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict[str, set[str]]:
+def _check_access(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict[str, list[str]]:
     """Gives the plugins."""
     plugins = _plugins(findings, cluster, config)
     if not plugins or SECURITY in plugins:
@@ -118,7 +118,7 @@ def _check_new_index(
     cluster: Cluster,
     store: Store,
     config: CorpusConfig,
-    plugins: dict[str, set[str]],
+    plugins: dict[str, list[str]],
     now: datetime,
 ) -> None:
     """The trial comes last: what is known to refuse it is not said twice."""
@@ -145,7 +145,7 @@ def _check_new_index(
             findings.warnings += policy_warnings(cluster, config.alias)
 
 
-def _plugins(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict[str, set[str]]:
+def _plugins(findings: Findings, cluster: Cluster, config: CorpusConfig) -> dict[str, list[str]]:
     """Empty where we may not ask: that permission is named with the others that are missing."""
     with findings.checking():
         try:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError, ConfigError, ModelError, SparseIndexError, TerminalError
 from sparse_index.ml import verbs
+from sparse_index.ml.life import REMOTE
 from sparse_index.ml.predict import is_not_ready
 from sparse_index.ml.served import outage
 
 _TOO_MANY_WORDS = "maxClauseCount"
-_REMOTE = "REMOTE"
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def _why(document: Json | None, model_id: str, function: str, purpose: str, erro
     if document is None:
         return f"Model {model_id} of {purpose} does not exist. Run the corpus's serving, or name one that is there."
     algorithm, state = document.get("algorithm", function), document.get("model_state", "in an unknown state")
-    if algorithm not in (function, _REMOTE):
+    if algorithm not in (function, REMOTE):
         return f"Model {model_id} is {algorithm}, and {purpose} needs one that is {function}. Name another."
     if is_not_ready(error):
         return (

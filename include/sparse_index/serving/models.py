@@ -17,7 +17,7 @@ from sparse_index.errors import ModelError
 from sparse_index.ml import verbs
 from sparse_index.ml.served import served_models
 from sparse_index.ml.sources import SECTION
-from sparse_index.ml.states import MODEL_DEPLOYED, ModelState
+from sparse_index.ml.states import MODEL_HELD, ModelState
 from sparse_index.ml.usage import used_by
 from sparse_index.ml.waits import wait_for
 from sparse_index.ml.watching import wait_until
@@ -150,7 +150,7 @@ def _comes_by_itself(
 ) -> bool:
     """Whether ML Commons deploys it, after a restart or because somebody else asked for it."""
     started = timing.clock()
-    while (state := (verbs.get_model(cluster, model_id) or {}).get("model_state")) in MODEL_DEPLOYED:
+    while (state := (verbs.get_model(cluster, model_id) or {}).get("model_state")) in MODEL_HELD:
         timing.sleep(POLL_S)
         if answers():
             return True

@@ -34,6 +34,8 @@ def in_our_words(place: str) -> Iterator[None]:
     """Errors of the block about `place`, but a missing file: to many callers that is an answer."""
     try:
         yield
+    except MemoryError as error:  # Arrow's, too
+        raise out_of_memory(place, error) from error
     except Exception as error:
         ours = _ours(place, what_it_was(error))
         if ours is None:
@@ -85,7 +87,7 @@ def _ours(place: str, error: Exception) -> SparseIndexError | None:
             f"{place}: the credentials have expired ({error}). A new attempt asks for new ones; those that somebody "
             "wrote down must be renewed."
         )
-    if isinstance(error, (OSError, MemoryError)) or is_of_a_library(error):
+    if isinstance(error, OSError) or is_of_a_library(error):
         return UnavailableError(f"{place} cannot be used for now ({in_short(error)}).")
     return None
 
@@ -113,6 +115,13 @@ def untrusted(place: str, said: str) -> AccessError:
     return AccessError(
         f"{place}: the certificate of its server is not trusted ({said}). Let this machine trust who signed it: name the file "
         "with that authority in SSL_CERT_FILE, of an S3 store in AWS_CA_BUNDLE."
+    )
+
+
+def out_of_memory(place: str, error: MemoryError) -> UnavailableError:
+    """Nobody's fault but this machine's; `place`: what it worked at."""
+    return UnavailableError(
+        f"The memory of this worker is used up, at {place} ({in_short(error)}). Run fewer tasks on it, or give it more."
     )
 
 

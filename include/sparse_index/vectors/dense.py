@@ -18,12 +18,13 @@ import pyarrow as pa
 from sparse_index.cluster.client import Json
 from sparse_index.config.vectors import Engine, Space
 from sparse_index.errors import ModelError
-from sparse_index.vectors.kind import Asked, Stored, Vector, VectorKind
+from sparse_index.vectors.kind import Asked, Refused, Stored, Vector, VectorKind
 from sparse_index.vectors.likeness import Likeness
 
 _OUTPUT = "sentence_embedding"
 # Of the graph by which vectors are found: links of a vector (the plugin's own default), bytes of a link.
 _LINKS, _LINK_BYTES = 16, 4
+_NOT_FINITE = Refused("the model answered numbers that are not all finite")
 
 
 class DenseVector(NamedTuple):
@@ -33,13 +34,13 @@ class DenseVector(NamedTuple):
 
 
 def dense_kind(dimension: int, space: Space, engine: Engine = "lucene") -> VectorKind:
-    """`dimension` numbers. An output is an array of float32, of a query too; a zero or non-finite one is an empty vector."""
+    """`dimension` numbers. An output is an array of float32, of a query too; one of zeros is an empty vector."""
     return VectorKind(
         function="TEXT_EMBEDDING",
         predict_options={"return_number": True, "target_response": [_OUTPUT]},
         read=partial(_read, dimension),
         from_numbers=lambda numbers, _: _of_length(dimension, [_numbers(numbers)])[0],
-        vector=_vector,
+        vector=DenseVector,
         is_empty=_is_empty,
         empty_rows="list_max(vector) = 0 AND list_min(vector) = 0",
         columns=pa.schema([("vector", pa.list_(pa.float32(), dimension))]),
@@ -60,7 +61,7 @@ def dense_kind(dimension: int, space: Space, engine: Engine = "lucene") -> Vecto
         as_output=_float32,
         finds_all=False,
         likeness=Likeness(
-            whole=_vector,
+            whole=DenseVector,
             deviation=_deviation,
             tolerance=1e-4,
             unit="below a cosine of 1, or as much in length",
@@ -76,7 +77,7 @@ def dense_kind(dimension: int, space: Space, engine: Engine = "lucene") -> Vecto
     )
 
 
-def _read(dimension: int, answer: Any, expected: int) -> list[np.ndarray]:
+def _read(dimension: int, answer: Any, expected: int) -> list[np.ndarray | Refused]:
     """The numbers of each text of one predict request, in request order; `ModelError` for any other shape."""
     try:
         # A number that is not finite comes as a text ("NaN"), which numpy reads.
@@ -89,14 +90,14 @@ def _read(dimension: int, answer: Any, expected: int) -> list[np.ndarray]:
     return _of_length(dimension, found)
 
 
-def _of_length(dimension: int, found: list[np.ndarray]) -> list[np.ndarray]:
+def _of_length(dimension: int, found: list[np.ndarray]) -> list[np.ndarray | Refused]:
     lengths = {len(numbers) for numbers in found} - {dimension}
     if lengths:
         raise ModelError(
             f"the model answers {min(lengths)} numbers, `dimension` is {dimension}. Correct `dimension` in the corpus file's "
             "`vectors`, or name another model."
         )
-    return found
+    return [numbers if np.isfinite(numbers).all() else _NOT_FINITE for numbers in found]
 
 
 def _numbers(data: Any) -> np.ndarray:
@@ -111,10 +112,6 @@ def _no_numbers(expected: int) -> ModelError:
         f"The model's answer to {expected} text(s) is not one list of numbers a text. Is it a dense (text embedding) model? "
         "A sparse one belongs to a vector field of `kind: sparse` (docs/add-a-corpus.md)."
     )
-
-
-def _vector(numbers: np.ndarray) -> DenseVector:
-    return DenseVector(numbers if np.isfinite(numbers).all() else np.zeros_like(numbers))
 
 
 def _is_empty(vector: Vector) -> bool:
@@ -157,7 +154,7 @@ def _scores(space: Space, outputs: Sequence[np.ndarray], stored: pa.RecordBatch)
     queries = np.array(outputs, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         scores = _SCORES[space](queries, documents)
-    scores[[_is_empty(_vector(numbers)) for numbers in outputs]] = -np.inf
+    scores[[_is_empty(DenseVector(numbers)) for numbers in outputs]] = -np.inf
     scores[:, ~documents.any(axis=1)] = -np.inf
     return scores
 
@@ -187,7 +184,7 @@ _SCORES: Mapping[Space, Callable[[np.ndarray, np.ndarray], np.ndarray]] = Mappin
 
 def _clause(field: str, numbers: np.ndarray, asked: Asked) -> Json:
     """Filters stand inside: beside it they would only thin out the nearest of all documents."""
-    if _is_empty(_vector(numbers)):
+    if _is_empty(DenseVector(numbers)):
         # The cluster would refuse the whole search.
         return {"match_none": {}}
     nearest: Json = {"vector": numbers.tolist(), "k": asked.candidates}

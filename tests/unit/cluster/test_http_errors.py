@@ -54,6 +54,8 @@ TABLE = [
         UnavailableError,
     ),
     (http_error(504, "timeout"), UnavailableError),
+    (client_errors.TransportError(408, "Request Timeout", None), UnavailableError),
+    (client_errors.TransportError(524, "a timeout occurred", None), UnavailableError),
     (unreachable(), UnavailableError),
     (timed_out(), UnavailableError),
     (client_errors.SSLError("N/A", "certificate verify failed", ssl.SSLCertVerificationError()), AccessError),

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from plan_help import config_at, plan_shards, row, schema_of, write
@@ -23,7 +24,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import shard_files, source_files
 from sparse_index.corpus.listing import list_parquet
-from sparse_index.corpus.parquet import file_version, reading
+from sparse_index.corpus.parquet import file_version, is_version, open_parquet, reading
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.errors import AccessError, ConfigError, CorpusError, UnavailableError
 from sparse_index.store.files import Store
@@ -376,3 +377,38 @@ def test_reading_a_file_makes_no_new_version_of_it(monkeypatch: pytest.MonkeyPat
     assert file_version("remote://a.parquet") == first
     monkeypatch.setattr(Remote, "changed", 2)
     assert file_version("remote://a.parquet") != first
+
+
+@pytest.fixture
+def other_inodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a mount that numbers files as it meets them: no two looks tell the same."""
+    inodes, told = itertools.count(), LocalFileSystem.info
+
+    def info(self: LocalFileSystem, path: str, **kwargs: Any) -> dict[str, Any]:
+        return {**told(self, path, **kwargs), "ino": next(inodes)}
+
+    monkeypatch.setattr(LocalFileSystem, "info", info)
+
+
+@pytest.mark.parametrize("files", [1, 6])
+@pytest.mark.usefixtures("other_inodes")
+def test_a_mount_that_numbers_files_anew_changes_none_of_them(config: CorpusConfig, corpus: Path, files: int) -> None:
+    for number in range(files):
+        write(corpus, [row(number)], name=f"{number}.parquet")
+    store, days = Store(config.store), range(2)
+    scans = [scan_shard(config, store, shard) for _ in days for shard in plan_shards(config)]
+    assert [scan.is_new for scan in scans] == [True] * (len(scans) // 2) + [False] * (len(scans) // 2)
+
+
+def test_a_version_that_a_former_release_wrote_is_still_that_file_until_it_changes(
+    config: CorpusConfig, corpus: Path
+) -> None:
+    write(corpus, [row(1)])
+    path = corpus / "a.parquet"
+    found = path.stat()
+    former = f"{found.st_size}-{found.st_mtime}-{found.st_ino}"
+    assert is_version(str(path), former)
+    with open_parquet(str(path), former) as parquet:
+        assert parquet.metadata.num_rows == 1
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1_000_000))
+    assert not is_version(str(path), former)

@@ -103,6 +103,22 @@ def vectors(corpus: CorpusConfig, plan: Plan, field: str) -> int:
     return sum(len(store.read_table(path)) for path in vector_paths(store, plan.fingerprint_of(field)))
 
 
+@pytest.mark.parametrize(
+    ("way", "algorithm", "ceiling"),
+    [("model", "SPARSE_ENCODING", 3), ("analyzer", "SPARSE_ENCODING", 16), ("model", "REMOTE", 16)],
+)
+def test_a_given_model_leaves_a_core_to_the_queries_that_it_encodes_too(
+    tmp_path: Path, way: str, algorithm: str, ceiling: int
+) -> None:
+    write(tmp_path / "corpus", [row(number) for number in range(3)])
+    model = {"model": {"source": "model_id", "model_id": "one"}}
+    corpus = config_at(tmp_path, encoder=model, search={"query": {"text_sparse": way}})
+    plan = planned_on(config_at(tmp_path, encoder=model)).model_copy(update={"config": corpus})
+    cluster = fake_cluster(lambda *_: {"model_state": "DEPLOYED", "algorithm": algorithm})
+    there = where.running(cluster, Store(corpus.store), plan, "text_sparse", "one", cores=4)
+    assert there.governor.ceiling == ceiling
+
+
 @pytest.mark.parametrize(("part_items", "tasks"), [(3, 1), (2, 2), (1, 2)])
 def test_a_task_begins_with_its_share_of_the_cores_among_those_that_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part_items: int, tasks: int

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opensearchpy.exceptions import TransportError
 
 from fake_model_server import MODEL, FakeTime, ModelServer, Sometimes
 from fake_opensearch import fake_cluster, http_error, timed_out, unreachable
@@ -19,6 +21,8 @@ from sparse_index.encode.search_watch import SearchWatch
 from sparse_index.encode.texts import Encoded, Rejected, Text, TextOutcome
 from sparse_index.errors import AccessError, ModelError, OverloadedError, UnavailableError
 from sparse_index.timing import Timing
+from sparse_index.vectors.dense import dense_kind
+from sparse_index.vectors.kind import VectorKind
 
 
 def texts(count: int) -> list[Text]:
@@ -30,13 +34,18 @@ def encode(server: ModelServer, items: list[Text], time: FakeTime | None = None,
 
 
 def encoding(
-    server: ModelServer, time: FakeTime, governor: Governor, chunk_docs: int = 256, known_good: str | None = None
+    server: Any,
+    time: FakeTime,
+    governor: Governor,
+    chunk_docs: int = 256,
+    known_good: str | None = None,
+    kind: VectorKind = SPARSE,
 ) -> Encoding:
     config = EncoderConfig(
         model=ExistingModel(source="model_id", model_id=MODEL), docs_per_request=8, chunk_docs=chunk_docs
     )
     cluster = fake_cluster(server)
-    predictor = Predictor(cluster, MODEL, SPARSE, config.request_timeout_s)
+    predictor = Predictor(cluster, MODEL, kind, config.request_timeout_s)
     searches = SearchWatch(cluster, None, time.clock)
     return Encoding(predictor, governor, config, Timing(time.clock, time.sleep), searches, known_good)
 
@@ -122,6 +131,38 @@ def test_a_model_that_refuses_each_text_by_itself_is_at_fault() -> None:
         encode(ModelServer(refused=lambda text: True), texts(64))
 
 
+def test_a_model_that_answers_nothing_usable_from_some_moment_on_ends_the_task_for_now() -> None:
+    def fault(_: list[str]) -> None:
+        assert len(server.requests) < 200, "this never ends"
+
+    server = ModelServer(fault, refused=lambda text: len(server.requests) > 1)
+    with pytest.raises(UnavailableError, match="refuses even a text that it encoded before"):
+        list(encoding(server, FakeTime(), Governor(2), known_good="a probe").run(texts(64)))
+
+
+def test_bad_texts_at_the_head_of_what_is_left_are_no_fault_of_a_model_that_was_proven() -> None:
+    """As after a kill: the good texts before them are kept already."""
+    bad = {f"word{number}" for number in range(25)}
+    server = ModelServer(refused=lambda text: text in bad)
+    outcomes = list(encoding(server, FakeTime(), Governor(2), known_good="a probe").run(texts(40)))
+    assert (len(hashes(outcomes, Rejected)), len(hashes(outcomes, Encoded))) == (25, 15)
+
+
+def test_numbers_that_are_not_finite_for_a_moment_are_asked_for_again() -> None:
+    asked: list[str] = []
+
+    def dense(method: str, path: str, body: Any) -> Any:
+        asked.extend(body["text_docs"])
+        good = len(asked) > 8
+        data = [["NaN", 0, 1] if not good and text != "word0" else [1, 2, 3] for text in body["text_docs"]]
+        return {"inference_results": [{"output": [{"data": numbers}]} for numbers in data]}
+
+    work = encoding(dense, FakeTime(), Governor(1, ceiling=1), chunk_docs=8, kind=dense_kind(3, "l2"))
+    outcomes = list(work.run(texts(16)))
+    assert hashes(outcomes, Encoded) == all_hashes(16)
+    assert all(isinstance(each, Encoded) and each.vector[0].tolist() == [1, 2, 3] for each in outcomes)
+
+
 def test_a_text_without_tokens_gets_an_empty_vector_which_is_kept() -> None:
     items = [*texts(5), Text("v", "blank", " ", "idb", Place("c.parquet", "v1", 0, 9))]
     outcomes = encode(ModelServer(), items)
@@ -187,10 +228,20 @@ def test_after_a_time_out_the_queue_drains_first() -> None:
     assert time.slept.count(2.0) >= 8
 
 
-def test_long_texts_that_time_out_together_go_one_by_one() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        timed_out,
+        lambda: http_error(504, "gateway_timeout"),
+        lambda: TransportError(408, "Request Timeout", None),
+        lambda: TransportError(524, "<html>a timeout occurred</html>", None),
+    ],
+    ids=["ours", "a gateway's", "a load balancer's", "a network's"],
+)
+def test_long_texts_that_time_out_together_go_one_by_one(error: Callable[[], Exception]) -> None:
     def fault(asked: list[str]) -> None:
         if len(asked) > 2:
-            raise timed_out()
+            raise error()
 
     server = ModelServer(fault)
     assert hashes(encode(server, texts(16)), Encoded) == all_hashes(16)

@@ -64,6 +64,15 @@ def test_a_text_that_is_refused_twice_is_refused() -> None:
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_text_that_the_answer_leaves_out_is_asked_for_once_more(times: int) -> None:
+    seen: list[str] = []
+    server = ModelServer(refused=lambda text: seen.append(text) or len(seen) <= times)  # type: ignore[func-returns-value]
+    said = asked(server)
+    assert said == WORDS if times == 1 else isinstance(said, Refused)
+    assert len(server.requests) == 2
+
+
 def test_what_no_request_can_mend_is_raised_at_once() -> None:
     server = ModelServer(Sometimes(lambda: http_error(403, "security_exception", "no permission"), first=1_000))
     with pytest.raises(AccessError):

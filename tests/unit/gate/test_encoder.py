@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from kinds_of_vectors import SPARSE
 from plan_help import config_at, planned, row, write
 from probed import COUNT, DENSE, output, probes
 from sparse_index.corpus.tokenizer import NoTokenizer, read_tokenizer
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, ModelError
 from sparse_index.gate.encoder import prove_encoder, some_encoder, token_limit
 from sparse_index.gate.probe_texts import beyond
 from sparse_index.store.files import Store
+from sparse_index.vectors.probe import kept_probes
 
 
 def test_the_numbers_of_a_dense_model_are_no_tokens() -> None:
@@ -80,3 +82,35 @@ def test_a_report_is_of_the_models_that_were_proven_and_of_none_that_was_deploye
     assert len(server.requests) == asked
     with pytest.raises(BuildError, match=r"encoder: text_sparse: .* texts are not"):
         prove_encoder(fake_cluster(cluster), store, plan, {plan.fingerprint: other})
+
+
+def zipped(model: Path, content: bytes) -> str:
+    """The hash by which ML Commons knows it."""
+    model.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["exchanged", "exchanged and put back"])
+def test_a_zip_that_was_exchanged_between_plan_and_registration_names_no_vectors(tmp_path: Path, back: bool) -> None:
+    server, zip_file = ModelServer(), tmp_path / "model.zip"
+    planned_one = zipped(zip_file, b"the planned one")
+    deployed = [planned_one]
+
+    def cluster(method: str, path: str, body: Any) -> Any:
+        answer = server(method, path, body)
+        return answer | {"model_content_hash_value": deployed[-1]} if path.endswith(f"/models/{MODEL}") else answer
+
+    model = {"source": "file", "name": "m", "version": "1", "path": str(zip_file), "model_format": "TORCH_SCRIPT"}
+    config = config_at(tmp_path, encoder={"model": model})
+    write(tmp_path / "corpus", [row(number) for number in range(4)])
+    plan, store = planned(config), Store(config.store)
+    deployed.append(zipped(zip_file, b"another one"))
+    if back:
+        zipped(zip_file, b"the planned one")
+    with pytest.raises(ModelError, match=rf"'text_sparse' was exchanged after the plan of build {plan.build_id}"):
+        prove_encoder(fake_cluster(cluster), store, plan, {plan.fingerprint: MODEL})
+    assert (server.requests, kept_probes(store, plan.fingerprint, SPARSE)) == ([], [])
+    deployed.append(planned_one)
+    zipped(zip_file, b"the planned one")
+    prove_encoder(fake_cluster(cluster), store, plan, {plan.fingerprint: MODEL})
+    assert kept_probes(store, plan.fingerprint, SPARSE)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from build_plans import NOW, corpus_config, make_plan
-from fake_opensearch import fake_cluster
+from fake_opensearch import fake_cluster, no_route
 from sparse_index.cluster.client import Cluster
+from sparse_index.errors import UnavailableError
 from sparse_index.live.generations import remove_failed_candidates, retire
 from sparse_index.live.meta import meta_of
 
@@ -73,3 +74,20 @@ def test_a_candidate_that_went_live_meanwhile_is_not_removed(to: str, at: int) -
 
 def test_undisturbed_all_that_is_surplus_goes() -> None:
     assert retire(Indices(promoted=True, to=LIVE, at=1).cluster(), CONFIG).removed == [SURPLUS, OLDEST]
+
+
+@pytest.mark.parametrize("lost", range(1, 8))
+def test_a_proxy_that_loses_the_cluster_for_a_moment_makes_no_generation_of_the_live_index(lost: int) -> None:
+    indices, asked = Indices(promoted=True, to=LIVE, at=1), list[str]()
+
+    def through_proxy(method: str, path: str, body: Any) -> Any:
+        asked.append(path)
+        if len(asked) == lost:
+            raise no_route()
+        return indices.cluster().request(method, path, body)
+
+    with pytest.raises(UnavailableError, match="something in front of the cluster"):
+        retire(fake_cluster(through_proxy), CONFIG)
+    assert {LIVE, KEPT} <= indices.there.keys()
+    assert retire(fake_cluster(through_proxy, attempts=2), CONFIG).kept == [KEPT]
+    assert indices.there.keys() == {LIVE, KEPT}

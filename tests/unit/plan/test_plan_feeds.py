@@ -172,6 +172,15 @@ def test_a_row_that_a_corrected_partition_lacks_is_named_and_its_deletion_is_the
     assert writes(feed.config, plan) == [("index", "d1"), ("index", "d3")]
 
 
+def test_partitions_that_a_former_release_has_read_are_the_same_files(feed: Feed) -> None:
+    plan, store = feed.run(MONDAY, row(1)), Store(feed.config.store)
+    table = store.read_table(plan.manifest)
+    former = [f"{version}-4711" for version in table["file_version"].to_pylist()]
+    place = table.schema.get_field_index("file_version")
+    store.write_table(plan.manifest, table.set_column(place, "file_version", pa.array(former)))
+    assert writes(feed.config, feed.run(TUESDAY, row(2), mode="full")) == [("index", "d1"), ("index", "d2")]
+
+
 def test_deletions_are_remembered_for_the_horizon_only(feed: Feed) -> None:
     feed.run(MONDAY, row(1), row(2))
     feed.run(TUESDAY, deleted(1))

@@ -24,7 +24,7 @@ DECIDES = (
     ),
     "lengths",
 )
-ASKS = {"Cluster", "Store", "connect", "Difference", "file_version", "time"}
+ASKS = {"Cluster", "Store", "connect", "Difference", "file_version", "is_version", "time"}
 
 
 @pytest.mark.parametrize("name", DECIDES)

@@ -16,7 +16,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import Pruning
 from sparse_index.config.vectors import TokenIndex
 from sparse_index.creation import trial
-from sparse_index.preflight.connection import ML_PLUGIN, check_plugins
+from sparse_index.preflight.connection import ML_PLUGIN, check_plugins, installed_plugins
 from sparse_index.preflight.fields import check_fields
 from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
@@ -69,9 +69,27 @@ def test_a_plugin_that_several_fields_need_is_named_once() -> None:
     encoder = {"model": {"source": "model_id", "model_id": "m"}}
     fields = {name: {"kind": "dense", "dimension": 3, "encoder": encoder} for name in ("title", "body")}
     findings = Findings()
-    check_plugins(findings, {ML_PLUGIN: {"n1"}}, corpus_config("things", vectors=fields, encoder=encoder))
+    check_plugins(findings, {ML_PLUGIN: []}, corpus_config("things", vectors=fields, encoder=encoder))
     (problem,) = findings.problems
     assert "so no index with vectors.title, vectors.body can be made" in str(problem)
+
+
+def asked_for_plugins(**nodes: list[str]) -> list[str]:
+    """What is wrong with a cluster of nodes with these plugins."""
+    rows = [{"name": node, "component": plugin} for node, plugins in nodes.items() for plugin in plugins]
+    findings = Findings()
+    check_plugins(findings, installed_plugins(fake_cluster(lambda *_: rows)), corpus_config("things"))
+    return [*(each.message for each in findings.problems), *findings.warnings]
+
+
+def test_a_plugin_that_some_nodes_lack_is_told_with_these() -> None:
+    both = [ML_PLUGIN, "opensearch-neural-search"]
+    assert asked_for_plugins(n1=both, n2=both) == []
+    models, queries = asked_for_plugins(n1=both, n2=["opensearch-knn"], n3=["opensearch-knn"])
+    assert models.startswith(f"The plugin {ML_PLUGIN} is not installed on n2, n3, and models need it on every node.")
+    assert queries.startswith("The plugin opensearch-neural-search is not installed on n2, n3: building works")
+    nowhere, _ = asked_for_plugins(n1=["opensearch-knn"])
+    assert nowhere.startswith(f"The plugin {ML_PLUGIN} is not installed on any node")
 
 
 class Searching:

@@ -9,7 +9,7 @@ import pytest
 
 from build_plans import corpus_config, make_plan
 from fake_models import ML, FakeModels
-from fake_opensearch import fake_cluster, http_error
+from fake_opensearch import fake_cluster, http_error, no_route
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.creation.mapping import vector_properties
@@ -59,6 +59,16 @@ def test_a_model_is_asked_and_its_state_is_not_believed(
         return {"algorithm": document, "model_state": "DEPLOYED"}
 
     assert model_answers(fake_cluster(answer), "m1") is expected
+
+
+def test_a_proxy_without_a_cluster_is_no_silent_model() -> None:
+    def answer(method: str, path: str, body: Any) -> Any:
+        if "_predict" in path:
+            raise no_route()
+        return {"algorithm": "SPARSE_ENCODING", "model_state": "DEPLOYED"}
+
+    with pytest.raises(UnavailableError):
+        model_answers(fake_cluster(answer), "m1")
 
 
 def test_every_way_in_which_a_pipeline_names_a_model_is_known() -> None:

@@ -15,7 +15,7 @@ from sparse_index.errors import ModelError
 from sparse_index.store.files import Store
 from sparse_index.vectors.dense import dense_kind
 from sparse_index.vectors.files import PartFiles, merge_vectors
-from sparse_index.vectors.kind import Asked, VectorKind
+from sparse_index.vectors.kind import Asked, Refused, VectorKind
 
 DENSE = dense_kind(3, "cosinesimil")
 SPARSE_ANSWER = {"inference_results": [{"output": [{"name": "response", "dataAsMap": {"response": [{"cat": 1.0}]}}]}]}
@@ -63,8 +63,18 @@ def test_a_dense_answer_to_a_sparse_field_is_an_error() -> None:
         SPARSE.read(answer([1, 2, 3]), 1)
 
 
-@pytest.mark.parametrize("data", [[0, 0, 0], [0.0, -0.0, 0], ["NaN", 1, 2], [1, "Infinity", 2], [1, 2, 1e39]])
-def test_zeros_and_what_is_not_finite_are_kept_empty_and_left_out_of_a_document(data: list[Any]) -> None:
+@pytest.mark.parametrize("data", [["NaN", 1, 2], [1, "Infinity", 2], [1, 2, 1e39], [float("nan"), 0, 0]])
+def test_what_is_not_finite_is_refused_and_its_neighbours_are_not(data: list[Any]) -> None:
+    first, second = DENSE.read(answer(data, [1, 2, 3]), 2)
+    assert isinstance(first, Refused)
+    assert "not all finite" in first.reason
+    assert second.tolist() == [1, 2, 3]
+    if data[-1] != 1e39:
+        assert isinstance(DENSE.from_numbers(np.array(data, np.float32), ()), Refused)
+
+
+@pytest.mark.parametrize("data", [[0, 0, 0], [0.0, -0.0, 0]])
+def test_zeros_are_kept_empty_and_left_out_of_a_document(data: list[Any]) -> None:
     (output,) = DENSE.read(answer(data), 1)
     vector = DENSE.vector(output)
     assert DENSE.is_empty(vector)
