@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.exceptions import AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowSensorTimeout, TaskDeferralError
 
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import PLAN_TASK, Build, open_build
 from opensearch_ml.triggers import ModelWaitTrigger
 from opensearch_ml.turns import APPROVE, named, turn_holders
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
-from sparse_index.errors import BuildError, ModelError
+from sparse_index.errors import BuildError, ModelError, UnavailableError
 
 if TYPE_CHECKING:
     from sparse_index.ml.waits import Started, WaitKind
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Longer than a person may take to answer for the run before; a retried task counts on.
 LONGEST_TURN = timedelta(hours=LONGEST_APPROVAL_H) + timedelta(days=7)
+# The trigger knows its waits' deadlines itself; its last look, at a cluster that does not answer, may take so long.
+LAST_LOOK = timedelta(minutes=10)
 
 
 class TurnSensor(BaseSensorOperator):
@@ -123,12 +125,24 @@ class ModelWaitSensor(BaseSensorOperator):
 
     def _defer(self, conn_id: str, watched: Watched) -> NoReturn:
         trigger = ModelWaitTrigger(conn_id=conn_id, watched=watched.model_dump(mode="json"))
-        self.defer(trigger=trigger, method_name="resume")
+        left = timedelta(seconds=max(wait.deadline_at for wait in watched.waits.values()) - time.time())
+        self.defer(trigger=trigger, method_name="resume", timeout=left + LAST_LOOK)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
-        """Also where the trigger itself has failed: then no method of ours is called."""
+        """Also where the trigger itself has failed, or nobody has run it: then no method of ours is called."""
         with retried_only_if_useful(context):
-            return super().resume_execution(next_method, next_kwargs, context)
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except AirflowSensorTimeout as error:
+                raise ModelError(
+                    f"No triggerer said anything until the deadline to {self.kind} was over. See that one runs (airflow "
+                    "triggerer), then trigger a new run."
+                ) from error
+            except TaskDeferralError as error:
+                *_, said = (next_kwargs or {}).get("traceback") or [str(error)]
+                raise UnavailableError(
+                    f"The triggerer, which needs what the workers have, could not wait for the model: {said.strip()}"
+                ) from error
 
     def resume(self, context: Any, event: Any) -> dict[str, str]:
         """The models' ids, from the trigger's event; it crossed processes and versions, so it is validated."""
