@@ -11,7 +11,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout, TaskDeferralError
 
 from opensearch_ml.failures import retried_only_if_useful
-from opensearch_ml.opened import PLAN_TASK, Build, open_build
+from opensearch_ml.opened import Build, open_build
 from opensearch_ml.triggers import ModelWaitTrigger
 from opensearch_ml.turns import APPROVE, named, turn_holders
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
@@ -71,21 +71,19 @@ class ModelWaitSensor(BaseSensorOperator):
     to wait for: preflight has asked whether it answers.
     """
 
-    template_fields = ("plan_task_id", "started")
+    template_fields = ("started",)
     kind: ClassVar[WaitKind]
 
     def __init__(
         self,
         *,
         started: dict[str, dict[str, Any]],
-        plan_task_id: str = PLAN_TASK,
         patience_s: float = 12.0,
         poke_interval: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.started = started
-        self.plan_task_id = plan_task_id
         self.patience_s = patience_s
 
     def start_again(self, build: Build, watched: Watched, refused: Sequence[str]) -> dict[str, Started]:
@@ -96,7 +94,7 @@ class ModelWaitSensor(BaseSensorOperator):
         from sparse_index.ml.waits import Started
         from sparse_index.ml.watching import watch
 
-        with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
+        with retried_only_if_useful(context), open_build(context) as build:
             started = {fingerprint: Started(**each) for fingerprint, each in self.started.items()}
             watched = self._asked(build, build.models.watched(self.kind, started, now=time.time()))
             watched = watch(build.cluster, watched, patience_s=self.patience_s, poll_s=self.poke_interval)

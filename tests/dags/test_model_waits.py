@@ -90,7 +90,7 @@ def sensor(monkeypatch: pytest.MonkeyPatch) -> MakeSensor:
         build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), models=models)
 
         @contextmanager
-        def open_build(context: object, plan_task_id: str) -> Iterator[SimpleNamespace]:
+        def open_build(context: object) -> Iterator[SimpleNamespace]:
             yield build
 
         monkeypatch.setattr(sensors, "open_build", open_build)

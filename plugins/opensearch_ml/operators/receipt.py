@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.links import BuildLink
 from opensearch_ml.metrics import send_metrics
-from opensearch_ml.opened import PLAN_TASK, Corpus, planned
+from opensearch_ml.opened import Corpus, planned
 from opensearch_ml.operators.approval import ANSWER_KEY
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.turns import APPROVE, TURN
@@ -32,12 +32,7 @@ class ReceiptOperator(CorpusOperator):
     case, also when the run was marked failed in the UI, and no failed build can pass for a success.
     """
 
-    template_fields = ("corpus", "plan_task_id")
     operator_extra_links = (BuildLink(),)
-
-    def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.plan_task_id = plan_task_id
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.builds.ending import failures
@@ -47,7 +42,7 @@ class ReceiptOperator(CorpusOperator):
         from sparse_index.store.layout import receipt_path
 
         stages = ended_stages(context)
-        found = planned(context, self.plan_task_id)
+        found = planned(context)
         if found is None:
             live = live_sentence(lambda: corpus.cluster, corpus.config.alias)
             send_metrics(self.corpus, corpus.config.owner, [NO_BUILD])
