@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
 
+from opensearch_ml.console.views import CONSOLE
 from opensearch_ml.dag_names import kind_of
-from opensearch_ml.links import CONSOLE
 from sparse_index.alerts.message import Alert, Reader
 from sparse_index.alerts.notifiers import problems, send
 from sparse_index.config.alerts import ALERTS_VARIABLE, AlertConfig, deployment_alerts

@@ -58,8 +58,30 @@ def unreachable_cluster() -> Cluster:
     return fake_cluster(silent)
 
 
-def in_a_run_that_failed(tmp_path: Path, path: str | None, failed: str = "index", attempt: int = 1) -> tuple[Any, Any]:
-    """Its corpus, on a cluster that is away, and the context of its receipt, which has three retries."""
+class Away(SimpleNamespace):
+    """A corpus whose cluster does not answer."""
+
+    @property
+    def cluster(self) -> Cluster:
+        return unreachable_cluster()
+
+
+class NoConnection(SimpleNamespace):
+    """A corpus whose connection cannot be opened any more."""
+
+    @property
+    def cluster(self) -> Cluster:
+        raise ConfigError("extra `use_ssl` must be true or false")
+
+
+def in_a_run_that_failed(
+    tmp_path: Path,
+    path: str | None,
+    failed: str = "index",
+    attempt: int = 1,
+    kind: type[SimpleNamespace] = Away,
+) -> tuple[Any, Any]:
+    """Its corpus, of this `kind`, and the context of its receipt, which has three retries."""
     said = {PLAN_TASK: path and {"store": str(tmp_path), "plan": path}, ERROR_KEY: "no answer from the cluster"}
     ti = SimpleNamespace(
         dag_id="d",
@@ -69,16 +91,8 @@ def in_a_run_that_failed(tmp_path: Path, path: str | None, failed: str = "index"
         get_task_breadcrumbs=lambda dag_id, run_id: [task(failed, "failed")],
         xcom_pull=lambda task_ids, key="", **_: [None] * 4 if isinstance(task_ids, list) else said.get(key or task_ids),
     )
-    corpus = SimpleNamespace(cluster=unreachable_cluster(), config=corpus_config("things", str(tmp_path)))
+    corpus = kind(config=corpus_config("things", str(tmp_path)))
     return corpus, {"ti": ti, "dag_run": SimpleNamespace(start_date=None)}
-
-
-class NoConnection(SimpleNamespace):
-    """A corpus whose connection cannot be opened any more."""
-
-    @property
-    def cluster(self) -> Cluster:
-        raise ConfigError("extra `use_ssl` must be true or false")
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -120,9 +134,9 @@ def test_a_connection_that_cannot_be_opened_hides_neither_receipt_nor_reason(
 ) -> None:
     sent = counted(monkeypatch)
     plan = make_plan(corpus_config("things", str(tmp_path)))
-    corpus, context = in_a_run_that_failed(tmp_path, save_plan(Store(str(tmp_path)), plan), failed)
+    corpus, context = in_a_run_that_failed(tmp_path, save_plan(Store(str(tmp_path)), plan), failed, kind=NoConnection)
     with pytest.raises(BuildError, match=f"^{failed} failed: no answer from the cluster\n"):
-        ReceiptOperator(task_id="receipt", corpus="things").work(NoConnection(config=corpus.config), context)
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
     (untidy,) = Store(str(tmp_path)).read_json(receipt_path(plan.alias, plan.build_id))["untidy"]
     assert "extra `use_ssl` must be true or false" in untidy
     assert sent == ["sparse_index.builds.failed"]
@@ -132,9 +146,9 @@ def test_a_run_without_a_plan_says_why_although_the_connection_cannot_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = counted(monkeypatch)
-    corpus, context = in_a_run_that_failed(tmp_path, None)
+    corpus, context = in_a_run_that_failed(tmp_path, None, kind=NoConnection)
     with pytest.raises(BuildError, match=r"^index failed: no answer .*\nNo build was planned\.\nThe cluster could not"):
-        ReceiptOperator(task_id="receipt", corpus="things").work(NoConnection(config=corpus.config), context)
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
     assert sent == ["sparse_index.builds.failed"]
 
 
