@@ -82,9 +82,9 @@ types: $(VENV)/installed ## Check types
 
 check: lint types test bench-quick ## What CI runs
 
-stop: $(VENV)/installed ## Stop the servers that were started here; their data are kept
-	$(BIN)/python -m demo.story down
-	$(BIN)/python -m many_workers.story down
+# Without what they were started with there are none: it installs nothing.
+stop: ## Stop the servers that were started here; their data are kept
+	@test ! -e $(VENV)/installed || { $(BIN)/python -m demo.story down && $(BIN)/python -m many_workers.story down; }
 
 clean: stop ## Remove everything that was created here, downloads excepted
 	rm -rf $(VENV) .local

@@ -8,8 +8,6 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-PREFIX = "/sparse-index"
-
 
 class SearchConsole(AirflowPlugin):
     """`SPARSE_INDEX_CONSOLE=off` leaves it out; `SPARSE_INDEX_CONSOLE_TABS=true` adds a tab to every DAG and run."""
@@ -20,10 +18,10 @@ class SearchConsole(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]
-        return [{"name": "Search", "app": app_or_reason(), "url_prefix": PREFIX}] if self.is_on else []
+        return [{"name": "Search", "app": app_or_reason(), "url_prefix": f"/{CONSOLE}"}] if self.is_on else []
 
 
 if SearchConsole.is_on:
-    from opensearch_ml.console.views import app_or_reason, external_views
+    from opensearch_ml.console.views import CONSOLE, app_or_reason, external_views
 
     SearchConsole.external_views = external_views()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from local_cluster.home import write_private
+from local_cluster.ports import HOST, find_free
 
-HOST = "127.0.0.1"
 USER = "admin"
 POOL = "sparse_index_encode"
 POOL_SLOTS = 2
@@ -29,18 +28,12 @@ class Login:
     jwt_secret: str
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
-
-
 def login_of(home: Path) -> Login:
     """The login of the Airflow in `home`; made up at the first call, the same afterwards."""
     file = home / "login.json"
     if file.exists():
         return Login(**json.loads(file.read_text(encoding="utf-8")))
-    port = free_port()
+    port = find_free()
     login = Login(f"http://{HOST}:{port}", port, USER, secrets.token_urlsafe(12), secrets.token_hex(64))
     home.mkdir(parents=True, exist_ok=True)
     # The login last: whoever finds it finds what Airflow knows of it.

@@ -160,7 +160,7 @@ def _received(store: Store, plan: Plan, ending: Ending) -> dict[str, object]:
 
 def _ending(cluster: Cluster, plan: Plan, stages: Stages) -> Ending:
     switched = is_done(PROMOTE, stages.ended)
-    seen = last_look(cluster, plan, promoted=switched)
+    seen = last_look(lambda: cluster, plan, promoted=switched)
     return Ending(
         outcome=outcome_of(plan, stages.ended, promoted=switched or plan.candidate == seen.live),
         live=seen.live,

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import BaseNotifier
 from airflow.sdk.configuration import conf
 
+from opensearch_ml.console.views import CONSOLE
 from opensearch_ml.dag_names import kind_of
-from opensearch_ml.links import CONSOLE
 from sparse_index.alerts.message import Alert, Reader
-from sparse_index.alerts.notifiers import notifier_class, problems, send
+from sparse_index.alerts.notifiers import problems, send
 from sparse_index.config.alerts import ALERTS_VARIABLE, AlertConfig, deployment_alerts
 from sparse_index.errors import ConfigError
 
@@ -49,7 +48,6 @@ def alert_problems(config: CorpusConfig, folder: Path | None = None) -> Iterator
     yield from wrong
     if config.late_after_minutes is None or wrong:
         return
-    yield from _not_in_triggerer(config.alerts)
     if folder is not None and config.alerts:
         yield (
             "late_after_minutes: the triggerer tells of a late run, and looks for `alerts` in its own corpora folder, not in "
@@ -63,15 +61,6 @@ def deployment_problems() -> list[str]:
         return [f"{ALERTS_VARIABLE}: {problem}" for problem in problems(deployment_alerts())]
     except ConfigError as error:
         return [error.message]
-
-
-def _not_in_triggerer(alerts: Sequence[AlertConfig]) -> Iterator[str]:
-    for alert in alerts:
-        if notifier_class(alert.notifier).async_notify is BaseNotifier.async_notify:
-            yield (
-                f"late_after_minutes: the triggerer tells of a late run, and {alert.notifier} cannot send there (it has no "
-                "async_notify). Leave late_after_minutes out, or name another notifier"
-            )
 
 
 def reader_of(corpus: str, config: CorpusConfig) -> Reader:

@@ -20,7 +20,8 @@ EXTRAS = ("auth", "token_file", "aws_conn_id", "region", "service")
 
 
 def authorization(connection: Connection, extras: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments for `ConnectionSettings`; raises `ConfigError` that names the extra to correct."""
+    """Arguments for `ConnectionSettings`; raises `ConfigError` that names the extra to correct. Where AWS is asked at once, for a
+    role, it raises what a request would."""
     way = extras.get("auth", "basic")
     if way == "basic":
         return {"username": connection.login or None, "password": connection.password or None}
@@ -45,7 +46,7 @@ def _bearer(connection: Connection, extras: Mapping[str, str]) -> Any:
 
 
 def _signed(connection: Connection, extras: Mapping[str, str]) -> dict[str, Any]:
-    from sparse_index.cluster.authorization import AwsSignature
+    from sparse_index.cluster.authorization import AwsSignature, aws_errors
 
     given = extras.get("service", "es")
     service = next((known for known in AWS_SERVICES if known == given), None)
@@ -58,16 +59,15 @@ def _signed(connection: Connection, extras: Mapping[str, str]) -> dict[str, Any]
             f"Connection '{connection.conn_id}': `auth` is sigv4, for which the Amazon provider is needed, on every worker, "
             "triggerer and API server: pip install 'sparse-index-dags[aws]'."
         ) from error
-    aws = AwsBaseHook(aws_conn_id=extras.get("aws_conn_id"), region_name=extras.get("region"))
-    if not aws.region_name:
-        raise ConfigError(
-            f"Connection '{connection.conn_id}': no region to sign for. Name it in the extra `region`, or in the AWS "
-            "connection."
-        )
-    return {
-        "authorize": AwsSignature(aws.get_session().get_credentials(), aws.region_name, service),
-        "aws_service": service,
-    }
+    with aws_errors():
+        aws = AwsBaseHook(aws_conn_id=extras.get("aws_conn_id"), region_name=extras.get("region"))
+        if not aws.region_name:
+            raise ConfigError(
+                f"Connection '{connection.conn_id}': no region to sign for. Name it in the extra `region`, or in the AWS "
+                "connection."
+            )
+        credentials = aws.get_session().get_credentials()
+    return {"authorize": AwsSignature(credentials, aws.region_name, service), "aws_service": service}
 
 
 def _wrong(connection: Connection, extra: str, value: str, known: tuple[str, ...]) -> ConfigError:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import (
+    AirflowNotFoundException,
+    AirflowRuntimeError,
+    AirflowSecretsBackendAccessDenied,
+)
 
 from opensearch_ml.authorization import EXTRAS as AUTHORIZATION_EXTRAS
 from opensearch_ml.authorization import authorization
 from opensearch_ml.client_log import keep_requests_out
-from sparse_index.errors import ConfigError, SparseIndexError
+from sparse_index.errors import ConfigError, SparseIndexError, UnavailableError
 
 if TYPE_CHECKING:
     from sparse_index.cluster.client import AsyncCluster, Cluster, ConnectionSettings
@@ -76,8 +82,20 @@ def _extra(connection: Connection, name: str, value: Any) -> Any:
         raise ConfigError(f"Connection '{connection.conn_id}': extra `{name}` must be {kind}.") from error
 
 
+@contextmanager
+def _airflow_errors(conn_id: str) -> Iterator[None]:
+    """Airflow passes over a secrets backend that does not answer, so what it does not find may be there later."""
+    try:
+        yield
+    except (AirflowNotFoundException, AirflowRuntimeError, AirflowSecretsBackendAccessDenied) as error:
+        raise UnavailableError(
+            f"Airflow gives no connection '{conn_id}' here ({error}). Make it one of Airflow's connections, or give this process "
+            "the environment and the secrets backend that the others have."
+        ) from error
+
+
 class OpenSearchMLHook(BaseHook):
-    """One OpenSearch with ML Commons. Nothing is looked up or opened before it is asked for."""
+    """One OpenSearch with ML Commons. Nothing is looked up before it is asked for; what cannot be opened is an error of ours."""
 
     conn_name_attr = "opensearch_conn_id"
     default_conn_name = "opensearch_default"
@@ -91,8 +109,10 @@ class OpenSearchMLHook(BaseHook):
 
     @property
     def settings(self) -> ConnectionSettings:
-        """Host, TLS and login as the Airflow connection gives them; raises `ConfigError`."""
-        return connection_settings(self.get_connection(self.opensearch_conn_id))
+        """Host, TLS and login as the Airflow connection gives them. `ConfigError` when it cannot be used, `UnavailableError` when
+        there is none."""
+        with _airflow_errors(self.opensearch_conn_id):
+            return connection_settings(self.get_connection(self.opensearch_conn_id))
 
     def get_conn(self) -> Cluster:
         """What `cluster` is, under the name that Airflow's hooks have for it."""
@@ -119,9 +139,10 @@ class OpenSearchMLHook(BaseHook):
         from sparse_index.cluster.client import AsyncCluster
 
         keep_requests_out()
-        connection = await self.aget_connection(self.opensearch_conn_id)
-        # In a thread: what signs may have to look up a further connection.
-        return AsyncCluster(await asyncio.to_thread(connection_settings, connection))
+        with _airflow_errors(self.opensearch_conn_id):
+            connection = await self.aget_connection(self.opensearch_conn_id)
+            # In a thread: what signs may have to look up a further connection.
+            return AsyncCluster(await asyncio.to_thread(connection_settings, connection))
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""

@@ -13,7 +13,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 # Airflow's stub leaves them out.
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
+from airflow.sdk import (  # type: ignore[attr-defined]
+    AsyncCallback,
+    BaseNotifier,
+    DeadlineAlert,
+    DeadlineReference,
+)
 
 from opensearch_ml.alerts import run_address, told_of_all
 from opensearch_ml.corpora import corpora_folder, corpus_config
@@ -84,6 +89,9 @@ async def _send(alert: Alert, alerts: Sequence[AlertConfig], context: Mapping[st
 
 
 async def _sent(one: AlertConfig, context: dict[str, Any]) -> None:
-    """Its import and making may take long, and the triggerer has others to serve."""
+    """Its import and making may take long, and the triggerer has others to serve: so does one that sends in no other way."""
     filled, shown = await asyncio.to_thread(notifier, one, context)
-    await filled.async_notify(shown)
+    if getattr(type(filled), "async_notify", BaseNotifier.async_notify) is BaseNotifier.async_notify:
+        await asyncio.to_thread(filled.notify, shown)
+    else:
+        await filled.async_notify(shown)

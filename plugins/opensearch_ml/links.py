@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
+from opensearch_ml.console.views import CONSOLE
 from opensearch_ml.dag_names import PREFIX
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
-CONSOLE = "sparse-index"
 DASHBOARDS_VARIABLE = "SPARSE_INDEX_DASHBOARDS"
 _INDEX_PAGE = "app/opensearch_index_management_dashboards#/index-detail"
 

@@ -65,8 +65,8 @@ def open_corpus(context: Any, name: str) -> Iterator[Corpus]:
         yield Corpus(hook, Store(config.store), config)
 
 
-def planned(context: Any, plan_task_id: str) -> tuple[Store, Plan] | None:
-    """The plan that `plan_task_id` of this run wrote into the store; None when it wrote none.
+def planned(context: Any) -> tuple[Store, Plan] | None:
+    """The plan that this run wrote into the store; None when it wrote none.
 
     Where the corpus has addresses with secrets, these come from its file: neither XCom nor store has them.
     """
@@ -74,7 +74,7 @@ def planned(context: Any, plan_task_id: str) -> tuple[Store, Plan] | None:
     from sparse_index.builds.plan import load_plan
     from sparse_index.store.files import Store
 
-    where = context["ti"].xcom_pull(task_ids=plan_task_id)
+    where = context["ti"].xcom_pull(task_ids=PLAN_TASK)
     if where is None:
         return None
     secrets_of = where.get("secrets_of")
@@ -86,14 +86,19 @@ def planned(context: Any, plan_task_id: str) -> tuple[Store, Plan] | None:
     return store, load_plan(store, where["plan"]).with_secrets_of(config)
 
 
+def require_planned(context: Any) -> tuple[Store, Plan]:
+    """For the tasks that do not run without a plan."""
+    found = planned(context)
+    if found is None:
+        raise BuildError(f"Task '{PLAN_TASK}' of this run left no plan. Trigger a new run.")
+    return found
+
+
 @contextmanager
-def open_build(context: Any, plan_task_id: str = PLAN_TASK) -> Iterator[Build]:
-    """The build that `plan_task_id` planned, with its cluster connected."""
+def open_build(context: Any) -> Iterator[Build]:
+    """The build that this run has planned, with its cluster connected."""
     from opensearch_ml.hooks import OpenSearchMLHook
 
-    found = planned(context, plan_task_id)
-    if found is None:
-        raise BuildError(f"Task '{plan_task_id}' of this run left no plan. Trigger a new run.")
-    store, plan = found
+    store, plan = require_planned(context)
     with OpenSearchMLHook(plan.config.connection) as hook:
         yield Build(hook, store, plan)

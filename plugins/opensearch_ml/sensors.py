@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.exceptions import AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowSensorTimeout, TaskDeferralError
 
 from opensearch_ml.failures import retried_only_if_useful
-from opensearch_ml.opened import PLAN_TASK, Build, open_build
+from opensearch_ml.opened import Build, open_build
 from opensearch_ml.params import run_request
 from opensearch_ml.triggers import ModelWaitTrigger
 from opensearch_ml.turns import APPROVE, DAY, PASSED_AT, named, turn_holders, waiting_before
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
-from sparse_index.errors import BuildError, ModelError
+from sparse_index.errors import BuildError, ModelError, UnavailableError
 
 if TYPE_CHECKING:
     from sparse_index.ml.waits import Started, WaitKind
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Longer than a person may take to answer for the run before; a retried task counts on.
 LONGEST_TURN = timedelta(hours=LONGEST_APPROVAL_H) + timedelta(days=7)
+# The trigger knows its waits' deadlines itself; its last look, at a cluster that does not answer, may take so long.
+LAST_LOOK = timedelta(minutes=10)
 
 
 class TurnSensor(BaseSensorOperator):
@@ -76,21 +78,19 @@ class ModelWaitSensor(BaseSensorOperator):
     to wait for: preflight has asked whether it answers.
     """
 
-    template_fields = ("plan_task_id", "started")
+    template_fields = ("started",)
     kind: ClassVar[WaitKind]
 
     def __init__(
         self,
         *,
         started: dict[str, dict[str, Any]],
-        plan_task_id: str = PLAN_TASK,
         patience_s: float = 12.0,
         poke_interval: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.started = started
-        self.plan_task_id = plan_task_id
         self.patience_s = patience_s
 
     def start_again(self, build: Build, watched: Watched, refused: Sequence[str]) -> dict[str, Started]:
@@ -101,7 +101,7 @@ class ModelWaitSensor(BaseSensorOperator):
         from sparse_index.ml.waits import Started
         from sparse_index.ml.watching import watch
 
-        with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
+        with retried_only_if_useful(context), open_build(context) as build:
             started = {fingerprint: Started(**each) for fingerprint, each in self.started.items()}
             watched = self._asked(build, build.models.watched(self.kind, started, now=time.time()))
             watched = watch(build.cluster, watched, patience_s=self.patience_s, poll_s=self.poke_interval)
@@ -130,12 +130,24 @@ class ModelWaitSensor(BaseSensorOperator):
 
     def _defer(self, conn_id: str, watched: Watched) -> NoReturn:
         trigger = ModelWaitTrigger(conn_id=conn_id, watched=watched.model_dump(mode="json"))
-        self.defer(trigger=trigger, method_name="resume")
+        left = timedelta(seconds=max(wait.deadline_at for wait in watched.waits.values()) - time.time())
+        self.defer(trigger=trigger, method_name="resume", timeout=left + LAST_LOOK)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
-        """Also where the trigger itself has failed: then no method of ours is called."""
+        """Also where the trigger itself has failed, or nobody has run it: then no method of ours is called."""
         with retried_only_if_useful(context):
-            return super().resume_execution(next_method, next_kwargs, context)
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except AirflowSensorTimeout as error:
+                raise ModelError(
+                    f"No triggerer said anything until the deadline to {self.kind} was over. See that one runs (airflow "
+                    "triggerer), then trigger a new run."
+                ) from error
+            except TaskDeferralError as error:
+                *_, said = (next_kwargs or {}).get("traceback") or [str(error)]
+                raise UnavailableError(
+                    f"The triggerer, which needs what the workers have, could not wait for the model: {said.strip()}"
+                ) from error
 
     def resume(self, context: Any, event: Any) -> dict[str, str]:
         """The models' ids, from the trigger's event; it crossed processes and versions, so it is validated."""

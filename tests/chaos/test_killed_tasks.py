@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 import pytest
 
@@ -22,6 +23,7 @@ from sparse_index.vectors.files import vector_paths
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 KILLS = times(3, 20)
+ROUNDS = 10 * KILLS
 COUNT = times(400, 2400)
 PART = times(200, 600)
 CHUNK = 64
@@ -85,9 +87,10 @@ def test_killed_tasks_lose_nothing(
     with chaos_table.line("SIGKILL of the index task at a random moment", KILLS) as line:
         prepare_candidate(plain_cluster, store, plan)
         killer = Killer(proxy, dice("index"))
-        while killer.left:
+        for _ in takewhile(lambda _: killer.left, range(ROUNDS)):
             for part in plan.index_parts:
                 killer.let_run("_bulk", PART // 20, victims.index, plan, part)
+        assert killer.left == 0, "they came too late: give the task more to write"
         for part in plan.index_parts:
             killer.let_run("_bulk", 1, victims.index, plan, part)
         closed(plain_cluster, store, plan)

@@ -32,7 +32,7 @@ def alias(plain_cluster: Cluster) -> Iterator[str]:
 
 
 def race(cluster: Cluster, plans: list[Plan]) -> list[Promotion | SparseIndexError]:
-    together = Barrier(len(plans))
+    together = Barrier(len(plans), timeout=60)
 
     def run(plan: Plan) -> Promotion | SparseIndexError:
         together.wait()

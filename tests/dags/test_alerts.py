@@ -280,7 +280,6 @@ def test_where_nobody_is_named_the_store_keeps_nothing(written: Written, tmp_pat
             {"alerts": [{"notifier": "told.Keeps"}]},
             "does not take these arguments: missing a required argument: 'to'",
         ),
-        ({"alerts": [FAILS], "late_after_minutes": 5}, "told.Fails cannot send there (it has no async_notify)"),
     ],
 )
 def test_what_would_tell_nobody_breaks_the_dag_when_it_is_parsed(

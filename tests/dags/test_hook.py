@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import Connection
+from airflow.sdk import DAG, Connection
 
 from misbehaving_servers import Quiet, serving
 from opensearch_ml import hooks
 from opensearch_ml.hooks import OpenSearchMLHook, connection_settings
+from opensearch_ml.operators.household import HouseholdOperator
 from opensearch_ml.provider import provider_info
 from sparse_index.cluster.authorization import AwsSignature, BearerToken, TokenFile
 from sparse_index.cluster.client import basic_authorization
-from sparse_index.errors import ConfigError
+from sparse_index.errors import AccessError, ConfigError, SparseIndexError, UnavailableError
 
 
 def connection(extra: dict[str, Any] | None = None, **fields: Any) -> Connection:
@@ -79,6 +82,15 @@ def test_the_password_is_in_no_text_of_the_settings() -> None:
 
 def test_nothing_is_looked_up_before_it_is_asked_for() -> None:
     assert OpenSearchMLHook("there_is_no_such_connection").opensearch_conn_id == "there_is_no_such_connection"
+
+
+def test_a_connection_that_airflow_does_not_give_is_said_in_words() -> None:
+    hook = OpenSearchMLHook("there_is_no_such_connection")
+    with pytest.raises(UnavailableError, match="Airflow gives no connection 'there_is_no_such_connection' here"):
+        _ = hook.cluster
+    with pytest.raises(UnavailableError, match="Airflow gives no connection 'there_is_no_such_connection' here"):
+        asyncio.run(hook.async_cluster())
+    assert hook.test_connection()[0] is False
 
 
 def test_a_refused_connection_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,10 +165,60 @@ def amazon(monkeypatch: pytest.MonkeyPatch) -> None:
         def get_session(self) -> SimpleNamespace:
             return SimpleNamespace(get_credentials=lambda: self.credentials)
 
+    pytest.importorskip("botocore", reason="the extra `aws` is not installed")
     path = "airflow.providers.amazon.aws.hooks.base_aws"
     for end in range(3, len(path.split(".")) + 1):
         monkeypatch.setitem(sys.modules, ".".join(path.split(".")[:end]), ModuleType(path))
     sys.modules[path].AwsBaseHook = AwsBaseHook  # type: ignore[attr-defined]
+
+
+def aws_hook() -> Any:
+    return sys.modules["airflow.providers.amazon.aws.hooks.base_aws"].AwsBaseHook
+
+
+def no_role(status: int) -> Callable[[object], None]:
+    from botocore.exceptions import ClientError
+
+    def get_session(hook: object) -> None:
+        raise ClientError({"ResponseMetadata": {"HTTPStatusCode": status}}, "AssumeRole")
+
+    return get_session
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, UnavailableError), (403, AccessError)])
+def test_aws_that_gives_no_role_is_an_error_of_ours(
+    amazon: None, monkeypatch: pytest.MonkeyPatch, status: int, error: type[SparseIndexError]
+) -> None:
+    """A connection with a role asks AWS for it when its session is made."""
+    monkeypatch.setattr(aws_hook(), "get_session", no_role(status))
+    with pytest.raises(error, match="AWS gives no credentials to sign with"):
+        connection_settings(connection({"auth": "sigv4", "region": "eu-west-1"}))
+
+
+CORPUS = """
+alias: {name}
+store: {store}
+connection: {name}
+source: {{uri: "/corpus/*.parquet", id_column: id, text_template: "{{title}}"}}
+encoder: {{model: {{source: model_id, model_id: m1}}}}
+"""
+
+
+def test_one_connection_that_cannot_be_opened_stops_no_other_corpus(
+    amazon: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What looks after all corpora goes on with those that can be asked."""
+    signed = {"auth": "sigv4", "region": "eu-west-1"}
+    for name, extra in {"open": {}, "signed": signed, "wrong": {"use_ssl": "perhaps"}, "nobody": None}.items():
+        (tmp_path / f"{name}.yaml").write_text(CORPUS.format(name=name, store=tmp_path / "store"))
+        if extra is not None:
+            told = {"conn_type": "opensearch", "host": "search.example", "extra": extra}
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(told))
+    monkeypatch.setattr(aws_hook(), "get_session", no_role(503))
+    monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
+    with HouseholdOperator(task_id="look").household({"dag": DAG("janitor", schedule=None)}) as household:
+        assert [*household.clusters] == ["open"]
+        assert len(household.homes) == 4
 
 
 def test_an_aws_connection_signs(amazon: None) -> None:

@@ -61,7 +61,12 @@ def test_it_comes_back_from_the_database_as_it_was(late: DAG) -> None:
     assert again.callback.kwargs["reader"]["owner"] == "Ada"
 
 
-def test_a_run_that_still_goes_on_is_told_of(late: DAG) -> None:
+@pytest.mark.parametrize("notifier", ["Keeps", "Awaits"])
+def test_a_run_that_still_goes_on_is_told_of_by_a_notifier_of_either_kind(
+    late: DAG, tmp_path: Path, notifier: str
+) -> None:
+    corpus = tmp_path / "first.yaml"
+    corpus.write_text(corpus.read_text().replace("told.Keeps", f"told.{notifier}"))
     missed(late)
     (told,) = TOLD
     assert (told["kind"], told["to"]) == ("late", "#news")
@@ -91,4 +96,4 @@ def test_without_the_corpus_file_the_deployment_is_told_and_the_log_says_who_is_
     assert [one["to"] for one in TOLD] == ["all"]
     said = "\n".join(record.getMessage() for record in caplog.records)
     assert "Whom the file of 'first' names is not told that it is late: the triggerer cannot read it." in said
-    assert "was not sent by told.Fails: NotImplementedError" in said
+    assert "was not sent by told.Fails: ConnectionError" in said

@@ -14,17 +14,20 @@ import pytest
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowRescheduleException,
+    AirflowRuntimeError,
     AirflowSkipException,
     AirflowTaskTimeout,
     DownstreamTasksSkipped,
+    ErrorType,
 )
+from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from opensearch_ml.client_log import CLIENT, keep_requests_out
 from opensearch_ml.failures import ERROR_KEY, LONGEST_SAID, retried_only_if_useful
-from opensearch_ml.progress import LINE_EVERY_S, STATE_KEY, show_progress
+from opensearch_ml.progress import AGAIN_AFTER_S, LINE_EVERY_S, STATE_KEY, show_progress
 from sparse_index.errors import BuildError, UnavailableError
-from sparse_index.progress import Progress
+from sparse_index.progress import Progress, ProgressMeter
 
 
 @pytest.fixture
@@ -165,3 +168,22 @@ def test_progress_is_kept_at_once_and_said_every_ten_seconds(caplog: pytest.LogC
     assert kept == [(STATE_KEY, done) for done in (1, 6, 11, 16, 20)]
     said = [record.getMessage().split(" of")[0] for record in caplog.records]
     assert said == ["encode: 1", "encode: 11"], "the task's own sentence is its last"
+
+
+def test_a_progress_that_airflow_does_not_take_ends_no_work(caplog: pytest.LogCaptureFixture) -> None:
+    """Each try may take as long as Airflow's client goes on trying: until the next one, the work has some minutes."""
+    asked: list[int] = []
+    at = SimpleNamespace(now=0.0)
+
+    def refuse(key: str, value: Any) -> None:
+        asked.append(value["done"])
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+
+    show = show_progress({"task_state_store": SimpleNamespace(set=refuse)}, lambda: at.now)
+    meter = ProgressMeter("index", 1000, show, clock=lambda: at.now)
+    for at.now in (5.0, 10.0, 5.0 + AGAIN_AFTER_S):
+        meter.add(1)
+    assert asked == [1, 3]
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(said) == 2
+    assert "only this log shows it (AirflowRuntimeError: API_SERVER_ERROR" in said[0]

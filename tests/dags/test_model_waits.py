@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError, TaskDeferred
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow.triggers.base import TriggerEvent
 
 from ml_verbs import sparse_field
@@ -90,7 +90,7 @@ def sensor(monkeypatch: pytest.MonkeyPatch) -> MakeSensor:
         build = SimpleNamespace(cluster=cluster, plan=SimpleNamespace(config=config), models=models)
 
         @contextmanager
-        def open_build(context: object, plan_task_id: str) -> Iterator[SimpleNamespace]:
+        def open_build(context: object) -> Iterator[SimpleNamespace]:
             yield build
 
         monkeypatch.setattr(sensors, "open_build", open_build)
@@ -116,7 +116,9 @@ def test_a_slow_model_is_deferred_with_a_deadline_of_the_wall_clock(sensor: Make
         sensor(FakeCluster(task=[RUNNING])).execute(CONTEXT)
     trigger = deferred.value.trigger
     assert isinstance(trigger, ModelWaitTrigger)
-    assert deferred.value.timeout is None, "the deadline is in the wait, so that its end is told with the last state"
+    assert deferred.value.timeout is not None
+    margin_s = deferred.value.timeout.total_seconds() - 100
+    assert 300 < margin_s <= 600, "the deadline is in the wait, so that its end is told with the last state"
     assert before + 100 <= trigger.watched["waits"]["f1"]["deadline_at"] <= time.time() + 100
     assert trigger.watched["seen"]["f1"]["memory"]["state"] == "task t1 RUNNING (at None)"
     assert deferred.value.method_name == "resume"
@@ -191,13 +193,39 @@ def test_resume_refuses_an_event_that_is_no_verdict(sensor: MakeSensor, event: o
         sensor(FakeCluster()).resume_execution("resume", {"event": event}, CONTEXT)
 
 
-def test_a_trigger_that_has_failed_leaves_a_reason(sensor: MakeSensor) -> None:
-    """Its own error is in the log; then the task is resumed only to fail."""
+CAUSE = "sparse_index.errors.ConfigError: Connection 'search': extra `use_ssl` must be true or false."
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "reason"),
+    [
+        (
+            {"error": "Trigger failure", "traceback": ["Traceback (most recent call last):\n", f"{CAUSE}\n"]},
+            UnavailableError,
+            f"The triggerer, which needs what the workers have, could not wait for the model: {CAUSE}",
+        ),
+        (
+            {"error": "Trigger failure"},
+            UnavailableError,
+            "The triggerer, which needs what the workers have, could not wait for the model: Trigger failure",
+        ),
+        (
+            {"error": TriggerFailureReason.TRIGGER_TIMEOUT.value},
+            AirflowFailException,
+            "No triggerer said anything until the deadline to register was over. See that one runs (airflow triggerer), then "
+            "trigger a new run.",
+        ),
+    ],
+)
+def test_a_trigger_that_has_failed_or_never_ran_leaves_a_reason(
+    sensor: MakeSensor, said: Json, error: type[Exception], reason: str
+) -> None:
+    """Airflow resumes the task only to fail."""
     pushed: dict[str, str] = {}
     ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
-    with pytest.raises(TaskDeferralError):
-        sensor(FakeCluster()).resume_execution(TRIGGER_FAIL_REPR, {"error": "Trigger failure"}, {"ti": ti})
-    assert pushed["error"] == "TaskDeferralError: Trigger failure. Its log has the traceback."
+    with pytest.raises(error):
+        sensor(FakeCluster()).resume_execution(TRIGGER_FAIL_REPR, said, {"ti": ti})
+    assert pushed["error"] == reason
 
 
 @pytest.fixture

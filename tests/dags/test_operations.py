@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from build_plans import complete_candidate, corpus_config, make_plan
+from opensearch_ml.operators.redrive import RunEndSensor
 from real_day import ROWS, RealDay
 from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.console.generations import records
@@ -148,13 +149,11 @@ def test_no_rollback_between_the_turn_and_the_promotion_of_a_daily_run(day: Real
 def triggered_runs_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of a scheduler: the run that `TriggerDagRunOperator` made in the database is run while it is waited for."""
     from airflow.models import dagrun
-    from airflow.providers.standard.triggers.external_task import DagStateTrigger
-    from airflow.triggers.base import TriggerEvent
     from airflow.utils.session import create_session
 
     from dag_help import load_dags
 
-    def run(dag_id: str, run_id: str) -> str:
+    def run(dag_id: str, run_id: str) -> None:
         def existing(*, dag: Any, session: Any, **_: Any) -> Any:
             found = session.query(dagrun.DagRun).filter_by(dag_id=dag_id, run_id=run_id).one()
             found.dag, found.state = dag, "running"
@@ -164,18 +163,17 @@ def triggered_runs_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
         with monkeypatch.context() as patch:
             patch.setattr(dagrun, "get_or_create_dagrun", existing)
-            return str(load_dags()[dag_id].test().state)
+            load_dags()[dag_id].test()
 
-    async def wait(self: DagStateTrigger) -> AsyncIterator[TriggerEvent]:
-        assert self.run_ids is not None
-        (run_id,) = self.run_ids
+    look = RunEndSensor.poke
+
+    def poke(self: RunEndSensor, context: Any) -> bool:
         with create_session() as session:
-            assert session.query(dagrun.DagRun).filter_by(run_id=run_id).one().state == "queued"
-        state = run(self.dag_id, run_id)
-        said = {"dag_id": self.dag_id, "run_ids": [run_id], run_id: state}
-        yield TriggerEvent((self.serialize()[0], said))  # type: ignore[no-untyped-call]
+            assert session.query(dagrun.DagRun).filter_by(run_id=self.of_run).one().state == "queued"
+        run(self.of_dag, self.of_run)
+        return look(self, context)
 
-    monkeypatch.setattr(DagStateTrigger, "run", wait)
+    monkeypatch.setattr(RunEndSensor, "poke", poke)
 
 
 def write_addressed(day: RealDay, of_row_7: str) -> None:

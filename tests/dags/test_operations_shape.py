@@ -15,6 +15,7 @@ from dag_help import load_dags
 from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.operators.forget import ForgettingOperator
+from opensearch_ml.operators.redrive import RunEndSensor
 from opensearch_ml.sensors import TurnSensor
 from opensearch_ml.turns import PROMOTE, TURN
 from sparse_index.operations.rollback import DEADLINE_S
@@ -67,7 +68,7 @@ def test_a_rollback_is_not_ended_before_its_own_wait_says_what_it_saw(dag_bag: D
     [
         (JANITOR_DAG, {"look", "clean"}),
         (FORGET_DAG, {"look", "forget"}),
-        (REDRIVE_DAG, {"run_corpus", "settle_letters"}),
+        (REDRIVE_DAG, {"settle_letters"}),
         ("sparse_index__tickets", {"scan", "plan_changes", "encode", "index", "reconcile", "gate"}),
     ],
 )
@@ -125,7 +126,7 @@ def test_a_rollback_asks_for_the_tasks_that_the_daily_dag_has(dag: DAG) -> None:
     ("name", "order"),
     [
         ("rollback", ["choose_target", "roll_back"]),
-        ("redrive", ["select_letters", "run_corpus", "settle_letters"]),
+        ("redrive", ["select_letters", "run_corpus", "wait_for_run", "settle_letters"]),
         ("forget", ["look", "forget"]),
         ("janitor", ["look", "clean"]),
     ],
@@ -156,7 +157,10 @@ def test_a_redrive_starts_the_corpus_s_own_dag_for_the_right_day_and_waits(dag_b
     assert task.trigger_dag_id == "sparse_index__{{ params.corpus }}"
     assert isinstance(task.conf, dict)
     assert set(task.conf) == {"data_date"}
-    assert (task.wait_for_completion, task.deferrable, task.fail_when_dag_is_paused) == (True, True, True)
+    assert (task.wait_for_completion, task.fail_when_dag_is_paused) == (False, True)
+    wait = dag_bag.dags["sparse_index_redrive"].get_task("wait_for_run")
+    assert isinstance(wait, RunEndSensor)
+    assert (wait.of_dag, wait.of_run) == (task.trigger_dag_id, task.trigger_run_id)
 
 
 def test_a_folder_without_any_corpus_harms_no_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

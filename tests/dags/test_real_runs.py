@@ -6,7 +6,6 @@ After every one: no model and no group of ours, the alias where it was, at most 
 from __future__ import annotations
 
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from real_day import DEMO, ROWS, Day, RealDay
 from sparse_index.builds.check import Verdict
 from sparse_index.live.switch import switch_alias
 from sparse_index.ml.verbs import get_model, remove_build_models
+from waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
 
@@ -223,6 +223,10 @@ def the_breaker_opens(day: RealDay) -> None:
     day.cluster.put("/_cluster/settings", {"transient": {BREAKER: 1}})
 
 
+def close_breaker(day: RealDay) -> None:
+    day.cluster.put("/_cluster/settings", {"transient": {BREAKER: None}})
+
+
 def refused_deployments(day: RealDay) -> int:
     query = {"bool": {"filter": [{"term": {"state": "FAILED"}}, {"term": {"task_type": "DEPLOY_MODEL"}}]}}
     return int(day.cluster.post("/_plugins/_ml/tasks/_search", {"query": query})["hits"]["total"]["value"])
@@ -232,11 +236,13 @@ def test_a_deployment_that_an_open_breaker_refused_is_asked_for_again(day: RealD
     refused = refused_deployments(day)
 
     def the_breaker_closes(day: RealDay) -> None:
-        while refused_deployments(day) == refused:
-            time.sleep(0.05)
-        day.cluster.put("/_cluster/settings", {"transient": {BREAKER: None}})
+        until(lambda: refused_deployments(day) > refused)
+        close_breaker(day)
 
-    ended = day.run(before={"deploy_model": the_breaker_opens, "wait_deployed": the_breaker_closes})
+    try:
+        ended = day.run(before={"deploy_model": the_breaker_opens, "wait_deployed": the_breaker_closes})
+    finally:
+        close_breaker(day)  # a run that failed before would leave it open to the tests that follow
     assert ended.state == "success", ended.said
     assert documents(day) == ROWS
     assert day.left_behind() == NOTHING

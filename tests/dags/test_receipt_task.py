@@ -17,7 +17,7 @@ from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages
 from sparse_index.builds.ending import PROMOTE, Stage
 from sparse_index.builds.plan import save_plan
 from sparse_index.cluster.client import Cluster
-from sparse_index.errors import BuildError, SparseIndexError, UnavailableError
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import receipt_path
 
@@ -58,18 +58,41 @@ def unreachable_cluster() -> Cluster:
     return fake_cluster(silent)
 
 
-def in_a_run_that_failed(tmp_path: Path, path: str | None, failed: str = "index", attempt: int = 1) -> tuple[Any, Any]:
-    """Its corpus, on a cluster that is away, and the context of its receipt, which has one retry."""
+class Away(SimpleNamespace):
+    """A corpus whose cluster does not answer."""
+
+    @property
+    def cluster(self) -> Cluster:
+        return unreachable_cluster()
+
+
+class NoConnection(SimpleNamespace):
+    """A corpus whose connection cannot be opened any more."""
+
+    @property
+    def cluster(self) -> Cluster:
+        raise ConfigError("extra `use_ssl` must be true or false")
+
+
+def in_a_run_that_failed(
+    tmp_path: Path,
+    path: str | None,
+    failed: str = "index",
+    attempt: int = 1,
+    kind: type[SimpleNamespace] = Away,
+) -> tuple[Any, Any]:
+    """Its corpus, of this `kind`, and the context of its receipt, which has three retries."""
     said = {PLAN_TASK: path and {"store": str(tmp_path), "plan": path}, ERROR_KEY: "no answer from the cluster"}
     ti = SimpleNamespace(
         dag_id="d",
         run_id="r",
         try_number=attempt,
+        max_tries=3,
         get_task_breadcrumbs=lambda dag_id, run_id: [task(failed, "failed")],
         xcom_pull=lambda task_ids, key="", **_: [None] * 4 if isinstance(task_ids, list) else said.get(key or task_ids),
     )
-    corpus = SimpleNamespace(cluster=unreachable_cluster(), config=corpus_config("things", str(tmp_path)))
-    return corpus, {"ti": ti, "task": SimpleNamespace(retries=1), "dag_run": SimpleNamespace(start_date=None)}
+    corpus = kind(config=corpus_config("things", str(tmp_path)))
+    return corpus, {"ti": ti, "dag_run": SimpleNamespace(start_date=None)}
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -105,16 +128,40 @@ def test_a_run_without_a_plan_says_why_although_the_cluster_is_away(
     assert sent == ["sparse_index.builds.failed"]
 
 
+@pytest.mark.parametrize("failed", ["index", PROMOTE])
+def test_a_connection_that_cannot_be_opened_hides_neither_receipt_nor_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failed: str
+) -> None:
+    sent = counted(monkeypatch)
+    plan = make_plan(corpus_config("things", str(tmp_path)))
+    corpus, context = in_a_run_that_failed(tmp_path, save_plan(Store(str(tmp_path)), plan), failed, kind=NoConnection)
+    with pytest.raises(BuildError, match=f"^{failed} failed: no answer from the cluster\n"):
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+    (untidy,) = Store(str(tmp_path)).read_json(receipt_path(plan.alias, plan.build_id))["untidy"]
+    assert "extra `use_ssl` must be true or false" in untidy
+    assert sent == ["sparse_index.builds.failed"]
+
+
+def test_a_run_without_a_plan_says_why_although_the_connection_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = counted(monkeypatch)
+    corpus, context = in_a_run_that_failed(tmp_path, None, kind=NoConnection)
+    with pytest.raises(BuildError, match=r"^index failed: no answer .*\nNo build was planned\.\nThe cluster could not"):
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+    assert sent == ["sparse_index.builds.failed"]
+
+
 def test_after_a_switch_without_an_answer_the_receipt_waits_for_the_cluster_as_long_as_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The alias may have moved: nobody but the cluster knows what is live."""
+    """The alias may have moved: nobody but the cluster knows what is live. A clear lets Airflow count on, to further attempts."""
     counted(monkeypatch)
     store, plan = Store(str(tmp_path)), make_plan(corpus_config("things", str(tmp_path)))
     path = save_plan(store, plan)
-    expected: dict[int, type[SparseIndexError]] = {1: UnavailableError, 2: BuildError}
+    expected: dict[int, type[SparseIndexError]] = {1: UnavailableError, 3: UnavailableError, 4: BuildError}
     for attempt, error in expected.items():
         corpus, context = in_a_run_that_failed(tmp_path, path, PROMOTE, attempt)
         with pytest.raises(error):
             ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
-        assert store.exists(receipt_path(plan.alias, plan.build_id)) == (attempt == 2)
+        assert store.exists(receipt_path(plan.alias, plan.build_id)) == (attempt == 4)

@@ -47,7 +47,7 @@ def test_a_task_after_the_plan_opens_store_and_corpus_with_the_password_of_the_f
     config = corpus_config("things", "vault://me:hush@host/store", source={"uri": "vault://me:hush@host/corpus/*"})
     path = save_plan(Store(config.store), make_plan(config))
     where = {"store": "vault://me@host/store", "plan": path, "secrets_of": "things"}
-    found = planned({"ti": TaskInstance(where), "dag": DAG("things", schedule=None)}, "plan_changes")
+    found = planned({"ti": TaskInstance(where), "dag": DAG("things", schedule=None)})
     assert found is not None
     store, plan = found
     assert b"hush" not in store.read_bytes(path)

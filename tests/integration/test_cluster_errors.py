@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import pickle
-import socket
 
 import pytest
 
+from local_cluster.ports import find_free
 from sparse_index.cluster.client import ATTEMPTS, MAX_WAIT_S, Cluster, ConnectionSettings
 from sparse_index.errors import SparseIndexError, TerminalError, UnavailableError
 
 pytestmark = pytest.mark.integration
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def connect(port: int, waits: list[float]) -> Cluster:
@@ -29,7 +23,7 @@ def connect(port: int, waits: list[float]) -> Cluster:
 def test_a_closed_port_is_waited_for_about_a_minute_and_then_said() -> None:
     waits: list[float] = []
     with pytest.raises(UnavailableError, match="no answer from the cluster"):
-        connect(free_port(), waits).get("/")
+        connect(find_free(), waits).get("/")
     assert len(waits) == ATTEMPTS - 1
     assert 45 < sum(waits) < 91
     assert MAX_WAIT_S / 2 < max(waits) < MAX_WAIT_S
@@ -39,14 +33,14 @@ def test_two_that_wait_do_not_come_back_together() -> None:
     one, other = list[float](), list[float]()
     for waits in (one, other):
         with pytest.raises(UnavailableError):
-            connect(free_port(), waits).get("/")
+            connect(find_free(), waits).get("/")
     assert all(mine != theirs for mine, theirs in zip(one, other, strict=True))
 
 
 def test_a_call_that_must_not_be_repeated_is_not() -> None:
     waits: list[float] = []
     with pytest.raises(UnavailableError):
-        connect(free_port(), waits).post("/_plugins/_ml/models/_register", {}, retry=None)
+        connect(find_free(), waits).post("/_plugins/_ml/models/_register", {}, retry=None)
     assert waits == []
 
 

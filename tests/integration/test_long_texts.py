@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -172,9 +171,8 @@ def test_a_killed_encoding_of_passages_goes_on_from_its_chunks(
     with deployed(plain_cluster, TOY_MODELS / "sparse") as model_id:
         process = victims.started(victims.encode, plain_settings, plan, part, model_id)
         chunks = f"vectors/{plan.fingerprint}"
-        while len(store.files(chunks, ".parquet")) < 3 and process.is_alive():
-            time.sleep(0.01)
-        assert victims.killed(process), "it ended before it was killed: give it more to do"
+        killed = victims.killed_when(process, lambda: len(store.files(chunks, ".parquet")) >= 3)
+        assert killed, "it ended before it was killed: give it more to do"
         result = encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
     assert result.encoded_before >= 3 * 4
     assert (result.encoded + result.encoded_before, result.dead_letters) == (part.items, 0)

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from misbehaving_servers import file_server
-from ml_verbs import deployed, file_encoder, in_memory, life_with, registered, until, url_encoder
+from ml_verbs import deployed, file_encoder, in_memory, life_with, registered, url_encoder
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import ConfigError, ModelError, OverloadedError
@@ -23,6 +23,7 @@ from sparse_index.ml.states import ModelState
 from sparse_index.ml.waits import Wait
 from sparse_index.ml.watching import wait_until
 from sparse_index.names import group_name
+from waiting import until
 
 pytestmark = pytest.mark.integration
 

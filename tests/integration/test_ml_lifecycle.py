@@ -22,7 +22,6 @@ from ml_verbs import (
     registered,
     sparse_field,
     tasks_of,
-    until,
     url_encoder,
 )
 from sparse_index.cluster.client import Cluster
@@ -38,6 +37,7 @@ from sparse_index.ml.sources import UPLOAD_CHUNK_BYTES, local_zip
 from sparse_index.ml.usage import used_by
 from sparse_index.names import group_name
 from sparse_index.store.files import Store
+from waiting import until
 
 pytestmark = pytest.mark.integration
 

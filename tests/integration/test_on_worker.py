@@ -83,9 +83,7 @@ def test_a_task_that_is_killed_in_mid_part_goes_on_from_its_chunks(
     prove_encoder(plain_cluster, store, plan, ids)
     (part,) = plan.encode_parts
     process = victims.started(victims.encode, plain_settings, plan, part, model_id)
-    while process.is_alive() and not kept(store, plan):
-        process.join(0.01)
-    assert victims.killed(process), "it had ended before the kill"
+    assert victims.killed_when(process, lambda: kept(store, plan)), "it had ended before the kill"
     before = kept(store, plan)
     assert 0 < len(before) < MANY
     result = encode_part(plain_cluster, store, plan, part, ids, cores=2)

@@ -24,7 +24,8 @@ from live_airflow import LiveRun
 from live_corpora import LiveCorpus
 from local_airflow.api import AirflowApi
 from local_airflow.services import Services
-from local_airflow.settings import Login, environment, free_port, login_of
+from local_airflow.settings import Login, environment, login_of
+from local_cluster.ports import find_free
 from own_servers import discard_airflow, ended_with_this_process
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.names import new_build_id
@@ -153,7 +154,7 @@ def _services(
 ) -> tuple[Services, Services, dict[str, Login]]:
     login, base = login_of(home), BASES[1]
     (home / "passwords.json").write_text(json.dumps(dict.fromkeys(ROLES, login.password)))
-    port = free_port()
+    port = find_free()
     other = replace(login, url=f"http://127.0.0.1:{port}{base}", port=port)
     settings = environment(ROOT, home, {"host": opensearch.host, "port": opensearch.port}) | {
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{role}:{role}" for role in ROLES),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,13 +46,6 @@ def awaited(cluster: Cluster, started: Started) -> str:
     """The model of a registration, when it is done."""
     wait = wait_for("register", DEADLINE_S, now=time.time(), **asdict(started))
     return wait_until(cluster, wait, poll_s=0.1)
-
-
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.1)
 
 
 def deployed(cluster: Cluster, model_id: str) -> str:

@@ -24,8 +24,15 @@ class Keeps(BaseNotifier):
     def notify(self, context: Any) -> None:
         TOLD.append({"to": self.to, "text": self.text, "kind": str(context["alert"].kind)})
 
+
+class Awaits(Keeps):
+    """Sends in an event loop only, and keeps no other busy there."""
+
+    def notify(self, context: Any) -> None:
+        raise NotImplementedError
+
     async def async_notify(self, context: Any) -> None:
-        self.notify(context)
+        super().notify(context)
 
 
 class Writes(Keeps):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 
@@ -40,6 +41,14 @@ def _in_environment(environment: Mapping[str, str], work: Callable[..., None], *
     work(*arguments)
 
 
+def killed_when(process: BaseProcess, seen: Callable[[], object]) -> bool:
+    """SIGKILL as soon as `seen`, at the latest when the deadline is over; False when it had ended well before."""
+    end = time.monotonic() + DEADLINE_S
+    while process.is_alive() and not seen() and time.monotonic() < end:
+        process.join(0.01)
+    return killed(process)
+
+
 def killed(process: BaseProcess) -> bool:
     """SIGKILL; False when it had ended well before."""
     process.kill()
@@ -49,8 +58,10 @@ def killed(process: BaseProcess) -> bool:
 def ended_well(process: BaseProcess) -> bool:
     """Whether it did all its work; an end that is neither that nor a kill fails the test."""
     process.join(DEADLINE_S)
-    assert process.exitcode in (0, -signal.SIGKILL), f"{process.name} ended with {process.exitcode}"
-    return process.exitcode == 0
+    exit_code = process.exitcode
+    process.kill()  # one that hangs would be waited for at Python's own end
+    assert exit_code in (0, -signal.SIGKILL), f"{process.name} ended with {exit_code}"
+    return exit_code == 0
 
 
 def encode(settings: ConnectionSettings, plan: Plan, part: Part, model_id: str) -> None:

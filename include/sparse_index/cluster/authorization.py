@@ -5,7 +5,8 @@ Each is asked for every request, so that what expires while a run goes on is ren
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -62,15 +63,23 @@ class AwsSignature:
     service: AwsService
 
     def __call__(self, method: str, url: str, body: Any, headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - of an optional package
-        from opensearchpy.helpers.signer import AWSV4Signer  # noqa: PLC0415 - as this
+        from opensearchpy.helpers.signer import AWSV4Signer  # noqa: PLC0415 - of an optional package
 
-        try:
+        with aws_errors():
             signer: Any = AWSV4Signer(self.credentials, self.region, self.service)
             signed: Mapping[str, str] = signer.sign(method, url, body)
-        except (BotoCoreError, ClientError) as error:
-            raise _without_credentials(error) from error
         return signed
+
+
+@contextmanager
+def aws_errors() -> Iterator[None]:
+    """What AWS says while credentials are asked for, as errors of ours: AccessError, or UnavailableError for now."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - of an optional package
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise _without_credentials(error) from error
 
 
 def _without_credentials(error: Exception) -> SparseIndexError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sparse_index.builds.plan import Plan
@@ -21,10 +22,12 @@ class LastLook:
     untidy: list[str]
 
 
-def last_look(cluster: Cluster, plan: Plan, *, promoted: bool) -> LastLook:
-    """Never fails for the cluster's sake. `promoted`: this run has put the alias on the candidate, as far as it knows."""
+def last_look(open_cluster: Callable[[], Cluster], plan: Plan, *, promoted: bool) -> LastLook:
+    """Never fails for the cluster's sake, nor because it cannot be opened. `promoted`: this run has put the alias on the
+    candidate, as far as it knows."""
     live, size = plan.candidate if promoted else plan.live_index, None
     try:
+        cluster = open_cluster()
         live = observe_alias(cluster, plan.alias).index
         size = index_bytes(cluster, plan.candidate) if plan.makes_candidate else None
         remains = _remains(cluster, plan)
@@ -43,10 +46,10 @@ def _remains(cluster: Cluster, plan: Plan) -> list[str]:
     return build_models(plan.group, plan.encoders).remains(cluster)
 
 
-def live_sentence(cluster: Cluster, alias: str) -> str:
+def live_sentence(open_cluster: Callable[[], Cluster], alias: str) -> str:
     """Of a run that planned no build."""
     try:
-        live = observe_alias(cluster, alias).index
+        live = observe_alias(open_cluster(), alias).index
     except SparseIndexError as error:
         return f"The cluster could not be asked what '{alias}' is on ({error.message})."
     return f"'{alias}' {f'is on {live}, as before' if live else 'has no live index'}."

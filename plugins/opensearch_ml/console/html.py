@@ -13,12 +13,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from opensearch_ml.console.views import CONSOLE
 from sparse_index.console import charts, words
 from sparse_index.console.timeline import NOT_RECORDED
 from sparse_index.timing import utc_now
 
 _HERE = Path(__file__).parent
-PREFIX = "/sparse-index"
 _LOGIN_MISSING = 401
 
 
@@ -26,7 +26,7 @@ def page(request: Request, template: str, code: int = 200, **values: Any) -> HTM
     root = request.scope.get("root_path", "")
     shared = {
         "root": root,
-        "base": root.removesuffix(PREFIX),
+        "base": root.removesuffix(f"/{CONSOLE}"),
         "now": utc_now(),
         "page_address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "definitions": charts.definitions(),

@@ -13,7 +13,6 @@ from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.xcom import XComModel
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State
 from croniter import croniter
@@ -27,7 +26,6 @@ from opensearch_ml.opened import PLAN_TASK
 from sparse_index.cluster.client import Cluster
 from sparse_index.console.fields import text
 from sparse_index.console.listed import FailedRun, Listed
-from sparse_index.errors import ConfigError
 from sparse_index.store.files import Store
 
 if TYPE_CHECKING:
@@ -186,13 +184,7 @@ def _operation(run: DagRun) -> OperationRun:
 @contextmanager
 def open_cluster(connection: str) -> Iterator[Cluster]:
     """For a person who waits: never retried, and no request longer than 4 seconds."""
-    try:
-        settings = OpenSearchMLHook(connection).settings
-    except AirflowNotFoundException:
-        raise ConfigError(
-            f"The API server knows no connection '{connection}'. Make it one of Airflow's connections, or give the API server "
-            "the environment that the workers have."
-        ) from None
+    settings = OpenSearchMLHook(connection).settings
     cluster = Cluster.connect(replace(settings, timeout_s=CLUSTER_TIMEOUT_S), attempts=1)
     try:
         yield cluster

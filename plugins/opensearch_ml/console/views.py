@@ -9,16 +9,16 @@ from typing import Any
 
 TABS_VARIABLE = "SPARSE_INDEX_CONSOLE_TABS"
 # Without a leading slash: then it works with a base path, too.
-_HOME = "sparse-index"
+CONSOLE = "sparse-index"
 
 
 def external_views() -> list[dict[str, Any]]:
     """The entry in the navigation; tabs on each DAG and run of the deployment where somebody wants them."""
-    views = [_view("nav", "search", f"{_HOME}/")]
+    views = [_view("nav", "search", f"{CONSOLE}/")]
     if os.environ.get(TABS_VARIABLE, "").lower() == "true":
         views += [
-            _view("dag", "search-corpus", f"{_HOME}/dags/{{DAG_ID}}"),
-            _view("dag_run", "search-build", f"{_HOME}/runs/{{DAG_ID}}/{{RUN_ID}}"),
+            _view("dag", "search-corpus", f"{CONSOLE}/dags/{{DAG_ID}}"),
+            _view("dag_run", "search-build", f"{CONSOLE}/runs/{{DAG_ID}}/{{RUN_ID}}"),
         ]
     return views
 
@@ -29,8 +29,8 @@ def _view(destination: str, route: str, href: str) -> dict[str, Any]:
         "href": href,
         "destination": destination,
         "url_route": route,
-        "icon": f"{_HOME}/assets/search-light.svg",
-        "icon_dark_mode": f"{_HOME}/assets/search-dark.svg",
+        "icon": f"{CONSOLE}/assets/search-light.svg",
+        "icon_dark_mode": f"{CONSOLE}/assets/search-dark.svg",
     }
 
 

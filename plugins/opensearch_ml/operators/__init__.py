@@ -23,7 +23,7 @@ from opensearch_ml.operators.model import (
     UndeployModelOperator,
 )
 from opensearch_ml.operators.receipt import ReceiptOperator
-from opensearch_ml.operators.redrive import SelectLettersOperator, SettleLettersOperator
+from opensearch_ml.operators.redrive import RunEndSensor, SelectLettersOperator, SettleLettersOperator
 from opensearch_ml.operators.rollback import ChooseTargetOperator, RollBackOperator
 from opensearch_ml.operators.serving import ServingLookOperator, ServingPhaseOperator
 
@@ -53,6 +53,7 @@ __all__ = [
     "ReserveOperator",
     "RetireOperator",
     "RollBackOperator",
+    "RunEndSensor",
     "ScanOperator",
     "SelectLettersOperator",
     "ServingLookOperator",

@@ -10,8 +10,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.execution_time.hitl import HITLUser
 
 from opensearch_ml.failures import retried_only_if_useful
-from opensearch_ml.opened import PLAN_TASK, planned
-from sparse_index.errors import BuildError
+from opensearch_ml.opened import require_planned
 
 ANSWER_KEY = "answer"
 _SUBJECT = "May the candidate go live?"
@@ -25,21 +24,17 @@ class ApproveOperator(ApprovalOperator):
     the plan.
     """
 
-    template_fields = ("plan_task_id",)
+    template_fields = ()
 
-    def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         # Subject and timeout are the plan's, which is not there yet; Airflow wants some.
         super().__init__(subject=_SUBJECT, defaults=self.REJECT, response_timeout=timedelta(hours=1), **kwargs)
-        self.plan_task_id = plan_task_id
 
     def execute(self, context: Any) -> Any:
         from sparse_index.gate.doubt import question
 
         with retried_only_if_useful(context):
-            found = planned(context, self.plan_task_id)
-            if found is None:
-                raise BuildError(f"Task '{self.plan_task_id}' of this run left no plan. Trigger a new run.")
-            asked = question(*found)
+            asked = question(*require_planned(context))
         if asked is None:
             self.log.info("Nothing is in doubt, or nobody is asked: the build goes on.")
             return None

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from opensearch_ml.failures import retried_only_if_useful
-from opensearch_ml.opened import PLAN_TASK, Build, Corpus, open_build, open_corpus
+from opensearch_ml.opened import Build, Corpus, open_build, open_corpus
 
 if TYPE_CHECKING:
     from sparse_index.builds.plan import Plan
@@ -42,14 +42,8 @@ class CorpusOperator(BaseOperator):
 class BuildOperator(BaseOperator):
     """Works on a planned build; for every task after the plan."""
 
-    template_fields: Sequence[str] = ("plan_task_id",)
-
-    def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.plan_task_id = plan_task_id
-
     def execute(self, context: Any) -> Any:
-        with retried_only_if_useful(context), open_build(context, self.plan_task_id) as build:
+        with retried_only_if_useful(context), open_build(context) as build:
             return self.work(build, context)
 
     def work(self, build: Build, context: Any) -> Any:

@@ -15,7 +15,7 @@ class ProveEncoderOperator(BuildOperator):
     """Encodes the texts of the probe again, before anything else: another model, tokenizer or token limit stops the run.
     Gives the names of its checks by verdict."""
 
-    template_fields = ("plan_task_id", "model_ids")
+    template_fields = ("model_ids",)
 
     def __init__(self, *, model_ids: dict[str, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -39,7 +39,7 @@ class EncodeOperator(BuildOperator):
     """
 
     operator_extra_links = (BuildLink(),)
-    template_fields = ("plan_task_id", "model_ids", "part")
+    template_fields = ("model_ids", "part")
 
     def __init__(self, *, model_ids: dict[str, str], part: dict[str, int], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from opensearch_ml.corpora import folder_of
 from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, ROLLBACK_DAG
@@ -85,6 +84,6 @@ class HouseholdOperator(BaseOperator):
 
         try:
             return stack.enter_context(OpenSearchMLHook(conn_id)).cluster
-        except (SparseIndexError, AirflowNotFoundException, AirflowRuntimeError) as error:
+        except SparseIndexError as error:
             self.log.warning("Connection '%s' cannot be opened: %s", conn_id, error)
             return None

@@ -42,7 +42,7 @@ class BulkIndexOperator(BuildOperator):
     """Writes one part of the plan into the candidate; every item is accounted for."""
 
     operator_extra_links = (BuildLink(),)
-    template_fields = ("plan_task_id", "part")
+    template_fields = ("part",)
 
     def __init__(self, *, part: dict[str, int], **kwargs: Any) -> None:
         super().__init__(**kwargs)

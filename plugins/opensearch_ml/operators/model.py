@@ -54,7 +54,7 @@ class CreateModelGroupOperator(BuildOperator):
 class RegisterModelOperator(BuildOperator):
     """Starts the registrations, or adopts what an earlier attempt registered: never two of one model."""
 
-    template_fields = ("plan_task_id", "group_id")
+    template_fields = ("group_id",)
 
     def __init__(self, *, group_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -70,7 +70,7 @@ class RegisterModelOperator(BuildOperator):
 class DeployModelOperator(BuildOperator):
     """Starts the deployments; a model that is deployed already stays as it is, and so does one that is not ours."""
 
-    template_fields = ("plan_task_id", "model_ids")
+    template_fields = ("model_ids",)
 
     def __init__(self, *, model_ids: dict[str, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.links import BuildLink
 from opensearch_ml.metrics import send_metrics
-from opensearch_ml.opened import PLAN_TASK, Corpus, planned
+from opensearch_ml.opened import Corpus, planned
 from opensearch_ml.operators.approval import ANSWER_KEY
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.turns import APPROVE, TURN
-from sparse_index.errors import BuildError, SparseIndexError
+from sparse_index.errors import BuildError, SparseIndexError, TerminalError
 
 if TYPE_CHECKING:
     from sparse_index.builds.ending import Ending, Stage
@@ -31,12 +32,7 @@ class ReceiptOperator(CorpusOperator):
     case, also when the run was marked failed in the UI, and no failed build can pass for a success.
     """
 
-    template_fields = ("corpus", "plan_task_id")
     operator_extra_links = (BuildLink(),)
-
-    def __init__(self, *, plan_task_id: str = PLAN_TASK, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.plan_task_id = plan_task_id
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.builds.ending import failures
@@ -46,9 +42,9 @@ class ReceiptOperator(CorpusOperator):
         from sparse_index.store.layout import receipt_path
 
         stages = ended_stages(context)
-        found = planned(context, self.plan_task_id)
+        found = planned(context)
         if found is None:
-            live = live_sentence(corpus.cluster, corpus.config.alias)
+            live = live_sentence(lambda: corpus.cluster, corpus.config.alias)
             send_metrics(self.corpus, corpus.config.owner, [NO_BUILD])
             raise BuildError("\n".join([why(failures(stages)), "No build was planned.", live]))
         store, plan = found
@@ -104,7 +100,7 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
     switched = (promotion or {}).get("live") == plan.candidate
     if not switched and any(stage.name == PROMOTE for stage in stages):
         _require_an_answer(corpus, context)
-    seen = last_look(corpus.cluster, plan, promoted=switched)
+    seen = last_look(lambda: corpus.cluster, plan, promoted=switched)
     return Ending(
         outcome=outcome_of(plan, stages, promoted=switched or plan.candidate == seen.live),
         live=seen.live,
@@ -121,11 +117,12 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
 
 def _require_an_answer(corpus: Corpus, context: Any) -> None:
     """The answer to a switch may have got lost: then only the cluster knows what is live, and while there is another attempt the
-    receipt waits for it."""
+    receipt waits for it. What no attempt would hear is no reason to leave no receipt."""
     from sparse_index.live.alias import observe_alias
 
-    if context["ti"].try_number <= context["task"].retries:
-        observe_alias(corpus.cluster, corpus.config.alias)
+    if context["ti"].try_number <= context["ti"].max_tries:
+        with suppress(TerminalError):
+            observe_alias(corpus.cluster, corpus.config.alias)
 
 
 def _of_live(corpus: Corpus, ending: Ending) -> Iterator[Metric]:

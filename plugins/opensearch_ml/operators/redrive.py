@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
+from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
+from opensearch_ml.runs import run_state
+from sparse_index.errors import BuildError
+
+# A net under the deadlines that the tasks of the run have themselves: its turn alone may take 37 days.
+LONGEST_RUN = timedelta(days=60)
 
 
 class SelectLettersOperator(CorpusOperator):
@@ -30,6 +37,43 @@ class SelectLettersOperator(CorpusOperator):
             raise AirflowSkipException(f"'{corpus.config.alias}' has no open dead letters: nothing to redrive.")
         self.log.info("%s", selection)
         return {"corpus": self.corpus} | selection.model_dump(mode="json")
+
+
+class RunEndSensor(BaseSensorOperator):
+    """Waits until the run `of_run` of the DAG `of_dag` has ended well; fails as soon as that cannot be."""
+
+    template_fields = ("of_dag", "of_run")
+
+    def __init__(self, *, of_dag: str, of_run: str, **kwargs: Any) -> None:
+        super().__init__(mode="reschedule", poke_interval=20, timeout=LONGEST_RUN, **kwargs)
+        self.of_dag = of_dag
+        self.of_run = of_run
+
+    def execute(self, context: Any) -> Any:
+        with retried_only_if_useful(context):
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout as error:
+                raise self._error(
+                    f"is not over after {LONGEST_RUN.days} days. See what it waits for, then clear this task."
+                ) from error
+
+    def poke(self, context: Any) -> bool:
+        state = run_state(context, self.of_dag, self.of_run)
+        if state == "failed":
+            raise self._error(
+                "failed: its receipt says why. The dead letters stay open; mend the cause, then redrive them again."
+            )
+        if state is None:
+            raise self._error("is gone. The dead letters stay open: redrive them again.")
+        if state != "success" and context["ti"].get_dag(self.of_dag).is_paused:
+            raise self._error(
+                f"is {state}, and its DAG is paused: it would never end. Unpause the DAG, then clear this task."
+            )
+        return state == "success"
+
+    def _error(self, what: str) -> BuildError:
+        return BuildError(f"Run {self.of_run} of {self.of_dag} {what}")
 
 
 class SettleLettersOperator(CorpusOperator):

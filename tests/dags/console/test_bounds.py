@@ -63,7 +63,7 @@ def test_health_answers_while_ten_pages_wait_for_a_cluster(
 
     @contextmanager
     def slow(_: str) -> Iterator[Cluster]:
-        answers.wait()
+        assert answers.wait(60)
         raise UnavailableError("The cluster does not answer.")
         yield
 

@@ -29,13 +29,13 @@ def first_answer_only(method: str, path: str, body: Any) -> Any:
 
 @pytest.mark.parametrize(("promoted", "live"), [(True, PLAN.candidate), (False, PLAN.live_index)])
 def test_what_the_run_knows_itself_stands_in_for_a_cluster_that_is_away(promoted: bool, live: str) -> None:
-    seen = last_look(fake_cluster(silent), PLAN, promoted=promoted)
+    seen = last_look(lambda: fake_cluster(silent), PLAN, promoted=promoted)
     assert (seen.live, seen.candidate_bytes) == (live, None)
     assert [said.startswith(AWAY) for said in seen.untidy] == [True]
 
 
 def test_what_was_answered_counts_although_the_rest_was_not() -> None:
-    seen = last_look(fake_cluster(first_answer_only), PLAN, promoted=False)
+    seen = last_look(lambda: fake_cluster(first_answer_only), PLAN, promoted=False)
     assert seen.live == PLAN.candidate
     assert seen.untidy[0].startswith(AWAY)
 
@@ -43,7 +43,7 @@ def test_what_was_answered_counts_although_the_rest_was_not() -> None:
 def test_a_cluster_that_answers_is_believed() -> None:
     answers: dict[str, Any] = {f"/{PLAN.alias}/_alias": {"other": {"aliases": {PLAN.alias: {}}}}}
     cluster = fake_cluster(lambda method, path, body: answers.get(path, {}))
-    assert last_look(cluster, PLAN, promoted=True) == LastLook("other", 0, [])
+    assert last_look(lambda: cluster, PLAN, promoted=True) == LastLook("other", 0, [])
 
 
 class Kept(FakeModels):
@@ -63,10 +63,14 @@ def test_of_models_that_are_still_there_each_is_told_once_with_what_keeps_it() -
     models.add("m1", plan.group)
     models.add("m2", plan.group)
     kept = "model m1 is kept: search pipeline 'mine' refers to it"
-    assert last_look(models.cluster, plan, promoted=True).untidy == [f"model group {plan.group}", kept, "model m2"]
+    assert last_look(lambda: models.cluster, plan, promoted=True).untidy == [
+        f"model group {plan.group}",
+        kept,
+        "model m2",
+    ]
 
 
 def test_a_run_without_a_plan_says_that_nobody_knows_what_is_live() -> None:
-    assert live_sentence(fake_cluster(silent), "things").startswith(
+    assert live_sentence(lambda: fake_cluster(silent), "things").startswith(
         "The cluster could not be asked what 'things' is on ("
     )

@@ -6,8 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from local_airflow.api import AirflowApi
 from local_airflow.services import AirflowError, Services
 from local_airflow.sessions import Session
 from local_airflow.settings import Login, environment, login_of
+from waiting import until
 
 
 @pytest.fixture
@@ -151,10 +151,3 @@ def python(code: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def sleeping(seconds: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     return python(f"import time; time.sleep({seconds})")
-
-
-def until(seen: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not seen():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

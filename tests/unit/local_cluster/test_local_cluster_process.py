@@ -15,6 +15,7 @@ import pytest
 from local_cluster.errors import PortTakenError
 from local_cluster.ports import CANDIDATES, find_free, is_free, require_free
 from local_cluster.process import end, is_ours, spawn
+from waiting import until
 
 MARKER = "-Dmarker=/some/home/config"
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)", MARKER]
@@ -52,8 +53,7 @@ def test_a_process_has_a_session_of_its_own(sleeper: int) -> None:
 def test_a_process_that_ignores_the_polite_signal_is_reported(tmp_path: Path) -> None:
     log = tmp_path / "console.log"
     pid = spawn(STUBBORN, log, dict(os.environ))
-    while not log.read_text():
-        pass
+    until(lambda: bool(log.read_text()))
     assert not end(pid, MARKER, signal.SIGTERM, 0.5)
     assert end(pid, MARKER, signal.SIGKILL, 10)
 

@@ -10,6 +10,7 @@ import pytest
 
 from local_airflow.processes import Process, stop_all
 from many_workers.supervisor import supervised
+from waiting import until
 
 
 def test_a_supervised_process_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,8 +18,9 @@ def test_a_supervised_process_comes_back(tmp_path: Path, monkeypatch: pytest.Mon
     sleeper = Process("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], tmp_path, os.environ)
     sleeper.start()
     first = sleeper.pid
-    with supervised([sleeper]):
-        sleeper.kill()
-        while sleeper.pid in (None, first):
-            pass
-    stop_all(tmp_path)
+    try:
+        with supervised([sleeper]):
+            sleeper.kill()
+            until(lambda: sleeper.pid not in (None, first))
+    finally:
+        stop_all(tmp_path)

@@ -140,6 +140,14 @@ def test_the_first_pip_install_ends_with_a_way_out(company: PackageServer, tmp_p
     assert not (tmp_path / ".venv" / "installed").exists()
 
 
+def test_what_was_never_installed_is_cleaned_up_without_installing_it(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".local").mkdir()
+    done = run("make", "-f", str(ROOT / "Makefile"), "PYTHON=/no/python", "clean", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_java_that_cannot_be_installed_names_pip_s_way_out(
     company: PackageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
