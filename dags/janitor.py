@@ -16,13 +16,13 @@ from airflow.sdk import Param
 
 from opensearch_ml import operators as op
 from opensearch_ml.dag_names import JANITOR
-from opensearch_ml.factory import LONG_RUNNING, janitor_cleans, operations_dag
+from opensearch_ml.factory import LONG_RUNNING, NIGHTLY, janitor_cleans, operations_dag
 
 with operations_dag(
     JANITOR,
     "janitor",
     __doc__,
-    schedule="30 4 * * *",
+    schedule=NIGHTLY,
     max_active_runs=1,
     description="Says what ended builds have left in clusters and stores, and removes it when it is told to",
     params={

@@ -20,7 +20,7 @@ from airflow.sdk import DAG
 from anchors import anchors
 from dag_help import load_dags
 from opensearch_ml.corpora import corpus_config
-from opensearch_ml.dag_names import kind_of
+from opensearch_ml.dag_names import broken_dag_id, kind_of
 from opensearch_ml.factory import BrokenCorpusOperator
 from opensearch_ml.notifier import KILLED
 from opensearch_ml.operators.household import Household
@@ -33,7 +33,7 @@ from told import TOLD
 
 KEEPS = {"notifier": "told.Keeps", "arguments": {"to": "#news-s3cret"}}
 FAILS = {"notifier": "told.Fails"}
-DAG_ID = "sparse_index__first"
+DAG_ID, BROKEN_ID = "sparse_index__first", broken_dag_id("first")
 Written = Callable[..., dict[str, DAG]]
 
 
@@ -287,7 +287,8 @@ def test_what_would_tell_nobody_breaks_the_dag_when_it_is_parsed(
     written: Written, keys: dict[str, Any], words: str
 ) -> None:
     dags = written(**keys)
-    (task,) = dags[DAG_ID].tasks
+    assert DAG_ID not in dags
+    (task,) = dags[BROKEN_ID].tasks
     assert isinstance(task, BrokenCorpusOperator)
     assert words in task.problems
     assert "read_configuration" not in dags["sparse_index__second"].task_dict
@@ -322,9 +323,49 @@ def test_the_example_of_the_guide_can_be_used(written: Written, root: Path) -> N
     assert dag.deadline
 
 
-def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", DAG_ID)
-    assert len(written(alerts=[{"notifier": "told.Nobody"}])[DAG_ID].tasks) > 20
+def failed_run(dag: DAG) -> None:
+    """As the DAG processor tells of a run, of whose task it knows nothing."""
+    callback: Any = dag.on_failure_callback
+    callback({"dag": dag, "run_id": "scheduled__1", "reason": "task_failure"})
+
+
+@pytest.mark.parametrize("broken", [{"sauce": 1}, {"alerts": [KEEPS, {"notifier": "told.Nobody"}]}])
+def test_a_corpus_that_cannot_be_used_is_told_to_its_people_and_to_all(
+    written: Written, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([{"notifier": "told.Keeps", "arguments": {"to": "all"}}]))
+    failed_run(written(**{"alerts": [KEEPS]} | broken)[BROKEN_ID])
+    assert [(one["kind"], one["to"]) for one in TOLD] == [("failed", "#news-s3cret"), ("failed", "all")]
+    title, cannot, problem, *rest = texts()[0].splitlines()
+    assert title == "BROKEN: Search index: first"
+    assert cannot.endswith("cannot be used:")
+    assert "sauce" in problem or "told.Nobody cannot be imported" in problem
+    assert rest == [
+        f"Run: http://localhost:8080/dags/{BROKEN_ID}/runs/scheduled__1",
+        "What to do: docs/operate.md#a-dag-has-the-tag-broken",
+        "Owner: Ada",
+    ]
+
+
+@pytest.mark.parametrize("alerts", ["nobody", [{"notifier": 1}], {"a": "b"}])
+def test_of_a_file_whose_alerts_cannot_be_read_the_deployment_is_told(
+    written: Written, monkeypatch: pytest.MonkeyPatch, alerts: Any
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([{"notifier": "told.Keeps", "arguments": {"to": "all"}}]))
+    failed_run(written(alerts=alerts)[BROKEN_ID])
+    (text,) = texts()
+    assert "alerts" in text
+
+
+@pytest.mark.parametrize("asked", [DAG_ID, f"{DAG_ID}__serving", "sparse_index_janitor"])
+def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    def imported(path: str) -> Any:
+        pytest.fail(f"{path} was imported")
+
+    monkeypatch.setattr("sparse_index.alerts.notifiers.notifier_class", imported)
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([KEEPS]))
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", asked)
+    assert len(written(alerts=[KEEPS])[asked].tasks) > 1
 
 
 def test_no_argument_of_a_notifier_is_stored_with_the_dag(written: Written) -> None:

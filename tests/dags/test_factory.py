@@ -19,10 +19,11 @@ from airflow.timetables.base import TimeRestriction
 from dag_help import load_dags
 from opensearch_ml import factory
 from opensearch_ml.corpora import corpus_config
-from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.dag_names import PREFIX, broken_dag_id
 from opensearch_ml.factory import BrokenCorpusOperator
 from sparse_index.config.corpus import CorpusConfig
 
+BAD = broken_dag_id("bad")
 BROKEN = """
 alias: My--Alias
 store: ""
@@ -50,12 +51,10 @@ def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora: Path)
     assert {dag_id for dag_id in dags if dag_id.startswith(PREFIX)} == {
         "sparse_index__good",
         "sparse_index__good__serving",
-        "sparse_index__bad",
     }
     assert "broken" not in dags["sparse_index__good"].tags
-    bad = dags["sparse_index__bad"]
+    bad = dags[BAD]
     assert "broken" in bad.tags
-    assert bad.timetable.can_be_scheduled is False
     with pytest.raises(AirflowFailException) as caught:
         broken_task(bad).execute({})
     for problem in ("bad.yaml", "sauce", "alias", "encoder", "text_template"):
@@ -64,7 +63,7 @@ def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora: Path)
 
 def test_the_page_of_a_broken_corpus_lists_its_problems_and_names_the_file_s_owner(corpora: Path) -> None:
     (corpora / "bad.yaml").write_text(f"owner: the-owner\n{BROKEN}")
-    bad = load_dags()["sparse_index__bad"]
+    bad = load_dags()[BAD]
     found = broken_task(bad).problems.splitlines()[1:]
     assert bad.dag_display_name == "BROKEN: Search index: bad"
     assert bad.owner == "the-owner"
@@ -85,8 +84,11 @@ def test_the_owner_is_a_link(corpora: Path, link: str) -> None:
 
 
 def test_what_a_problem_quotes_means_nothing_in_the_page(corpora: Path) -> None:
-    (corpora / "bad.yaml").write_text(BROKEN.replace("no column", "<img src=x> {a*b_c} [x](y)"))
-    assert "<img" not in str(load_dags()["sparse_index__bad"].doc_md)
+    """A key that nobody knows is repeated."""
+    (corpora / "bad.yaml").write_text(BROKEN.replace("sauce", "'<img src=x> *b_c [x](y)'"))
+    bad = load_dags()[BAD]
+    assert "<img src=x> *b_c [x](y): Extra inputs" in broken_task(bad).problems
+    assert r"- \<img src=x\> \*b\_c \[x\]\(y\): Extra inputs are not permitted" in str(bad.doc_md).splitlines()
 
 
 @pytest.mark.parametrize("owner", ["[a, list]", "''", f"'{'o' * 501}'", "'half \\ud83d'"])
@@ -124,15 +126,15 @@ def test_the_list_shows_corpora_what_serves_them_and_operations_together(corpora
 def test_text_that_is_no_yaml_breaks_only_its_own_dag(corpora: Path) -> None:
     (corpora / "bad.yaml").write_text("alias: [tickets")
     dags = load_dags()
-    assert "broken" in dags["sparse_index__bad"].tags
-    assert "not YAML" in broken_task(dags["sparse_index__bad"]).problems
+    assert "broken" in dags[BAD].tags
+    assert "not YAML" in broken_task(dags[BAD]).problems
 
 
 def test_two_files_with_one_alias_are_both_broken_and_name_each_other(corpora: Path) -> None:
     shutil.copy(corpora / "good.yaml", corpora / "twin.yaml")
     dags = load_dags()
-    assert "twin.yaml" in broken_task(dags["sparse_index__good"]).problems
-    assert "good.yaml" in broken_task(dags["sparse_index__twin"]).problems
+    assert "twin.yaml" in broken_task(dags[broken_dag_id("good")]).problems
+    assert "good.yaml" in broken_task(dags[broken_dag_id("twin")]).problems
 
 
 def test_only_the_dag_that_a_task_needs_is_built(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +176,7 @@ def test_a_value_that_airflow_refuses_breaks_only_its_own_dag(
         file.write(f"\n{key}: {json.dumps(value)}\n")
     dags = load_dags()
     assert "broken" not in dags["sparse_index__good"].tags
-    assert words in broken_task(dags["sparse_index__bad"]).problems
+    assert words in broken_task(dags[BAD]).problems
     serialized(dags)
 
 
@@ -216,11 +218,31 @@ def test_names_that_airflow_refuses_break_only_their_own_dags_under_safe_ids(cor
     serialized(dags)
 
 
-def test_a_broken_dag_is_found_again_by_its_safe_id(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (corpora / "my corpus.yaml").write_text((corpora / "good.yaml").read_text())
-    (safe,) = (dag_id for dag_id in load_dags() if dag_id.startswith("sparse_index_broken__"))
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", safe)
-    assert safe in load_dags()
+def test_a_broken_dag_is_found_again_by_its_task(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks it: its name, another file, or a notifier, at none of which a task of the corpus itself looks."""
+    good = (corpora / "good.yaml").read_text()
+    (corpora / "my corpus.yaml").write_text(good.replace("alias: tickets", "alias: mine"))
+    (corpora / "twin.yaml").write_text(good)
+    untold = good.replace("alias: tickets", "alias: untold") + "\nalerts: [{notifier: told.Nobody}]\n"
+    (corpora / "untold.yaml").write_text(untold)
+    broken = {dag_id for dag_id, dag in load_dags().items() if "broken" in dag.tags}
+    assert broken == {broken_dag_id(name) for name in ("my corpus", "good", "twin", "untold")}
+    for dag_id in broken:
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+        assert isinstance(broken_task(load_dags()[dag_id]), BrokenCorpusOperator)
+
+
+def test_a_broken_file_fails_each_night_without_anybody_s_doing(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Airflow's scheduler reckons: it begins at the next of the nights, and is not paused."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    (corpora / "bad.yaml").write_text(BROKEN)
+    dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(load_dags()[BAD]))
+    assert (dag.is_paused_upon_creation, dag.has_on_failure_callback) == (False, True)
+    monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: pendulum.datetime(2026, 3, 4, 15))
+    first = dag.next_dagrun_info(last_automated_run_info=None)
+    assert first is not None
+    assert first.run_after == datetime(2026, 3, 5, 4, 30, tzinfo=UTC)
 
 
 def test_the_forms_offer_only_corpora_that_have_a_dag(corpora: Path) -> None:
@@ -247,7 +269,8 @@ def test_whatever_breaks_while_a_dag_is_made_breaks_that_dag_alone(
     monkeypatch.setattr(factory, "_dag", half_made)
     dags = load_dags()
     assert "broken" not in dags["sparse_index__good"].tags
-    assert "DuplicateTaskIdFound" in broken_task(dags["sparse_index__odd"]).problems
+    assert "sparse_index__odd" not in dags
+    assert "DuplicateTaskIdFound" in broken_task(dags[broken_dag_id("odd")]).problems
 
 
 def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(

@@ -21,7 +21,7 @@ from croniter import croniter
 from sqlalchemy import select
 
 from opensearch_ml.assets import GROUP
-from opensearch_ml.dag_names import PREFIX, dag_id, kind_of
+from opensearch_ml.dag_names import broken_display_name, dag_id, is_broken_corpus
 from opensearch_ml.factory import BROKEN_TAG, TAG
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.opened import PLAN_TASK
@@ -74,13 +74,14 @@ def real_sources() -> Sources:
 
 
 def declared_corpora() -> list[Listed]:
-    """Of every asset that a DAG of ours declares, and of every DAG whose file is broken."""
+    """Of every asset that a DAG of ours declares, and of every DAG whose file is broken. For the minutes in which Airflow has both
+    of them it is broken."""
     with create_session(scoped=False) as session:
         whole = list(_declared(session))
         dags = _dags(session, [each.dag_id for each in whole])
         running = _running(session, [each.dag_id for each in whole])
         known = [_of_dag(each, dags[each.dag_id], each.dag_id in running) for each in whole if each.dag_id in dags]
-        return known + list(_broken(session))
+        return list({each.corpus: each for each in [*known, *_broken(session)]}.values())
 
 
 def _declared(session: Session) -> Iterator[Listed]:
@@ -127,18 +128,18 @@ def period_of(timetable: str | None, now: datetime) -> float | None:
 
 
 def _broken(session: Session) -> Iterator[Listed]:
-    """A serving DAG that Airflow refuses is no corpus; its own list of DAGs shows it."""
+    """What else is broken, a serving DAG for example, is no corpus; Airflow's own list of DAGs shows it."""
     broken = (
         select(DagModel)
         .join(DagTag, DagTag.dag_id == DagModel.dag_id)
         .where(DagTag.name == BROKEN_TAG, DagModel.tags.any(DagTag.name == TAG), DagModel.is_stale.is_(False))
     )
     for dag in session.scalars(broken):
-        if kind_of(dag.dag_id) != "daily":
+        if not is_broken_corpus(dag.dag_id):
             continue
         saved = SerializedDagModel.get(dag.dag_id, session=session)
         doc = text(saved.data if saved else None, "dag", "doc_md") or ""
-        name = dag.dag_id.removeprefix(PREFIX)
+        name = (dag.dag_display_name or dag.dag_id).removeprefix(broken_display_name(""))
         yield Listed(name, dag.dag_id, owner=dag.owners or "", problems=problems_in(doc) or (dag.description or "",))
 
 
