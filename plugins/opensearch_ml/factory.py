@@ -245,7 +245,7 @@ def _broken_dag(broken_id: str, broken: BrokenCorpus) -> DAG:
         broken_id,
         dag_display_name=broken_display_name(said.name),
         description=f"{said.name} cannot be used: {said.found[0]}",
-        doc_md=f"# Configuration broken\n{listed}\n\nCorrect the file; this DAG goes by itself, and that of the corpus comes back.",
+        doc_md=f"# Configuration broken\n{listed}\n\nCorrect the file; this DAG goes by itself, and the corpus's comes back.",
         schedule=NIGHTLY,  # without a start: who is at work on a new file is not told at once
         catchup=False,
         max_active_runs=1,

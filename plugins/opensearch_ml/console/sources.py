@@ -74,8 +74,8 @@ def real_sources() -> Sources:
 
 
 def declared_corpora() -> list[Listed]:
-    """Of every asset that a DAG of ours declares, and of every DAG whose file is broken. For the minutes in which Airflow has both
-    of them it is broken."""
+    """Of every asset that a DAG of ours declares, and of every DAG whose file is broken. For the minutes in which Airflow has
+    both DAGs of one it is broken."""
     with create_session(scoped=False) as session:
         whole = list(_declared(session))
         dags = _dags(session, [each.dag_id for each in whole])
