@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowSkipException
 
 from anchors import anchors
 from dag_help import load_dags
@@ -28,6 +29,9 @@ from opensearch_ml.operators.serving import ServingLookOperator
 from opensearch_ml.runs import homes_of
 from sparse_index.config.neighbours import Neighbours
 from sparse_index.console.remedies import remedy
+from sparse_index.errors import BuildError
+from sparse_index.operations.cleanup import Cleanup
+from sparse_index.operations.janitor import save_cleanup
 from sparse_index.store.files import Store
 from told import TOLD
 
@@ -384,19 +388,29 @@ def test_what_is_remembered_is_in_the_corpus_own_folder(written: Written, tmp_pa
     assert path == f"tickets/alerts/{DAG_ID}.json"
 
 
+def away_household(folder: Path, *names: str) -> Household:
+    """Those corpora, each with a store of its own, in clusters that nobody can open."""
+    configs = {name: corpus_config(folder, name) for name in names}
+    stores = {config.store: [config] for config in configs.values()}
+    return Household(stores, {}, homes_of(configs), Neighbours())
+
+
+def night(dag: DAG) -> dict[str, Any]:
+    """The context of the janitor's look, whose task states outlive an attempt."""
+    states: dict[str, Any] = {}
+    store = SimpleNamespace(get=states.get, set=states.__setitem__)
+    return context(dag, "look", "r1") | {"task_state_store": store}
+
+
 def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_path: Path) -> None:
     """What it finds old is decided in the core: tests/unit/operations/test_stale.py."""
     dag = written(alerts=[KEEPS], stale_after_hours=48)["sparse_index_janitor"]
-    first, second = (corpus_config(tmp_path, name) for name in ("first", "second"))
-    homes = homes_of({"first": first, "second": second})
-    household = Household({"a": [first], "b": [second]}, {}, homes, Neighbours())
+    household = away_household(tmp_path, "first", "second")
     look: Any = dag.get_task("look")
-    states: dict[str, Any] = {}
-    store = SimpleNamespace(get=states.get, set=states.__setitem__)
+    found = {household.stores[str(tmp_path / "store")][0].alias: "76 hours old"}
+    its = night(dag)
     for _ in ("an attempt that dies after it has told", "the next one"):
-        look._tell_stale(
-            household, {first.alias: "76 hours old"}, context(dag, "look", "r1") | {"task_state_store": store}
-        )
+        look._tell(household, "Search index '{}' shows old data", found, its)
     (told,) = TOLD
     assert (told["kind"], told["to"]) == ("stale", "#news-s3cret")
     assert told["text"].splitlines() == [
@@ -405,3 +419,37 @@ def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_pat
         "Run: http://localhost:8080/dags/sparse_index_janitor/runs/r1",
         "Owner: Ada",
     ]
+
+
+def test_a_janitor_that_sees_nothing_says_so_in_a_dry_run_too(written: Written, tmp_path: Path) -> None:
+    """A connection that cannot be opened, and a store that cannot be listed."""
+    dags = written(alerts=[KEEPS], stale_after_hours=48)
+    dag, household = dags["sparse_index_janitor"], away_household(tmp_path, "first")
+    look: Any = dag.get_task("look")
+    clean: Any = dag.get_task("clean")
+    clean.found, clean.only_look = look.work(household, night(dag)), "True"
+    (told,) = TOLD
+    title, why, *_ = told["text"].splitlines()
+    assert (told["kind"], title) == ("stale", "Nobody knows how old the data of search index 'first' is")
+    assert why == "How old the data of 'tickets' is could not be seen: connection 'opensearch_default' cannot be opened"
+    with pytest.raises(
+        BuildError, match=r"1 thing\(s\) could not be looked at or proven dead \(a dry run\):\n.*'tickets'"
+    ):
+        clean.work(household, {})
+
+    (tmp_path / "store").rename(tmp_path / "moved")
+    (tmp_path / "store").write_text("no folder")
+    clean.found = look.work(household, night(dag))
+    with pytest.raises(BuildError, match=r"store: it could not be looked at: "):
+        clean.work(household, {})
+
+
+def test_a_dry_run_in_which_all_was_seen_skips_itself(written: Written, tmp_path: Path) -> None:
+    dags = written()
+    clean: Any = dags["sparse_index_janitor"].get_task("clean")
+    report = save_cleanup(
+        Store(str(tmp_path)), Cleanup(at=datetime.now(UTC), actions=[], notes=["a note"], unproven=[])
+    )
+    clean.found, clean.only_look = [{"store": str(tmp_path), "report": report}], "True"
+    with pytest.raises(AirflowSkipException):
+        clean.work(away_household(tmp_path), {})

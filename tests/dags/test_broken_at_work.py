@@ -26,7 +26,9 @@ def file(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     from airflow.models.taskinstance import TaskInstance
 
     monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
-    monkeypatch.setenv("AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL", "0")  # each parse is stored, also a second one
+    monkeypatch.setenv(
+        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL", "0"
+    )  # each parse is stored, also a second one
     path = tmp_path / f"{CORPUS}.yaml"
     path.write_text((root / "include" / "corpora" / "tickets.yaml").read_text())
     store_dags()
