@@ -6,12 +6,13 @@ import json
 import os
 import re
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pendulum
 import pytest
+import yaml
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.base import TimeRestriction
@@ -22,6 +23,8 @@ from opensearch_ml.corpora import corpus_config
 from opensearch_ml.dag_names import PREFIX, broken_dag_id
 from opensearch_ml.factory import BrokenCorpusOperator
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.live.age import data_age_s
+from sparse_index.live.meta import Meta
 
 BAD = broken_dag_id("bad")
 BROKEN = """
@@ -234,10 +237,8 @@ def test_a_broken_dag_is_found_again_by_its_task(corpora: Path, monkeypatch: pyt
 
 def test_a_broken_file_fails_each_night_without_anybody_s_doing(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Airflow's scheduler reckons: it begins at the next of the nights, and is not paused."""
-    from airflow.serialization.serialized_objects import DagSerialization
-
     (corpora / "bad.yaml").write_text(BROKEN)
-    dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(load_dags()[BAD]))
+    dag = as_scheduled(load_dags()[BAD])
     assert (dag.is_paused_upon_creation, dag.has_on_failure_callback) == (False, True)
     monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: pendulum.datetime(2026, 3, 4, 15))
     first = dag.next_dagrun_info(last_automated_run_info=None)
@@ -307,6 +308,13 @@ def serialized(dags: dict[str, DAG]) -> None:
         assert json.dumps(DagSerialization.to_dict(dag), ensure_ascii=False).encode()
 
 
+def as_scheduled(dag: DAG) -> Any:
+    """As the scheduler has it."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+
 def feed(corpora: Path, schedule: str) -> DAG:
     text = (corpora / "good.yaml").read_text()
     text = text.replace("tickets.parquet", "{data_date}").replace("id_column: id", "id_column: id\n  columns: [id]")
@@ -314,21 +322,36 @@ def feed(corpora: Path, schedule: str) -> DAG:
     return load_dags()["sparse_index__good"]
 
 
+def next_run_of(dag: Any, earliest: datetime) -> Any:
+    restriction = TimeRestriction(earliest=pendulum.instance(earliest), latest=None, catchup=True)
+    found = dag.timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize(("schedule", "time"), [("'@daily'", "00:00"), ("30 6 * * *", "06:30")], ids=["preset", "cron"])
 def test_a_feed_s_run_reads_the_day_before_and_a_backfill_each_of_its_days(
     corpora: Path, schedule: str, time: str
 ) -> None:
-    from airflow.serialization.serialized_objects import DagSerialization
-
-    dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(feed(corpora, schedule)))
+    dag = as_scheduled(feed(corpora, schedule))
     after, first = datetime.fromisoformat(f"2026-03-04T{time}Z"), datetime(2026, 3, 1, tzinfo=UTC)
-    next_run = dag.timetable.next_dagrun_info_v2(
-        last_dagrun_info=None, restriction=TimeRestriction(earliest=pendulum.instance(after), latest=None, catchup=True)
-    )
-    assert next_run is not None
+    next_run = next_run_of(dag, after)
     assert (next_run.run_after, next_run.partition_key) == (after, "2026-03-03")
     days = [info.partition_key for info in dag.iter_dagrun_infos_between(first, first + timedelta(days=3))]
     assert days == [f"2026-03-0{day}" for day in ((1, 2, 3, 4) if time == "00:00" else (1, 2, 3))]
+
+
+def test_the_guide_says_how_old_the_data_of_its_feed_are_in_good_order(corpora: Path, root: Path) -> None:
+    """They are oldest just before the next run ends; the janitor looks before that."""
+    guide = (root / "docs" / "add-a-corpus.md").read_text()
+    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL) if "kind: feed" in block)
+    dag = as_scheduled(feed(corpora, f"'{yaml.safe_load(example)['schedule']}'"))
+    run = next_run_of(dag, datetime(2026, 3, 4, tzinfo=UTC))
+    assert (run.run_after, run.partition_key) == (datetime(2026, 3, 4, 6, 30, tzinfo=UTC), "2026-03-03")
+    live = Meta.model_construct(data_date=date.fromisoformat(run.partition_key))
+    seen = {hour: data_age_s(live, datetime.fromisoformat(f"2026-03-05T{hour}Z")) / 3600 for hour in ("04:30", "07:00")}
+    assert seen == {"04:30": 52.5, "07:00": 55}
+    assert "up to 48 hours plus the time of day at which a run ends: with runs that end at 07:00, 55." in guide
 
 
 def test_a_feed_without_a_schedule_runs_by_hand(corpora: Path) -> None:
