@@ -6,7 +6,8 @@ old builds, vectors of encoders that no index uses, temporary files of killed wr
 
 **It begins with dry runs.** As installed, `look` prints what would be done and `clean` skips itself (it fails where something
 could not be seen or proven, so that people hear of it): a package that was dropped into somebody's Airflow deletes nothing on a
-schedule before a person has read one report. When you agree with what you read: trigger it with *Dry run* off, or set `SPARSE_INDEX_JANITOR=clean` in Airflow's environment, which turns the default around.
+schedule before a person has read one report. When you agree with what you read: trigger it with *Dry run* off, or set
+`SPARSE_INDEX_JANITOR=clean` in Airflow's environment, which turns the default around.
 
 What belongs to a run that goes on, to the live index, or to a kept generation never goes. A build whose run nobody knows is not
 touched but named, and so is a corpus whose cluster does not answer. `clean` looks again and does only what is still so.
