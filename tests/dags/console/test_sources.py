@@ -16,53 +16,63 @@ from opensearch_ml.console.sources import (
     run_goes_on,
     runs_of_operations,
 )
+from opensearch_ml.dag_names import broken_dag_id, broken_display_name, broken_serving_dag_id
+
+OF_ASSETS = ("notes", "gone", "both")
 
 
 @pytest.fixture
 def declared(known_dags: None) -> Iterator[None]:
-    """An asset of `notes` as its DAG declares it, one of a DAG that went away, and a broken DAG: in a database where other
-    tests have declared theirs."""
+    """An asset of `notes` as its DAG declares it, one of a DAG that went away, a broken DAG, and both DAGs of one that has just
+    been broken: in a database where other tests have declared theirs."""
     from airflow.models.asset import AssetActive, AssetModel
     from airflow.models.dag import DagModel, DagTag
     from airflow.utils.session import create_session
 
-    broken, whole = "sparse_index__bad", "sparse_index__notes"
-    refused = "sparse_index__notes__serving"
+    broken, whole, both = broken_dag_id("a bad one"), "sparse_index__notes", broken_dag_id("both")
+    refused, still_there = broken_serving_dag_id("notes"), "sparse_index__both"
+    names = {broken: "a bad one", both: "both", refused: "notes"}
     extra = {"store": "/store", "connection": "c", "owner": "newsroom"}
     assets = [
         AssetModel(name, f"x-opensearch://{name}", group="search index", extra=extra | {"corpus": name})
-        for name in ("notes", "gone")
+        for name in OF_ASSETS
     ]
     with create_session() as session:
         session.add_all(assets)
         session.flush()
         session.add_all(AssetActive.for_asset(asset) for asset in assets)
         session.add_all(
-            DagModel(dag_id=dag_id, bundle_name="console-tests", is_stale=False, max_active_tasks=1, description="why")  # type: ignore[no-untyped-call]
-            for dag_id in (broken, whole, refused)
+            DagModel(  # type: ignore[no-untyped-call]
+                dag_id=dag_id,
+                bundle_name="console-tests",
+                is_stale=False,
+                max_active_tasks=1,
+                description="why",
+                _dag_display_property_value=broken_display_name(names[dag_id]) if dag_id in names else None,
+            )
+            for dag_id in (*names, whole, still_there)
         )
         session.flush()
-        session.add_all(
-            DagTag(name=tag, dag_id=dag_id) for dag_id in (broken, refused) for tag in ("sparse-index", "broken")
-        )
+        session.add_all(DagTag(name=tag, dag_id=dag_id) for dag_id in names for tag in ("sparse-index", "broken"))
     yield
     with create_session() as session:
-        for name in ("notes", "gone"):
+        for name in OF_ASSETS:
             session.query(AssetActive).filter(AssetActive.name == name).delete()
             session.query(AssetModel).filter(AssetModel.name == name).delete()
-        session.query(DagTag).filter(DagTag.dag_id.in_([broken, refused])).delete()
-        session.query(DagModel).filter(DagModel.dag_id.in_([broken, whole, refused])).delete()
+        session.query(DagTag).filter(DagTag.dag_id.in_(names)).delete()
+        session.query(DagModel).filter(DagModel.dag_id.in_([*names, whole, still_there])).delete()
 
 
 def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(declared: None) -> None:
     found = {each.corpus: each for each in declared_corpora()}
-    assert {"notes", "bad"} <= set(found)
+    assert {"notes", "a bad one", "both"} <= set(found)
     assert "gone" not in found
-    assert "notes__serving" not in found, "a serving DAG that Airflow refuses is no corpus"
     notes = found["notes"]
+    assert not notes.is_broken, "its serving DAG, that Airflow refuses, is no corpus"
     assert (notes.alias, notes.store, notes.connection, notes.owner) == ("notes", "/store", "c", "newsroom")
-    assert found["bad"].is_broken
-    assert found["bad"].problems == ("why",)
+    for name in ("a bad one", "both"):
+        assert found[name].is_broken
+        assert (found[name].dag_id, found[name].problems) == (broken_dag_id(name), ("why",))
 
 
 def test_runs_that_are_not_there_are_none(metadata_database: None) -> None:
