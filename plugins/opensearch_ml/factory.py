@@ -118,7 +118,9 @@ def _broken_beside(found_at: Path) -> Iterator[DAG]:
 
 def _able_to_tell(corpus: str, found: CorpusConfig | BrokenCorpus, folder: Path | None) -> CorpusConfig | BrokenCorpus:
     """Asked where all DAGs are parsed, and not again before each task: a build never stops for a message."""
-    wrong = [] if isinstance(found, BrokenCorpus) else list(alert_problems(found, folder))
+    if isinstance(found, BrokenCorpus):
+        return found
+    wrong = list(alert_problems(found, folder))
     return _broken(corpus, found, wrong) if wrong else found
 
 

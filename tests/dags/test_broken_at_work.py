@@ -54,6 +54,7 @@ def database() -> Iterator[Any]:
 def begin_a_run(session: Any) -> None:
     from airflow.models.dag import DagModel
     from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
     session.query(DagModel).filter_by(dag_id=DAG_ID).update({"is_paused": False})
@@ -66,7 +67,7 @@ def begin_a_run(session: Any) -> None:
         run_after=earlier,
         run_type=DagRunType.MANUAL,
         triggered_by=DagRunTriggeredByType.TEST,
-        state="running",
+        state=DagRunState.RUNNING,
         session=session,
     )
     for ti in run.get_task_instances(session=session):

@@ -8,6 +8,7 @@ import re
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pendulum
@@ -24,7 +25,6 @@ from opensearch_ml.dag_names import PREFIX, broken_dag_id
 from opensearch_ml.factory import BrokenCorpusOperator
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.live.age import data_age_s
-from sparse_index.live.meta import Meta
 
 BAD = broken_dag_id("bad")
 BROKEN = """
@@ -348,7 +348,7 @@ def test_the_guide_says_how_old_the_data_of_its_feed_are_in_good_order(corpora: 
     dag = as_scheduled(feed(corpora, f"'{yaml.safe_load(example)['schedule']}'"))
     run = next_run_of(dag, datetime(2026, 3, 4, tzinfo=UTC))
     assert (run.run_after, run.partition_key) == (datetime(2026, 3, 4, 6, 30, tzinfo=UTC), "2026-03-03")
-    live = Meta.model_construct(data_date=date.fromisoformat(run.partition_key))
+    live: Any = SimpleNamespace(data_date=date.fromisoformat(run.partition_key))
     seen = {hour: data_age_s(live, datetime.fromisoformat(f"2026-03-05T{hour}Z")) / 3600 for hour in ("04:30", "07:00")}
     assert seen == {"04:30": 52.5, "07:00": 55}
     assert "up to 48 hours plus the time of day at which a run ends: with runs that end at 07:00, 55." in guide
