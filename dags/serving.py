@@ -12,9 +12,9 @@ then the other tasks skip themselves. Else it puts right what is missing:
 | point | makes the live index name its pipeline as its default, if it was made by the same encoders |
 | tidy | deletes what no index, no pipeline, no build at work and no corpus file needs any more |
 
-Daily runs touch none of it: they encode with the shared model, name the pipeline on their new index, and say "run the serving
-DAG first" when it is not there. Trigger it by hand after changing `search` or a shared encoder; `tidy` takes a pipeline away
-when two runs agree that nobody needs it.
+It begins paused: unpause it. Daily runs touch none of this: they encode with the shared model, name the pipeline on their new
+index, and say "run the serving DAG first" when it is not there. Trigger it by hand after changing `search` or a
+shared encoder; `tidy` takes a pipeline away when two runs agree that nobody needs it.
 """
 
 from airflow.sdk import chain

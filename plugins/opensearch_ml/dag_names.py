@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 
-from sparse_index.config.airflow_rules import LONGEST_DAG_ID, SERVING, corpus_name_problem
+from sparse_index.config.airflow_rules import LONGEST_DAG_ID, SERVING
 
 PREFIX = "sparse_index__"
 _OPERATIONS = "sparse_index_"
+_BROKEN = f"{_OPERATIONS}broken_"
 ROLLBACK, REDRIVE, JANITOR, FORGET = "rollback", "redrive", "janitor", "forget"
 
 
@@ -30,20 +31,31 @@ def _digest(corpus: str) -> str:
 
 
 def broken_dag_id(corpus: str) -> str:
-    """The corpus's own id where Airflow takes it; else one made safe, that no corpus and no other file can have."""
-    if corpus_name_problem(corpus) is None:
-        return dag_id(corpus)
-    return operations_dag_id(f"broken__{_safe(corpus)}__{_digest(corpus)}")
+    """Never the corpus's own: a run at work keeps its DAG, and its tasks, until the file is right again."""
+    return f"{_BROKEN}_{_safe(corpus)}__{_digest(corpus)}"
+
+
+def broken_serving_dag_id(corpus: str) -> str:
+    return f"{_BROKEN}serving__{_safe(corpus)}__{_digest(corpus)}"
+
+
+def is_broken(dag_id: str) -> bool:
+    """Whether it is the DAG of something that cannot be used."""
+    return dag_id.startswith(_BROKEN)
+
+
+def is_broken_serving(dag_id: str) -> bool:
+    return dag_id.startswith(f"{_BROKEN}serving__")
 
 
 def broken_folder_dag_id(folder: str) -> str:
     """Of a folder without corpora."""
-    return operations_dag_id(f"broken_folder__{_safe(folder).strip('_')}__{_digest(folder)}")
+    return f"{_BROKEN}folder__{_safe(folder).strip('_')}__{_digest(folder)}"
 
 
 def broken_alerts_dag_id(folder: str) -> str:
     """Of a deployment whose notifiers cannot be used; one for each folder of corpora."""
-    return operations_dag_id(f"broken_alerts__{_digest(folder)}")
+    return f"{_BROKEN}alerts__{_digest(folder)}"
 
 
 def _safe(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,10 @@ from opensearch_ml.dag_names import (
     broken_dag_id,
     broken_display_name,
     broken_folder_dag_id,
+    broken_serving_dag_id,
     dag_id,
     display_name,
+    is_broken,
     operations_dag_id,
     operations_display_name,
     serving_dag_id,
@@ -29,7 +32,7 @@ from opensearch_ml.dag_names import (
 )
 from opensearch_ml.failures import say_why
 from opensearch_ml.late import late_alert
-from opensearch_ml.notifier import FailureNotifier, told_once
+from opensearch_ml.notifier import BrokenNotifier, FailureNotifier, told_once
 from opensearch_ml.params import trigger_form
 from opensearch_ml.schedules import schedule_of
 from opensearch_ml.task_settings import executor_problem, operator_arguments
@@ -47,6 +50,7 @@ TAG = "sparse-index"
 BROKEN_TAG = "broken"
 OPERATIONS_TAG = "operations"
 SERVING_TAG = "serving"
+NIGHTLY = "30 4 * * *"
 JANITOR_VARIABLE = "SPARSE_INDEX_JANITOR"
 _START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -83,16 +87,24 @@ def corpus_dags(wire: Wire, doc: str, folder: Path | None = None) -> Iterator[DA
 
     `folder`: where the corpus files are, if not where `corpora_folder` looks; tasks look there, too.
     """
-    asked = get_parsing_context().dag_id
-    wanted = None if asked is None else lambda corpus: asked in (dag_id(corpus), broken_dag_id(corpus))
+    asked = _asked()
+    wanted = None if asked is None else lambda corpus: asked == dag_id(corpus)
     found_at = corpora_folder(folder)
     for corpus, found in corpora(found_at, wanted):
         usable = found if asked else _able_to_tell(corpus, found, folder)
         yield _corpus_dag(corpus, usable, wire, doc=doc, user_defined_macros=macros_of(folder))
-    yield from _broken_beside(found_at, asked)
+    if asked is None:
+        yield from _broken_beside(found_at)
 
 
-def _broken_beside(found_at: Path, asked: str | None) -> Iterator[DAG]:
+def _asked() -> str | None:
+    """The DAG of the task that is about to run. None where all are wanted, for a broken one too: what breaks it may stand in
+    another file."""
+    asked = get_parsing_context().dag_id
+    return None if asked is None or is_broken(asked) else asked
+
+
+def _broken_beside(found_at: Path) -> Iterator[DAG]:
     """What is wrong for all corpora, in DAGs of their own: those of the corpora stay."""
     folder = folder_problem(found_at)
     found = {
@@ -100,14 +112,20 @@ def _broken_beside(found_at: Path, asked: str | None) -> Iterator[DAG]:
         broken_alerts_dag_id(str(found_at)): (ALERTS_VARIABLE, deployment_problems()),
     }
     for broken_id, (name, wrong) in found.items():
-        if wrong and asked in (None, broken_id):
+        if wrong:
             yield _broken_dag(broken_id, BrokenCorpus(str(found_at), name, wrong))
 
 
 def _able_to_tell(corpus: str, found: CorpusConfig | BrokenCorpus, folder: Path | None) -> CorpusConfig | BrokenCorpus:
     """Asked where all DAGs are parsed, and not again before each task: a build never stops for a message."""
-    wrong = [] if isinstance(found, BrokenCorpus) else list(alert_problems(found, folder))
-    return BrokenCorpus(corpus, f"The file of {corpus}", wrong, found.owner) if wrong else found
+    if isinstance(found, BrokenCorpus):
+        return found
+    wrong = list(alert_problems(found, folder))
+    return _broken(corpus, found, wrong) if wrong else found
+
+
+def _broken(corpus: str, config: CorpusConfig, wrong: list[str]) -> BrokenCorpus:
+    return BrokenCorpus(corpus, f"The file of {corpus}", wrong, config.owner, config.alerts)
 
 
 def _corpus_dag(corpus: str, found: CorpusConfig | BrokenCorpus, wire: Wire, **common: Any) -> DAG:
@@ -115,7 +133,7 @@ def _corpus_dag(corpus: str, found: CorpusConfig | BrokenCorpus, wire: Wire, **c
         return _broken_dag(broken_dag_id(corpus), found)
     problem = executor_problem(found.airflow)
     if problem is not None:
-        return _broken_dag(broken_dag_id(corpus), BrokenCorpus(corpus, f"The file of {corpus}", [problem], found.owner))
+        return _broken_dag(broken_dag_id(corpus), _broken(corpus, found, [problem]))
     return _made(
         partial(_dag, corpus, found, **common), partial(wire, corpus, found), broken_dag_id(corpus), corpus, found
     )
@@ -128,7 +146,7 @@ def _made(make: Callable[[], DAG], wire: Callable[[], None], broken_id: str, cor
             wire()
     except Exception as error:  # noqa: BLE001 - whatever it is, the other DAGs must not go with it
         why = f"Airflow made no DAG of it: {type(error).__name__}: {error}"
-        return _broken_dag(broken_id, BrokenCorpus(corpus, f"The file of {corpus}", [why], config.owner))
+        return _broken_dag(broken_id, _broken(corpus, config, [why]))
     return dag
 
 
@@ -159,13 +177,13 @@ def owner_links(config: CorpusConfig) -> dict[str, str]:
 
 def serving_dags(wire: Callable[[str], None], doc: str, folder: Path | None = None) -> Iterator[DAG]:
     """A second DAG for each corpus that has something to serve, or the one that Airflow is asking for."""
-    asked = get_parsing_context().dag_id
+    asked = _asked()
     wanted = None if asked is None else lambda corpus: asked == serving_dag_id(corpus)
     for corpus, found in corpora(corpora_folder(folder), wanted):
         if isinstance(found, BrokenCorpus) or not is_served(found) or executor_problem(found.airflow):
             continue
         make = partial(_serving_dag, corpus, found, doc=doc, user_defined_macros=macros_of(folder))
-        yield _made(make, partial(wire, corpus), serving_dag_id(corpus), corpus, found)
+        yield _made(make, partial(wire, corpus), broken_serving_dag_id(corpus), corpus, found)
 
 
 def _serving_dag(corpus: str, config: CorpusConfig, *, doc: str, **arguments: Any) -> DAG:
@@ -222,20 +240,30 @@ class BrokenCorpusOperator(BaseOperator):
 
 
 def _broken_dag(broken_id: str, broken: BrokenCorpus) -> DAG:
-    said = [_storable(problem) for problem in broken.found]
-    listed = "\n".join(f"- {_as_text(problem)}" for problem in said)
-    name, owner = _storable(broken.name), _storable(broken.owner or "")[:LONGEST_OWNER]
+    """It runs, and fails, each night: else nobody would hear of it, for the DAG that should tell of its runs is gone."""
+    said = _storable_in_all(broken)
+    listed = "\n".join(f"- {_as_text(problem)}" for problem in said.found)
     with DAG(
         broken_id,
-        dag_display_name=broken_display_name(name),
-        description=f"{name} cannot be used: {said[0]}",
-        doc_md=f"# Configuration broken\n{listed}\n\nCorrect the file; this DAG is replaced by itself.",
-        schedule=None,
+        dag_display_name=broken_display_name(said.name),
+        description=f"{said.name} cannot be used: {said.found[0]}",
+        doc_md=f"# Configuration broken\n{listed}\n\nCorrect the file; this DAG goes by itself, and the corpus's comes back.",
+        schedule=NIGHTLY,  # without a start: who is at work on a new file is not told at once
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
         tags=[TAG, BROKEN_TAG],
-        default_args={"owner": owner} if owner else {},
+        default_args={"owner": said.owner} if said.owner else {},
+        on_failure_callback=BrokenNotifier(said),
     ) as dag:
-        BrokenCorpusOperator(task_id="read_configuration", problems=_storable(broken.problems))
+        BrokenCorpusOperator(task_id="read_configuration", problems=said.problems)
     return dag
+
+
+def _storable_in_all(broken: BrokenCorpus) -> BrokenCorpus:
+    owner = _storable(broken.owner or "")[:LONGEST_OWNER]
+    found = tuple(map(_storable, broken.found))
+    return replace(broken, name=_storable(broken.name), file=_storable(broken.file), found=found, owner=owner)
 
 
 def _storable(text: str) -> str:

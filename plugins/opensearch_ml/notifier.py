@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 from opensearch_ml.alerts import reader_of, run_address, tell, told_of_all
-from opensearch_ml.dag_names import kind_of
+from opensearch_ml.dag_names import broken_display_name, kind_of
 from sparse_index.alerts.message import Alert, Kind, Reader
 from sparse_index.errors import SparseIndexError
 
 if TYPE_CHECKING:
     from sparse_index.alerts.told import Told
     from sparse_index.config.corpus import CorpusConfig
+    from sparse_index.config.load import BrokenCorpus
     from sparse_index.store.files import Store
 
 
@@ -132,6 +133,25 @@ class CorpusFailureNotifier(FailureNotifier):
             yield
         except (SparseIndexError, OSError) as error:
             self.log.warning("%s: %s", said, error)
+
+
+class BrokenNotifier(BaseNotifier):
+    """Of a corpus file that cannot be used. Whoever parsed it tells, the DAG processor: a worker may see another environment, in
+    which nothing is wrong."""
+
+    def __init__(self, broken: BrokenCorpus) -> None:
+        super().__init__()
+        self.broken = broken
+
+    def notify(self, context: Any) -> None:
+        from sparse_index.console.remedies import remedy
+
+        dag, broken = context["dag"], self.broken
+        reader, title = Reader(broken.name, broken.owner or dag.owner), broken_display_name(broken.name)
+        address = run_address(dag.dag_id, context["run_id"])
+        alert = Alert(Kind.FAILED, reader, title, broken.problems, address, remedy("read_configuration"))
+        self.log.error("%s", alert)
+        tell(alert, broken.alerts, context)
 
 
 class EndNotifier(BaseNotifier):

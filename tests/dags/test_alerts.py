@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import yaml
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowSkipException
 
 from anchors import anchors
 from dag_help import load_dags
 from opensearch_ml.corpora import corpus_config
-from opensearch_ml.dag_names import kind_of
+from opensearch_ml.dag_names import broken_dag_id, kind_of
 from opensearch_ml.factory import BrokenCorpusOperator
 from opensearch_ml.notifier import KILLED
 from opensearch_ml.operators.household import Household
@@ -28,12 +29,15 @@ from opensearch_ml.operators.serving import ServingLookOperator
 from opensearch_ml.runs import homes_of
 from sparse_index.config.neighbours import Neighbours
 from sparse_index.console.remedies import remedy
+from sparse_index.errors import BuildError
+from sparse_index.operations.cleanup import Cleanup
+from sparse_index.operations.janitor import save_cleanup
 from sparse_index.store.files import Store
 from told import TOLD
 
 KEEPS = {"notifier": "told.Keeps", "arguments": {"to": "#news-s3cret"}}
 FAILS = {"notifier": "told.Fails"}
-DAG_ID = "sparse_index__first"
+DAG_ID, BROKEN_ID = "sparse_index__first", broken_dag_id("first")
 Written = Callable[..., dict[str, DAG]]
 
 
@@ -286,7 +290,8 @@ def test_what_would_tell_nobody_breaks_the_dag_when_it_is_parsed(
     written: Written, keys: dict[str, Any], words: str
 ) -> None:
     dags = written(**keys)
-    (task,) = dags[DAG_ID].tasks
+    assert DAG_ID not in dags
+    (task,) = dags[BROKEN_ID].tasks
     assert isinstance(task, BrokenCorpusOperator)
     assert words in task.problems
     assert "read_configuration" not in dags["sparse_index__second"].task_dict
@@ -321,9 +326,49 @@ def test_the_example_of_the_guide_can_be_used(written: Written, root: Path) -> N
     assert dag.deadline
 
 
-def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", DAG_ID)
-    assert len(written(alerts=[{"notifier": "told.Nobody"}])[DAG_ID].tasks) > 20
+def failed_run(dag: DAG) -> None:
+    """As the DAG processor tells of a run, of whose task it knows nothing."""
+    callback: Any = dag.on_failure_callback
+    callback({"dag": dag, "run_id": "scheduled__1", "reason": "task_failure"})
+
+
+@pytest.mark.parametrize("broken", [{"sauce": 1}, {"alerts": [KEEPS, {"notifier": "told.Nobody"}]}])
+def test_a_corpus_that_cannot_be_used_is_told_to_its_people_and_to_all(
+    written: Written, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([{"notifier": "told.Keeps", "arguments": {"to": "all"}}]))
+    failed_run(written(**{"alerts": [KEEPS]} | broken)[BROKEN_ID])
+    assert [(one["kind"], one["to"]) for one in TOLD] == [("failed", "#news-s3cret"), ("failed", "all")]
+    title, cannot, problem, *rest = texts()[0].splitlines()
+    assert title == "BROKEN: Search index: first"
+    assert cannot.endswith("cannot be used:")
+    assert "sauce" in problem or "told.Nobody cannot be imported" in problem
+    assert rest == [
+        f"Run: http://localhost:8080/dags/{BROKEN_ID}/runs/scheduled__1",
+        "What to do: docs/operate.md#a-dag-has-the-tag-broken",
+        "Owner: Ada",
+    ]
+
+
+@pytest.mark.parametrize("alerts", ["nobody", [{"notifier": 1}], {"a": "b"}])
+def test_of_a_file_whose_alerts_cannot_be_read_the_deployment_is_told(
+    written: Written, monkeypatch: pytest.MonkeyPatch, alerts: Any
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([{"notifier": "told.Keeps", "arguments": {"to": "all"}}]))
+    failed_run(written(alerts=alerts)[BROKEN_ID])
+    (text,) = texts()
+    assert "alerts" in text
+
+
+@pytest.mark.parametrize("asked", [DAG_ID, f"{DAG_ID}__serving", "sparse_index_janitor"])
+def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    def imported(path: str) -> Any:
+        pytest.fail(f"{path} was imported")
+
+    monkeypatch.setattr("sparse_index.alerts.notifiers.notifier_class", imported)
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([KEEPS]))
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", asked)
+    assert len(written(alerts=[KEEPS])[asked].tasks) > 1
 
 
 def test_no_argument_of_a_notifier_is_stored_with_the_dag(written: Written) -> None:
@@ -342,19 +387,29 @@ def test_what_is_remembered_is_in_the_corpus_own_folder(written: Written, tmp_pa
     assert path == f"tickets/alerts/{DAG_ID}.json"
 
 
+def away_household(folder: Path, *names: str) -> Household:
+    """Those corpora, each with a store of its own, in clusters that nobody can open."""
+    configs = {name: corpus_config(folder, name) for name in names}
+    stores = {config.store: [config] for config in configs.values()}
+    return Household(stores, {}, homes_of(configs), Neighbours())
+
+
+def night(dag: DAG) -> dict[str, Any]:
+    """The context of the janitor's look, whose task states outlive an attempt."""
+    states: dict[str, Any] = {}
+    store = SimpleNamespace(get=states.get, set=states.__setitem__)
+    return context(dag, "look", "r1") | {"task_state_store": store}
+
+
 def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_path: Path) -> None:
     """What it finds old is decided in the core: tests/unit/operations/test_stale.py."""
     dag = written(alerts=[KEEPS], stale_after_hours=48)["sparse_index_janitor"]
-    first, second = (corpus_config(tmp_path, name) for name in ("first", "second"))
-    homes = homes_of({"first": first, "second": second})
-    household = Household({"a": [first], "b": [second]}, {}, homes, Neighbours())
+    household = away_household(tmp_path, "first", "second")
     look: Any = dag.get_task("look")
-    states: dict[str, Any] = {}
-    store = SimpleNamespace(get=states.get, set=states.__setitem__)
+    found = {household.stores[str(tmp_path / "store")][0].alias: "76 hours old"}
+    its = night(dag)
     for _ in ("an attempt that dies after it has told", "the next one"):
-        look._tell_stale(
-            household, {first.alias: "76 hours old"}, context(dag, "look", "r1") | {"task_state_store": store}
-        )
+        look._tell(household, "Search index '{}' shows old data", found, its)
     (told,) = TOLD
     assert (told["kind"], told["to"]) == ("stale", "#news-s3cret")
     assert told["text"].splitlines() == [
@@ -363,3 +418,37 @@ def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_pat
         "Run: http://localhost:8080/dags/sparse_index_janitor/runs/r1",
         "Owner: Ada",
     ]
+
+
+def test_a_janitor_that_sees_nothing_says_so_in_a_dry_run_too(written: Written, tmp_path: Path) -> None:
+    """A connection that cannot be opened, and a store that cannot be listed."""
+    dags = written(alerts=[KEEPS], stale_after_hours=48)
+    dag, household = dags["sparse_index_janitor"], away_household(tmp_path, "first")
+    look: Any = dag.get_task("look")
+    clean: Any = dag.get_task("clean")
+    clean.found, clean.only_look = look.work(household, night(dag)), "True"
+    (told,) = TOLD
+    title, why, *_ = told["text"].splitlines()
+    assert (told["kind"], title) == ("stale", "Nobody knows how old the data of search index 'first' is")
+    assert why == "How old the data of 'tickets' is could not be seen: connection 'opensearch_default' cannot be opened"
+    with pytest.raises(
+        BuildError, match=r"1 thing\(s\) could not be looked at or proven dead \(a dry run\):\n.*'tickets'"
+    ):
+        clean.work(household, {})
+
+    (tmp_path / "store").rename(tmp_path / "moved")
+    (tmp_path / "store").write_text("no folder")
+    clean.found = look.work(household, night(dag))
+    with pytest.raises(BuildError, match=r"store: it could not be looked at: "):
+        clean.work(household, {})
+
+
+def test_a_dry_run_in_which_all_was_seen_skips_itself(written: Written, tmp_path: Path) -> None:
+    dags = written()
+    clean: Any = dags["sparse_index_janitor"].get_task("clean")
+    report = save_cleanup(
+        Store(str(tmp_path)), Cleanup(at=datetime.now(UTC), actions=[], notes=["a note"], unproven=[])
+    )
+    clean.found, clean.only_look = [{"store": str(tmp_path), "report": report}], "True"
+    with pytest.raises(AirflowSkipException):
+        clean.work(away_household(tmp_path), {})

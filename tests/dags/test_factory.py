@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pendulum
 import pytest
+import yaml
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.base import TimeRestriction
@@ -19,10 +21,12 @@ from airflow.timetables.base import TimeRestriction
 from dag_help import load_dags
 from opensearch_ml import factory
 from opensearch_ml.corpora import corpus_config
-from opensearch_ml.dag_names import PREFIX
+from opensearch_ml.dag_names import PREFIX, broken_dag_id
 from opensearch_ml.factory import BrokenCorpusOperator
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.live.age import data_age_s
 
+BAD = broken_dag_id("bad")
 BROKEN = """
 alias: My--Alias
 store: ""
@@ -50,12 +54,10 @@ def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora: Path)
     assert {dag_id for dag_id in dags if dag_id.startswith(PREFIX)} == {
         "sparse_index__good",
         "sparse_index__good__serving",
-        "sparse_index__bad",
     }
     assert "broken" not in dags["sparse_index__good"].tags
-    bad = dags["sparse_index__bad"]
+    bad = dags[BAD]
     assert "broken" in bad.tags
-    assert bad.timetable.can_be_scheduled is False
     with pytest.raises(AirflowFailException) as caught:
         broken_task(bad).execute({})
     for problem in ("bad.yaml", "sauce", "alias", "encoder", "text_template"):
@@ -64,7 +66,7 @@ def test_a_broken_file_fails_with_all_its_problems_in_one_message(corpora: Path)
 
 def test_the_page_of_a_broken_corpus_lists_its_problems_and_names_the_file_s_owner(corpora: Path) -> None:
     (corpora / "bad.yaml").write_text(f"owner: the-owner\n{BROKEN}")
-    bad = load_dags()["sparse_index__bad"]
+    bad = load_dags()[BAD]
     found = broken_task(bad).problems.splitlines()[1:]
     assert bad.dag_display_name == "BROKEN: Search index: bad"
     assert bad.owner == "the-owner"
@@ -85,8 +87,11 @@ def test_the_owner_is_a_link(corpora: Path, link: str) -> None:
 
 
 def test_what_a_problem_quotes_means_nothing_in_the_page(corpora: Path) -> None:
-    (corpora / "bad.yaml").write_text(BROKEN.replace("no column", "<img src=x> {a*b_c} [x](y)"))
-    assert "<img" not in str(load_dags()["sparse_index__bad"].doc_md)
+    """A key that nobody knows is repeated."""
+    (corpora / "bad.yaml").write_text(BROKEN.replace("sauce", "'<img src=x> *b_c [x](y)'"))
+    bad = load_dags()[BAD]
+    assert "<img src=x> *b_c [x](y): Extra inputs" in broken_task(bad).problems
+    assert r"- \<img src=x\> \*b\_c \[x\]\(y\): Extra inputs are not permitted" in str(bad.doc_md).splitlines()
 
 
 @pytest.mark.parametrize("owner", ["[a, list]", "''", f"'{'o' * 501}'", "'half \\ud83d'"])
@@ -124,15 +129,15 @@ def test_the_list_shows_corpora_what_serves_them_and_operations_together(corpora
 def test_text_that_is_no_yaml_breaks_only_its_own_dag(corpora: Path) -> None:
     (corpora / "bad.yaml").write_text("alias: [tickets")
     dags = load_dags()
-    assert "broken" in dags["sparse_index__bad"].tags
-    assert "not YAML" in broken_task(dags["sparse_index__bad"]).problems
+    assert "broken" in dags[BAD].tags
+    assert "not YAML" in broken_task(dags[BAD]).problems
 
 
 def test_two_files_with_one_alias_are_both_broken_and_name_each_other(corpora: Path) -> None:
     shutil.copy(corpora / "good.yaml", corpora / "twin.yaml")
     dags = load_dags()
-    assert "twin.yaml" in broken_task(dags["sparse_index__good"]).problems
-    assert "good.yaml" in broken_task(dags["sparse_index__twin"]).problems
+    assert "twin.yaml" in broken_task(dags[broken_dag_id("good")]).problems
+    assert "good.yaml" in broken_task(dags[broken_dag_id("twin")]).problems
 
 
 def test_only_the_dag_that_a_task_needs_is_built(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +179,7 @@ def test_a_value_that_airflow_refuses_breaks_only_its_own_dag(
         file.write(f"\n{key}: {json.dumps(value)}\n")
     dags = load_dags()
     assert "broken" not in dags["sparse_index__good"].tags
-    assert words in broken_task(dags["sparse_index__bad"]).problems
+    assert words in broken_task(dags[BAD]).problems
     serialized(dags)
 
 
@@ -216,11 +221,29 @@ def test_names_that_airflow_refuses_break_only_their_own_dags_under_safe_ids(cor
     serialized(dags)
 
 
-def test_a_broken_dag_is_found_again_by_its_safe_id(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (corpora / "my corpus.yaml").write_text((corpora / "good.yaml").read_text())
-    (safe,) = (dag_id for dag_id in load_dags() if dag_id.startswith("sparse_index_broken__"))
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", safe)
-    assert safe in load_dags()
+def test_a_broken_dag_is_found_again_by_its_task(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks it: its name, another file, or a notifier, at none of which a task of the corpus itself looks."""
+    good = (corpora / "good.yaml").read_text()
+    (corpora / "my corpus.yaml").write_text(good.replace("alias: tickets", "alias: mine"))
+    (corpora / "twin.yaml").write_text(good)
+    untold = good.replace("alias: tickets", "alias: untold") + "\nalerts: [{notifier: told.Nobody}]\n"
+    (corpora / "untold.yaml").write_text(untold)
+    broken = {dag_id for dag_id, dag in load_dags().items() if "broken" in dag.tags}
+    assert broken == {broken_dag_id(name) for name in ("my corpus", "good", "twin", "untold")}
+    for dag_id in broken:
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+        assert isinstance(broken_task(load_dags()[dag_id]), BrokenCorpusOperator)
+
+
+def test_a_broken_file_fails_each_night_without_anybody_s_doing(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Airflow's scheduler reckons: it begins at the next of the nights, and is not paused."""
+    (corpora / "bad.yaml").write_text(BROKEN)
+    dag = as_scheduled(load_dags()[BAD])
+    assert (dag.is_paused_upon_creation, dag.has_on_failure_callback) == (False, True)
+    monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: pendulum.datetime(2026, 3, 4, 15))
+    first = dag.next_dagrun_info(last_automated_run_info=None)
+    assert first is not None
+    assert first.run_after == datetime(2026, 3, 5, 4, 30, tzinfo=UTC)
 
 
 def test_the_forms_offer_only_corpora_that_have_a_dag(corpora: Path) -> None:
@@ -247,7 +270,8 @@ def test_whatever_breaks_while_a_dag_is_made_breaks_that_dag_alone(
     monkeypatch.setattr(factory, "_dag", half_made)
     dags = load_dags()
     assert "broken" not in dags["sparse_index__good"].tags
-    assert "DuplicateTaskIdFound" in broken_task(dags["sparse_index__odd"]).problems
+    assert "sparse_index__odd" not in dags
+    assert "DuplicateTaskIdFound" in broken_task(dags[broken_dag_id("odd")]).problems
 
 
 def test_a_parse_opens_each_corpus_file_once_and_a_task_its_own_only(
@@ -284,6 +308,13 @@ def serialized(dags: dict[str, DAG]) -> None:
         assert json.dumps(DagSerialization.to_dict(dag), ensure_ascii=False).encode()
 
 
+def as_scheduled(dag: DAG) -> Any:
+    """As the scheduler has it."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+
 def feed(corpora: Path, schedule: str) -> DAG:
     text = (corpora / "good.yaml").read_text()
     text = text.replace("tickets.parquet", "{data_date}").replace("id_column: id", "id_column: id\n  columns: [id]")
@@ -291,21 +322,36 @@ def feed(corpora: Path, schedule: str) -> DAG:
     return load_dags()["sparse_index__good"]
 
 
+def next_run_of(dag: Any, earliest: datetime) -> Any:
+    restriction = TimeRestriction(earliest=pendulum.instance(earliest), latest=None, catchup=True)
+    found = dag.timetable.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize(("schedule", "time"), [("'@daily'", "00:00"), ("30 6 * * *", "06:30")], ids=["preset", "cron"])
 def test_a_feed_s_run_reads_the_day_before_and_a_backfill_each_of_its_days(
     corpora: Path, schedule: str, time: str
 ) -> None:
-    from airflow.serialization.serialized_objects import DagSerialization
-
-    dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(feed(corpora, schedule)))
+    dag = as_scheduled(feed(corpora, schedule))
     after, first = datetime.fromisoformat(f"2026-03-04T{time}Z"), datetime(2026, 3, 1, tzinfo=UTC)
-    next_run = dag.timetable.next_dagrun_info_v2(
-        last_dagrun_info=None, restriction=TimeRestriction(earliest=pendulum.instance(after), latest=None, catchup=True)
-    )
-    assert next_run is not None
+    next_run = next_run_of(dag, after)
     assert (next_run.run_after, next_run.partition_key) == (after, "2026-03-03")
     days = [info.partition_key for info in dag.iter_dagrun_infos_between(first, first + timedelta(days=3))]
     assert days == [f"2026-03-0{day}" for day in ((1, 2, 3, 4) if time == "00:00" else (1, 2, 3))]
+
+
+def test_the_guide_says_how_old_the_data_of_its_feed_are_in_good_order(corpora: Path, root: Path) -> None:
+    """They are oldest just before the next run ends; the janitor looks before that."""
+    guide = (root / "docs" / "add-a-corpus.md").read_text()
+    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL) if "kind: feed" in block)
+    dag = as_scheduled(feed(corpora, f"'{yaml.safe_load(example)['schedule']}'"))
+    run = next_run_of(dag, datetime(2026, 3, 4, tzinfo=UTC))
+    assert (run.run_after, run.partition_key) == (datetime(2026, 3, 4, 6, 30, tzinfo=UTC), "2026-03-03")
+    live: Any = SimpleNamespace(data_date=date.fromisoformat(run.partition_key))
+    seen = {hour: data_age_s(live, datetime.fromisoformat(f"2026-03-05T{hour}Z")) / 3600 for hour in ("04:30", "07:00")}
+    assert seen == {"04:30": 52.5, "07:00": 55}
+    assert "up to 48 hours plus the time of day at which a run ends: with runs that end at 07:00, 55." in guide
 
 
 def test_a_feed_without_a_schedule_runs_by_hand(corpora: Path) -> None:

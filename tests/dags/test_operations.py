@@ -242,7 +242,8 @@ def test_the_janitor_says_first_and_does_then(day: RealDay, told: list[dict[str,
     before = (day.left_behind(), set(store.files("")))
 
     dry = day.operate("janitor")
-    assert (dry.state, dry.tasks) == ("success", {"look": "success", "clean": "skipped"})
+    assert (dry.state, dry.tasks) == ("failed", {"look": "success", "clean": "failed"})
+    assert "3 thing(s) could not be looked at or proven dead (a dry run):" in dry.said["clean"]
     (found,) = dry.xcoms["look"]
     assert (found["actions"], found["unproven"]) == (2, 3), store.read_json(found["report"])
     assert (day.left_behind(), set(store.files("")) - {found["report"]}) == before

@@ -12,7 +12,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG
 
 from dag_help import load_dags
-from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG
+from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG, kind_of
 from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.operators.forget import ForgettingOperator
 from opensearch_ml.operators.redrive import RunEndSensor
@@ -107,6 +107,18 @@ def test_what_a_person_triggers_works_at_once_and_the_janitor_begins_paused_and_
     assert janitor.timetable.can_be_scheduled is True
     assert janitor.max_active_runs == 1
     assert janitor.params["dry_run"] is True
+
+
+@pytest.mark.parametrize("page", ["docs/operate.md", "docs/deploy.md"])
+def test_the_pages_say_to_unpause_whatever_begins_paused(dag_bag: DagBag, root: Path, page: str) -> None:
+    names = {
+        "daily": "sparse_index__<name>",
+        "serving": "sparse_index__<name>__serving",
+        "janitor": "sparse_index_janitor",
+    }
+    assert {kind_of(dag_id) for dag_id, dag in dag_bag.dags.items() if dag.is_paused_upon_creation} == names.keys()
+    said = (line for line in (root / page).read_text().split("\n\n") if "begins paused" in line)
+    assert any(all(f"`{name}`" in line for name in names.values()) for line in said)
 
 
 def test_a_scheduled_janitor_cleans_only_where_somebody_said_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from dag_help import load_dags
 from opensearch_ml.corpora import corpus_config, folder_of
-from opensearch_ml.dag_names import serving_dag_id
+from opensearch_ml.dag_names import broken_serving_dag_id, serving_dag_id
 from opensearch_ml.factory import BrokenCorpusOperator, serving_dags
 from opensearch_ml.notifier import FailureNotifier
 from real_serving import SEARCH
@@ -99,7 +99,7 @@ def test_one_that_airflow_refuses_says_why_and_harms_no_other(tmp_path: Path) ->
             EmptyOperator(task_id="look")
 
     refused, good = sorted(serving_dags(wire, ""), key=lambda dag: "broken" not in dag.tags)
-    assert (refused.dag_id, good.dag_id) == ("sparse_index__twice__serving", "sparse_index__shared__serving")
+    assert (refused.dag_id, good.dag_id) == (broken_serving_dag_id("twice"), "sparse_index__shared__serving")
     assert "broken" not in good.tags
     (task,) = refused.tasks
     assert isinstance(task, BrokenCorpusOperator)

@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk import DAG
 
 from dag_help import load_dags
+from opensearch_ml.dag_names import broken_dag_id
 from opensearch_ml.factory import BrokenCorpusOperator
 
 EVERYTHING = """
@@ -67,7 +68,7 @@ def test_a_file_without_the_block_leaves_all_to_dag_and_airflow(written: Written
 @pytest.mark.parametrize("place", ["executor: Nowhere", "index: {executor: far.away.Nowhere}"])
 def test_an_executor_that_airflow_does_not_have_breaks_only_that_corpus(written: Written, place: str) -> None:
     dags = written(f"\nairflow: {{{place}}}\n")
-    (task,) = dags["sparse_index__first"].tasks
+    (task,) = dags[broken_dag_id("first")].tasks
     assert isinstance(task, BrokenCorpusOperator)
     assert "Nowhere' is not among Airflow's own, [core] executor = LocalExecutor" in task.problems
     assert "sparse_index__first__serving" not in dags

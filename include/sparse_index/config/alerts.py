@@ -33,6 +33,14 @@ class AlertConfig(Section):
 _ALERTS: TypeAdapter[tuple[AlertConfig, ...]] = TypeAdapter(tuple[AlertConfig, ...])
 
 
+def readable_alerts(given: Any) -> tuple[AlertConfig, ...]:
+    """Those of a corpus file in which something else is wrong; none where they are wrong themselves."""
+    try:
+        return _ALERTS.validate_python(given or ())
+    except ValidationError:
+        return ()
+
+
 def deployment_alerts(environment: Mapping[str, str] | None = None) -> tuple[AlertConfig, ...]:
     """Those that the environment has for all corpora, a JSON list; ConfigError says what is wrong with it, and repeats none."""
     given = (os.environ if environment is None else environment).get(ALERTS_VARIABLE, "").strip()

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from sparse_index.addresses import hide_secrets
 from sparse_index.config.airflow_rules import corpus_name_problem
+from sparse_index.config.alerts import AlertConfig, readable_alerts
 from sparse_index.config.combinations import CLASH, clashes
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.vectors import FIELD_KINDS
@@ -39,12 +40,13 @@ _PATHS = (
 @dataclass(frozen=True)
 class BrokenCorpus:
     """A corpus file that cannot be used. `found`: all that is wrong with it, of which every address loses its secrets, whoever
-    wrote the words; `owner`: as the file says, if that can be read."""
+    wrote the words; `owner` and `alerts`: as the file says, if they can be read."""
 
     name: str
     file: str
     found: Sequence[str]
     owner: str | None = None
+    alerts: Sequence[AlertConfig] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "found", tuple(map(hide_secrets, self.found)))
@@ -119,8 +121,8 @@ def _checked(file: _File, others: Sequence[_File] = ()) -> CorpusConfig | Broken
     problems += [*_twins(file), *_taken_alias(file, others)]
     if config is not None and not problems:
         return config
-    owner = file.raw.get("owner")
-    return BrokenCorpus(file.path.stem, file.name, problems, owner if isinstance(owner, str) else None)
+    owner, alerts = file.raw.get("owner"), readable_alerts(file.raw.get("alerts"))
+    return BrokenCorpus(file.path.stem, file.name, problems, owner if isinstance(owner, str) else None, alerts)
 
 
 def _read(path: Path, environment: Mapping[str, str] | None) -> _File:

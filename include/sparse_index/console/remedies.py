@@ -17,6 +17,7 @@ _OPERATIONS: Mapping[str, str] = {
 }
 # By the stage of a build, of those with a chapter of their own.
 _STAGES: Mapping[str, str] = {
+    "read_configuration": "a-dag-has-the-tag-broken",
     "preflight": "preflight-refuses",
     "plan_shards": "the-corpus-cannot-be-read",
     "scan": "the-corpus-cannot-be-read",

@@ -20,7 +20,9 @@ from sparse_index.names import serving_group_name
 from sparse_index.vectors.kinds import vector_kind
 
 # What a person does about one that is not there.
-RUN_SERVING = "run the serving DAG first (sparse_index__<corpus>__serving, or `python -m sparse_index serve FILE`)"
+RUN_SERVING = (
+    "run the serving DAG first (unpause sparse_index__<corpus>__serving), or `python -m sparse_index serve FILE`"
+)
 
 
 def serving_group(model: OwnModel, content_sha256: str | None) -> str:

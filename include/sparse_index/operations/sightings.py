@@ -220,13 +220,14 @@ def view_corpora(
     failures: list[str] = []
     for config in configs:
         try:
-            views.append(view_corpus(_cluster(clusters, config), store, config, files, runs))
+            views.append(view_corpus(cluster_of(clusters, config), store, config, files, runs))
         except SparseIndexError as error:
             failures.append(f"'{config.alias}' could not be looked at, all of its stays: {error.message}")
     return views, failures
 
 
-def _cluster(clusters: Clusters, config: CorpusConfig) -> Cluster:
+def cluster_of(clusters: Clusters, config: CorpusConfig) -> Cluster:
+    """ConfigError when its connection could not be opened."""
     if config.connection not in clusters:
         raise ConfigError(f"connection '{config.connection}' cannot be opened")
     return clusters[config.connection]

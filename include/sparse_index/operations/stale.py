@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,9 +9,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError, UnavailableError
 from sparse_index.live.age import data_age_s
 from sparse_index.live.generations import OwnIndex, readable_indices
-from sparse_index.operations.sightings import Clusters, CorpusView
-
-log = logging.getLogger(__name__)
+from sparse_index.operations.sightings import Clusters, CorpusView, cluster_of
 
 
 def stale(views: Sequence[CorpusView], now: datetime) -> dict[str, str]:
@@ -21,21 +18,26 @@ def stale(views: Sequence[CorpusView], now: datetime) -> dict[str, str]:
     return {alias: words for alias, words in said.items() if words is not None}
 
 
-def observe_stale(clusters: Clusters, configs: Sequence[CorpusConfig], now: datetime) -> dict[str, str]:
-    """As `stale`, from two requests for each corpus: whoever waits to hear of it waits for no look at a large store. A corpus
-    that cannot be asked is left out, and so is each of a cluster that is away; the look says why."""
-    said: dict[str, str | None] = {}
-    away: set[str | None] = set()
-    for config in configs:
-        if config.stale_after_hours is None or config.connection not in clusters or config.connection in away:
-            continue
+def observe_stale(
+    clusters: Clusters, configs: Sequence[CorpusConfig], now: datetime
+) -> tuple[dict[str, str], dict[str, str]]:
+    """As `stale`, from two requests for each corpus: whoever waits to hear of it waits for no look at a large store; and alias ->
+    why nobody knows how old its data is. A cluster that is away is waited for once."""
+    old: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    away: dict[str | None, UnavailableError] = {}
+    for config in (each for each in configs if each.stale_after_hours is not None):
         try:
-            said[config.alias] = _said(config, readable_indices(clusters[config.connection], config.alias), now)
-        except UnavailableError:
-            away.add(config.connection)
+            if config.connection in away:
+                raise away[config.connection]
+            words = _said(config, readable_indices(cluster_of(clusters, config), config.alias), now)
         except SparseIndexError as error:
-            log.info("How old the data of '%s' are is not known: %s", config.alias, error)
-    return {alias: words for alias, words in said.items() if words is not None}
+            if isinstance(error, UnavailableError):
+                away[config.connection] = error
+            unknown[config.alias] = f"How old the data of '{config.alias}' is could not be seen: {error.message}"
+        else:
+            old |= {config.alias: words} if words is not None else {}
+    return old, unknown
 
 
 def _said(config: CorpusConfig, indices: Sequence[OwnIndex], now: datetime) -> str | None:

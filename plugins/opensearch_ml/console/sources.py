@@ -19,7 +19,7 @@ from croniter import croniter
 from sqlalchemy import and_, func, or_, select
 
 from opensearch_ml.console.declared import Declarations
-from opensearch_ml.dag_names import broken_name, kind_of
+from opensearch_ml.dag_names import broken_name, is_broken_serving
 from opensearch_ml.factory import BROKEN_TAG, TAG
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.opened import PLAN_TASK
@@ -71,7 +71,8 @@ def real_sources() -> Sources:
 
 
 class DeclaredCorpora:
-    """Of every DAG that keeps an index up to date, and of every DAG whose file is broken."""
+    """Of every DAG that keeps an index up to date, and of every DAG whose file is broken. For the minutes in which Airflow has
+    both DAGs of a corpus it is broken."""
 
     def __init__(self) -> None:
         self._declarations = Declarations()
@@ -82,7 +83,7 @@ class DeclaredCorpora:
             ids = [dag.dag_id for dag, _ in whole]
             running, failed = _running(session, ids), _failed(session, ids)
             known = [_of_dag(each, dag, dag.dag_id in running, failed.get(dag.dag_id)) for dag, each in whole]
-            return known + list(_broken(session))
+            return list({each.corpus: each for each in [*known, *_broken(session)]}.values())
 
 
 def _running(session: Session, ids: Sequence[str]) -> set[str]:
@@ -137,7 +138,7 @@ def _broken(session: Session) -> Iterator[Listed]:
         .where(DagTag.name == BROKEN_TAG, DagModel.tags.any(DagTag.name == TAG), DagModel.is_stale.is_(False))
     )
     for dag in session.scalars(broken):
-        if kind_of(dag.dag_id) != "serving":
+        if not is_broken_serving(dag.dag_id):
             saved = SerializedDagModel.get(dag.dag_id, session=session)
             doc = text(saved.data if saved else None, "dag", "doc_md") or ""
             problems = problems_in(doc) or (dag.description or "",)

@@ -6,7 +6,7 @@ Every error of one store is told, and stops no other.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -16,6 +16,9 @@ from opensearch_ml.links import JanitorLink
 from opensearch_ml.operators.household import Household, HouseholdOperator
 from sparse_index.alerts.message import Alert, Kind
 from sparse_index.errors import BuildError, SparseIndexError
+
+if TYPE_CHECKING:
+    from sparse_index.operations.cleanup import Cleanup
 
 # Aliases in the task state store, which outlives an attempt.
 TOLD = "told"
@@ -33,7 +36,9 @@ class JanitorLookOperator(HouseholdOperator):
         from sparse_index.operations.stale import observe_stale
 
         configs = [config for configs in household.stores.values() for config in configs]
-        self._tell_stale(household, observe_stale(household.clusters, configs, datetime.now(UTC)), context)
+        old, unknown = observe_stale(household.clusters, configs, datetime.now(UTC))
+        self._tell(household, "Search index '{}' shows old data", old, context)
+        self._tell(household, "Nobody knows how old the data of search index '{}' is", unknown, context)
         return [self._looked(household, uri, context) for uri in household.stores]
 
     def _looked(self, household: Household, uri: str, context: Any) -> dict[str, Any]:
@@ -48,20 +53,18 @@ class JanitorLookOperator(HouseholdOperator):
             self.log.error("Store %s could not be looked at: %s", uri, error)
             return {"store": uri, "problem": str(error)}
         self.log.info("Store %s: %s\nReport: %s", uri, cleanup, store.full(path))
-        self._tell_stale(household, cleanup.stale, context)  # of those that did not answer before
         counts = {"actions": len(cleanup.actions), "unproven": len(cleanup.unproven)}
         return {"store": uri, "report": path} | counts
 
-    def _tell_stale(self, household: Household, stale: dict[str, str], context: Any) -> None:
-        """Every night again, until the data is young enough: a DAG that nobody runs says nothing of itself. Once a look: an
-        attempt after one that died tells what that one had not."""
+    def _tell(self, household: Household, title: str, said: dict[str, str], context: Any) -> None:
+        """`said`: by alias. Every night again, until the data is young enough: a DAG that nobody runs says nothing of itself.
+        Once a look: an attempt after one that died tells what that one had not."""
         states = context["task_state_store"]
         told = list(states.get(TOLD) or [])
-        for config in (config for configs in household.stores.values() for config in configs if config.alias in stale):
+        for config in (config for configs in household.stores.values() for config in configs if config.alias in said):
             corpus = household.homes[config.alias].dag_id.removeprefix(PREFIX)
-            title = f"Search index '{corpus}' shows old data"
             link = run_address(context["ti"].dag_id, context["ti"].run_id)
-            alert = Alert(Kind.STALE, reader_of(corpus, config), title, stale[config.alias], link)
+            alert = Alert(Kind.STALE, reader_of(corpus, config), title.format(corpus), said[config.alias], link)
             self.log.warning("%s", alert)
             if config.alias not in told:
                 tell(alert, config.alerts, context)
@@ -70,9 +73,10 @@ class JanitorLookOperator(HouseholdOperator):
 
 
 class JanitorCleanOperator(HouseholdOperator):
-    """Does what the look decided, as far as it still holds; skips itself in a dry run.
+    """Does what the look decided, as far as it still holds; in a dry run it does nothing, and skips itself.
 
-    Fails at its end when something could not be done or needs a person; all else was done.
+    Fails at its end when something could not be done or needs a person; all else was done. In a dry run it fails when something
+    could not be seen or proven: nobody else would tell people.
     """
 
     operator_extra_links = (JanitorLink(),)
@@ -83,31 +87,42 @@ class JanitorCleanOperator(HouseholdOperator):
         self.found = found
         self.only_look = only_look
 
-    def execute(self, context: Any) -> Any:
-        # A rendered template is text. Whatever is not clearly "no" is a dry run.
-        if self.only_look not in (False, "False"):
-            raise AirflowSkipException("A dry run: the log of 'look' says what would be done.")
-        return super().execute(context)
-
     def work(self, household: Household, context: Any) -> dict[str, int]:
+        # A rendered template is text. Whatever is not clearly "no" is a dry run.
+        dry = self.only_look not in (False, "False")
         done = 0
         problems: list[str] = []
         for entry in self.found[:]:
             try:
-                done += self._cleaned(household, entry, context)
+                done += self._judged(household, entry) if dry else self._cleaned(household, entry, context)
             except (SparseIndexError, OSError) as error:
                 problems.append(f"Store {entry['store']}: {error}")
         if problems:
             raise BuildError("\n".join(problems))
+        if dry:
+            raise AirflowSkipException("A dry run: the log of 'look' says what would be done.")
         return {"done": done}
 
-    def _cleaned(self, household: Household, entry: dict[str, Any], context: Any) -> int:
-        from sparse_index.operations.janitor import clean, load_cleanup
+    def _judged(self, household: Household, entry: dict[str, Any]) -> int:
+        """Nothing is done; `BuildError` names what nobody could see or prove."""
+        doubts = self._decided(household, entry).unproven
+        if doubts:
+            listed = "\n  ".join(doubts)
+            raise BuildError(f"{len(doubts)} thing(s) could not be looked at or proven dead (a dry run):\n  {listed}")
+        return 0
+
+    def _decided(self, household: Household, entry: dict[str, Any]) -> Cleanup:
+        from sparse_index.operations.janitor import load_cleanup
 
         if "problem" in entry:
             raise BuildError(f"it could not be looked at: {entry['problem']}")
+        return load_cleanup(household.store(entry["store"]), entry["report"])
+
+    def _cleaned(self, household: Household, entry: dict[str, Any], context: Any) -> int:
+        from sparse_index.operations.janitor import clean
+
+        decided, configs = self._decided(household, entry), household.stores.get(entry["store"], [])
         store, now = household.store(entry["store"]), datetime.now(UTC)
-        decided, configs = load_cleanup(store, entry["report"]), household.stores.get(entry["store"], [])
         runs, beside = household.runs(context), household.neighbours
         cleanup = clean(household.clusters, store, configs, decided, now=now, runs=runs, beside=beside)
         self.log.info("Store %s: %d of %d thing(s) done.", entry["store"], len(cleanup.actions), len(decided.actions))

@@ -29,6 +29,7 @@ from opensearch_ml.console.sources import (
     run_goes_on,
     runs_of_operations,
 )
+from opensearch_ml.dag_names import broken_dag_id, broken_serving_dag_id
 from sparse_index.console.listed import FailedRun, Listed
 
 
@@ -74,28 +75,30 @@ def found_by(corpora: DeclaredCorpora) -> dict[str, Listed]:
 
 
 def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(parsed: Callable[..., None]) -> None:
-    refused = broken_dag("sparse_index__notes__serving", "notes")
-    parsed(corpus_dag("notes", owner="newsroom"), broken_dag("sparse_index__bad", "bad"), refused)
+    refused = broken_dag(broken_serving_dag_id("notes"), "notes")
+    parsed(corpus_dag("notes", owner="newsroom"), broken_dag(broken_dag_id("bad"), "bad"), refused)
+    parsed(corpus_dag("both"), broken_dag(broken_dag_id("both"), "both"))
     parsed(corpus_dag("idle", kept=False), corpus_dag("gone"))
     with create_session() as session:
         session.execute(update(DagModel).where(DagModel.dag_id == "sparse_index__gone").values(is_stale=True))
     found = found_by(DeclaredCorpora())
     assert {"notes", "bad"} <= set(found)
     assert not {"gone", "idle"} & set(found)
-    assert "notes__serving" not in found, "a serving DAG that Airflow refuses is no corpus"
     notes = found["notes"]
+    assert not notes.is_broken, "its serving DAG, that Airflow refuses, is no corpus"
     assert (notes.alias, notes.store, notes.connection, notes.owner) == (
         "notes",
         "/store",
         "opensearch_default",
         "newsroom",
     )
-    assert found["bad"].is_broken
-    assert found["bad"].problems == ("why",)
+    for name in ("bad", "both"):
+        assert found[name].is_broken
+        assert (found[name].dag_id, found[name].problems) == (broken_dag_id(name), ("why",))
 
 
 def test_whatever_is_broken_is_shown(parsed: Callable[..., None]) -> None:
-    names = {"sparse_index_broken__my_news__0": "my news", "sparse_index_broken_folder__0": "/no/such/folder"}
+    names = {broken_dag_id("my news"): "my news", "sparse_index_broken_folder__0": "/no/such/folder"}
     parsed(*(broken_dag(dag_id, name) for dag_id, name in names.items()))
     found = {each.dag_id: each.corpus for each in DeclaredCorpora()() if each.is_broken}
     assert {dag_id: found[dag_id] for dag_id in names} == names

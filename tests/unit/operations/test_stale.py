@@ -55,7 +55,7 @@ def test_only_what_is_older_than_its_owner_allows_is_named() -> None:
 
 
 def test_it_is_found_before_any_store_is_looked_at() -> None:
-    """One of a later version, and one that does not answer, are left to the look."""
+    """Of one of a later version, and of one that does not answer, nobody knows how old it is."""
     old, later = (index(alias, 3) for alias in ("old", "later"))
 
     asked: list[str] = []
@@ -72,8 +72,13 @@ def test_it_is_found_before_any_store_is_looked_at() -> None:
 
     configs = [corpus_config(alias, stale_after_hours=48) for alias in ("old", "later", "away", "away-too")]
     configs += [corpus_config("unasked"), corpus_config("elsewhere", stale_after_hours=1, connection="other")]
-    found = observe_stale({configs[0].connection: fake_cluster(answer)}, configs, NOW)
+    found, unknown = observe_stale({configs[0].connection: fake_cluster(answer)}, configs, NOW)
     assert found == stale([view("old", 3, 48)], NOW)
+    assert unknown.keys() == {"later", "away", "away-too", "elsewhere"}
+    assert "the `_meta` of later--b" in unknown["later"]
+    assert unknown["elsewhere"] == (
+        "How old the data of 'elsewhere' is could not be seen: connection 'other' cannot be opened"
+    )
     assert not any("away-too" in path for path in asked), "a cluster that is away is waited for once"
 
 

@@ -19,6 +19,7 @@ import yaml
 from cryptography import x509
 from cryptography.fernet import Fernet
 
+from sparse_index.config.alerts import ALERTS_VARIABLE, deployment_alerts
 from sparse_index.config.corpus import CorpusConfig
 
 ROOT = Path(__file__).parents[3]
@@ -142,6 +143,15 @@ def test_every_variable_is_in_the_example_and_every_secret_is_demanded() -> None
     for name in secrets:
         assert "?" in found[name], f"{name} must stop the start when it is empty"
         assert "-" not in found[name], f"{name} must have no default"
+
+
+def test_whoever_tells_knows_whom(services: dict[str, Yaml]) -> None:
+    """Tasks, the triggerer of late ones, the DAG processor of killed ones; until somebody is named the list is empty."""
+    told = {
+        services[f"airflow-{part}"]["environment"][ALERTS_VARIABLE] for part in ("worker", "triggerer", "dag-processor")
+    }
+    assert told == {"${SPARSE_INDEX_ALERTS:-[]}"}
+    assert deployment_alerts({ALERTS_VARIABLE: example_values()[ALERTS_VARIABLE]}) == ()
 
 
 def test_defaults_in_the_file_are_those_of_the_example() -> None:

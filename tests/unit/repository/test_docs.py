@@ -176,6 +176,21 @@ def test_commands_exist(module: str, verb: str, monkeypatch: pytest.MonkeyPatch)
     assert not ended.value.code
 
 
+def test_every_variable_of_the_package_is_said_to_be_read_where_it_is() -> None:
+    """The console's by the API server alone; its modules are called so."""
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    rows = {name: cells.split(" | ") for name, cells in re.findall(r"^\| `(SPARSE_INDEX_\w+)` \| (.+) \|$", text, re.M)}
+    read: dict[str, set[bool]] = {}
+    for path, said in texts_of(ROOT / "include" / "sparse_index", ROOT / "plugins", ROOT / "dags"):
+        for name in re.findall(r"SPARSE_INDEX_[A-Z_]+[A-Z]", said):
+            read.setdefault(name, set()).add("console" in str(path.relative_to(ROOT)))
+    assert rows.keys() == read.keys()
+    assert {name for name, cells in rows.items() if cells[:5] == ["no", "no", "no", "yes", "no"]} == {
+        name for name, where in read.items() if where == {True}
+    }
+    assert all(cells[0] == "yes" for name, cells in rows.items() if read[name] != {True})
+
+
 def test_quoted_messages_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     quoted = [line for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
@@ -186,8 +201,12 @@ def test_quoted_messages_are_those_of_the_code() -> None:
 
 
 def messages_in_the_code() -> Iterator[str]:
-    for folder in ("include/sparse_index", "plugins"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield node.value
+    yield from (said for _, said in texts_of(ROOT / "include" / "sparse_index", ROOT / "plugins"))
+
+
+def texts_of(*folders: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in their code, and the file that it stands in."""
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield path, node.value

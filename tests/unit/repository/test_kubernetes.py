@@ -17,6 +17,7 @@ from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from kubernetes.client import ApiClient
 
 from opensearch_ml.task_settings import operator_arguments
+from sparse_index.config.alerts import ALERTS_VARIABLE
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.config.tasks import AirflowConfig, TaskSettings
 from sparse_index.store.sql import LEAST_MEMORY_MB, MEMORY_VARIABLE
@@ -104,6 +105,22 @@ def test_a_pod_has_the_memory_that_its_task_takes_and_no_more_rights_than_it_nee
     assert mounted.keys() == {each["name"] for each in spec["volumes"]}
     # What a task writes to beside the store.
     assert (mounted["scratch"], mounted["logs"], environment["HOME"]) == ("/tmp", "/opt/airflow/logs", "/tmp")
+
+
+@pytest.mark.parametrize("path", PODS, ids=lambda path: path.stem)
+def test_a_template_says_again_what_the_chart_gives_tasks(path: Path) -> None:
+    values = read(FOLDER / "values.yaml")
+    (container,) = read(path)["spec"]["containers"]
+    assert container["envFrom"] == yaml.safe_load(values["extraEnvFrom"])
+    assert {each["name"]: each["value"] for each in values["env"]}.items() <= variables(container).items()
+
+
+def test_the_secrets_of_the_values_are_made_by_the_guide() -> None:
+    guide = (FOLDER / "README.md").read_text(encoding="utf-8")
+    secrets = [each["secretRef"] for each in yaml.safe_load(read(FOLDER / "values.yaml")["extraEnvFrom"])]
+    assert [each["name"] for each in secrets] == ["opensearch-connection", "search-alerts"]
+    assert all(f"kubectl create secret generic {each['name']} " in guide for each in secrets)
+    assert f"--from-literal={ALERTS_VARIABLE}=" in guide
 
 
 def test_one_template_asks_for_a_gpu_and_says_where_one_is() -> None:
