@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # The first and the last task of the daily DAG between which a run must not meet another one that moves the alias, and the one
-# between them that may wait for a person.
-TURN, APPROVE, PROMOTE = "turn", "approve", "promote"
-_PROMOTE_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+# between them that may wait for a person. Then former indices are deleted: a run that moves the alias forward may come by
+# then, one that goes back to any of them may not.
+TURN, APPROVE, PROMOTE, RETIRE = "turn", "approve", "promote", "retire"
+_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 def turn_holders(states: dict[str, dict[str, str | None]], *, own_run: str, turn: str, until: str) -> list[str]:
@@ -15,7 +16,7 @@ def turn_holders(states: dict[str, dict[str, str | None]], *, own_run: str, turn
     return [
         run_id
         for run_id, tasks in states.items()
-        if run_id != own_run and tasks.get(turn) == "success" and tasks.get(until) not in _PROMOTE_ENDED
+        if run_id != own_run and tasks.get(turn) == "success" and tasks.get(until) not in _ENDED
     ]
 
 

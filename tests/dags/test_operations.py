@@ -127,7 +127,7 @@ def set_state(dag_id: str, run_id: str, task_id: str, state: str | None) -> None
         query.update({"state": state})
 
 
-def test_no_rollback_between_the_turn_and_the_promotion_of_a_daily_run(day: RealDay) -> None:
+def test_no_rollback_between_the_turn_and_the_last_deletion_of_a_daily_run(day: RealDay) -> None:
     day.write_config()
     never_ran = day.operate("rollback")
     assert (
@@ -135,12 +135,12 @@ def test_no_rollback_between_the_turn_and_the_promotion_of_a_daily_run(day: Real
         in never_ran.said["choose_target"]
     )
     daily = day.run(mode="plan_only")
-    for promote in (None, "up_for_retry"):
-        set_state("sparse_index__day", daily.run_id, "promote", promote)
+    for retire in (None, "up_for_retry"):
+        set_state("sparse_index__day", daily.run_id, "retire", retire)
         refused = day.operate("rollback")
         assert refused.tasks["choose_target"] == "failed"
         assert f"Run {daily.run_id} of sparse_index__day is building an index" in refused.said["choose_target"]
-    set_state("sparse_index__day", daily.run_id, "promote", "skipped")
+    set_state("sparse_index__day", daily.run_id, "retire", "failed")
     assert "no previous generation" in day.operate("rollback").said["choose_target"]
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from opensearch_ml.operators.rollback import require_no_build
 from opensearch_ml.sensors import TurnSensor
-from opensearch_ml.turns import APPROVE, named, turn_holders
+from opensearch_ml.turns import APPROVE, TURN, named, turn_holders
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
+from sparse_index.errors import BuildError
 
 
 def holders(**others: dict[str, str | None]) -> list[str]:
@@ -53,6 +55,24 @@ def looked(states: dict[str, dict[str, str | None]], began: datetime | None) -> 
         get_first_reschedule_date=lambda context: began,
     )
     return TurnSensor(task_id="turn", until="promote").poke({"ti": ti})
+
+
+def look_of_a_rollback(**tasks: str | None) -> None:
+    ti = SimpleNamespace(get_task_states=lambda dag_id, task_ids: {"other": {TURN: "success", **tasks}})
+    require_no_build({"ti": ti}, "sparse_index__tickets")
+
+
+@pytest.mark.parametrize("retire", [None, "scheduled", "queued", "running", "up_for_retry"])
+def test_no_rollback_begins_while_a_run_that_has_promoted_may_yet_delete(retire: str | None) -> None:
+    with pytest.raises(
+        BuildError, match=r"Run other of sparse_index__tickets .* it would yet switch the alias, or delete"
+    ):
+        look_of_a_rollback(promote="success", retire=retire)
+
+
+@pytest.mark.parametrize("retire", ["success", "failed", "skipped", "upstream_failed"])
+def test_a_run_whose_retire_ended_in_whatever_way_holds_up_no_rollback(retire: str) -> None:
+    look_of_a_rollback(promote="success", retire=retire)
 
 
 def test_it_gives_how_long_the_run_waited_in_all() -> None:
