@@ -51,8 +51,9 @@ def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay
     assert f"Build {at_work} of '{day.alias}' is at work" in beside.said["choose_target"]
     assert day.live() == bad
 
-    back = day.operate("rollback")
+    back = day.operate("rollback", replicas_follow=True)
     assert back.state == "success", back.said
+    assert back.xcoms["choose_target"]["replicas_follow"] is True
     assert (day.live(), documents(day)) == (former, ROWS)
     done = back.xcoms["roll_back"]
     assert f"'{day.alias}' is on {former} (data of " in done["summary"]

@@ -74,16 +74,17 @@ class FakeGenerations:
         if path == "/_aliases":
             self.live = next(each["add"]["index"] for each in body["actions"] if "add" in each)
             return {"acknowledged": True}
-        return self._of_index(method, *re.fullmatch(r"/([^/]+)(/\w+)?", path).groups(), body)  # type: ignore[union-attr]
+        name, _, verb = path.strip("/").partition("/")
+        return self._of_index(method, name, verb, body)
 
-    def _of_index(self, method: str, name: str, verb: str | None, body: Any) -> Any:
-        if verb == "/_alias":
+    def _of_index(self, method: str, name: str, verb: str, body: Any) -> Any:
+        if verb == "_alias":
             return {self.live: {"aliases": {self.alias: {"is_write_index": True}}}}
-        if (method, verb) == ("PUT", "/_settings"):
+        if (method, verb) == ("PUT", "_settings"):
             self.settings[name] |= {key: None if value is None else str(value).lower() for key, value in body.items()}
-        if (method, verb) == ("PUT", "/_mapping"):
+        if (method, verb) == ("PUT", "_mapping"):
             self.mappings[name] |= body
-        if verb in ("/_search", "/_refresh"):
+        if verb in ("_search", "_refresh"):
             return {"hits": {"total": {"value": 1}}}
         found = {index: self._seen(index) for index in self.names if fnmatchcase(index, name)}
         return found or _absent()
