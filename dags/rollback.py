@@ -6,11 +6,12 @@ need to be copied.
 
 | task | what it does |
 |---|---|
-| choose_target | finds the generation; fails with the list when there is no such one, and while a daily run is about to switch |
+| choose_target | finds the generation; fails with the list when there is none, and while a daily run may switch or delete |
 | roll_back | counts its documents, adds replicas, switches the alias in one request, records who was live before |
 
-The index that was left stays, marked as withdrawn: no later `previous` chooses it. The next daily run starts from the index that
-is live then and goes **forward** again with everything that the corpus holds: if the corpus itself is bad, pause its DAG.
+The index that was left stays, marked as withdrawn like every newer one: no later `previous` chooses it. The next daily run starts
+from the index that is live then and goes **forward** again with everything that the corpus holds: if the corpus itself is bad,
+pause its DAG.
 """
 
 from airflow.sdk import Param
@@ -37,7 +38,15 @@ with operations_dag(
             description="previous: the one that was live before. Or an index (`<alias>--b...`) or a build id; a name that is "
             "not there fails with the list of those that are.",
         ),
+        "replicas_follow": Param(
+            False,
+            type="boolean",
+            title="Replicas may follow",
+            description="Switch at once, before the replicas are copied. Until they are, a node that fails takes documents from "
+            "readers.",
+        ),
     },
 ):
-    target = op.ChooseTargetOperator(task_id="choose_target", corpus=CORPUS, to="{{ params.generation }}")
+    asked = {"to": "{{ params.generation }}", "replicas_follow": "{{ params.replicas_follow }}"}
+    target = op.ChooseTargetOperator(task_id="choose_target", corpus=CORPUS, **asked)
     op.RollBackOperator(task_id="roll_back", corpus=CORPUS, target=target.output, **LONG_RUNNING)

@@ -10,13 +10,14 @@ from sparse_index.errors import BuildError
 States = dict[str, dict[str, str | None]]
 
 # The first and the last task of the daily DAG between which a run must not meet another one that moves the alias, and the one
-# between them that may wait for a person.
-TURN, APPROVE, PROMOTE = "turn", "approve", "promote"
+# between them that may wait for a person. Then former indices are deleted: a run that moves the alias forward may come by
+# then, one that goes back to any of them may not.
+TURN, APPROVE, PROMOTE, RETIRE = "turn", "approve", "promote", "retire"
 # What `turn` leaves as XComs: the day of a run that waits, and when it passed.
 DAY, PASSED_AT = "data_date", "passed_at"
 # Looked before, and will look again.
 _WAITS = frozenset({"up_for_reschedule", "scheduled", "queued"})
-_PROMOTE_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 def turn_holders(states: States, *, own_run: str, turn: str, until: str) -> list[str]:
@@ -24,7 +25,7 @@ def turn_holders(states: States, *, own_run: str, turn: str, until: str) -> list
     return [
         run_id
         for run_id, tasks in states.items()
-        if run_id != own_run and tasks.get(turn) == "success" and tasks.get(until) not in _PROMOTE_ENDED
+        if run_id != own_run and tasks.get(turn) == "success" and tasks.get(until) not in _ENDED
     ]
 
 

@@ -52,8 +52,9 @@ def test_back_to_the_former_index_and_forward_again_by_the_next_run(day: RealDay
     assert f"Build {at_work} of '{day.alias}' is at work" in beside.said["choose_target"]
     assert day.live() == bad
 
-    back = day.operate("rollback")
+    back = day.operate("rollback", replicas_follow=True)
     assert back.state == "success", back.said
+    assert back.xcoms["choose_target"]["replicas_follow"] is True
     assert (day.live(), documents(day)) == (former, ROWS)
     done = back.xcoms["roll_back"]
     assert f"'{day.alias}' is on {former} (data of " in done["summary"]
@@ -128,7 +129,7 @@ def set_state(dag_id: str, run_id: str, task_id: str, state: str | None) -> None
         query.update({"state": state})
 
 
-def test_no_rollback_between_the_turn_and_the_promotion_of_a_daily_run(day: RealDay) -> None:
+def test_no_rollback_between_the_turn_and_the_last_deletion_of_a_daily_run(day: RealDay) -> None:
     day.write_config()
     never_ran = day.operate("rollback")
     assert (
@@ -136,12 +137,12 @@ def test_no_rollback_between_the_turn_and_the_promotion_of_a_daily_run(day: Real
         in never_ran.said["choose_target"]
     )
     daily = day.run(mode="plan_only")
-    for promote in (None, "up_for_retry"):
-        set_state("sparse_index__day", daily.run_id, "promote", promote)
+    for retire in (None, "up_for_retry"):
+        set_state("sparse_index__day", daily.run_id, "retire", retire)
         refused = day.operate("rollback")
         assert refused.tasks["choose_target"] == "failed"
         assert f"Run {daily.run_id} of sparse_index__day is building an index" in refused.said["choose_target"]
-    set_state("sparse_index__day", daily.run_id, "promote", "skipped")
+    set_state("sparse_index__day", daily.run_id, "retire", "failed")
     assert "no previous generation" in day.operate("rollback").said["choose_target"]
 
 

@@ -17,14 +17,14 @@ from opensearch_ml.notifier import FailureNotifier
 from opensearch_ml.operators.forget import ForgettingOperator
 from opensearch_ml.operators.redrive import RunEndSensor
 from opensearch_ml.sensors import TurnSensor
-from opensearch_ml.turns import PROMOTE, TURN
+from opensearch_ml.turns import APPROVE, PROMOTE, RETIRE, TURN
 from sparse_index.operations.rollback import DEADLINE_S
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 FORMS = {
-    "rollback": {"corpus", "generation"},
+    "rollback": {"corpus", "generation", "replicas_follow"},
     "redrive": {"corpus", "build"},
     "forget": {"corpus", "ids"},
     "janitor": {"dry_run"},
@@ -131,7 +131,7 @@ def test_a_rollback_asks_for_the_tasks_that_the_daily_dag_has(dag: DAG) -> None:
     turn = dag.get_task(TURN)
     assert isinstance(turn, TurnSensor)
     assert turn.until == PROMOTE
-    assert PROMOTE in dag.task_ids
+    assert {APPROVE, PROMOTE, RETIRE} <= set(dag.task_ids)
 
 
 @pytest.mark.parametrize(

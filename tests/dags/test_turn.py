@@ -12,9 +12,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from opensearch_ml.operators.corpus import PlanChangesOperator
 from opensearch_ml.operators.index import BulkIndexOperator, PrepareCandidateOperator, PromoteOperator
+from opensearch_ml.operators.rollback import require_no_build
 from opensearch_ml.params import trigger_form
 from opensearch_ml.sensors import TurnSensor
-from opensearch_ml.turns import APPROVE, DAY, named, require_own_turn, turn_holders
+from opensearch_ml.turns import APPROVE, DAY, TURN, named, require_own_turn, turn_holders
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
 from sparse_index.errors import BuildError
 
@@ -82,6 +83,24 @@ def context_of(airflow: Airflow, day: str = "2026-01-02") -> dict[str, Any]:
 
 def looked(airflow: Airflow, day: str = "2026-01-02") -> Any:
     return TurnSensor(task_id="turn", until="promote").poke(context_of(airflow, day))
+
+
+def look_of_a_rollback(**tasks: str | None) -> None:
+    ti = SimpleNamespace(get_task_states=lambda dag_id, task_ids: {"other": {TURN: "success", **tasks}})
+    require_no_build({"ti": ti}, "sparse_index__tickets")
+
+
+@pytest.mark.parametrize("retire", [None, "scheduled", "queued", "running", "up_for_retry"])
+def test_no_rollback_begins_while_a_run_that_has_promoted_may_yet_delete(retire: str | None) -> None:
+    with pytest.raises(
+        BuildError, match=r"Run other of sparse_index__tickets .* it would yet switch the alias, or delete"
+    ):
+        look_of_a_rollback(promote="success", retire=retire)
+
+
+@pytest.mark.parametrize("retire", ["success", "failed", "skipped", "upstream_failed"])
+def test_a_run_whose_retire_ended_in_whatever_way_holds_up_no_rollback(retire: str) -> None:
+    look_of_a_rollback(promote="success", retire=retire)
 
 
 def test_it_gives_how_long_the_run_waited_in_all() -> None:

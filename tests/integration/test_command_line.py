@@ -234,6 +234,16 @@ def test_a_first_golden_set_is_written_edited_and_measured(corpus_file: Path, ca
     again = call("golden", corpus_file, "--golden", str(folder))
     assert again.returncode == 1
     assert "is there already" in again.stderr
+    nowhere = folder / "not there" / "values.parquet"
+    for place, refused in (
+        (values / "queries.jsonl", call("golden", corpus_file, "--golden", str(values))),
+        (
+            nowhere,
+            call("evaluate", corpus_file, "--golden", str(folder), "--mode", "bm25", "--per-query", str(nowhere)),
+        ),
+    ):
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(f"ConfigError: {place} cannot be written (")
     elsewhere = call("evaluate", corpus_file, "--golden", str(folder), "--index", "nowhere", "--mode", "bm25")
     assert elsewhere.returncode == 1
     assert "nowhere" in elsewhere.stderr

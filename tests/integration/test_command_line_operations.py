@@ -85,6 +85,7 @@ def test_a_day_without_airflow(plain_cluster: Cluster, config: CorpusConfig, cal
     code, said = call("rollback")
     assert (code, observe_alias(plain_cluster, config.alias).index) == (0, first.candidate), said
     assert said.startswith(f"'{config.alias}' goes back from {second} to {first.candidate}.\n")
+    assert f"Should this stop half-way: rollback --to {first.candidate}\n" in said
     assert store.exists(said.partition("Recorded in ")[2].split()[0].removesuffix("."))
     assert call("rollback", "--to", second)[0] == 0
 

@@ -86,11 +86,12 @@ def test_previous_is_the_one_before_and_never_one_that_was_withdrawn(
 def test_a_generation_is_named_by_its_index_or_its_build_also_forward(
     plain_cluster: Cluster, config: CorpusConfig, generations: list[str]
 ) -> None:
-    first, _, third = generations
+    first, second, third = generations
     assert back(plain_cluster, config, "20250301T060000-abcdef").live == first
+    assert withdrawn(plain_cluster, config) == [third, second], "it goes back over the second"
     forward = back(plain_cluster, config, third)
     assert (forward.live, forward.former) == (third, first)
-    assert withdrawn(plain_cluster, config) == [], "whom a person puts live again is wanted again"
+    assert withdrawn(plain_cluster, config) == [second], "whom a person puts live again is wanted again"
     assert settings(plain_cluster, first)["index.blocks.write"] == "true"
 
 
@@ -114,6 +115,7 @@ def test_a_rollback_killed_after_its_switch_is_finished_by_a_repeat(
     _, second, third = generations
     target = chosen(plain_cluster, config)
     switch_alias(plain_cluster, config.alias, former=third, to=second)
+    assert chosen(plain_cluster, config, second) == target, "who names the index that is live by now finishes it"
     for _ in range(2):
         done = roll_back(plain_cluster, Store(config.store), config, target, now=NOW)
         assert (done.live, done.former) == (second, third)

@@ -141,6 +141,7 @@ def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     rollback.add_argument(
         "--to", default=PREVIOUS, help="an index or a build id (default: the one that was live before)"
     )
+    rollback.add_argument("--replicas-follow", action="store_true", help="switch before its replicas are copied")
     redrive = _command(commands, "redrive", "run the corpus again for its dead letters, and say what became of them")
     redrive.add_argument("--build", default=LATEST, help="a build id (default: the newest with open dead letters)")
     receipt = _command(commands, "receipt", "print what a build read, wrote and rejected")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from sparse_index.cli.searching import given
+from sparse_index.cli.writing import writing
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
@@ -32,7 +33,8 @@ def evaluate_modes(options: argparse.Namespace, cluster: Cluster, config: Corpus
     evaluations = [evaluate(ask, golden, mode) for mode in modes]
     print("\n".join(in_words(evaluations, golden)))
     if options.per_query:
-        pq.write_table(per_query(evaluations), options.per_query)
+        with writing(options.per_query):
+            pq.write_table(per_query(evaluations), options.per_query)
         print(f"Values of each judged query: {options.per_query}")
 
 
@@ -58,6 +60,7 @@ def write_sample(options: argparse.Namespace, cluster: Cluster, config: CorpusCo
     """Canaries of documents that are live, to be read and edited."""
     file = (options.golden or Path("golden", config.alias)) / QUERIES
     queries = sample_canaries(cluster, config, options.sample)
-    write_queries(file, queries)
+    with writing(file):
+        write_queries(file, queries)
     print(f"{len(queries)} canaries: {file}")
     print("Read them: write the texts as people ask, remove what nobody would, and add judgements beside them.")

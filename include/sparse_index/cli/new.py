@@ -7,6 +7,8 @@ import sys
 from functools import cache, partial
 from pathlib import Path
 
+from sparse_index.cli.writing import writing
+from sparse_index.errors import ConfigError
 from sparse_index.proposal.corpus_file import Home, name_of, write_corpus_file
 from sparse_index.proposal.look import look_at, values_of
 from sparse_index.proposal.propose import Proposal, Wanted, in_words, propose
@@ -24,7 +26,8 @@ def new(options: argparse.Namespace) -> None:
     if sys.stdin.isatty():
         proposal = propose(look, _asked(wanted, proposal), count)
     home = Home(options.name or name_of(uri), _full(options.store), options.model, options.local)
-    file = write_corpus_file(options.out, look, proposal, home)
+    with writing(options.out):
+        file = write_corpus_file(options.out, look, proposal, home)
     print(f"Corpus file: {file}")
 
 
@@ -41,4 +44,10 @@ def _asked(wanted: Wanted, proposal: Proposal) -> Wanted:
 
 
 def _answer(question: str, proposed: str) -> str:
-    return input(f"{question} [{proposed}]: ").strip() or proposed
+    try:
+        return input(f"{question} [{proposed}]: ").strip() or proposed
+    except EOFError as error:
+        raise ConfigError(
+            f"Nobody answered what '{question}' is to be, and nothing was written. Press Enter to take what is proposed, or pass "
+            "--id and --text."
+        ) from error

@@ -58,9 +58,12 @@ def rollback(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig
     """The alias goes back, unless a run of the command line is about to move it."""
     store, now = Store(config.store), datetime.now(UTC)
     require_no_build_at_work(store, config.alias, now)
-    target = choose_target(cluster, config, options.to, now=now, run_id=run_by_hand(now))
+    target = choose_target(
+        cluster, config, options.to, now=now, run_id=run_by_hand(now), replicas_follow=options.replicas_follow
+    )
+    print(f"'{target.alias}' goes back from {target.former or 'no index'} to {target.index}.")
     # Said before: stopped half-way, "previous" may mean another index the next time.
-    print(f"'{target.alias}' goes back from {target.live or 'no index'} to {target.index}.", flush=True)
+    print(f"Should this stop half-way: rollback --to {target.index}", flush=True)
     done = roll_back(cluster, store, config, target, now=datetime.now(UTC))
     print(f"{done.summary} Recorded in {store.full(done.record)}.")
     for note in done.notes:

@@ -11,6 +11,7 @@ from sparse_index.errors import SparseIndexError
 
 # What goes by the rules of the cluster and the index; all else goes by disk, load and what is under way, which pass.
 _RULES = frozenset({"same_shard", "awareness", "filter", "shards_limit"})
+_DISKS = frozenset({"disk_threshold"})
 
 
 def why_unallocated(cluster: Cluster, index: str) -> str:
@@ -28,17 +29,28 @@ def why_unallocated(cluster: Cluster, index: str) -> str:
 def forbidden_copies(cluster: Cluster, index: str) -> str | None:
     """Why no node may hold any of the copies that are missing, however long one waits; None where one may get a node later,
     and where the cluster may not be asked."""
+    return _refused_by(cluster, index, _RULES)
+
+
+def full_disks(cluster: Cluster, index: str) -> str | None:
+    """Why no node takes any of the missing copies before somebody makes room; None as for `forbidden_copies`, which also says
+    what no room would help."""
+    return _refused_by(cluster, index, _RULES | _DISKS)
+
+
+def _refused_by(cluster: Cluster, index: str, deciders: frozenset[str]) -> str | None:
+    """What these deciders say, where at least one of them keeps every missing copy from every node."""
     try:
         answers = list(_explanations(cluster, index))
     except SparseIndexError:
         return None
     shards = [[_refusals(node) for node in _nodes(answer)] for answer in answers]
-    if not shards or not all(nodes and all(_RULES & refusals.keys() for refusals in nodes) for nodes in shards):
+    if not shards or not all(nodes and all(deciders & refusals.keys() for refusals in nodes) for nodes in shards):
         return None
-    rules = {decider: text for nodes in shards for refusals in nodes for decider, text in refusals.items()}
+    said = {decider: text for nodes in shards for refusals in nodes for decider, text in refusals.items()}
     # A node that has the shard refuses a second copy everywhere; that alone says only that there are too few nodes.
-    named = sorted(_RULES & rules.keys() - {"same_shard"}) or ["same_shard"]
-    return "; ".join(f"{decider}: {rules[decider]}" for decider in named)
+    named = sorted(deciders & said.keys() - {"same_shard"}) or ["same_shard"]
+    return "; ".join(f"{decider}: {said[decider]}" for decider in named)
 
 
 def _explanations(cluster: Cluster, index: str) -> Iterator[Json]:

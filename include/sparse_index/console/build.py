@@ -49,7 +49,7 @@ class Ended(Protocol):
 @dataclass(frozen=True)
 class Ending:
     """Of a build whose other numbers nobody asks for. `live`: the index behind the alias then; `letters`: rows that it read and
-    that are in no index; `verdict`: of its gate as a whole, None where that did not run."""
+    that are in no index; `verdict`: of its gate as a whole, None where that did not run; `former`: what was live before it."""
 
     build_id: str
     sort: Sort
@@ -59,6 +59,7 @@ class Ending:
     live: str | None = None
     letters: int | None = None
     verdict: str | None = None
+    former: str | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def ending(build_id: str, found: Found) -> Ending:
         # Of a build that found nothing changed, the rows that are no documents: nothing was left to be refused later.
         _first(count(content, "books", "dead_letters"), count(content, "planned", "dead_letters")),
         worst(text(row, "verdict") for row in checks) if isinstance(checks, list) else None,
+        text(content, "former"),
     )
 
 

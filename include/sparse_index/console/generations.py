@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.console.fields import count, lines, moment, text
 from sparse_index.errors import SparseIndexError
-from sparse_index.live.generations import OwnIndex, own_and_unreadable
+from sparse_index.live.generations import OwnIndex, own_and_unreadable, previous
 from sparse_index.names import candidate_pattern
 from sparse_index.store.files import Store
 from sparse_index.store.layout import redrives_folder, rollbacks_folder
@@ -54,17 +54,8 @@ class Generations:
 def generations(cluster: Cluster, alias: str) -> Generations:
     own, unreadable = own_and_unreadable(cluster, alias)
     sizes = _sizes(cluster, alias)
-    previous = _previous(own)
-    return Generations(
-        tuple(_view(index, sizes.get(index.name), index.name == previous) for index in own), tuple(unreadable)
-    )
-
-
-def _previous(own: list[OwnIndex]) -> str | None:
-    """What a rollback to `previous` would choose."""
-    live = max((index.name for index in own if index.live), default=None)
-    older = (index for index in own if index.is_generation and index.meta.withdrawn_at is None)
-    return next((index.name for index in older if live is None or index.name < live), None)
+    before = previous(own)
+    return Generations(tuple(_view(index, sizes.get(index.name), index is before) for index in own), tuple(unreadable))
 
 
 def _view(index: OwnIndex, size: int | None, is_previous: bool) -> Generation:

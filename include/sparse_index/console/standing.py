@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from sparse_index.console.build import Ending, Sort
 from sparse_index.console.live import Live
+from sparse_index.names import parse_candidate
 
 # Those that read everything they were to read: what is live holds it, but for the rows that they name.
 GOOD = frozenset({Sort.PROMOTED, Sort.NOTHING_CHANGED})
@@ -64,12 +65,22 @@ def _failed(builds: Sequence[Ending]) -> Iterator[Ending]:
 
 
 def _held(live: Live | None, builds: Sequence[Ending]) -> list[Ending]:
-    """The good ones that have made what is live what it is, and those that found it so: not what came between it and an index
-    that the alias has left again, until a later one is live."""
-    good = [build for build in builds if build.sort in GOOD]
-    if live is None or live.index is None:
-        return good
-    return [build for build in good if build.live == live.index or build.build_id <= (live.build_id or "")]
+    """The good ones that have made what is live what it is, and those that found it so. Each promoted one went on from its
+    `former`: what came between the two was taken back by a rollback."""
+    index, newest = (live.index, live.build_id or "") if live and live.index else (None, None)
+    held = []
+    for build in builds:
+        if build.sort not in GOOD or not (newest is None or build.live == index or build.build_id <= newest):
+            continue
+        held.append(build)
+        if build.sort is Sort.PROMOTED and build.former is not None:
+            index, newest = build.former, _build_of(build.former)
+    return held
+
+
+def _build_of(index: str) -> str:
+    owner = parse_candidate(index)
+    return owner.build_id if owner else ""
 
 
 def _open_letters(held: Sequence[Ending]) -> list[Ending]:

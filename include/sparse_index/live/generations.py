@@ -45,6 +45,11 @@ class OwnIndex:
         return not self.live and self.meta.promoted_at is not None
 
     @property
+    def is_wanted(self) -> bool:
+        """A generation that no rollback withdrew."""
+        return self.is_generation and self.meta.withdrawn_at is None
+
+    @property
     def is_failed_candidate(self) -> bool:
         return not self.live and self.meta.promoted_at is None
 
@@ -145,13 +150,23 @@ def remove_failed_candidates(
     return _delete_all(cluster, alias, [index for index in failed if not is_at_work(index.meta.build_id)])
 
 
+def previous(own: Iterable[OwnIndex]) -> OwnIndex | None:
+    """Where a rollback goes that is given no name; `own`: all indices of the alias, newest first.
+
+    The newest wanted generation from before the live one, which is the one that was live before it: a rollback withdraws
+    whatever is newer than the index to which it goes back."""
+    indices = list(own)
+    live = next((index.name for index in indices if index.live), None)
+    return next((index for index in indices if index.is_wanted and (live is None or index.name < live)), None)
+
+
 def kept_and_surplus(indices: Iterable[OwnIndex], config: CorpusConfig) -> tuple[list[OwnIndex], list[OwnIndex]]:
     """The generations to keep, and those beyond `retention.generations`; `indices` newest first.
 
     One that a rollback withdrew is the first to go: it is not what anybody wants to go back to.
     """
     generations = [index for index in indices if index.is_generation]
-    ordered = sorted(generations, key=lambda index: index.meta.withdrawn_at is not None)
+    ordered = sorted(generations, key=lambda index: not index.is_wanted)
     return ordered[: config.retention.generations], ordered[config.retention.generations :]
 
 

@@ -22,15 +22,12 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError
 from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
-from sparse_index.live.attached import named_pipeline, observe_attached, require_movable
-from sparse_index.live.generations import OwnIndex, own_indices
+from sparse_index.live.attached import observe_attached, require_movable
+from sparse_index.live.generations import OwnIndex, own_indices, previous
 from sparse_index.live.meta import Meta, read_meta, write_meta
-from sparse_index.live.replicas import replicate
+from sparse_index.live.replicas import ask_for_replicas, replicate
 from sparse_index.live.switch import sealed_count, serve_like, switch_alias
-from sparse_index.ml import verbs
-from sparse_index.ml.served import outage
-from sparse_index.names import pipeline_owner
-from sparse_index.serving.look import model_answers, models_named
+from sparse_index.operations.search_pipeline import pipeline_after, require_pipeline
 from sparse_index.store.files import Store
 from sparse_index.store.layout import rollbacks_folder
 from sparse_index.timing import REAL_TIME, Timing
@@ -43,13 +40,15 @@ DEADLINE_S = 3_600.0
 
 
 class Target(Frozen):
-    """What one rollback does, decided before anything is changed. `live`: where the alias is (None: nowhere)."""
+    """What one rollback does, decided before anything is changed. `former`: where the alias is (None: nowhere), or was before
+    a rollback that is to be finished. `replicas_follow`: the switch does not wait for the replicas of `index`."""
 
     alias: str
     index: str
-    live: str | None
+    former: str | None
     chosen_at: datetime
     run_id: str
+    replicas_follow: bool = False
 
 
 class Rollback(Frozen):
@@ -81,24 +80,37 @@ def require_no_build_at_work(store: Store, alias: str, now: datetime) -> None:
         )
 
 
-def choose_target(cluster: Cluster, config: CorpusConfig, to: str, *, now: datetime, run_id: str) -> Target:
-    """The generation called `to` (an index name or a build id), or the newest one before the live index that no
-    rollback has withdrawn. `BuildError` with the list when there is no such generation."""
+def choose_target(
+    cluster: Cluster, config: CorpusConfig, to: str, *, now: datetime, run_id: str, replicas_follow: bool = False
+) -> Target:
+    """The generation called `to` (an index name or a build id), or the previous one; the live index, when a rollback to it was
+    cut off after its switch. `BuildError` with the list when there is no such generation."""
     live = observe_alias(cluster, config.alias).require_sound().index
-    generations = [index for index in own_indices(cluster, config.alias) if index.is_generation]
-    fitting = [index for index in generations if _is_meant(index, to, live)]
-    if not fitting:
+    own = own_indices(cluster, config.alias)
+    meant = previous(own) if to == PREVIOUS else next((index for index in own if _is_called(index, to)), None)
+    if meant is None or (meant.live and not _is_half_done(own, meant)):
         raise BuildError(
             f"'{config.alias}' has no {'previous generation' if to == PREVIOUS else f'generation {to!r}'} to go back to; "
-            f"live is {live or 'no index'}. Generations: {_listed(generations)}."
+            f"live is {live or 'no index'}. Generations: {_listed([index for index in own if index.is_generation])}."
         )
-    return Target(alias=config.alias, index=fitting[0].name, live=live, chosen_at=now, run_id=run_id)
+    left = next((index.name for index in own if index.is_wanted), None)
+    return Target(
+        alias=config.alias,
+        index=meant.name,
+        former=left if meant.live else live,
+        chosen_at=now,
+        run_id=run_id,
+        replicas_follow=replicas_follow,
+    )
 
 
-def _is_meant(index: OwnIndex, to: str, live: str | None) -> bool:
-    if to != PREVIOUS:
-        return to in (index.name, index.meta.build_id)
-    return index.meta.withdrawn_at is None and (live is None or index.name < live)
+def _is_called(index: OwnIndex, to: str) -> bool:
+    return (index.live or index.is_generation) and to in (index.name, index.meta.build_id)
+
+
+def _is_half_done(own: Sequence[OwnIndex], live: OwnIndex) -> bool:
+    """Whether the alias came to `live` by a rollback that did not get to its marks."""
+    return live.meta.withdrawn_at is not None or any(index.is_wanted and index.name > live.name for index in own)
 
 
 def _listed(generations: Sequence[OwnIndex]) -> str:
@@ -121,34 +133,29 @@ def roll_back(
     timing: Timing = REAL_TIME,
 ) -> Rollback:
     """Check the target, give it its replicas, switch, record. Idempotent; `BuildError` when the target is unfit or the
-    alias is no longer where `target.live` saw it."""
+    alias is no longer where `target.former` saw it."""
     state = observe_alias(cluster, config.alias).require_sound()
-    if state.index not in (target.live, target.index):
+    if state.index not in (target.former, target.index):
         raise BuildError(
-            f"Lost race: alias '{config.alias}' is on {state.index or 'no index'}, not on {target.live or 'no index'} as when "
+            f"Lost race: alias '{config.alias}' is on {state.index or 'no index'}, not on {target.former or 'no index'} as when "
             f"this rollback was chosen. Nothing was changed. Trigger it anew."
         )
-    if state.index != target.index:
+    is_to_move, former = state.index != target.index, target.former
+    if is_to_move:
         _require_open(cluster, target)
     meta = _checked(cluster, target)
     notes = _notes(cluster, store, config, target, meta)
-    health = _replicated(cluster, config, target.index, timing)
-    if state.index != target.index:
-        pipeline = _own_pipeline(cluster, config, target)
-        serve_like(cluster, target.index, target.live, config, pipeline=pipeline, alike=target.live is not None)
-        switch_alias(cluster, config.alias, former=target.live, to=target.index, owned=config.index)
+    pipeline, of_pipeline = pipeline_after(cluster, config, former, target.index) if is_to_move else (None, [])
+    health = _replicated(cluster, config, target, timing)
+    if is_to_move:
+        serve_like(cluster, target.index, former, config, pipeline=pipeline, alike=former is not None)
+        switch_alias(cluster, config.alias, former=former, to=target.index, owned=config.index)
     _mark(cluster, target, now)
-    return _recorded(store, target, meta, notes, health, now)
-
-
-def _own_pipeline(cluster: Cluster, config: CorpusConfig, target: Target) -> str | None:
-    """The target brings the search pipeline that it was made for; where it has none, that of the index with the same encoders."""
-    own = named_pipeline(observe_attached(cluster, target.index).settings)
-    if target.live is None or (own is not None and pipeline_owner(own) == config.alias):
-        return own
-    live, meta = read_meta(cluster, target.live), read_meta(cluster, target.index)
-    alike = live is not None and meta is not None and live.encoders == meta.encoders
-    return named_pipeline(observe_attached(cluster, target.live).settings) if alike else None
+    if health != "green" and target.replicas_follow:
+        notes.append(
+            f"its replicas were not waited for: GET /_cluster/health/{target.index} is green once they are there"
+        )
+    return _recorded(store, target, meta, [*notes, *of_pipeline], health, now)
 
 
 def _require_open(cluster: Cluster, target: Target) -> None:
@@ -158,7 +165,7 @@ def _require_open(cluster: Cluster, target: Target) -> None:
             f"{target.index} is closed, so it cannot be searched. Nothing was changed. POST /{target.index}/_open, then roll "
             "back again; or choose another generation."
         )
-    for index in filter(None, (target.live, target.index)):
+    for index in filter(None, (target.former, target.index)):
         require_movable(cluster, index)
 
 
@@ -169,7 +176,7 @@ def _checked(cluster: Cluster, target: Target) -> Meta:
         raise BuildError(
             f"{target.index} is {'gone' if meta is None else 'not a complete index'} of '{target.alias}'. Choose another one."
         )
-    _require_pipeline(cluster, target.index)  # without it not even a count is answered
+    require_pipeline(cluster, target.index)  # without it not even a count is answered
     count = sealed_count(cluster, target.index)
     if count != meta.documents:
         raise BuildError(
@@ -180,33 +187,9 @@ def _checked(cluster: Cluster, target: Target) -> Meta:
     return meta
 
 
-def _require_pipeline(cluster: Cluster, index: str) -> None:
-    """Every search of an index is refused whose default search pipeline is gone; and one that its model has to encode."""
-    name = named_pipeline(observe_attached(cluster, index).settings)
-    if name is None:
-        return
-    body = (cluster.find(f"/_search/pipeline/{name}") or {}).get(name)
-    if body is None:
-        raise BuildError(
-            f"{index} names the search pipeline '{name}', which does not exist: every search would fail. Let the serving DAG run "
-            f"if it is ours, else create it again, or set index.search.default_pipeline of {index} to _none; then roll back."
-        )
-    silent = [model_id for model_id in sorted(models_named(body)) if not model_answers(cluster, model_id)]
-    whose = f"What {index} names in its search pipeline '{name}'"
-    passing = {model_id: outage(model_id, verbs.get_model(cluster, model_id), whose) for model_id in silent}
-    gone = [model_id for model_id, error in passing.items() if error is None]
-    if gone:
-        raise BuildError(
-            f"{index} names the search pipeline '{name}', whose model {', '.join(gone)} does not answer: searches would fail. "
-            "Deploy it (of a model of ours: let the serving DAG run), then roll back."
-        )
-    for error in filter(None, passing.values()):
-        raise error
-
-
 def _notes(cluster: Cluster, store: Store, config: CorpusConfig, target: Target, meta: Meta) -> list[str]:
     """What a person should know before the next daily run."""
-    live = read_meta(cluster, target.live) if target.live else None
+    live = read_meta(cluster, target.former) if target.former else None
     other_encoder = live is not None and live.encoders != meta.encoders
     missing = config.vector_fields.keys() - _fields(cluster, target.index).keys()
     facts = {
@@ -237,36 +220,55 @@ def _fields(cluster: Cluster, index: str) -> Json:
     return fields
 
 
-def _replicated(cluster: Cluster, config: CorpusConfig, index: str, timing: Timing) -> str:
-    """Generations are kept without replicas; one that goes live gets them first."""
-    shards = observe_attached(cluster, index).shape.shards
+def _replicated(cluster: Cluster, config: CorpusConfig, target: Target, timing: Timing) -> str:
+    """Generations are kept without replicas; one that goes live gets them first, or asks for them at least."""
+    shards = observe_attached(cluster, target.index).shape.shards
     wanted = config.index.model_copy(update={"shards": shards})
-    return replicate(cluster, index, wanted, deadline_s=DEADLINE_S, timing=timing)
+    if target.replicas_follow:
+        ask_for_replicas(cluster, target.index, wanted)
+        return str(cluster.get(f"/_cluster/health/{target.index}")["status"])
+    try:
+        return replicate(cluster, target.index, wanted, deadline_s=DEADLINE_S, timing=timing, waits_for_room=False)
+    except BuildError as error:
+        raise BuildError(
+            f"{error.message} Or go back at once and let them follow (replicas_follow, --replicas-follow): until they have, a "
+            "node that fails takes documents from readers."
+        ) from error
 
 
 def _mark(cluster: Cluster, target: Target, now: datetime) -> None:
-    """The index that was left is withdrawn when it is newer: "previous" and the retention then know it is not wanted."""
-    meta = read_meta(cluster, target.index)
-    if meta is not None and meta.withdrawn_at is not None:
-        write_meta(cluster, target.index, meta.model_copy(update={"withdrawn_at": None}))
-    if target.live is None or target.live == target.index:
+    """Every newer index is withdrawn, the one that was left and those that it goes back over: "previous" and the retention
+    then know that they are not wanted. Not once somebody has moved the alias on: what he left is his to mark."""
+    if observe_alias(cluster, target.alias).index != target.index:
         return
-    former = read_meta(cluster, target.live)
-    if former is not None:
-        withdrawn = now if target.live > target.index else former.withdrawn_at
-        promoted = former.promoted_at or now
-        write_meta(cluster, target.live, former.model_copy(update={"withdrawn_at": withdrawn, "promoted_at": promoted}))
-        cluster.put(f"/{target.live}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
+    for index in own_indices(cluster, target.alias):
+        marked = _marked(index, target, now)
+        # One that a person made read-only is never deleted; it must not keep the others from their marks.
+        if marked != index.meta and index.attached.read_only is None:
+            write_meta(cluster, index.name, marked)
+        if index.name == target.former:
+            cluster.put(f"/{index.name}/_settings", {"index.number_of_replicas": 0, "index.blocks.write": True})
+
+
+def _marked(index: OwnIndex, target: Target, now: datetime) -> Meta:
+    promoted, withdrawn = index.meta.promoted_at, index.meta.withdrawn_at
+    if index.name == target.former:
+        promoted = promoted or now
+    if index.name == target.index:
+        withdrawn = None
+    elif promoted is not None and index.name > target.index:
+        withdrawn = withdrawn or now
+    return index.meta.model_copy(update={"promoted_at": promoted, "withdrawn_at": withdrawn})
 
 
 def _recorded(store: Store, target: Target, meta: Meta, notes: list[str], health: str, now: datetime) -> Rollback:
     path = f"{rollbacks_folder(target.alias)}/{target.chosen_at:%Y%m%dT%H%M%S}-{meta.build_id}.json"
     result = Rollback(
         summary=f"'{target.alias}' is on {target.index} (data of {meta.data_date}, {meta.documents} documents) again; "
-        f"{target.live or 'no index'} was live before.",
+        f"{target.former or 'no index'} was live before.",
         alias=target.alias,
         live=target.index,
-        former=target.live,
+        former=target.former,
         data_date=meta.data_date.isoformat(),
         documents=meta.documents or 0,
         health=health,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -95,6 +96,26 @@ def test_letters_are_those_of_what_is_live_once_the_alias_went_back() -> None:
     live = Live((builds[1].live or "",), builds[1].build_id)
     found = standing(live, builds)
     assert (found.letters, found.at_most) == (12, True)
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_what_a_rollback_took_back_stays_so_once_a_later_build_is_live(knows: bool) -> None:
+    """Days 1 and 2 came, the alias went back to day 1, day 3 went on from there: the rows of day 2 are not in the index."""
+
+    def build(day: int, sort: Sort = PROMOTED, former: str | None = None) -> Ending:
+        return ended(
+            sort, f"2026110{day}T060000-abcdef", partition=f"d{day}", letters=day, live=name(day), former=former
+        )
+
+    def name(day: int) -> str:
+        return f"a--b2026110{day}t060000-abcdef"
+
+    first, second, third = build(1), build(2, former=name(1)), build(5, former=name(1))
+    found_no_change = replace(build(3, NOTHING), live=name(2))
+    before_and_after = [replace(build(4, NOTHING), live=name(1)), replace(build(6, NOTHING), live=name(5))]
+    builds = [before_and_after[1], third, before_and_after[0], found_no_change, second, first]
+    found = standing(Live((name(5),), third.build_id) if knows else None, builds)
+    assert [each.partition for each in found.holders] == ["d6", "d5", "d4", "d1"]
 
 
 def test_the_gate_is_the_newest_that_ran() -> None:

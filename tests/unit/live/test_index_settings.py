@@ -86,7 +86,7 @@ def replicated(
         if path == "/_cluster/allocation/explain":
             return refused(refusals or {})
         if not path.startswith("/_cluster/health"):
-            return {path.strip("/"): {}}
+            return {"index": {"settings": {"index.number_of_replicas": str(replicas)}}}
         return next(left, last)
 
     wanted = corpus_config("tickets", index={"replicas": replicas}).index
@@ -103,7 +103,7 @@ def test_one_node_cannot_hold_a_replica() -> None:
 
 
 def test_a_replica_that_could_be_placed_but_is_not_stops_the_build() -> None:
-    with pytest.raises(BuildError, match=r"yellow after 60 s.*\(disk_threshold: too full\)"):
+    with pytest.raises(BuildError, match=r"yellow after 61 s.*\(disk_threshold: too full\)"):
         replicated([health("yellow", 1, nodes=2)], refusals={"disk_threshold": "too full"})
 
 

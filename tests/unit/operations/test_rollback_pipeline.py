@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from build_plans import NOW, corpus_config, make_plan
+from fake_generations import FakeGenerations
 from fake_opensearch import fake_cluster, http_error
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError, UnavailableError
 from sparse_index.live.meta import meta_of
+from sparse_index.names import pipeline_name
 from sparse_index.operations.rollback import Target, roll_back
 from sparse_index.store.files import Store
 
@@ -20,7 +22,8 @@ LIVE = "things--b20260102t030405-000abc"
 PLAN = make_plan(CONFIG)
 FORMER = PLAN.candidate
 META = meta_of(PLAN).model_copy(update={"state": "complete", "documents": 1, "promoted_at": NOW})
-TARGET = Target(alias="things", index=FORMER, live=LIVE, chosen_at=NOW, run_id="r1")
+TARGET = Target(alias="things", index=FORMER, former=LIVE, chosen_at=NOW, run_id="r1")
+OURS = pipeline_name("things", {})
 PIPELINE = {"request_processors": [{"neural_query_enricher": {"default_model_id": "m1"}}]}
 
 
@@ -70,3 +73,41 @@ def test_a_model_that_nobody_deploys_is_for_a_person(tmp_path: Path, state: str 
 def test_a_pipeline_that_is_gone_is_for_a_person(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="the search pipeline 'p', which does not exist"):
         went_back(cluster(pipeline=None, model_state=None), tmp_path)
+
+
+def gone_back(*, live: str, pipelines: dict[str, Any], folder: Path) -> tuple[str | None, list[str]]:
+    """Where the live index names the pipeline `live` and the former one none: what that names afterwards, and the notes."""
+    things = FakeGenerations(CONFIG, "20260101T030405-000abc", "20260102T030405-000abc")
+    former, bad = things.names
+    things.settings[bad]["index.search.default_pipeline"] = live
+    things.pipelines, things.answering = pipelines, {"m2"}
+    target = Target(alias="things", index=former, former=bad, chosen_at=NOW, run_id="r1")
+    notes = roll_back(things.cluster, Store(str(folder)), CONFIG, target, now=NOW).notes
+    assert things.live == former
+    return things.settings[former].get("index.search.default_pipeline"), notes
+
+
+@pytest.mark.parametrize("name", [OURS, "theirs"])
+def test_a_pipeline_of_the_live_index_that_somebody_deleted_is_not_put_onto_a_sound_one(
+    tmp_path: Path, name: str
+) -> None:
+    named, notes = gone_back(live=name, pipelines={}, folder=tmp_path)
+    assert named is None
+    assert f"it names no search pipeline: '{name}', that of the former live index, is gone" in notes[-1]
+
+
+def test_nor_is_one_of_ours_whose_model_is_silent(tmp_path: Path) -> None:
+    named, notes = gone_back(live=OURS, pipelines={OURS: PIPELINE}, folder=tmp_path)
+    assert (named, "is gone or its model does not answer" in notes[-1]) == (None, True)
+
+
+@pytest.mark.parametrize("name", [OURS, "theirs"])
+def test_a_sound_pipeline_of_the_live_index_goes_along(tmp_path: Path, name: str) -> None:
+    answers = {"request_processors": [{"neural_query_enricher": {"default_model_id": "m2"}}]}
+    named, notes = gone_back(live=name, pipelines={name: answers}, folder=tmp_path)
+    assert (named, any("search pipeline" in note for note in notes)) == (name, False)
+
+
+def test_somebody_elses_whose_model_is_silent_would_go_along_and_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="the search pipeline 'theirs', whose model m1 does not answer"):
+        gone_back(live="theirs", pipelines={"theirs": PIPELINE}, folder=tmp_path)

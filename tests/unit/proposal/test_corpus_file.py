@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from functools import partial
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,24 @@ def test_it_loads_and_says_why(rows: Path) -> None:
     comments = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     assert "# id: id: all 2 values differ, and its name says so" in comments
     assert "# notes and more: keyword, short and for filters" in comments
+
+
+def test_a_place_that_cannot_be_written_is_said(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", str(rows), "--out", str(rows)]) == 1
+    assert capsys.readouterr().err == f"ConfigError: {rows} cannot be written (File exists). Name another place.\n"
+
+
+def test_who_leaves_without_an_answer_leaves_no_file(
+    rows: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Left(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Left())
+    assert main(["new", str(rows), "--out", str(rows.parent / "corpora")]) == 1
+    assert "ConfigError: Nobody answered what 'Id column' is to be, and nothing was written." in capsys.readouterr().err
+    assert not (rows.parent / "corpora").exists()
 
 
 def test_a_file_that_is_there_stays(rows: Path) -> None:
