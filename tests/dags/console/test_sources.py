@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -151,8 +152,8 @@ def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed:
     assert found_by(DeclaredCorpora())["notes"].failed == FailedRun("r1", DAY)
     with create_session() as session:
         said = {"plan": "notes/builds/b1/plan.json"}
-        place = {"dag_id": dag, "task_id": "plan_changes", "run_id": "r1"}
-        XComModel.set("return_value", said, serialize=False, session=session, **place)
+        set_xcom = partial(XComModel.set, dag_id=dag, task_id="plan_changes", run_id="r1", session=session)
+        set_xcom("return_value", said, serialize=False)
     assert plan_of_run(dag, "r1") == said["plan"]
     assert found_by(DeclaredCorpora())["notes"].failed is None
 
