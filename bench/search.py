@@ -46,7 +46,7 @@ from sparse_index.ml.served import find
 from sparse_index.pipeline import make_plan, run
 from sparse_index.query.answer import Answer, Via
 from sparse_index.query.search import search
-from sparse_index.relevance.evaluate import modes_of
+from sparse_index.query.wish import modes
 from sparse_index.serving.act import Serving, serve
 from sparse_index.store.files import Store
 from sparse_index.timing import REAL_TIME
@@ -167,7 +167,7 @@ def encoding(cluster: Cluster, config: CorpusConfig, texts: Sequence[str]) -> It
 def ways_of(config: CorpusConfig) -> list[Way]:
     """Who fuses makes a difference where something is fused."""
     fused = (SearchMode.HYBRID, SearchMode.RERANK)
-    return [(mode, via) for mode in modes_of(config) for via in (WAYS if mode in fused else (Via.AUTO,))]
+    return [(mode, via) for mode in modes(config) for via in (WAYS if mode in fused else (Via.AUTO,))]
 
 
 def timed(cluster: Cluster, config: CorpusConfig, query: str, way: Way) -> tuple[float, Answer]:

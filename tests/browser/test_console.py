@@ -221,6 +221,16 @@ def test_a_cluster_that_is_down_is_said_in_each_block_and_the_builds_stay(visito
         visitor.turns_to("/corpora/lost").wait_for_selector("text=No build yet")
 
 
+def test_a_run_that_was_never_seen_at_work_is_not_waited_for(visitors: Visitors, airflow: ConsoleAirflow) -> None:
+    """As where another attempt of it has planned another build: what would have come new, were the page to load again?"""
+    with visitors.visit("", "user") as visitor, airflow.planned_run() as (run_id, build_id):
+        visitor.page.route(
+            f"**/dagRuns/{quote(run_id, safe='')}", lambda route: route.fulfill(json={"state": "success"})
+        )
+        frame = visitor.opens(f"{CORPUS}/builds/{build_id}")
+        frame.wait_for_selector("text=The run has ended: success. Reload to see its receipt.")
+
+
 def test_a_build_at_work_shows_its_parts(visitors: Visitors, airflow: ConsoleAirflow) -> None:
     """The run is a real one that stays queued; what its tasks would say is given to the browser, as nothing runs them here."""
     with visitors.visit("", "user") as visitor, airflow.planned_run() as (run_id, build_id):

@@ -20,7 +20,8 @@ from sparse_index.query.encoding import Given
 from sparse_index.query.rerank import similarities
 from sparse_index.query.search import search
 from sparse_index.query.table import in_lines
-from sparse_index.relevance.evaluate import asks, evaluate, modes_of
+from sparse_index.query.wish import modes
+from sparse_index.relevance.evaluate import asks, evaluate
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 
 pytestmark = pytest.mark.integration
@@ -168,9 +169,8 @@ def test_every_mode_is_measured_over_passages(corpora: Corpora) -> None:
     wanted = corpora.ask(config, "Our grandmother looked at it too and agrees.", mode=SearchMode.SPARSE, size=1).hits[0]
     query = GoldenQuery(id="q", text=wanted.source["body"][-120:], must=(wanted.id,), within=50)
     golden = GoldenSet([query], {"q": {wanted.id: 1}})
-    modes = modes_of(config)
-    assert modes == list(SearchMode)
-    for mode in modes:
+    assert modes(config) == list(SearchMode)
+    for mode in SearchMode:
         found = evaluate(asks(corpora.cluster, config, given=corpora.given), golden, mode)
         assert not found.missing, mode
         assert found.measured is not None

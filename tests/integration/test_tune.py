@@ -83,6 +83,18 @@ def re_ranking(config: CorpusConfig, model_id: str) -> CorpusConfig:
     return CorpusConfig.model_validate(config.model_dump() | {"search": search})
 
 
+def test_a_corpus_whose_words_are_not_indexed_is_tuned_without_them(
+    plain_cluster: Cluster, config: CorpusConfig
+) -> None:
+    dumped = re_ranking(config, "no model").model_dump()
+    silent = CorpusConfig.model_validate(dumped | {"source": dumped["source"] | {"columns": ["id"]}})
+    golden = read_golden(Path(str(config.gate.golden)))
+    lines = list(tune(plain_cluster, silent, Store(silent.store), golden, NOTHING_GIVEN))
+    assert lines[1] == "bm25 is left out: no column of source.text_template is indexed (source.columns)."
+    assert row(lines, "text_sparse alone")[2:4] == ["1.000", "1.000"]
+    assert not any("bm25 alone" in line or "e-ranker" in line for line in lines)
+
+
 def test_a_field_whose_vectors_are_made_of_several_is_left_out_and_said(
     plain_cluster: Cluster, config: CorpusConfig
 ) -> None:

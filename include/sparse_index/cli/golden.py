@@ -15,7 +15,8 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import ConfigError
 from sparse_index.query.answer import Via
-from sparse_index.relevance.evaluate import asks, evaluate, in_words, modes_of, per_query
+from sparse_index.query.wish import modes
+from sparse_index.relevance.evaluate import asks, evaluate, in_words, per_query
 from sparse_index.relevance.golden import QUERIES, GoldenSet, golden_of, read_golden, write_queries
 from sparse_index.relevance.sample import sample_canaries
 from sparse_index.relevance.tune import tune
@@ -28,9 +29,9 @@ def evaluate_modes(options: argparse.Namespace, cluster: Cluster, config: Corpus
     """One row a mode; the values of each query to a Parquet file when one is named."""
     golden = read_golden(options.golden)
     _require_of_this_corpus(unknown_documents(cluster, options.index or config.alias, golden), golden)
-    modes = [SearchMode(options.mode)] if options.mode else modes_of(config)
+    asked = [SearchMode(options.mode)] if options.mode else modes(config)
     ask = asks(cluster, config, options.index, given(options, config), Via(options.via))
-    evaluations = [evaluate(ask, golden, mode) for mode in modes]
+    evaluations = [evaluate(ask, golden, mode) for mode in asked]
     print("\n".join(in_words(evaluations, golden)))
     if options.per_query:
         with writing(options.per_query):

@@ -111,8 +111,7 @@ def read_letters(
 ) -> Letters:
     """All reasons, and `many` rows from the `first` on, those of one class if it is named; `content`: with their sources, and
     with the values that reasons quote."""
-    seen = _each(store, lambda file: _seen(store, file, error_class), files)
-    rows = [row for each, wanted in _window(seen, first, many) for row in _rows(store, each, wanted, content)]
+    seen = _all_seen(store, files, error_class)
     reasons = _reasons(seen, content)
     of_documents = [each for each in seen if each.file.is_of_documents]
     return Letters(
@@ -120,9 +119,30 @@ def read_letters(
         sum(each.letters for each in seen) - sum(each.letters for each in reasons[:REASONS]),
         sum(each.letters for each in of_documents),
         sum(len(each.wanted) for each in of_documents),
-        tuple(rows),
-        tuple(each.problem for each in seen if each.problem is not None),
+        tuple(_wanted_rows(store, seen, first, many, content)),
+        _problems(seen),
     )
+
+
+def letter_rows(
+    store: Store, files: Sequence[LetterFile], *, error_class: str | None = None, many: int, content: bool = False
+) -> tuple[tuple[str, ...], Iterator[Letter]]:
+    """(Files that cannot be read, the first `many` rows as `read_letters` has them). Rows are read as they are asked for: of all
+    together the sources may be more than fits into memory."""
+    seen = _all_seen(store, files, error_class)
+    return _problems(seen), _wanted_rows(store, seen, 0, many, content)
+
+
+def _all_seen(store: Store, files: Sequence[LetterFile], error_class: str | None) -> list[_Seen]:
+    return _each(store, lambda file: _seen(store, file, error_class), files)
+
+
+def _problems(seen: Iterable[_Seen]) -> tuple[str, ...]:
+    return tuple(each.problem for each in seen if each.problem is not None)
+
+
+def _wanted_rows(store: Store, seen: Iterable[_Seen], first: int, many: int, content: bool) -> Iterator[Letter]:
+    return (row for each, wanted in _window(seen, first, many) for row in _rows(store, each, wanted, content))
 
 
 def _each(store: Store, ask: Any, of: Sequence[Any]) -> list[Any]:

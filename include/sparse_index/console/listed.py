@@ -11,7 +11,7 @@ from sparse_index.console.fields import text as text_at
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run of a corpus's DAG that has failed; `began`: UTC."""
+    """A run of a corpus's DAG that has failed without a plan; `began`: UTC."""
 
     run_id: str
     began: datetime
@@ -21,7 +21,7 @@ class FailedRun:
 class Listed:
     """What a corpus's DAG declares of it. `store`: a public address; `connection`: the name of one; `schedule`: in words, None
     for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `failed`: its newest run that has
-    ended, if that failed; `problems`: why its file cannot be used, then the rest is empty.
+    ended, if that failed and left no plan; `problems`: why its file cannot be used, then the rest is empty.
     `searched`: what its file says of searching it, as declared; None where the DAG was parsed by a version that did not."""
 
     corpus: str

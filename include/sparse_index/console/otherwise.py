@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import BM25, SearchMode
 from sparse_index.console.generations import Generation, Generations
-from sparse_index.console.searching import LIVE, modes
+from sparse_index.console.searching import LIVE
 from sparse_index.query.pipelines import text_fields
-from sparse_index.query.wish import sides_asked
+from sparse_index.query.wish import modes, sides_asked
 
 # By how a query becomes a vector.
 _HOW = {

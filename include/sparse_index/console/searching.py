@@ -17,7 +17,7 @@ from sparse_index.live.generations import own_indices
 from sparse_index.query.answer import Answer, Hit
 from sparse_index.query.pipelines import has_full_text
 from sparse_index.query.search import search
-from sparse_index.query.wish import default_mode
+from sparse_index.query.wish import default_mode, modes
 
 LIVE, CANDIDATE = "live", "candidate"
 MOST_HITS, MOST_TOKENS = 20, 12
@@ -65,17 +65,6 @@ def _problems(error: ValidationError) -> Iterator[str]:
     """Without what was given: it may be a secret."""
     for each in error.errors(include_url=False, include_input=False):
         yield ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"])))
-
-
-def modes(config: CorpusConfig) -> list[SearchMode]:
-    """Those that the corpus has something for."""
-    kinds = {SearchMode(field.kind) for field in config.vector_fields.values()}
-    others = {
-        SearchMode.BM25: has_full_text(config),
-        SearchMode.HYBRID: len(config.sides) > 1,
-        SearchMode.RERANK: config.search.rerank is not None,
-    }
-    return [mode for mode in SearchMode if others.get(mode, mode in kinds)]
 
 
 def ways(config: CorpusConfig, found: Generations | None) -> list[Way]:

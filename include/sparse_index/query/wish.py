@@ -13,6 +13,7 @@ from sparse_index.config.search import BM25, RerankConfig, SearchMode
 from sparse_index.errors import ConfigError, SparseIndexError, UnavailableError
 from sparse_index.query.answer import Times, Via
 from sparse_index.query.encoding import Given
+from sparse_index.query.pipelines import has_full_text
 from sparse_index.timing import REAL_TIME, Clock, Timing
 
 DEFAULT_SIZE = 10
@@ -93,6 +94,19 @@ def nothing_yet(timing: Timing = REAL_TIME) -> Findings:
 def default_mode(config: CorpusConfig) -> SearchMode:
     """What the corpus file says, else the mode of its first vector field."""
     return config.search.mode or SearchMode(config.first_field.kind)
+
+
+def modes(config: CorpusConfig) -> list[SearchMode]:
+    """Those that the corpus has something for. Words are searched, and a text is re-ranked, only where the template's columns are
+    indexed."""
+    kinds = {SearchMode(field.kind) for field in config.vector_fields.values()}
+    words = has_full_text(config)
+    others = {
+        SearchMode.BM25: words,
+        SearchMode.HYBRID: len(config.sides) > 1 and (words or BM25 not in config.sides),
+        SearchMode.RERANK: config.search.rerank is not None and words,
+    }
+    return [mode for mode in SearchMode if others.get(mode, mode in kinds)]
 
 
 def default_size(config: CorpusConfig, mode: SearchMode) -> int:

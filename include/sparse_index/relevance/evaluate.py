@@ -32,17 +32,6 @@ class Evaluation:
     notes: Mapping[str, Sequence[str]]
 
 
-def modes_of(config: CorpusConfig) -> list[SearchMode]:
-    """Those that the corpus has something for."""
-    kinds = {each.kind for each in config.vector_fields.values()}
-    has = {
-        SearchMode.BM25: True,
-        SearchMode.HYBRID: len(config.sides) > 1,
-        SearchMode.RERANK: config.search.rerank is not None,
-    }
-    return [mode for mode in SearchMode if has.get(mode, mode.value in kinds)]
-
-
 def asks(
     cluster: Cluster,
     config: CorpusConfig,

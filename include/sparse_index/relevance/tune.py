@@ -19,7 +19,7 @@ from sparse_index.query.answer import Answer
 from sparse_index.query.encoding import Given, encoded
 from sparse_index.query.search import search
 from sparse_index.query.target import Target, observe_target
-from sparse_index.query.wish import default_mode
+from sparse_index.query.wish import default_mode, modes
 from sparse_index.relevance.exact import BestTexts, FieldVectors, Ranked
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 from sparse_index.relevance.measures import DEPTH, Judgements
@@ -78,7 +78,11 @@ class _Tuner:
             yield Finding(
                 [f"{self._left_out} queries with filters are left out: exact scores of all documents know none."]
             )
-        sides: dict[str, Answers] = {BM25: {query.id: self._by_words(query) for query in self._queries}}
+        asked, sides = modes(self._config), dict[str, Answers]()
+        if SearchMode.BM25 in asked:
+            sides[BM25] = {query.id: self._by_words(query) for query in self._queries}
+        else:
+            yield Finding([f"{BM25} is left out: no column of source.text_template is indexed (source.columns)."])
         for name in self._config.vector_fields:
             if self._config.vector_fields[name].long_texts == "max":
                 yield Finding([f"{name} is left out: {_MAX}"])
@@ -96,7 +100,7 @@ class _Tuner:
             sides[name] = list(found.answers.values())[options.index(choice.chosen)]
             yield self._finding(f"Pruning of {name}, asked alone", choice)
         yield self._ways(sides)
-        if self._config.search.rerank is not None:
+        if SearchMode.RERANK in asked:
             yield self._reranker()
 
     def _choose(self, options: Sequence[Option], current: Option) -> Choice:

@@ -16,7 +16,7 @@ from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State
 from croniter import croniter
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from opensearch_ml.console.declared import Declarations
 from opensearch_ml.dag_names import broken_name, is_broken_serving
@@ -98,10 +98,11 @@ def _running(session: Session, ids: Sequence[str]) -> set[str]:
 
 
 def _failed(session: Session, ids: Sequence[str]) -> dict[str, FailedRun]:
-    """By DAG, where the newest of its runs that have ended failed."""
+    """By DAG, where the newest of its runs that have ended failed, and no plan of it is known."""
     ended = DagRun.dag_id.in_(ids), DagRun.state.in_(State.finished_dr_states)
     newest = select(func.max(DagRun.id)).where(*ended).group_by(DagRun.dag_id)
-    found = select(DagRun).where(DagRun.id.in_(newest), DagRun.state == DagRunState.FAILED)
+    plan = _plan(DagRun.dag_id, DagRun.run_id).exists()
+    found = select(DagRun).where(DagRun.id.in_(newest), DagRun.state == DagRunState.FAILED, ~plan)
     return {run.dag_id: FailedRun(run.run_id, run.start_date or run.run_after) for run in session.scalars(found)}
 
 
@@ -150,15 +151,19 @@ def problems_in(doc: str) -> tuple[str, ...]:
     return tuple(re.sub(r"\\(.)", r"\1", line[2:]) for line in doc.splitlines() if line.startswith("- "))
 
 
-def plan_of_run(dag: str, run_id: str) -> str | None:
-    found = select(XComModel.value).where(
+def _plan(dag: Any, run_id: Any) -> Select[Any]:
+    """What the plan of a run (its DAG's id and its own) said of itself."""
+    return select(XComModel.value).where(
         XComModel.dag_id == dag,
         XComModel.run_id == run_id,
         XComModel.task_id == PLAN_TASK,
         XComModel.key == "return_value",
     )
+
+
+def plan_of_run(dag: str, run_id: str) -> str | None:
     with create_session(scoped=False) as session:
-        value: Any = session.scalar(found)
+        value: Any = session.scalar(_plan(dag, run_id))
     return text(value, "plan")
 
 

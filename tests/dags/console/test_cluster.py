@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from console_html import look
 from console_place import Place, Visit
 from fake_opensearch import fake_cluster, http_error
+from sparse_index.console.listed import Listed
+from sparse_index.store.files import Store
 
 BUILD = "20261101T000000-000000"
 EVIL = '"><svg onload=alert(1)>'
@@ -73,6 +78,20 @@ def test_a_run_that_goes_on_has_left_nothing(whole: Place, visit: Visit) -> None
     assert "belongs to a run that goes on" in visit(PAGE).text
     whole.going_on["sparse_index__news", "r1"] = False
     assert f"build {BUILD} has ended; the next run removes it" in visit(PAGE).text
+
+
+def test_what_many_corpora_left_is_looked_for_side_by_side(whole: Place, app: FastAPI, visit: Visit) -> None:
+    """Each store answers when a second one is asked, too: one after the other they never would."""
+    two = threading.Barrier(2)
+
+    def open_store(listed: Listed) -> Store:
+        two.wait(60)
+        return whole.open_store(listed)
+
+    console = app.state.console
+    app.state.console = replace(console, sources=replace(console.sources, open_store=open_store))
+    whole.corpora = [whole.listed(f"c{number}", dag_id="sparse_index__news") for number in range(20)]
+    assert "belongs to a run that goes on" in visit(PAGE).text
 
 
 @pytest.mark.parametrize("refused", sorted(ANSWERS))

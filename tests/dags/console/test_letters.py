@@ -12,6 +12,8 @@ import pytest
 from console_html import look
 from console_place import Place, Visit
 from sparse_index.builds.dead_letters import SCHEMA
+from sparse_index.errors import UnavailableError
+from sparse_index.store.files import Store
 
 BUILD = "20261101T000000-000000"
 PAGE = "/corpora/news/dead-letters"
@@ -106,6 +108,25 @@ def test_the_file_holds_what_the_page_shows_and_no_formula(place: Place, visit: 
     assert (head[:4], len(rows)) == (["id", "stage", "error_class", "reason"], 60)
     assert {row[0] for row in rows} == {"'+1"}
     assert {row[3] for row in rows} == {f"'{EVIL}"}
+
+
+def test_a_file_that_goes_away_half_way_breaks_the_download_off(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has been sent by then must not be taken for all there is."""
+    write(place, 300)
+    read = Store.read_table
+    whole = visit(f"{PAGE}.csv").text
+
+    def lose(store: Store, path: str, columns: list[str] | None = None, row_groups: Any = None) -> pa.Table:
+        if row_groups is not None:
+            raise FileNotFoundError(2, "gone", path)
+        return read(store, path, columns)
+
+    monkeypatch.setattr(Store, "read_table", lose)
+    assert len(whole.splitlines()) == 301
+    with pytest.raises(UnavailableError, match=r"index-00000[.]parquet is not there"):
+        visit(f"{PAGE}.csv")
 
 
 def test_a_page_full_of_long_rows_stays_small(place: Place, visit: Visit) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from airflow.dag_processing.collection import update_dag_parsing_results_in_db
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
-from airflow.utils.types import DagRunType
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import delete, select, update
 
 from build_plans import corpus_config
@@ -37,7 +40,7 @@ def corpus_dag(name: str, *, kept: bool = True, **config: Any) -> DAG:
     """As the factory makes it, as far as the console reads it; not `kept`: it brings no index up to date."""
     with DAG(f"sparse_index__{name}", tags=["sparse-index"], schedule=None) as dag:
         outlets = [search_index(name, corpus_config(name, "/store", **config))] if kept else []
-        EmptyOperator(task_id="promote", outlets=outlets)
+        EmptyOperator(task_id="plan_changes") >> EmptyOperator(task_id="promote", outlets=outlets)
     return dag
 
 
@@ -131,6 +134,31 @@ def test_a_corpus_whose_newest_run_failed_says_so(
     with create_session() as session:
         session.add_all(run_of(dag.dag_id, f"r{hour}", state, hour) for hour, state in enumerate(states))
     assert found_by(DeclaredCorpora())["notes"].failed == failed
+
+
+def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed: Callable[..., None]) -> None:
+    """Also where only tasks after the plan were cleared, so that the run began after its own build."""
+    parsed(corpus_dag("notes"))
+    dag = "sparse_index__notes"
+    with create_session() as session:
+        saved = SerializedDagModel.get_dag(dag, session=session)
+        assert saved is not None
+        run = saved.create_dagrun(
+            run_id="r1",
+            run_after=DAY,
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.TEST,
+            state=DagRunState.FAILED,
+            session=session,
+        )
+        run.start_date = DAY
+    assert found_by(DeclaredCorpora())["notes"].failed == FailedRun("r1", DAY)
+    with create_session() as session:
+        said = {"plan": "notes/builds/b1/plan.json"}
+        set_xcom = partial(XComModel.set, dag_id=dag, task_id="plan_changes", run_id="r1", session=session)
+        set_xcom("return_value", said, serialize=False)
+    assert plan_of_run(dag, "r1") == said["plan"]
+    assert found_by(DeclaredCorpora())["notes"].failed is None
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from counting_store import CountingStore
+from sparse_index.builds.dead_letters import SCHEMA
 from sparse_index.console.endings import Endings
+from sparse_index.console.letters import LONGEST_SOURCE, letter_files, letter_rows
 from sparse_index.console.listed import Listed
 from sparse_index.console.overview import STRIP, Row, look, look_back, look_on, rows
 from sparse_index.console.readers import READERS
 from sparse_index.console.receipts import Receipts
+from sparse_index.console.spreadsheet import csv_parts
 from sparse_index.console.timeline import SHOWN, timeline
 
 CORPORA, BUILDS = 5, 70
@@ -118,3 +123,29 @@ def test_a_store_far_away_is_asked_eight_things_at_a_time(store: CountingStore) 
     far = CountingStore(store.root_uri, read_s=0.03)
     assert len(timeline(far, Receipts(), "c0").builds) == SHOWN
     assert 1 < far.most_at_once <= READERS
+
+
+LONG_ROWS, A_GROUP, SOURCE_CHARS = 1_000, 100, LONGEST_SOURCE
+
+
+def test_a_table_of_long_rows_is_made_without_holding_it(store: CountingStore) -> None:
+    """Of all that is sent a small share is in memory at any time; and nothing is read before it is asked for."""
+    source = pa.array(["x" * SOURCE_CHARS] * LONG_ROWS).dictionary_encode().cast(pa.string())
+    columns = [source if each.name == "source" else pa.nulls(LONG_ROWS, each.type) for each in SCHEMA]
+    path = f"c0/builds/{build_id(0)}/dead_letters/index-00000.parquet"
+    store.write_table(path, pa.Table.from_arrays(columns, schema=SCHEMA), A_GROUP)
+    store.taken()
+    problems, rows = letter_rows(
+        store, letter_files(store, Receipts(), "c0", build_id(0)), many=LONG_ROWS, content=True
+    )
+    assert problems == ()
+    assert store.taken() == {"files": 1, "table": 1}
+    tracemalloc.start()
+    try:
+        sent = sum(len(part) for part in csv_parts([row.source] for row in rows))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sent > LONG_ROWS * SOURCE_CHARS
+    assert peak_bytes < sent / 2
+    assert store.taken() == {"table": LONG_ROWS // A_GROUP}

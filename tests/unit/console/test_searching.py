@@ -11,28 +11,8 @@ from build_plans import corpus_config
 from sparse_index.config.search import SearchMode
 from sparse_index.console.generations import Generation, Generations
 from sparse_index.console.listed import Listed
-from sparse_index.console.searching import Way, config_of, modes, moves, usual_ways, way_of, ways
+from sparse_index.console.searching import Way, config_of, moves, usual_ways, way_of, ways
 from sparse_index.errors import ConfigError
-
-MODEL = {"model": {"source": "model_id", "model_id": "m1"}}
-BOTH = {
-    "words": {"kind": "sparse", "encoder": MODEL},
-    "meaning": {"kind": "dense", "dimension": 8, "encoder": MODEL},
-}
-RERANK = {"rerank": {"model": {"source": "model_id", "model_id": "r1"}}}
-
-
-@pytest.mark.parametrize(
-    ("sections", "expected"),
-    [
-        ({}, "bm25 sparse"),
-        ({"vectors": BOTH}, "bm25 sparse dense hybrid"),
-        ({"search": {"sides": ["bm25", "text_sparse"]} | RERANK}, "bm25 sparse hybrid rerank"),
-        ({"source": {"columns": ["id"]}}, "sparse"),
-    ],
-)
-def test_only_modes_that_the_corpus_has_are_offered(sections: dict[str, Any], expected: str) -> None:
-    assert " ".join(modes(corpus_config("news", **sections))) == expected
 
 
 def test_full_text_is_compared_with_the_corpus_s_own_mode() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from build_plans import corpus_config
 from sparse_index.config.search import SearchMode
 from sparse_index.query.answer import Answer, Hit, Times, Via
-from sparse_index.relevance.evaluate import Ask, evaluate, in_words, modes_of, per_query
+from sparse_index.relevance.evaluate import Ask, evaluate, in_words, per_query
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 
 JUDGED = GoldenQuery(id="q1", text="money back")
@@ -82,9 +81,3 @@ def test_what_else_there_is_to_say_of_an_answer_is_said_once_a_mode() -> None:
     )
     *_, last = in_words([evaluate(ask, GOLDEN, SearchMode.RERANK)], GOLDEN)
     assert last == "rerank: of 2 answers there is more to say, of 'q1': Only the first 4 of 9 hits were re-ranked."
-
-
-def test_a_corpus_is_measured_in_the_modes_that_it_has() -> None:
-    assert modes_of(corpus_config("things")) == [SearchMode.BM25, SearchMode.SPARSE]
-    hybrid = corpus_config("things", search={"sides": ["bm25", "text_sparse"]})
-    assert modes_of(hybrid) == [SearchMode.BM25, SearchMode.SPARSE, SearchMode.HYBRID]

@@ -17,6 +17,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.console.cluster_models import breaker_counts, deployed_models, leftovers, running_tasks
 from sparse_index.console.cluster_nodes import health, limits, nodes
 from sparse_index.console.listed import Listed
+from sparse_index.console.readers import read_each
 from sparse_index.errors import SparseIndexError
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def _names(found: Block) -> dict[str, str]:
 
 
 def _left(console: Console, listed: Sequence[Listed], cluster: Cluster) -> list[Left]:
-    """Of each corpus that has something, or could not be looked at."""
-    found = (_left_of(console, each, cluster) for each in listed)
+    """Of each corpus that has something, or could not be looked at; several corpora at a time, as each asks cluster and store."""
+    found = read_each(lambda each: _left_of(console, each, cluster), listed)
     return [left for left in found if left.things or left.problem]
 
 

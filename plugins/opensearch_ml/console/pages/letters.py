@@ -7,13 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from opensearch_ml.console.html import page, quoted
 from opensearch_ml.console.permissions import ReadableCorpus, User, may_see_content
-from sparse_index.console.letters import BUILDS, PAGE, Letter, Letters, letter_files, read_letters
+from sparse_index.console.letters import BUILDS, PAGE, Letter, Letters, letter_files, letter_rows, read_letters
 from sparse_index.console.listed import Listed
-from sparse_index.console.spreadsheet import as_csv
+from sparse_index.console.spreadsheet import csv_parts
+from sparse_index.errors import UnavailableError
 from sparse_index.names import build_time
 
 if TYPE_CHECKING:
@@ -74,15 +75,27 @@ def letters_file(
     _require_build(build)
     content = may_see_content(request, user, listed.dag_id)
     console: Console = request.app.state.console
-    asked = partial(letters_of, console, listed, build, error_class=error_class, many=MOST_ROWS, content=content)
+    asked = partial(_rows_of, console, listed, build, error_class=error_class, many=MOST_ROWS, content=content)
     seen = console.side_by_side.ask({"letters": asked})["letters"]
     if seen.problem is not None:
         raise HTTPException(503, seen.problem)
-    found: Letters = seen.value
-    if found.problems:
-        raise HTTPException(503, " ".join(found.problems))
+    problems, rows = seen.value
+    if problems:
+        raise HTTPException(503, " ".join(problems))
     headers = {"Content-Disposition": f'attachment; filename="dead-letters-{listed.alias}.csv"'}
-    return Response(as_csv(_spreadsheet(found.rows, content)), media_type="text/csv; charset=utf-8", headers=headers)
+    parts = _sent(console, csv_parts(_spreadsheet(rows, content)))
+    return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _sent(console: Console, parts: Iterator[str]) -> Iterator[str]:
+    """Where a part does not come, the download breaks off: half a table must not look like a whole one."""
+    while True:
+        answer = console.side_by_side.ask({"part": partial(next, parts, None)})["part"]
+        if answer.problem is not None:
+            raise UnavailableError(answer.problem)
+        if answer.value is None:
+            return
+        yield answer.value
 
 
 def _fitting(rows: Iterable[Letter]) -> list[str | None]:
@@ -92,6 +105,13 @@ def _fitting(rows: Iterable[Letter]) -> list[str | None]:
         room -= len(letter.source or "")
         shown.append(letter.source if room >= 0 else None)
     return shown
+
+
+def _rows_of(
+    console: Console, listed: Listed, build: str | None, **window: Any
+) -> tuple[tuple[str, ...], Iterator[Letter]]:
+    store = console.sources.open_store(listed)
+    return letter_rows(store, letter_files(store, console.receipts, listed.alias, build), **window)
 
 
 def letters_of(console: Console, listed: Listed, build: str | None, **window: Any) -> Letters:

@@ -68,6 +68,8 @@ def dag_tab(request: Request, dag_id: str, corpora: Corpora) -> HTMLResponse | R
     listed = next((each for each in corpora if each.dag_id == dag_id), None)
     if listed is None:
         return page(request, "not_ours.html")
+    if listed.is_broken:  # what it is of may have no name that an address can hold
+        return page(request, "broken.html", listed=listed)
     return RedirectResponse(f"{request.scope.get('root_path', '')}/corpora/{quoted(listed.corpus)}")
 
 
