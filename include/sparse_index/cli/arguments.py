@@ -149,7 +149,11 @@ def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     forget = _command(commands, "forget", "remove documents from every index and from the store, for good")
     forget.add_argument("ids", nargs="*", metavar="ID", help="of the documents")
     forget.add_argument("--ids-from", metavar="ADDRESS", help="a .parquet, .csv or text file that has the ids")
-    _command(commands, "roles", "print the roles of least privilege for this corpus")
+    _command(
+        commands,
+        "roles",
+        "print the roles of least privilege for this corpus and those beside it that share its connection",
+    )
     alert_test = _on_file(commands, "alert-test", "send a test through every notifier that would tell of a failed run")
     alert_test.epilog = "Where Airflow is configured: a notifier finds its connection there."
 
