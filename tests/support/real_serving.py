@@ -65,5 +65,5 @@ def remove_served(serving: Serving) -> None:
     for pipeline in pipelines(serving):
         serving.cluster.remove(f"/_search/pipeline/{pipeline}")
     for need in needs_of(serving.config):
-        verbs.remove_build_models(serving.cluster, need.group)
+        verbs.remove_group(serving.cluster, need.group)
         assert verbs.find_groups(serving.cluster, need.group) == []

@@ -16,7 +16,7 @@ from sparse_index.config.neighbours import Neighbours
 from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.forms import Form
 from sparse_index.live.generations import is_being_copied, remove_candidate
-from sparse_index.ml.verbs import remove_build_models
+from sparse_index.ml.verbs import remove_group
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup, reasons_to_keep_vectors
 from sparse_index.operations.served import remove, unneeded
 from sparse_index.operations.sightings import REPORTS, Clusters, Runs, view_corpora, view_store
@@ -122,7 +122,7 @@ def carry_out(
     elif action.kind is Kind.MERGED:
         drop_sources(store, action.merge, is_quiet)
     elif cluster is not None and action.kind is Kind.MODELS:
-        return list(remove_build_models(cluster, action.name, timing).kept)
+        return list(remove_group(cluster, action.name, timing).kept)
     elif cluster is not None:
         remove_candidate(cluster, action.alias, action.name)
     return []
