@@ -157,7 +157,7 @@ def compare(days: Days, rounds: int, command: str) -> Comparison:
         )
         return compared(name, title, "seconds", command, contenders, rounds)
     finally:
-        verbs.remove_build_models(days.cluster, plan.group)
+        verbs.remove_group(days.cluster, plan.group)
 
 
 def on_own_server(rows: int, share: float, rounds: int, command: str) -> Comparison:

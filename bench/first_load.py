@@ -202,7 +202,7 @@ def loading(server: LocalCluster, cluster: Cluster, folder: Path, model: Path, r
     try:
         yield replace(scene, model_id=model_id, texts=named)
     finally:
-        verbs.remove_build_models(cluster, plan.group)
+        verbs.remove_group(cluster, plan.group)
 
 
 def compare(scene: Scene, rounds: int, command: str, names: Collection[str] = tuple(CONTENDERS)) -> Comparison:

@@ -133,7 +133,7 @@ def compare(scene: Scene, rounds: int, command: str) -> Comparison:
             name, title = f"run_on_{scene.model.name}", f"Encoding, model `{scene.model.name}`"
             return compared(name, title, "texts/s", command, contenders, rounds)
         finally:
-            verbs.remove_build_models(scene.cluster, plan.group)
+            verbs.remove_group(scene.cluster, plan.group)
 
 
 def main() -> None:

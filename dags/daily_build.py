@@ -13,7 +13,8 @@ Encodes new and changed texts, writes a candidate index, checks it, and only the
 | receipt | what was read, made and rejected, and what is live; fails unless the build ended well | never |
 
 **After a failure** trigger a new run: finished chunks are kept, nothing is encoded twice. (*Clear* with "only failed"
-takes no setup along and finds the model gone.) A failed run leaves the live index as it was and no model behind.
+takes no setup along and finds the model gone.) A failed run leaves no model behind, and the live index as it was, unless
+the first line of its receipt says that it was promoted.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator

@@ -13,15 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-import sparse_index
 from sparse_index.cluster.client import Cluster, ConnectionSettings
+from sparse_index.roles import role_bodies
 
 API = "/_plugins/_security/api"
 BUILD_ROLE, SERVE_ROLE = "sparse_index_build", "sparse_index_serve"
-ROLE_FILES = {BUILD_ROLE: "build.yaml", SERVE_ROLE: "serve.yaml"}
-ROLES = Path(sparse_index.__file__).parent / "roles"
+ROLES = (BUILD_ROLE, SERVE_ROLE)
 
 
 def administrator(environment: Mapping[str, str]) -> ConnectionSettings:
@@ -35,14 +32,6 @@ def administrator(environment: Mapping[str, str]) -> ConnectionSettings:
     )
 
 
-def shipped_role(name: str, aliases: list[str]) -> dict[str, Any]:
-    """One of the shipped roles, allowed on `aliases` and on the indices behind them."""
-    role: dict[str, Any] = yaml.safe_load((ROLES / ROLE_FILES[name]).read_text(encoding="utf-8"))[name]
-    patterns = [pattern for alias in aliases for pattern in (alias, f"{alias}--*")]
-    rules = [{**rule, "index_patterns": patterns} for rule in role["index_permissions"]]
-    return {**role, "index_permissions": rules}
-
-
 def accounts(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Path below the security API -> body, in the order they are put."""
     aliases = [alias.strip() for alias in environment["OPENSEARCH_BUILD_ALIASES"].split(",") if alias.strip()]
@@ -51,8 +40,8 @@ def accounts(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "internalusers/kibanaserver": {"password": environment["OPENSEARCH_DASHBOARDS_PASSWORD"]},
         f"internalusers/{BUILD_ROLE}": {"password": environment["OPENSEARCH_BUILD_PASSWORD"]},
         f"internalusers/{SERVE_ROLE}": {"password": environment["OPENSEARCH_SERVE_PASSWORD"]},
-        **{f"roles/{name}": shipped_role(name, aliases) for name in ROLE_FILES},
-        **{f"rolesmapping/{name}": {"users": [name]} for name in ROLE_FILES},
+        **{f"roles/{name}": role_bodies(*aliases)[name] for name in ROLES},
+        **{f"rolesmapping/{name}": {"users": [name]} for name in ROLES},
     }
 
 

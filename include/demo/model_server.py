@@ -16,7 +16,7 @@ from sparse_index.cluster.cores import ML_NODES_ONLY
 from sparse_index.errors import ModelError, OverloadedError
 from sparse_index.ml.predict import answers_as
 from sparse_index.ml.sources import FROM_URL
-from sparse_index.ml.verbs import ML, create_group, deploy, remove_build_models
+from sparse_index.ml.verbs import ML, create_group, deploy, remove_group
 from sparse_index.ml.waits import WaitKind, wait_for
 from sparse_index.ml.watching import wait_until
 
@@ -58,7 +58,7 @@ def deployed(cluster: Cluster, folder: Path) -> Iterator[str]:
         _wait_until_it_answers(cluster, model_id, config["function_name"])
         yield model_id
     finally:
-        remove_build_models(cluster, group)
+        remove_group(cluster, group)
 
 
 def _awaited(cluster: Cluster, kind: WaitKind, *, task_id: str | None, model_id: str | None = None) -> str:

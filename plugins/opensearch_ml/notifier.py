@@ -65,7 +65,7 @@ class FailureNotifier(BaseNotifier):
         ti = context["ti"]
         title = f"{ti.dag_id} failed in '{stage}' (run {ti.run_id})"
         address = run_address(ti.dag_id, ti.run_id)
-        alert = Alert(Kind.FAILED, self.reader(context), title, said, address, remedy(stage, kind_of(ti.dag_id)))
+        alert = Alert(Kind.FAILED, self.reader(context), title, said, address, remedy(stage, kind_of(ti.dag_id), said))
         self.log.error("%s", alert)
         self.send(alert, context)
 

@@ -31,7 +31,7 @@ def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     plan = bare_plan(real_config("chaos-model", tmp_path_factory.mktemp("model")))
     models = build_models(plan.group, {plan.fingerprint: plan.config.first_field})
     yield deployed(plain_cluster, models)[plan.fingerprint]
-    verbs.remove_build_models(plain_cluster, plan.group)
+    verbs.remove_group(plain_cluster, plan.group)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from demo.model_server import TOY_MODELS
 from exchanged_models import exchanged, of_another_model
 from local_cluster import LocalCluster, start
 from own_servers import ended_with_this_process
-from real_serving import EVERY_QUARTER
+from real_serving import next_run
 from searched import COLUMNS, DENSE_SIZE
 from searchers import MARKER, QUERY, Day, Heard, asked, asked_by_name, searching
 from sparse_index.builds.request import RunRequest
@@ -37,6 +37,7 @@ from sparse_index.operations.rollback import choose_target, roll_back
 from sparse_index.pipeline import run
 from sparse_index.serving.act import Serving, serve
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, whole_form]
 COUNT = 60
@@ -99,7 +100,7 @@ class Scene:
         return Cluster.connect(settings, attempts=1)
 
     def serving(self, config: CorpusConfig) -> Serving:
-        return Serving(self.connect(), Store(config.store), config, EVERY_QUARTER)
+        return Serving(self.connect(), Store(config.store), config, REAL_TIME)
 
     def build(self, config: CorpusConfig, edition: int) -> str:
         """Gives the index. The marker's title says the edition, and some other texts are other ones."""
@@ -156,7 +157,7 @@ def live_through(scene: Scene, day: Day, editions: dict[str, str]) -> None:
     newest = scene.build(scene.later, 2)
     editions[newest] = "edition 2"
     for _ in range(2):
-        serve(scene.serving(scene.later))
+        next_run(scene.serving(scene.later))
     begin(day, "rollback")
     scene.roll_back("previous")
     begin(day, "forward again")

@@ -98,13 +98,13 @@ def test_a_failed_run_is_told_with_its_reason_its_page_and_whom_it_concerns(writ
         "on_failure_callback",
         "manual__1+00:00",
         failed=("encode", "receipt"),
-        error="encode failed: no memory",
+        error="encode failed: Model m1 of this build is gone.",
     )
     assert texts() == [
         "sparse_index__first failed in 'encode' (run manual__1+00:00)\n"
-        "encode failed: no memory\n"
+        "encode failed: Model m1 of this build is gone.\n"
         "Run: http://localhost:8080/sparse-index/runs/sparse_index__first/manual__1%2B00%3A00\n"
-        "What to do: docs/operate.md#good-texts-are-refused\n"
+        "What to do: docs/operate.md#the-model-is-gone\n"
         "Runbook: https://wiki.example/news\n"
         "Owner: Ada, mailto:ada@example.org"
     ]

@@ -17,7 +17,7 @@ from ml_verbs import deployed, file_encoder, registered
 from real_day import DEMO, ROWS, Day, RealDay
 from sparse_index.builds.check import Verdict
 from sparse_index.live.switch import switch_alias
-from sparse_index.ml.verbs import get_model, remove_build_models
+from sparse_index.ml.verbs import get_model, remove_group
 from waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
@@ -277,7 +277,7 @@ def test_a_model_that_was_given_is_used_and_left_alone(day: RealDay) -> None:
     day.config["encoder"] = {"model": {"source": "model_id", "model_id": model_id}}
     ended = day.run()
     after = get_model(day.cluster, model_id)
-    remove_build_models(day.cluster, group)
+    remove_group(day.cluster, group)
     assert ended.state == "success", ended.said
     assert documents(day) == ROWS
     assert ended.tasks["create_model_group"] == "success"

@@ -129,7 +129,7 @@ def shared_day(day: RealDay) -> Iterator[RealDay]:
         if name.startswith(f"{day.alias}--"):
             day.cluster.remove(f"/_search/pipeline/{name}")
     (need,) = needs_of(CorpusConfig.model_validate(day.config))
-    assert verbs.remove_build_models(day.cluster, need.group).kept == (), "a pipeline names it"
+    assert verbs.remove_group(day.cluster, need.group).kept == (), "a pipeline names it"
 
 
 @pytest.mark.integration

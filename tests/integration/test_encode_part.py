@@ -38,7 +38,7 @@ def model_id(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     config = real_config("encode-model", tmp_path_factory.mktemp("model"))
     group = bare_plan(config).group
     yield deployed(plain_cluster, registered(plain_cluster, config.encoder, group))
-    verbs.remove_build_models(plain_cluster, group)
+    verbs.remove_group(plain_cluster, group)
 
 
 @pytest.fixture

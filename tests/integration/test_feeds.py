@@ -61,7 +61,7 @@ def model_id(plain_cluster: Cluster) -> Iterator[str]:
     group = group_name("feeds", new_build_id(datetime.now(UTC), uuid4().hex))
     encoder = real_config("feeds", Path()).encoder
     yield deployed(plain_cluster, registered(plain_cluster, encoder, group))
-    verbs.remove_build_models(plain_cluster, group)
+    verbs.remove_group(plain_cluster, group)
 
 
 @dataclass

@@ -43,7 +43,7 @@ def config(plain_cluster: Cluster, tmp_path: Path) -> Iterator[CorpusConfig]:
     config = real_config(f"janitor-{uuid4().hex[:6]}", tmp_path)
     yield config
     for group in verbs.marked_groups(plain_cluster, config.alias):
-        verbs.remove_build_models(plain_cluster, group)
+        verbs.remove_group(plain_cluster, group)
     remove_indices(plain_cluster, config.alias)
 
 

@@ -34,7 +34,7 @@ def group(plain_cluster: Cluster) -> Iterator[str]:
     name = group_name("failures", f"20260101T000000-{uuid4().hex[:6]}")
     before = in_memory(plain_cluster)
     yield name
-    verbs.remove_build_models(plain_cluster, name)
+    verbs.remove_group(plain_cluster, name)
     assert verbs.find_group(plain_cluster, name) is None
     assert in_memory(plain_cluster) == before
 
@@ -196,4 +196,4 @@ def test_a_download_that_stands_still_ends_at_the_standstill_limit(
         late = wait.model_copy(update={"deadline_at": time.time() + 1, "standstill_s": 600})
         with pytest.raises(ModelError, match=r"the deadline is over; last state: task \S+ CREATED.*new run"):
             wait_until(plain_cluster, late, poll_s=0.2)
-        verbs.remove_build_models(plain_cluster, group)
+        verbs.remove_group(plain_cluster, group)

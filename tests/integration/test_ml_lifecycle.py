@@ -46,7 +46,7 @@ pytestmark = pytest.mark.integration
 def group(plain_cluster: Cluster) -> Iterator[str]:
     name = group_name("lifecycle", f"20260101T000000-{uuid4().hex[:6]}")
     yield name
-    verbs.remove_build_models(plain_cluster, name)
+    verbs.remove_group(plain_cluster, name)
     assert verbs.find_group(plain_cluster, name) is None
 
 
@@ -66,7 +66,7 @@ def test_a_file_is_uploaded_deployed_used_and_removed(plain_cluster: Cluster, mo
     )
     vector = answer["inference_results"][0]["output"][0]["dataAsMap"]["response"][0]
     assert {"screen", "cracked"} <= set(vector)
-    removal = verbs.remove_build_models(plain_cluster, group)
+    removal = verbs.remove_group(plain_cluster, group)
     assert removal == verbs.Removal((model_id,), ())
     assert verbs.get_model(plain_cluster, model_id) is None
     assert verbs.find_group(plain_cluster, group) is None
@@ -184,7 +184,7 @@ def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, m
     with file_server(model_zip.read_bytes(), until=whole) as url:
         group_id = verbs.create_group(plain_cluster, group, "a test")
         started = life_with(url_encoder(url, sha256_of(model_zip))).register(plain_cluster, group_id)
-        removal = verbs.remove_build_models(plain_cluster, group)
+        removal = verbs.remove_group(plain_cluster, group)
         assert len(removal.deleted) == 1
         whole.set()
         task = f"/_plugins/_ml/tasks/{started.task_id}"
@@ -203,7 +203,7 @@ def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
         model_id = registered(plain_cluster, file_encoder(model_zip), group)
         verbs.deploy(plain_cluster, model_id)
         time.sleep(seconds_later)
-        verbs.remove_build_models(plain_cluster, group)
+        verbs.remove_group(plain_cluster, group)
         assert verbs.get_model(plain_cluster, model_id) is None
         assert tasks_of(plain_cluster, model_id) == 0
         removed.append(model_id)
@@ -219,7 +219,7 @@ def test_a_model_that_a_search_pipeline_names_is_kept_and_stays_deployed(
     plain_cluster.put("/_search/pipeline/needs-it", {"request_processors": [enricher]})
     try:
         assert verbs.undeploy_group(plain_cluster, group) == []
-        removal = verbs.remove_build_models(plain_cluster, group)
+        removal = verbs.remove_group(plain_cluster, group)
         assert removal.deleted == ()
         assert "search pipeline 'needs-it'" in removal.kept[0]
         assert model_id in in_memory(plain_cluster)

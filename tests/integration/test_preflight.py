@@ -47,7 +47,7 @@ def config(plain_cluster: Cluster, toy_models: Path, tmp_path: Path) -> Iterator
     config = corpus_config(f"pre-{uuid4().hex[:6]}", str(tmp_path / "store"), encoder={"model": model})
     yield config
     for group in verbs.marked_groups(plain_cluster, config.alias):
-        verbs.remove_build_models(plain_cluster, group)
+        verbs.remove_group(plain_cluster, group)
     remove_indices(plain_cluster, config.alias)
 
 

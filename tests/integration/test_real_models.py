@@ -17,7 +17,7 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.load import load_corpus
 from sparse_index.config.search import SearchMode
-from sparse_index.ml.verbs import remove_build_models
+from sparse_index.ml.verbs import remove_group
 from sparse_index.pipeline import run
 from sparse_index.query.search import search
 from sparse_index.serving.act import Serving, serve
@@ -113,7 +113,7 @@ def tickets(plain_cluster: Cluster, models: Path, tmp_path: Path) -> Iterator[Se
     delete_everything(plain_cluster, config.alias, tmp_path)
     plain_cluster.remove(f"/_search/pipeline/{config.alias}--*")
     for need in needs_of(config):
-        remove_build_models(plain_cluster, need.group)
+        remove_group(plain_cluster, need.group)
 
 
 def test_a_corpus_file_of_the_demo_finds_by_meaning(tickets: Serving) -> None:

@@ -78,7 +78,7 @@ def had_a_model(admin: Cluster, toy_models: Path) -> None:
     """A cluster that never had a model answers a question for profiles without asking its nodes."""
     group = group_name(ALIAS, f"20260101T000000-{uuid4().hex[:6]}")
     registered(admin, file_encoder(toy_models / "sparse" / "model.zip"), group)
-    verbs.remove_build_models(admin, group)
+    verbs.remove_group(admin, group)
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_deploy_answers_200_and_its_task_fails(admin: Cluster, users: dict[str, 
         with pytest.raises(ModelError, match=rf"{ML}/deploy_model_on_nodes.*lacks this permission.*docs/security\.md"):
             deployed(builder, model_id)
     finally:
-        verbs.remove_build_models(admin, group)
+        verbs.remove_group(admin, group)
 
 
 @pytest.mark.usefixtures("had_a_model")

@@ -15,11 +15,11 @@ from build_plans import NOW
 from fake_runs import FakeRuns
 from ml_verbs import in_memory
 from real_builds import MODEL_ZIP, documents, real_config, rows, write_corpus
-from real_serving import EVERY_QUARTER, HURRY, SEARCH, models, pipelines, remove_served, search
+from real_serving import HURRY, SEARCH, models, next_run, pipelines, remove_served, search
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError, ConfigError, SparseIndexError
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.ml import verbs
 from sparse_index.names import rerank_pipeline_name
@@ -32,6 +32,7 @@ from sparse_index.serving.act import Serving, carry_out, serve
 from sparse_index.serving.decide import Phase, decide
 from sparse_index.serving.needs import needs_of
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME
 
 pytestmark = pytest.mark.integration
 
@@ -51,7 +52,7 @@ def serving(plain_cluster: Cluster, tmp_path: Path, request: pytest.FixtureReque
         },
         search=SEARCH,
     )
-    serving = Serving(plain_cluster, Store(config.store), config, EVERY_QUARTER)
+    serving = Serving(plain_cluster, Store(config.store), config, REAL_TIME)
     yield serving
     plain_cluster.remove(f"/{config.alias}--b*")
     remove_served(serving)
@@ -101,7 +102,7 @@ def require_reranker_comes_and_goes(serving: Serving, toy_models: Path) -> None:
     config = CorpusConfig.model_validate(
         serving.config.model_dump(exclude_unset=True) | {"search": SEARCH | {"rerank": rerank}}
     )
-    later, default = Serving(serving.cluster, serving.store, config, EVERY_QUARTER), named(serving)
+    later, default = Serving(serving.cluster, serving.store, config, REAL_TIME), named(serving)
     assert serve(later).steps == []
     name = rerank_pipeline_name(config.alias)
     assert (pipelines(later), named(later)) == ([default, name], default)
@@ -109,7 +110,7 @@ def require_reranker_comes_and_goes(serving: Serving, toy_models: Path) -> None:
     hits = serving.cluster.post(f"/{config.alias}/_search", body, search_pipeline=name)["hits"]["hits"]
     assert len(hits) == 2
     for _ in range(3):
-        serve(serving)
+        next_run(serving)
     assert (pipelines(serving), len(models(later))) == ([default], 1)
 
 
@@ -161,8 +162,19 @@ def test_a_model_deleted_by_hand_is_made_anew_and_the_live_index_names_its_pipel
     assert named(serving) != before
     assert "d4" in search(serving)
     # Who searches may still name it: it goes when the next run needs it as little.
-    assert serve(serving).steps == []
+    assert next_run(serving).steps == []
     assert pipelines(serving) == [named(serving)]
+
+
+def test_an_index_that_was_restored_into_another_cluster_is_searched_when_it_was_served(serving: Serving) -> None:
+    """There is the index alone: neither the pipeline that it names nor a model."""
+    serve(serving)
+    built(serving)
+    remove_served(serving)
+    with pytest.raises(TerminalError, match=rf"Pipeline {named(serving)} is not defined"):
+        search(serving)
+    serve(serving)
+    assert "d4" in search(serving)
 
 
 def test_a_half_uploaded_model_is_deleted_and_uploaded_anew(serving: Serving, plain_cluster: Cluster) -> None:
@@ -218,7 +230,7 @@ def test_other_searches_get_another_pipeline_and_a_rollback_asks_whether_its_mod
     before = named(serving)
     search_section = serving.config.search.model_dump() | {"fusion": {"type": "min_max"}}
     other = CorpusConfig.model_validate(serving.config.model_dump(exclude_unset=True) | {"search": search_section})
-    later = Serving(serving.cluster, serving.store, other, EVERY_QUARTER)
+    later = Serving(serving.cluster, serving.store, other, REAL_TIME)
     serve(later)
     after = named(serving)
     assert before != after
@@ -264,7 +276,7 @@ def test_another_encoder_is_served_before_its_build_and_the_former_goes_with_its
     model = serving.config.encoder.model.model_dump() | {"name": f"{serving.config.alias}-2"}
     changes = {"encoder": {"model": model, "lifecycle": "shared"}, "retention": {"generations": 0}}
     other = CorpusConfig.model_validate(serving.config.model_dump(exclude_unset=True) | changes)
-    later = Serving(serving.cluster, serving.store, other, EVERY_QUARTER)
+    later = Serving(serving.cluster, serving.store, other, REAL_TIME)
     try:
         with searching(serving) as answers:
             assert serve(later).steps == []
@@ -273,7 +285,7 @@ def test_another_encoder_is_served_before_its_build_and_the_former_goes_with_its
             done = built(later, 11, other)
             assert (done.plan.kind, named(later)) == ("full", done.plan.search_pipeline)
             for _ in range(3):
-                serve(later)
+                next_run(later)
         assert [answer for answer in answers if not isinstance(answer, list) or "d4" not in answer] == []
         assert len(answers) > 20
         assert models(serving) == []

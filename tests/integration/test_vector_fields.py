@@ -40,7 +40,7 @@ def models(plain_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> 
     group = bare_plan(config).group
     model_id = deployed(plain_cluster, registered(plain_cluster, config.encoder, group))
     yield [config.encoder.model.model_dump(), {"source": "model_id", "model_id": model_id}]
-    verbs.remove_build_models(plain_cluster, group)
+    verbs.remove_group(plain_cluster, group)
 
 
 @pytest.fixture

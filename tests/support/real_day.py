@@ -201,7 +201,7 @@ def delete_everything(cluster: Cluster, alias: str, folder: Path) -> None:
     from sparse_index.ml import verbs
 
     for group in verbs.marked_groups(cluster, alias):
-        verbs.remove_build_models(cluster, group)
+        verbs.remove_group(cluster, group)
     for name in cluster.get(f"/{alias}*/_alias", ignore_unavailable="true", allow_no_indices="true"):
         cluster.delete(f"/{name}")
     shutil.rmtree(folder, ignore_errors=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from sparse_index.ml import verbs
 from sparse_index.ml.served import served_models
-from sparse_index.serving.act import Serving
+from sparse_index.serving.act import Serving, serve
+from sparse_index.serving.decide import Decision
 from sparse_index.serving.needs import needs_of
 from sparse_index.timing import Timing, utc_now
 
@@ -25,13 +27,13 @@ def _minutes() -> Timing:
 HURRY = _minutes()
 
 
-def _quarters() -> Timing:
-    runs = count(step=15)
-    return Timing(now=lambda: utc_now() + timedelta(minutes=next(runs)))
+_RUNS = count(1)
 
 
-# Real time for what waits; by the calendar every look is a quarter of an hour later, as runs of serving are.
-EVERY_QUARTER = _quarters()
+def next_run(serving: Serving) -> Decision:
+    """A quarter of an hour after the last one."""
+    later = timedelta(minutes=15 * next(_RUNS))
+    return serve(replace(serving, timing=replace(serving.timing, now=lambda: utc_now() + later)))
 
 
 def models(serving: Serving) -> list[str]:
@@ -63,5 +65,5 @@ def remove_served(serving: Serving) -> None:
     for pipeline in pipelines(serving):
         serving.cluster.remove(f"/_search/pipeline/{pipeline}")
     for need in needs_of(serving.config):
-        verbs.remove_build_models(serving.cluster, need.group)
+        verbs.remove_group(serving.cluster, need.group)
         assert verbs.find_groups(serving.cluster, need.group) == []

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from sparse_index import __version__
 from sparse_index.builds.request import Mode, RunRequest
+from sparse_index.cluster.authorization import BearerToken
 from sparse_index.cluster.client import ConnectionSettings
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import ConfigError
@@ -18,7 +19,10 @@ from sparse_index.operations.redrive import LATEST
 from sparse_index.operations.rollback import PREVIOUS
 from sparse_index.query.answer import Via
 
-PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+# Names of variables: every user of a machine can read what stands on a command line.
+PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105
+TOKEN_VARIABLE = "OPENSEARCH_TOKEN"  # noqa: S105
+DEFAULT_PORT = 9200
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="python -m sparse_index",
         description="Build, search and look after the index of one corpus without Airflow.",
-        epilog=f"The password is read from the environment variable {PASSWORD_VARIABLE}.",
+        epilog=f"Password or bearer token are read from the environment variables {PASSWORD_VARIABLE} and {TOKEN_VARIABLE}.",
     )
     root.add_argument("--version", action="version", version=f"sparse_index {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -150,7 +154,11 @@ def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     forget = _command(commands, "forget", "remove documents from every index and from the store, for good")
     forget.add_argument("ids", nargs="*", metavar="ID", help="of the documents")
     forget.add_argument("--ids-from", metavar="ADDRESS", help="a .parquet, .csv or text file that has the ids")
-    _command(commands, "roles", "print the roles of least privilege for this corpus")
+    _command(
+        commands,
+        "roles",
+        "print the roles of least privilege for this corpus and those beside it that share its connection",
+    )
     alert_test = _on_file(commands, "alert-test", "send a test through every notifier that would tell of a failed run")
     alert_test.epilog = "Where Airflow is configured: a notifier finds its connection there."
 
@@ -160,10 +168,18 @@ def _command(
 ) -> argparse.ArgumentParser:
     command = _on_file(commands, name, text)
     command.add_argument(
-        "--url", default="https://localhost:9200", help="may end in a path prefix (default https://localhost:9200)"
+        "--url",
+        default=f"https://localhost:{DEFAULT_PORT}",
+        help=f"without a port {DEFAULT_PORT}; may end in a path prefix (default https://localhost:{DEFAULT_PORT})",
     )
-    command.add_argument("--user", help="user name")
-    command.add_argument("--ca-certs", help="CA file that the cluster's certificate is checked with")
+    command.add_argument("--user", help=f"user name (default: a bearer token in {TOKEN_VARIABLE}, or nobody)")
+    command.add_argument("--ca-certs", metavar="FILE", help="CA file that the cluster's certificate is checked with")
+    command.add_argument("--client-cert", metavar="FILE", help="certificate that says who we are")
+    command.add_argument("--client-key", metavar="FILE", help="its key")
+    command.add_argument("--timeout", type=_count, default=60, metavar="SECONDS", help="of a request (default 60)")
+    command.add_argument(
+        "--knn-natives", action="store_true", help="every data node has the k-NN plugin's native libraries"
+    )
     return command
 
 
@@ -212,20 +228,25 @@ def _count(text: str) -> int:
 
 def connection(options: argparse.Namespace) -> ConnectionSettings:
     """Where to connect; ConfigError for an address that is none. Plain http only when the address says so."""
-    address = _address(options.url)
+    address, token = _address(options.url), os.environ.get(TOKEN_VARIABLE)
     return ConnectionSettings(
         host=address.hostname or "",
-        port=address.port or 9200,
+        port=address.port or DEFAULT_PORT,
         path_prefix=address.path.strip("/"),
         use_ssl=address.scheme == "https",
         username=options.user,
         password=os.environ.get(PASSWORD_VARIABLE),
+        authorize=BearerToken(token) if token and options.user is None else None,
         ca_certs=options.ca_certs,
+        client_cert=options.client_cert,
+        client_key=options.client_key,
+        timeout_s=options.timeout,
+        knn_natives=options.knn_natives,
     )
 
 
 def _address(url: str) -> SplitResult:
-    example = "write it like https://localhost:9200 or https://host/prefix"
+    example = f"write it like https://localhost:9200 or https://host:443/prefix; without a port it is {DEFAULT_PORT}"
     if "@" in url:  # never repeated: what stands before it may be a password
         raise ConfigError(
             f"--url has a login in it, which every user of this machine could read in the list of processes. Give --user "

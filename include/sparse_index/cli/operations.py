@@ -111,6 +111,10 @@ def receipt(options: argparse.Namespace, _: Cluster, config: CorpusConfig) -> No
         print(f"Build {build} is at work now.")
 
 
-def roles(_: argparse.Namespace, __: Cluster, config: CorpusConfig) -> None:
-    """The roles of least privilege, with this corpus's alias in them."""
-    print("\n".join(role_files(config.alias).values()).rstrip())
+def roles(options: argparse.Namespace, _: Cluster, config: CorpusConfig) -> None:
+    """The roles of least privilege, for all corpora whose files lie beside this one's and whose account is the same."""
+    beside = neighbours(load_all(options.corpus.parent)).and_those([config])
+    aliases = sorted(one.alias for one in beside.corpora if one.connection == config.connection)
+    for name in beside.broken:
+        print(f"# The file of corpus '{name}' cannot be used, so its alias may be missing here.")
+    print("\n".join(role_files(*aliases).values()).rstrip())

@@ -29,9 +29,9 @@ _STAGES: Mapping[str, str] = {
     "deploy_model": "registration-or-deployment-hangs",
     "wait_deployed": "registration-or-deployment-hangs",
     "prove_encoder": "the-encoder-is-not-the-one-it-was",
-    "encode": "good-texts-are-refused",
+    "encode": "troubleshooting-by-symptom",
     "prepare_candidate": "shards-do-not-get-ready",
-    "index": "writes-are-refused",
+    "index": "troubleshooting-by-symptom",
     "reconcile": "the-books-do-not-close",
     "approve": "the-gate-is-in-doubt",
     "promote": "lost-race",
@@ -39,10 +39,30 @@ _STAGES: Mapping[str, str] = {
     "delete_model": "a-model-stays-behind",
     "delete_model_group": "a-model-stays-behind",
 }
+# By words of a message that says the same whichever task failed with it. The last one is of a message that repeats another one.
+_WORDS: Mapping[str, str] = {
+    "permission missing (": "permission-missing",
+    "login or password refused": "login-refused-certificate-not-trusted",
+    "is not trusted (": "login-refused-certificate-not-trusted",
+    "no answer from the cluster": "the-cluster-does-not-answer",
+    "Memory Circuit Breaker": "the-memory-breaker-is-open",
+    "does not answer for now: model": "model-not-ready-after-a-restart",
+    "was not ready again after": "model-not-ready-after-a-restart",
+    "of this build is gone": "the-model-is-gone",
+    "refuses even a text that it encoded before": "good-texts-are-refused",
+    "The model's answer to": "empty-vectors",
+    "the model is at fault, not the texts": "empty-vectors",
+    "are dead letters; allowed are": "too-many-dead-letters",
+    "changed while the build was running": "the-corpus-changed-while-the-run-was-reading-it",
+    "A block on the candidate refuses writes": "writes-are-refused",
+    "Not tried: parts": "parts-were-not-tried",
+}
 
 
-def remedy(stage: str, kind: str = "daily") -> str:
-    """The chapter to read, as a path with its anchor. `kind` of the DAG: `daily`, `serving` or the name of an operation."""
-    if kind == "daily" and stage == "gate":
+def remedy(stage: str, kind: str = "daily", said: str = "") -> str:
+    """The chapter to read, as a path with its anchor. `kind` of the DAG: `daily`, `serving` or the name of an operation;
+    `said`: why it failed."""
+    told = next((chapter for words, chapter in _WORDS.items() if words in said), None)
+    if told is None and kind == "daily" and stage == "gate":
         return _GATE
-    return f"{GUIDE}#{_OPERATIONS.get(kind) or _STAGES.get(stage, _OTHERWISE)}"
+    return f"{GUIDE}#{told or _OPERATIONS.get(kind) or _STAGES.get(stage, _OTHERWISE)}"

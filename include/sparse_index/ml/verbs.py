@@ -260,8 +260,8 @@ def _holds_models(cluster: Cluster, group_id: str) -> bool:
     return any(get_model(cluster, model_id) is not None for model_id in models_in_group(cluster, group_id))
 
 
-def remove_build_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
-    """Everything a build made in ML Commons, by its mark alone; what sweep and janitor call."""
+def remove_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> Removal:
+    """A group of ours, by its name alone, with the models in it that nothing refers to: a build's, or one that served."""
     removal = delete_models(cluster, group, timing)
     delete_group(cluster, group, timing)
     return removal

@@ -17,7 +17,7 @@ from sparse_index.config.neighbours import Neighbours
 from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.forms import Form
 from sparse_index.live.generations import is_being_copied, remove_candidate
-from sparse_index.ml.verbs import remove_build_models
+from sparse_index.ml.verbs import remove_group
 from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup
 from sparse_index.operations.served import remove, unneeded
 from sparse_index.operations.sightings import Clusters, Runs, view_corpora, view_store
@@ -30,7 +30,8 @@ from sparse_index.vectors.compaction import compact, drop_sources
 
 log = logging.getLogger(__name__)
 
-LOOK_COUNTS_S = 60.0
+# A run that begins meanwhile has not planned yet.
+LOOK_COUNTS_S = 5.0
 _NOBODY = Neighbours()
 CLEANUP = Form(Cleanup, "what a janitor decided", "Let the janitor look anew.")
 
@@ -118,7 +119,7 @@ def clean(
 
 
 def _lately(look: Callable[[], bool], timing: Timing) -> Callable[[], bool]:
-    """`look`, whose answer counts for a minute: it reads every plan of the store."""
+    """`look`, whose answer counts for some seconds: it reads every plan of the store."""
     said, until = False, -math.inf
 
     def asked() -> bool:
@@ -147,7 +148,7 @@ def carry_out(
     elif cluster is None:
         return [f"{action.name} stays: the cluster of '{action.alias}' cannot be reached"]
     elif action.kind is Kind.MODELS:
-        kept = remove_build_models(cluster, action.name, timing).kept
+        kept = remove_group(cluster, action.name, timing).kept
         if kept:
             raise BuildError("; ".join(kept))
     else:

@@ -6,7 +6,7 @@ from sparse_index.builds.state import BuildState, GoesOn, state_in_store
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import own_indices, remove_candidate
-from sparse_index.ml.verbs import marked_groups, remove_build_models
+from sparse_index.ml.verbs import marked_groups, remove_group
 from sparse_index.names import parse_group
 from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store
@@ -61,7 +61,7 @@ def _remove_candidate(findings: Findings, cluster: Cluster, alias: str, index: s
 
 def _remove_models(findings: Findings, cluster: Cluster, group: str, timing: Timing) -> bool:
     try:
-        kept = remove_build_models(cluster, group, timing).kept
+        kept = remove_group(cluster, group, timing).kept
     except SparseIndexError as error:
         # Whether there is room beside them is asked later.
         kept = (error.message.removesuffix("."),)

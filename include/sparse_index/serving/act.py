@@ -212,7 +212,7 @@ def delete_group(serving: Serving, name: str) -> str | None:
         return "; ".join(needing)
     if everybody.broken:
         return f"the file of {', '.join(everybody.broken)} cannot be used, so nobody knows whether it needs it"
-    removal = verbs.remove_build_models(serving.cluster, name, serving.timing)
+    removal = verbs.remove_group(serving.cluster, name, serving.timing)
     if removal.kept:
         return "; ".join(removal.kept)
     memory = recall(serving.store, serving.config.alias)

@@ -37,7 +37,8 @@ def look(cluster: Cluster, config: CorpusConfig, store: Store) -> Seen:
     if is_served(config):
         require_served_fields(config)
     needs, memory = tuple(needs_of(config)), recall(store, config.alias)
-    given = given_models(config)
+    # A corpus that says nothing of its searches has none put to its models by the cluster.
+    given = given_models(config) if is_served(config) else {}
     for purpose, model_id in given.items():
         _require_answering(cluster, purpose, model_id)
     pipelines: Json = cluster.find("/_search/pipeline") or {}

@@ -89,7 +89,7 @@ def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) ->
     html = visit(f"/corpora/news/builds/{BUILD}").text
     run = f"{BASE}/dags/sparse_index__news/runs/manual__2026-11-01T00%3A00%3A00%2B00%3A00"
     assert {f"{run}/tasks/encode/mapped/3", run} <= set(look(html).links)
-    assert "docs/operate.md#good-texts-are-refused" in html
+    assert "docs/operate.md#troubleshooting-by-symptom" in html
     assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
 
 

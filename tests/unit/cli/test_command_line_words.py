@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from sparse_index.cli.arguments import connection, parser, request
+from sparse_index.cluster.authorization import BearerToken
 from sparse_index.cluster.client import ConnectionSettings
 from sparse_index.errors import ConfigError
 
@@ -40,7 +44,7 @@ def test_a_login_in_the_address_is_refused_and_not_repeated(url: str) -> None:
     "url", ["", "search.example:9200", "ftp://h", "https://", "https://h:port", "https://h:99999", "https://h:0"]
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="is no address"):
+    with pytest.raises(ConfigError, match=r"is no address.*without a port it is 9200"):
         connected(url)
 
 
@@ -79,3 +83,30 @@ def test_a_doubt_is_accepted_with_a_reason_or_not_at_all(capsys: pytest.CaptureF
     with pytest.raises(SystemExit):
         parser().parse_args(["run", "c.yaml", "--accept-undecided", " "])
     assert "say why: the receipt keeps it" in capsys.readouterr().err
+
+
+SECURITY = Path(__file__).parents[3] / "docs" / "security.md"
+(AUTH,) = re.findall(r"^\| `auth` .*$", SECURITY.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("way", re.findall(r"`(\w+)`:", AUTH))
+def test_of_each_way_to_say_who_we_are_the_page_says_how_the_command_line_has_it(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENSEARCH_TOKEN", "abc")
+    monkeypatch.setenv("OPENSEARCH_PASSWORD", "def")
+    if way == "bearer":
+        assert connected("https://h").authorize == BearerToken("abc")
+    elif way == "basic":
+        named = connected("https://h", "--user", "me")
+        assert (named.authorize, named.username, named.password) == (None, "me", "def")
+    else:
+        assert f"It has no `{way}`" in SECURITY.read_text(encoding="utf-8")
+
+
+def test_a_certificate_of_ours_a_time_out_and_what_nodes_have_are_said_with_options() -> None:
+    words = ["--client-cert", "me.pem", "--client-key", "me.key", "--timeout", "300", "--knn-natives"]
+    found = connected("https://h", *words)
+    assert (found.client_cert, found.client_key, found.timeout_s, found.knn_natives) == ("me.pem", "me.key", 300, True)
+    plain = connected("https://h")
+    assert (plain.client_cert, plain.client_key, plain.timeout_s, plain.knn_natives) == (None, None, 60, False)

@@ -188,7 +188,7 @@ def test_a_group_that_is_never_free_is_an_error_in_the_end(ml: FakeMl) -> None:
 def test_removing_what_is_gone_already_is_a_success(ml: FakeMl) -> None:
     ml.models.clear()
     ml.groups.clear()
-    assert verbs.remove_build_models(ml.cluster, GROUP) == verbs.Removal((), ())
+    assert verbs.remove_group(ml.cluster, GROUP) == verbs.Removal((), ())
 
 
 def test_a_model_that_a_pipeline_names_stays_deployed_too(ml: FakeMl) -> None:

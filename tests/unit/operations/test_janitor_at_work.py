@@ -142,7 +142,7 @@ def test_who_is_at_work_is_asked_once_a_minute(clusters: Clusters, store: Store,
     assert runs.asked == 3, "twice for the looks, once for three encoders"
 
 
-def test_who_is_at_work_is_asked_again_after_a_minute(clusters: Clusters, store: Store, config: CorpusConfig) -> None:
+def test_who_is_at_work_is_asked_again_after_seconds(clusters: Clusters, store: Store, config: CorpusConfig) -> None:
     never_live(store)
     done = cleaned(clusters, store, config, Moving(3), step_s=LOOK_COUNTS_S)
     assert len(store.files("vectors")) == 2

@@ -124,7 +124,7 @@ def test_an_index_fits_where_its_fields_take_the_queries_of_now(of_now: dict[str
     models = FakeIndices(made)
     models.add("m1", "theirs", answers=True, algorithm="SPARSE_ENCODING")
     (index,) = look(models.cluster, now, Store("memory://things")).indices
-    assert (index.alike, index.fits) == (alike, alike == {"text_sparse", "text_dense"})
+    assert (set(index.alike), index.fits) == (alike, alike == {"text_sparse", "text_dense"})
 
 
 def two_fields(sparse: dict[str, Any], dense: dict[str, Any]) -> CorpusConfig:
@@ -160,5 +160,10 @@ def test_a_model_that_no_query_asks_may_be_silent_or_gone(state: str | None, tmp
         models.add("m1", "theirs", algorithm="SPARSE_ENCODING", model_state=state)
     encoder = {"model": {"source": "model_id", "model_id": "m1"}}
     by_analyzer = corpus_config("things", str(tmp_path), encoder=encoder, search={"query": {"text_sparse": "analyzer"}})
-    for config in (by_analyzer, corpus_config("things", str(tmp_path), encoder=encoder)):
+    unserved = CorpusConfig.model_validate(
+        corpus_config("things", str(tmp_path)).model_dump(exclude_unset=True, exclude={"encoder"})
+        | {"vectors": {"text_dense": {"kind": "dense", "dimension": 4, "encoder": encoder}}}
+    )
+    assert unserved.model_side_fields == ("text_dense",)
+    for config in (by_analyzer, unserved):
         assert look(models.cluster, config, Store(str(tmp_path))).given == {}

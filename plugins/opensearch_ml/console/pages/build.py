@@ -43,7 +43,7 @@ class Failure:
 
     @property
     def remedy(self) -> str:
-        return remedy(self.task)
+        return remedy(self.task, said=self.said)
 
 
 @router.get("/corpora/{corpus}/builds/{build_id}")
