@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any
 
@@ -17,6 +18,7 @@ from sparse_index.config.gate import ApprovalConfig
 
 # The type of the error in which pydantic passes on what this table found.
 CLASH = "clash"
+_GLOB_SIGN = re.compile(r"[*?\[]")
 _ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
 
 
@@ -77,8 +79,14 @@ def _names_day(address: str) -> bool:
 
 
 def _store_in_corpus(get: Settings) -> bool:
-    folder, store = str(get("source.uri")).split("*")[0].rstrip("/"), str(get("store"))
-    return bool(folder) and f"{store}/".startswith(f"{folder}/")
+    """A glob reads as many folders deep as it has parts (`**` stands for any), and all that a folder has that it meets."""
+    parts, store = (str(get(key)).rstrip("/").split("/") for key in ("source.uri", "store"))
+    literal = next((number for number, part in enumerate(parts) if _GLOB_SIGN.search(part)), len(parts))
+    if parts[:literal] != store[:literal]:
+        return False
+    below = list(zip(parts[literal:], store[literal:], strict=False))
+    deep = next((number for number, (part, _) in enumerate(below) if "**" in part), len(below))
+    return all(fnmatchcase(name, part) for part, name in below[:deep])
 
 
 def _type_of(get: Settings, column: Any) -> Any:
