@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any
 
 from pydantic import BaseModel
 
-from sparse_index.addresses import public_address
+from sparse_index.addresses import public_address, reads_in
 from sparse_index.config import search_rules
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.config.gate import ApprovalConfig
 
 # The type of the error in which pydantic passes on what this table found.
 CLASH = "clash"
-_GLOB_SIGN = re.compile(r"[*?\[]")
 _ONCE_A_DAY = re.compile(r"@daily|\d{1,2}\s+\d{1,2}\s+\*\s+\*\s+\*")
 
 
@@ -79,14 +77,7 @@ def _names_day(address: str) -> bool:
 
 
 def _store_in_corpus(get: Settings) -> bool:
-    """A glob reads as many folders deep as it has parts (`**` stands for any), and all that a folder has that it meets."""
-    parts, store = (str(get(key)).rstrip("/").split("/") for key in ("source.uri", "store"))
-    literal = next((number for number, part in enumerate(parts) if _GLOB_SIGN.search(part)), len(parts))
-    if parts[:literal] != store[:literal]:
-        return False
-    below = list(zip(parts[literal:], store[literal:], strict=False))
-    deep = next((number for number, (part, _) in enumerate(below) if "**" in part), len(below))
-    return all(fnmatchcase(name, part) for part, name in below[:deep])
+    return reads_in(str(get("source.uri")), str(get("store")))
 
 
 def _type_of(get: Settings, column: Any) -> Any:
