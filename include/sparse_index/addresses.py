@@ -7,6 +7,7 @@ is put back where a file is opened.
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import Field, PlainSerializer
@@ -14,6 +15,7 @@ from pydantic import Field, PlainSerializer
 _WEB = ("http", "https")
 # fsspec chains addresses with it: zip://a.parquet::https://host/a.zip
 _CHAIN = "::"
+_GLOB_SIGN = re.compile(r"[*?\[]")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^\s/@]*@)?[^\s'\"<>)]+")
 
 
@@ -84,3 +86,15 @@ def _split(address: str) -> tuple[str, str, str]:
 
 Address = Annotated[str, PlainSerializer(public_address), Field(repr=False)]
 """A value of the configuration that may hold a secret: it is dumped and shown without."""
+
+
+def reads_in(address: str, folder: str) -> bool:
+    """Whether who reads `address` may read in `folder`: a glob reads as many folders deep as it has parts (`**` stands for any),
+    and all of a folder that it meets."""
+    parts, names = (each.rstrip("/").split("/") for each in (address, folder))
+    literal = next((number for number, part in enumerate(parts) if _GLOB_SIGN.search(part)), len(parts))
+    if parts[:literal] != names[:literal]:
+        return False
+    below = list(zip(parts[literal:], names[literal:], strict=False))
+    deep = next((number for number, (part, _) in enumerate(below) if "**" in part), len(below))
+    return all(fnmatchcase(name, part) for part, name in below[:deep])

@@ -252,7 +252,7 @@ def test_what_a_task_killed_after_creating_did_not_check_is_checked_by_the_next(
     plain_cluster: Cluster, config: CorpusConfig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = planned(plain_cluster, config)
-    monkeypatch.setitem(create_index.__kwdefaults__, "timeout_s", 1)
+    monkeypatch.setattr(create_index, "__kwdefaults__", {"timeout_s": 1})
     template = {"settings": {"index.routing.allocation.require.box": "gone"}}
     body = {"index_patterns": [f"{config.alias}-*"], "template": template, "priority": 1}
     plain_cluster.put(f"/_index_template/{config.alias}", body)

@@ -48,7 +48,7 @@ class FakeCluster:
         if path.endswith("/_bulk"):
             return {"items": [{"delete": {"_id": "none", "status": 404, "result": "not_found"}}]}
         self.made = {path: {path[1:]: body}}
-        return {}
+        return {"shards_acknowledged": True}
 
     def put(self, path: str, body: dict[str, Any], **_: object) -> None:
         """The one document that a trial writes, or the live index's `_meta`."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sparse_index.addresses import public_address
+from sparse_index.addresses import public_address, reads_in
 from sparse_index.config import search_rules
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.config.gate import ApprovalConfig
@@ -77,8 +77,7 @@ def _names_day(address: str) -> bool:
 
 
 def _store_in_corpus(get: Settings) -> bool:
-    folder, store = str(get("source.uri")).split("*")[0].rstrip("/"), str(get("store"))
-    return bool(folder) and f"{store}/".startswith(f"{folder}/")
+    return reads_in(str(get("source.uri")), str(get("store")))
 
 
 def _type_of(get: Settings, column: Any) -> Any:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -29,6 +28,7 @@ from sparse_index.errors import ConfigError
 from sparse_index.store.asked_once import asked_once
 from sparse_index.store.filesystems import filesystem_at, full_address
 from sparse_index.store.refusals import in_our_words, whole
+from sparse_index.store.spill import worker_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,8 +220,8 @@ class Store:
                 with _replacing(Path(self._address(path))) as temporary:
                     yield temporary
                 return
-            with TemporaryDirectory() as folder:
-                local = Path(folder, posixpath.basename(path))
+            with worker_folder() as folder:
+                local = folder / posixpath.basename(path)
                 yield local
                 with self._written(path):
                     self.filesystem.put_file(str(local), self._address(path))

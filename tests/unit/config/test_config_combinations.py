@@ -72,7 +72,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"gate": {"approval": {"hours": 2.5}}},
         "gate.undecided=(default) | gate.approval={'hours': 2.5} | somebody is asked where undecided is `ask`",
     ),
-    ({"store": "/lake/x/store"}, "store=/lake/x/store | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
+    ({"store": "/lake/x/a.parquet"}, "store=/lake/x/a.parquet | source.uri=/lake/x/*.parquet | the store lies inside the corpus"),
 ]  # fmt: skip
 
 
@@ -93,6 +93,39 @@ def test_what_does_not_go_together_is_refused(sections: dict[str, Any], line: st
     with pytest.raises(ValidationError) as caught:
         CorpusConfig.model_validate(raw(**sections))
     assert line in str(caught.value)
+
+
+def within(uri: str) -> dict[str, Any]:
+    return {"source": {"uri": uri, "id_column": "id", "text_template": "{title}"}, "store": "/lake/x/store"}
+
+
+READ_THE_STORE = [
+    "/lake",
+    "/lake/x/",
+    "/lake/x/**/*.parquet",
+    "/lake/**.parquet",
+    "/lake/x/*",
+    "/lake/x/st*",
+    "/lake/*",
+]
+READ_BESIDE_IT = [
+    "/lake/x/*.parquet",
+    "/lake/*/y/*.parquet",
+    "/lake/x/store-of-others",
+    "/lake/x/part-?.parquet",
+    "/lake/y",
+]
+
+
+@pytest.mark.parametrize("uri", [*READ_THE_STORE, "/lake/*/store/*", "/lake/x/*/*.parquet"])
+def test_a_corpus_that_would_read_the_store_is_refused(uri: str) -> None:
+    with pytest.raises(ValidationError, match="the store lies inside the corpus"):
+        CorpusConfig.model_validate(raw(**within(uri)))
+
+
+@pytest.mark.parametrize("uri", [*READ_BESIDE_IT, "/lake/x/store/raw/*.parquet"])
+def test_a_corpus_that_ends_beside_the_store_is_accepted(uri: str) -> None:
+    assert CorpusConfig.model_validate(raw(**within(uri))).store == "/lake/x/store"
 
 
 def test_every_line_of_the_table_is_tried_here() -> None:
