@@ -83,6 +83,16 @@ def test_previous_is_the_one_before_and_never_one_that_was_withdrawn(
     assert caught.value.message.count("withdrawn by a rollback") == 2
 
 
+def test_an_alias_that_somebody_deleted_comes_back(
+    plain_cluster: Cluster, config: CorpusConfig, generations: list[str]
+) -> None:
+    """What a feed's run says to do when nothing is live."""
+    plain_cluster.post("/_aliases", {"actions": [{"remove": {"index": generations[-1], "alias": config.alias}}]})
+    done = back(plain_cluster, config)
+    assert (done.live, done.former) == (generations[-1], None)
+    assert observe_alias(plain_cluster, config.alias).members == (generations[-1],)
+
+
 def test_a_generation_is_named_by_its_index_or_its_build_also_forward(
     plain_cluster: Cluster, config: CorpusConfig, generations: list[str]
 ) -> None:
