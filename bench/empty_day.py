@@ -35,9 +35,9 @@ class NothingAwaited(BaseSensorOperator):
 
 
 with DAG("same_tasks", schedule=None, start_date=START) as same_tasks:
-    preflight, shards = Nothing(task_id="preflight"), Nothing(task_id="plan_shards", gives=[{"number": 0}])
-    scans = Nothing.partial(task_id="scan").expand(part=shards.output)
-    turn, plan = NothingAwaited(task_id="turn", mode="reschedule"), Nothing(task_id="plan_changes")
+    preflight, turn = Nothing(task_id="preflight"), NothingAwaited(task_id="turn", mode="reschedule")
+    shards = Nothing(task_id="plan_shards", gives=[{"number": 0}])
+    scans, plan = Nothing.partial(task_id="scan").expand(part=shards.output), Nothing(task_id="plan_changes")
     reserve = Nothing(task_id="reserve", gives=None).as_setup()
     group, register = (Nothing(task_id=name).as_setup() for name in ("create_model_group", "register_model"))
     registered, deploy = (Nothing(task_id=name).as_setup() for name in ("wait_registered", "deploy_model"))

@@ -12,9 +12,8 @@ Encodes new and changed texts, writes a candidate index, checks it, and only the
 | index | candidate prepared, written, counted, checked, promoted | nothing changed, or plan only |
 | receipt | what was read, made and rejected, and what is live; fails unless the build ended well | never |
 
-**After a failure** trigger a new run: finished chunks are kept, nothing is encoded twice. (*Clear* with "only failed"
-takes no setup along and finds the model gone.) A failed run leaves no model behind, and the live index as it was, unless
-the first line of its receipt says that it was promoted.
+**After a failure** trigger a new run: nothing is encoded twice. (*Clear* with "only failed" takes no setup along and finds the
+model gone.) A failed run leaves no model, and the live index as it was, unless its receipt's first line says *promoted*.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -36,7 +35,7 @@ DOCUMENTS = "part {{ task.part['number'] }}: {{ '{:,}'.format(task.part['documen
 def wire(corpus: str, config: CorpusConfig) -> None:
     """The table of contents of one build."""
     preflight = op.PreflightOperator(task_id="preflight", corpus=corpus)
-    turn = TurnSensor(task_id="turn", until="promote")
+    turn = TurnSensor(task_id="turn", oldest_first=config.kind == "snapshot")
     shards = op.PlanShardsOperator(task_id="plan_shards", corpus=corpus)
     scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG_RUNNING)
     scans = scan.expand(shard=shards.output)

@@ -14,7 +14,7 @@ from opensearch_ml.console.views import CONSOLE
 from opensearch_ml.dag_names import kind_of
 from sparse_index.alerts.message import Alert, Reader
 from sparse_index.alerts.notifiers import problems, send
-from sparse_index.config.alerts import ALERTS_VARIABLE, AlertConfig, deployment_alerts
+from sparse_index.config.alerts import ALERTS_VARIABLE, AlertConfig, deployment_alerts, readable_deployment_alerts
 from sparse_index.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def tell(alert: Alert, own: Sequence[AlertConfig], context: Any) -> bool:
 
 
 def told_of_all() -> Sequence[AlertConfig]:
-    """The deployment's; none where the variable cannot be used, which is an error of the log."""
+    """The deployment's; what of the variable cannot be used is an error of the log."""
     try:
         return deployment_alerts()
     except ConfigError as error:
         log.error("%s", error.message)
-        return ()
+        return readable_deployment_alerts()
 
 
 def alert_problems(config: CorpusConfig, folder: Path | None = None) -> Iterator[str]:

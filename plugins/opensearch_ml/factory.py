@@ -108,12 +108,12 @@ def _broken_beside(found_at: Path) -> Iterator[DAG]:
     """What is wrong for all corpora, in DAGs of their own: those of the corpora stay."""
     folder = folder_problem(found_at)
     found = {
-        broken_folder_dag_id(str(found_at)): ("The corpora folder", [folder] if folder else []),
-        broken_alerts_dag_id(str(found_at)): (ALERTS_VARIABLE, deployment_problems()),
+        broken_folder_dag_id(str(found_at)): BrokenCorpus(
+            str(found_at), "The corpora folder", [folder] if folder else []
+        ),
+        broken_alerts_dag_id(str(found_at)): BrokenCorpus(ALERTS_VARIABLE, ALERTS_VARIABLE, deployment_problems()),
     }
-    for broken_id, (name, wrong) in found.items():
-        if wrong:
-            yield _broken_dag(broken_id, BrokenCorpus(str(found_at), name, wrong))
+    yield from (_broken_dag(broken_id, broken) for broken_id, broken in found.items() if broken.found)
 
 
 def _able_to_tell(corpus: str, found: CorpusConfig | BrokenCorpus, folder: Path | None) -> CorpusConfig | BrokenCorpus:

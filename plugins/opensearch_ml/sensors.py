@@ -14,7 +14,7 @@ from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import Build, open_build
 from opensearch_ml.params import run_request
 from opensearch_ml.triggers import ModelWaitTrigger
-from opensearch_ml.turns import APPROVE, DAY, PASSED_AT, named, turn_holders, waiting_before
+from opensearch_ml.turns import APPROVE, DAY, PASSED_AT, PROMOTE, named, turn_holders, waiting_before
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
 from sparse_index.errors import BuildError, ModelError, UnavailableError
 
@@ -29,17 +29,16 @@ LAST_LOOK = timedelta(minutes=10)
 
 
 class TurnSensor(BaseSensorOperator):
-    """Lets one run of a DAG at a time pass, until that run's task `until` has ended in whatever way.
+    """Lets one run of a DAG at a time pass, until that run's `promote` has ended in whatever way.
 
-    A holder that fails frees itself, because its `until` task becomes upstream_failed. Two runs cannot pass at once:
-    `max_active_tis_per_dag` lets one look at a time. Of those that wait the oldest data date goes first.
+    A holder that fails frees itself, because its `promote` becomes upstream_failed. Two runs cannot pass at once:
+    `max_active_tis_per_dag` lets one look at a time. `oldest_first`: of those that wait the oldest data date passes first, where
+    one that comes later would be refused.
     """
 
-    template_fields = ("until",)
-
-    def __init__(self, *, until: str, **kwargs: Any) -> None:
+    def __init__(self, *, oldest_first: bool, **kwargs: Any) -> None:
         super().__init__(mode="reschedule", poke_interval=10, timeout=LONGEST_TURN, max_active_tis_per_dag=1, **kwargs)
-        self.until = until
+        self.oldest_first = oldest_first
 
     def execute(self, context: Any) -> Any:
         with retried_only_if_useful(context):
@@ -48,19 +47,19 @@ class TurnSensor(BaseSensorOperator):
             except AirflowSensorTimeout as error:
                 raise BuildError(
                     f"It was not this run's turn within {LONGEST_TURN.days} days: other runs stood between '{self.task_id}' and "
-                    f"'{self.until}'. The log names them. Let them end, or end them, then trigger a new run."
+                    f"'{PROMOTE}'. The log names them. Let them end, or end them, then trigger a new run."
                 ) from error
 
     def poke(self, context: Any) -> PokeReturnValue:
         """Gives the seconds of the wait: Airflow counts those of a task's last look only."""
         ti, day = context["ti"], run_request(context).data_date.isoformat()
         ti.xcom_push(DAY, day)
-        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id, APPROVE, self.until])
-        holders = turn_holders(states, own_run=ti.run_id, turn=ti.task_id, until=self.until)
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id, APPROVE, PROMOTE])
+        holders = turn_holders(states, own_run=ti.run_id, turn=ti.task_id, until=PROMOTE)
         if holders:
-            self.log.info("Waiting for %s to end its '%s'.", named(holders, states), self.until)
+            self.log.info("Waiting for %s to end its '%s'.", named(holders, states), PROMOTE)
             return PokeReturnValue(is_done=False)
-        before = waiting_before(ti, states, day)
+        before = waiting_before(ti, states, day) if self.oldest_first else []
         if before:
             self.log.info("Letting %s go first: the data are of an older day.", ", ".join(before))
             return PokeReturnValue(is_done=False)

@@ -136,7 +136,8 @@ def test_one_look_at_the_turn_at_a_time(dag: DAG) -> None:
     assert turn.mode == "reschedule"
     assert turn.poke_interval == 10
     assert turn.max_active_tis_per_dag == 1
-    assert turn.until in dag.task_ids
+    assert turn.oldest_first, "a snapshot of an older day would be refused"
+    assert PROMOTE in dag.task_ids
 
 
 def test_promotion_is_announced_as_an_asset(dag: DAG) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from opensearch_ml.opened import PLAN_TASK
 from opensearch_ml.operators.corpus import PlanChangesOperator
 from opensearch_ml.operators.index import BulkIndexOperator, PrepareCandidateOperator, PromoteOperator
 from opensearch_ml.operators.rollback import require_no_build
@@ -81,12 +82,13 @@ def context_of(airflow: Airflow, day: str = "2026-01-02") -> dict[str, Any]:
     return {"ti": airflow, "params": params, "dag_run": run, "run_id": airflow.run_id}
 
 
-def looked(airflow: Airflow, day: str = "2026-01-02") -> Any:
-    return TurnSensor(task_id="turn", until="promote").poke(context_of(airflow, day))
+def looked(airflow: Airflow, day: str = "2026-01-02", *, oldest_first: bool = True) -> Any:
+    return TurnSensor(task_id="turn", oldest_first=oldest_first).poke(context_of(airflow, day))
 
 
 def look_of_a_rollback(**tasks: str | None) -> None:
-    ti = SimpleNamespace(get_task_states=lambda dag_id, task_ids: {"other": {TURN: "success", **tasks}})
+    states = {"other": {TURN: "success", PLAN_TASK: "success", **tasks}}
+    ti = SimpleNamespace(get_task_states=lambda dag_id, task_ids: states)
     require_no_build({"ti": ti}, "sparse_index__tickets")
 
 
@@ -96,6 +98,12 @@ def test_no_rollback_begins_while_a_run_that_has_promoted_may_yet_delete(retire:
         BuildError, match=r"Run other of sparse_index__tickets .* it would yet switch the alias, or delete"
     ):
         look_of_a_rollback(promote="success", retire=retire)
+
+
+@pytest.mark.parametrize("plan", [None, "running", "failed"])
+def test_a_run_that_has_not_planned_holds_up_no_rollback(plan: str | None) -> None:
+    """Its plan is refused when the alias has moved since it began to read."""
+    look_of_a_rollback(**{PLAN_TASK: plan})
 
 
 @pytest.mark.parametrize("retire", ["success", "failed", "skipped", "upstream_failed"])
@@ -121,6 +129,9 @@ def test_of_those_that_wait_the_older_day_goes_first() -> None:
     states: Any = {"one": {"promote": "success"}} | {run: {"turn": "up_for_reschedule"} for run in days}
     free = replace(held, states=states)
     assert not looked(replace(free, run_id="three"), "2026-01-03").is_done
+    assert looked(replace(free, run_id="three"), "2026-01-03", oldest_first=False).is_done, (
+        "a feed's day is refused for no newer"
+    )
     assert looked(replace(free, run_id="two"), "2026-01-02").is_done
 
 
@@ -179,7 +190,7 @@ def test_every_task_that_plans_or_changes_an_index_asks_whether_it_is_its_turn(o
 def test_a_turn_that_never_comes_leaves_a_reason_and_is_waited_for_longer_than_any_answer() -> None:
     begun = datetime.now(UTC) - timedelta(days=40)
     airflow = Airflow({"other": {"turn": "success", "promote": None}}, waits_since=begun)
-    sensor = TurnSensor(task_id="turn", until="promote")
+    sensor = TurnSensor(task_id="turn", oldest_first=True)
     with pytest.raises(AirflowFailException):
         sensor.execute(context_of(airflow))
     assert airflow.xcoms["me", "error"].startswith(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
@@ -34,11 +36,19 @@ _ALERTS: TypeAdapter[tuple[AlertConfig, ...]] = TypeAdapter(tuple[AlertConfig, .
 
 
 def readable_alerts(given: Any) -> tuple[AlertConfig, ...]:
-    """Those of a corpus file in which something else is wrong; none where they are wrong themselves."""
-    try:
-        return _ALERTS.validate_python(given or ())
-    except ValidationError:
-        return ()
+    """Those of a list, of a corpus file or of the deployment, in which something may be wrong."""
+    found = list[AlertConfig]()
+    for one in given if isinstance(given, list | tuple) else ():
+        with suppress(ValidationError):
+            found.append(AlertConfig.model_validate(one))
+    return tuple(found)
+
+
+def readable_deployment_alerts() -> tuple[AlertConfig, ...]:
+    """Those that the environment has for all corpora and that can be used."""
+    with suppress(ValueError):
+        return readable_alerts(json.loads(os.environ.get(ALERTS_VARIABLE, "")))
+    return ()
 
 
 def deployment_alerts(environment: Mapping[str, str] | None = None) -> tuple[AlertConfig, ...]:

@@ -11,10 +11,10 @@ from sparse_index.console.fields import text as text_at
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run of a corpus's DAG that has failed without a plan; `began`: UTC."""
+    """A run of a corpus's DAG that has failed without a plan; `ended`: UTC."""
 
     run_id: str
-    began: datetime
+    ended: datetime
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def _unplanned(listed: Listed, seen: Seen) -> FailedRun | None:
     if listed.failed is None or seen.store is None:
         return None
     planned = build_time(seen.ids[0]) if seen.ids else None
-    return listed.failed if planned is None or listed.failed.began > planned else None
+    return listed.failed if planned is None or listed.failed.ended > planned else None
 
 
 def _needs_of_past(stands: Standing, last: BuildView) -> Iterator[tuple[Need, str]]:

@@ -95,7 +95,7 @@ def _is_whole(store: Store, path: str) -> bool:
 
 
 def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:
-    content = shard.model_dump(exclude={"number", "corpus", "schema_path", "source_version"})
+    content = shard.model_dump(exclude={"number", "corpus", "schema_path", "source_version", "live_index"})
     source = config.source.model_dump(exclude={"uri", "max_shards", "version"})
     shapes = [schema.identity, value_shape(config.index.fields), _lengths(config)]
     identity = orjson.dumps([SCAN_VERSION, content, source, *shapes], option=orjson.OPT_SORT_KEYS)

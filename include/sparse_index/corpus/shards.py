@@ -12,7 +12,7 @@ from sparse_index.values import Frozen
 class Shard(Frozen):
     """Contiguous row groups of one corpus file, or some whole files: the unit of one mapped scan task.
 
-    `version` identifies the content (mtime and inode, or an ETag): another value means that the file changed. With
+    `version` identifies the content (size and mtime, or an ETag): another value means that the file changed. With
     `files` > 1, `uri` is the first of so many neighbours in the listing of `corpus`, and `version` covers all.
     `schema_path`: where in the store the types are in which it is read. `source_version`: of a table, what is read of it.
     `tokenizers`: vector field -> fingerprint of its encoder, where the store has its tokenizer: tokens are counted.

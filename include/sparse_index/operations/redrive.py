@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 
 from sparse_index.builds.dead_letters import DeadLetter, read_letters
@@ -35,6 +35,7 @@ from sparse_index.store.sql import connect, parquet
 from sparse_index.values import Frozen
 
 LATEST = "latest"
+_BY_HAND = "run those partitions with `force_older_date`"
 # The same row fails again for these; they are tried all the same, because the row may have been corrected.
 LASTING = frozenset({"mapper_parsing_exception", "strict_dynamic_mapping_exception", "value_not_kept"})
 
@@ -42,7 +43,8 @@ LASTING = frozenset({"mapper_parsing_exception", "strict_dynamic_mapping_excepti
 class Selection(Frozen):
     """The open dead letters of one build; `reasons`: error class -> letters. `data_date`: of the run that must try them. A
     feed's partition is read again as it was; a snapshot's run must not be older than the live index. `other_days`: letters of
-    the build that another partition of the feed has, as a full build may refuse documents of any day."""
+    the build that another partition of the feed has, as a full build may refuse documents of any day; `too_old`: those of them
+    that are of partitions beyond the feed's horizon."""
 
     alias: str
     build_id: str
@@ -50,12 +52,15 @@ class Selection(Frozen):
     letters: int
     reasons: dict[str, int]
     other_days: int = 0
+    too_old: int = 0
 
     def __str__(self) -> str:
         listed = ", ".join(f"{count} x {name}{_lasting(name)}" for name, count in sorted(self.reasons.items()))
         of_day = f", of {self.data_date}" if self.other_days else ""
-        more = f" {self.other_days} are of later days: redrive again after this one." if self.other_days else ""
-        return f"Build {self.build_id} of '{self.alias}' has {self.letters} open dead letters{of_day}: {listed}.{more}"
+        later = self.other_days - self.too_old
+        more = f" {later} are of later days: redrive again after this one." if later else ""
+        old = f" {self.too_old} are of days beyond `source.backfill_horizon_days`: {_BY_HAND}." if self.too_old else ""
+        return f"Build {self.build_id} of '{self.alias}' has {self.letters} open dead letters{of_day}: {listed}.{more}{old}"
 
 
 class Redrive(Frozen):
@@ -77,7 +82,7 @@ class Redrive(Frozen):
         return (
             f"{self.tried} dead letters of build {self.build_id} were tried again by build {self.by_build}: {self.indexed} "
             f"are live, {self.gone} are no longer in the corpus, {rejected} were rejected again."
-            + (f" {waiting} are of other days: redrive again." if waiting else "")
+            + (f" {waiting} are of other days: redrive again, or {_BY_HAND}." if waiting else "")
         )
 
 
@@ -120,20 +125,25 @@ def select_letters(cluster: Cluster, store: Store, config: CorpusConfig, build: 
 
 
 def _oldest_day(store: Store, config: CorpusConfig, live: Meta, plan: Plan, missing: list[DeadLetter]) -> Selection:
-    """A run reads one partition: the days after it are tried after it."""
+    """A run reads one partition: the days after it are tried after it. Tombstones from before a feed's horizon are dropped, and
+    a run of such a day is refused: those come last."""
     days = {letter.id: max(plan.request.data_date, live.data_date) for letter in missing}
+    oldest = date.min
     if config.kind == "feed":
+        oldest = live.data_date - timedelta(days=config.source.backfill_horizon_days)
         tombstones = _days(store, live.manifest, {letter.id for letter in missing if letter.id is not None})
-        days = {letter.id: tombstones.get(str(letter.id), plan.request.data_date) for letter in missing}
-    first = min(days.values())
+        days = {letter.id: tombstones.get(str(letter.id), date.min) for letter in missing}
+    within = [day for day in days.values() if day >= oldest]
+    first = min(within, default=max(days.values()))
     tried = [letter for letter in missing if days[letter.id] == first]
     return Selection(
         alias=config.alias,
         build_id=plan.build_id,
-        data_date=first,
+        data_date=plan.request.data_date if first == date.min else first,
         letters=len(tried),
         reasons=dict(Counter(letter.error_class for letter in tried)),
         other_days=len(missing) - len(tried),
+        too_old=sum(day < oldest and day != first for day in days.values()),
     )
 
 
@@ -217,10 +227,11 @@ def settle_letters(
         else _live_meta(cluster, config).manifest
     )
     opened = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
-    others = _of_other_days(store, config, manifest, opened, selection.data_date)
+    there = _documents(store, manifest, opened)
+    others = _of_other_days(store, config, manifest, opened - there, selection.data_date)
     ids = opened - others
     rejected = ids & {letter.id for letter in _letters(store, again)}
-    indexed = ids & _documents(store, manifest, ids) - rejected
+    indexed = there - rejected
     result = Redrive(
         build_id=plan.build_id,
         by_build=again.build_id,
@@ -237,9 +248,9 @@ def settle_letters(
 
 
 def _of_other_days(store: Store, config: CorpusConfig, manifest: str, ids: Collection[str], day: date) -> set[str]:
-    """Those that the run of `day` could not try; a snapshot's tries all."""
-    days = _days(store, manifest, ids) if config.kind == "feed" else {}
-    return {name for name, of_row in days.items() if of_row != day}
+    """Those that the run of `day` could not try; a snapshot's tries all. One without a row is of a day before all tombstones."""
+    days = _days(store, manifest, ids)
+    return {name for name in ids if days.get(name) != day} if config.kind == "feed" else set()
 
 
 def _record(store: Store, alias: str, run_id: str, done: Redrive) -> None:

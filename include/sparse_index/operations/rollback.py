@@ -15,6 +15,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import AliasChoices, Field
+
 from sparse_index.builds.plan import saved_plans
 from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cluster.client import Cluster, Json
@@ -45,7 +47,7 @@ class Target(Frozen):
 
     alias: str
     index: str
-    former: str | None
+    former: str | None = Field(validation_alias=AliasChoices("former", "live"))  # as the version before 0.2 says
     chosen_at: datetime
     run_id: str
     replicas_follow: bool = False
@@ -230,6 +232,8 @@ def _replicated(cluster: Cluster, config: CorpusConfig, target: Target, timing: 
     try:
         return replicate(cluster, target.index, wanted, deadline_s=DEADLINE_S, timing=timing, waits_for_room=False)
     except BuildError as error:
+        if observe_alias(cluster, target.alias).index != target.index:
+            cluster.put(f"/{target.index}/_settings", {"index.number_of_replicas": 0})  # as it was kept
         raise BuildError(
             f"{error.message} Or go back at once and let them follow (replicas_follow, --replicas-follow): until they have, a "
             "node that fails takes documents from readers."

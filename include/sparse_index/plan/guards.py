@@ -73,7 +73,7 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
 def _require_same_live(seen: Observed) -> None:
     """What another run read after this one, and promoted, is newer: compared with that, this run's rows would undo it."""
     now, then = seen.live.index, seen.scanned.live_index
-    if now != then:
+    if now != then and seen.scanned.knows_live:
         raise BuildError(
             f"Alias '{seen.config.alias}' is on {now or 'no index'}, but was on {then or 'no index'} when this run began to read "
             "the corpus: another run was promoted meanwhile, or somebody went back. Nothing was changed. Trigger a new run."

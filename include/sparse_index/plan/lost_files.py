@@ -30,7 +30,9 @@ def lost_files(con: duckdb.DuckDBPyConnection, config: CorpusConfig) -> Lost:
     lost = list(_lost(con, config))
     if not lost:
         return NOTHING
-    here = " OR ".join(f"(file = {literal(uri)} AND file_version = {literal(version)})" for uri, version in lost)
+    here = " OR ".join(
+        f"(file = {literal(uri)} AND file_version = {literal(version)})" for uri, version in lost[:_EXAMPLES]
+    )
     ids = con.execute(f"SELECT id FROM written WHERE NOT read AND ({here}) ORDER BY id LIMIT {_EXAMPLES}").fetchall()
     return Lost(tuple(dict.fromkeys(uri for uri, _ in lost)), tuple(row[0] for row in ids))
 

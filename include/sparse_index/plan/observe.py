@@ -65,8 +65,17 @@ def _lost(cluster: Cluster, config: CorpusConfig, store: Store) -> Lost | None:
     """What was live, by the generations that are there, else by the receipts."""
     kept, surplus = kept_and_surplus(own_indices(cluster, config.alias), config)
     there = (Lost(index.name, is_there=True) for index in (*kept, *surplus))
-    receipts = (read_receipt(store, path).get("live") for path in reversed(receipt_paths(store, config.alias)))
-    return next(chain(there, (Lost(str(live), is_there=False) for live in receipts if live)), None)
+    receipts = (_told_live(store, path) for path in reversed(receipt_paths(store, config.alias)))
+    return next(chain(there, (Lost(live, is_there=False) for live in receipts if live)), None)
+
+
+def _told_live(store: Store, path: str) -> str | None:
+    """By a receipt, if it can be read."""
+    try:
+        live = read_receipt(store, path).get("live")
+    except (FileNotFoundError, ValueError):
+        return None
+    return None if live is None else str(live)
 
 
 def observe(
@@ -119,7 +128,8 @@ def _search_pipeline(cluster: Cluster, config: CorpusConfig) -> str | None:
 def _scanned(store: Store, scans: Sequence[ShardScan]) -> Scanned:
     shard, manifests = scans[0].shard, tuple(scan.manifest for scan in scans)
     schema, oddities = load_schema(store, shard.schema_path), oddities_of(store, manifests)
-    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities, shard.live_index)
+    knows_live = "live_index" in shard.model_fields_set
+    return Scanned(manifests, schema, shard.schema_path, shard.source_version, oddities, shard.live_index, knows_live)
 
 
 def _left_by(store: Store, path: str) -> tuple[Plan | None, CorpusSchema | None, str]:

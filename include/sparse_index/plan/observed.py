@@ -80,7 +80,7 @@ class Live:
 class Scanned:
     """What the scans left in the store: the `manifests` of all shards, the decided types of the columns (and where they are),
     what they found in the rows. `source_version`: of a table; `live_index`: what was behind the alias before the corpus was
-    looked at."""
+    looked at, which `knows_live` only a run that began with this version."""
 
     manifests: tuple[str, ...]
     schema: CorpusSchema
@@ -88,6 +88,7 @@ class Scanned:
     source_version: str | None = None
     oddities: Oddities = field(default_factory=Oddities)
     live_index: str | None = None
+    knows_live: bool = True
 
 
 @dataclass(frozen=True)

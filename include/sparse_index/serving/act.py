@@ -87,10 +87,11 @@ def _remember(serving: Serving, seen: Seen, steps: Sequence[Step]) -> None:
     former = {name: body for name, body in seen.memory.pipelines.items() if name in seen.named}
     pipelines = {**sound, **former, **seen.wanted}
     needed = {*seen.named, *seen.wanted}
-    leaving = [name for name in seen.memory.leaving if name in seen.pipelines and name not in needed]
     unproven = sorted({*seen.memory.unproven, *_deployed(seen, steps)} & seen.config.vector_fields.keys())
-    since = {name: at for name, at in seen.memory.leaving_since.items() if name in leaving}
-    known = {"groups": groups, "pipelines": pipelines, "leaving": leaving, "leaving_since": since, "unproven": unproven}
+    since = {
+        name: at for name, at in seen.memory.leaving_since.items() if name in seen.pipelines and name not in needed
+    }
+    known = {"groups": groups, "pipelines": pipelines, "leaving_since": since, "unproven": unproven}
     remember(serving.store, seen.alias, seen.memory.model_copy(update=known))
 
 
@@ -163,11 +164,8 @@ def _delete_pipeline(serving: Serving, seen: Seen, step: Step) -> str | None:
     memory, now = recall(serving.store, seen.alias), serving.timing.now()
     since = memory.leaving_since.get(step.name)
     if since is None:
-        noted = {
-            "leaving": sorted({*memory.leaving, step.name}),
-            "leaving_since": memory.leaving_since | {step.name: now},
-        }
-        remember(serving.store, seen.alias, memory.model_copy(update=noted))
+        noted = memory.leaving_since | {step.name: now}
+        remember(serving.store, seen.alias, memory.model_copy(update={"leaving_since": noted}))
     if since is None or now - since < _AGREES_AFTER:
         return "it goes when the next run needs it as little"
     return delete_pipeline(serving, step.name)

@@ -16,13 +16,12 @@ from sparse_index.values import Frozen
 
 class Memory(Frozen):
     """`groups`: the model groups that queries of this corpus have needed, until they are deleted; `pipelines`: the bodies of
-    the search pipelines that its indices may name; `leaving`: those that the last run needed no more, `leaving_since`: when
-    it said so. They go when the next one agrees: who searches may still name one. `unproven`: vector fields whose model was
-    deployed, and has not shown yet that it is the encoder it was."""
+    the search pipelines that its indices may name; `leaving_since`: when a run first needed one of them no more. They go when
+    the next one agrees: who searches may still name one. `unproven`: vector fields whose model was deployed, and has not
+    shown yet that it is the encoder it was."""
 
     groups: list[str] = Field(default_factory=list)
     pipelines: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    leaving: list[str] = Field(default_factory=list)
     leaving_since: dict[str, datetime] = Field(default_factory=dict)
     unproven: list[str] = Field(default_factory=list)
 

@@ -11,6 +11,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, HTTPException, Request
 
+from opensearch_ml.dag_names import dag_id
 from sparse_index.console.listed import Listed
 
 CONTENT_VARIABLE = "SPARSE_INDEX_CONSOLE_CONTENT"
@@ -22,7 +23,8 @@ def readable_corpora(request: Request, user: GetUserDep) -> list[Listed]:
     """The corpora whose DAG the user may read: nobody learns from the console that there are others."""
     found: list[Listed] = request.app.state.console.sources.corpora()
     allowed = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
-    return [each for each in found if each.dag_id in allowed]
+    # What is broken has a DAG of its own; it is the corpus of who may read the DAG that it had.
+    return [each for each in found if each.dag_id in allowed or (each.is_broken and dag_id(each.corpus) in allowed)]
 
 
 Corpora = Annotated[list[Listed], Depends(readable_corpora)]

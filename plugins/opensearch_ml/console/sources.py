@@ -19,7 +19,7 @@ from croniter import croniter
 from sqlalchemy import Select, and_, func, or_, select
 
 from opensearch_ml.console.declared import Declarations
-from opensearch_ml.dag_names import broken_name, is_broken_serving
+from opensearch_ml.dag_names import broken_name, is_broken, is_broken_serving
 from opensearch_ml.factory import BROKEN_TAG, TAG
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.opened import PLAN_TASK
@@ -83,7 +83,9 @@ class DeclaredCorpora:
             ids = [dag.dag_id for dag, _ in whole]
             running, failed = _running(session, ids), _failed(session, ids)
             known = [_of_dag(each, dag, dag.dag_id in running, failed.get(dag.dag_id)) for dag, each in whole]
-            return list({each.corpus: each for each in [*known, *_broken(session)]}.values())
+            broken = list(_broken(session))
+            theirs = {each.corpus for each in broken}
+            return [*(each for each in known if each.corpus not in theirs), *broken]
 
 
 def _running(session: Session, ids: Sequence[str]) -> set[str]:
@@ -103,7 +105,7 @@ def _failed(session: Session, ids: Sequence[str]) -> dict[str, FailedRun]:
     newest = select(func.max(DagRun.id)).where(*ended).group_by(DagRun.dag_id)
     plan = _plan(DagRun.dag_id, DagRun.run_id).exists()
     found = select(DagRun).where(DagRun.id.in_(newest), DagRun.state == DagRunState.FAILED, ~plan)
-    return {run.dag_id: FailedRun(run.run_id, run.start_date or run.run_after) for run in session.scalars(found)}
+    return {run.dag_id: FailedRun(run.run_id, run.end_date or run.run_after) for run in session.scalars(found)}
 
 
 def _of_dag(listed: Listed, dag: DagModel, running: bool, failed: FailedRun | None) -> Listed:
@@ -139,7 +141,7 @@ def _broken(session: Session) -> Iterator[Listed]:
         .where(DagTag.name == BROKEN_TAG, DagModel.tags.any(DagTag.name == TAG), DagModel.is_stale.is_(False))
     )
     for dag in session.scalars(broken):
-        if not is_broken_serving(dag.dag_id):
+        if is_broken(dag.dag_id) and not is_broken_serving(dag.dag_id):
             saved = SerializedDagModel.get(dag.dag_id, session=session)
             doc = text(saved.data if saved else None, "dag", "doc_md") or ""
             problems = problems_in(doc) or (dag.description or "",)

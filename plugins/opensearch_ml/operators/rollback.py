@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from opensearch_ml.dag_names import dag_id
-from opensearch_ml.opened import Corpus
+from opensearch_ml.opened import PLAN_TASK, Corpus
 from opensearch_ml.operators.base import CorpusOperator
-from opensearch_ml.turns import APPROVE, RETIRE, TURN, named, turn_holders
+from opensearch_ml.turns import APPROVE, RETIRE, named, turn_holders
 from sparse_index.errors import BuildError
 
 
 class ChooseTargetOperator(CorpusOperator):
     """Which index the alias goes back to; `to`: `previous`, an index or a build id. Nothing is changed.
 
-    Fails while a daily run is between its turn and the end of its `retire`, or one of the command line is at work: whichever
+    Fails while a daily run is between its plan and the end of its `retire`, or one of the command line is at work: whichever
     of the two moved the alias second would be refused, and former indices are deleted after a promotion.
     """
 
@@ -42,9 +42,9 @@ class ChooseTargetOperator(CorpusOperator):
 
 def require_no_build(context: Any, daily: str) -> None:
     """`BuildError` while a run of the DAG `daily` is about to move the alias itself, or to delete former indices. One whose
-    `retire` failed holds up nobody."""
-    states = context["ti"].get_task_states(dag_id=daily, task_ids=[TURN, APPROVE, RETIRE])
-    holders = turn_holders(states, own_run="", turn=TURN, until=RETIRE)
+    `retire` failed holds up nobody, nor does one that has no plan yet: that is refused when the alias has moved."""
+    states = context["ti"].get_task_states(dag_id=daily, task_ids=[PLAN_TASK, APPROVE, RETIRE])
+    holders = turn_holders(states, own_run="", turn=PLAN_TASK, until=RETIRE)
     if holders:
         raise BuildError(
             f"Run {named(holders, states)} of {daily} is building an index: it would yet switch the alias, or delete former "

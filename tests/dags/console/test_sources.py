@@ -113,7 +113,8 @@ DAY = datetime(2026, 11, 1, tzinfo=UTC)
 def run_of(dag: str, run_id: str, state: str, hour: int) -> DagRun:
     at = DAY + timedelta(hours=hour)
     run = DagRun(dag_id=dag, run_id=run_id, run_type=DagRunType.MANUAL, state=DagRunState(state), run_after=at)
-    run.start_date = at
+    run.start_date = at - timedelta(hours=9)
+    run.end_date = at
     return run
 
 
@@ -151,7 +152,7 @@ def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed:
             state=DagRunState.FAILED,
             session=session,
         )
-        run.start_date = DAY
+        run.end_date = DAY
     assert found_by(DeclaredCorpora())["notes"].failed == FailedRun("r1", DAY)
     with create_session() as session:
         said = {"plan": "notes/builds/b1/plan.json"}

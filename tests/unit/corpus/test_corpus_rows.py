@@ -206,6 +206,8 @@ def test_an_unchanged_shard_is_not_read_again(config: CorpusConfig, monkeypatch:
     first = scan_shard(config, store, shard)
     monkeypatch.setattr("sparse_index.corpus.scan.open_parquet", None)
     assert scan_shard(config, store, shard) == first.model_copy(update={"is_new": False})
+    promoted = shard.model_copy(update={"live_index": "another", "number": 1})
+    assert not scan_shard(config, store, promoted).is_new, "after a promotion it is read as little"
     other = config.model_copy(update={"source": config.source.model_copy(update={"text_template": "{body}"})})
     with pytest.raises(TypeError):
         scan_shard(other, store, shard)

@@ -135,7 +135,7 @@ def test_what_a_run_that_has_begun_may_need_stays_and_is_not_counted_as_done(
     assert sum("stay: a run may count on them" in note for note in done.notes) == 3
 
 
-def test_who_is_at_work_is_asked_once_a_minute(clusters: Clusters, store: Store, config: CorpusConfig) -> None:
+def test_who_is_at_work_is_not_asked_for_each_file(clusters: Clusters, store: Store, config: CorpusConfig) -> None:
     never_live(store)
     runs = Moving(99)
     cleaned(clusters, store, config, runs)

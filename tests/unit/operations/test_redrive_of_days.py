@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def test_what_a_full_build_refused_of_an_earlier_day_is_tried_with_that_day(feed
     done = settle_letters(feed.cluster, feed.store, feed.config, first, run_id="run-3", now=NOW)
     assert (done.build_id, done.tried, done.indexed, done.gone) == (full.build_id, 1, 1, 0)
     assert done.remaining == ["d3"]
-    assert str(done).endswith("0 were rejected again. 1 are of other days: redrive again.")
+    assert str(done).endswith("1 are of other days: redrive again, or run those partitions with `force_older_date`.")
 
     second = selected(feed)
     assert (second.data_date, second.letters, second.other_days) == (TUESDAY, 1, 0)
@@ -90,3 +90,28 @@ def test_a_run_of_another_day_leaves_the_letter_open(feed: Feed) -> None:
     feed.run(TUESDAY, row(3), row(5))
     done = settle_letters(feed.cluster, feed.store, feed.config, told, run_id="run-3", now=NOW)
     assert (done.tried, done.gone, done.remaining) == (0, 0, ["d1"])
+
+
+def test_a_day_beyond_the_horizon_keeps_no_other_from_its_turn_and_is_never_called_gone(feed: Feed) -> None:
+    long_ago = TUESDAY - timedelta(days=200)
+    feed.run(long_ago, row(1))
+    feed.run(TUESDAY, row(3), mode="full", refused=("d1", "d3"))
+    first = selected(feed)
+    assert (first.data_date, first.letters, first.other_days, first.too_old) == (TUESDAY, 1, 1, 1)
+    assert str(first).endswith(
+        "1 are of days beyond `source.backfill_horizon_days`: run those partitions with `force_older_date`."
+    )
+    feed.run(TUESDAY, row(3), row(4))
+    done = settle_letters(feed.cluster, feed.store, feed.config, first, run_id="run-3", now=NOW)
+    assert (done.tried, done.indexed, done.gone, done.remaining) == (1, 1, 0, ["d1"])
+    assert selected(feed).letters == 1, "it stays open"
+
+
+def test_what_a_later_day_has_indexed_is_live(feed: Feed) -> None:
+    monday = feed.run(MONDAY, row(1), row(2), row(5), refused=("d1", "d2"))
+    feed.run(TUESDAY, row(1, body="newer"))
+    chosen = select_letters(feed.cluster, feed.store, feed.config, monday.build_id)
+    assert chosen is not None
+    feed.run(MONDAY, row(1), row(2), row(5))
+    done = settle_letters(feed.cluster, feed.store, feed.config, chosen, run_id="run-3", now=NOW)
+    assert (done.tried, done.indexed, done.gone, done.remaining) == (2, 2, 0, [])

@@ -136,6 +136,7 @@ def test_full_disks_are_not_waited_for_and_the_way_out_is_said(things: FakeGener
     ):
         back(things, store)
     assert (things.live, things.withdrawn) == (things.names[-1], [])
+    assert things.replicas(things.names[1]) == 0, "nothing was changed"
 
 
 def test_replicas_may_follow_when_that_is_asked_for(things: FakeGenerations, store: Store) -> None:

@@ -122,7 +122,7 @@ def test_a_pipeline_goes_when_two_runs_agree(serving: Serving, cluster: FakePipe
     assert FORMER not in cluster.pipelines
     carry_out(serving, Phase.TIDY)
     memory = recall(serving.store, "things")
-    assert (memory.leaving, memory.leaving_since) == ([], {})
+    assert memory.leaving_since == {}
 
 
 def test_a_pipeline_that_a_build_at_work_froze_stays(serving: Serving, cluster: FakePipelines) -> None:
@@ -130,7 +130,7 @@ def test_a_pipeline_that_a_build_at_work_froze_stays(serving: Serving, cluster: 
     plan = make_plan(serving.config, search_pipeline=FORMER)
     save_plan(serving.store, plan)
     for goes_on, kept in ((True, True), (False, False)):
-        remember(serving.store, "things", Memory(leaving=[FORMER], leaving_since={FORMER: NOW}))
+        remember(serving.store, "things", Memory(leaving_since={FORMER: NOW}))
         asked = replace(later(serving), goes_on=partial(said_of_every_build, goes_on))
         (said,) = carry_out(asked, Phase.TIDY)
         assert (f"build {plan.build_id} may be at work" in said, FORMER in cluster.pipelines) == (kept, kept)
