@@ -14,10 +14,10 @@ from airflow.sdk import DAG
 from dag_help import load_dags
 from opensearch_ml.dag_names import FORGET_DAG, JANITOR_DAG, REDRIVE_DAG, ROLLBACK_DAG, kind_of
 from opensearch_ml.notifier import FailureNotifier
+from opensearch_ml.opened import PLAN_TASK
 from opensearch_ml.operators.forget import ForgettingOperator
 from opensearch_ml.operators.redrive import RunEndSensor
-from opensearch_ml.sensors import TurnSensor
-from opensearch_ml.turns import APPROVE, PROMOTE, RETIRE, TURN
+from opensearch_ml.turns import APPROVE, RETIRE
 from sparse_index.operations.rollback import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -128,10 +128,7 @@ def test_a_scheduled_janitor_cleans_only_where_somebody_said_so(monkeypatch: pyt
 
 
 def test_a_rollback_asks_for_the_tasks_that_the_daily_dag_has(dag: DAG) -> None:
-    turn = dag.get_task(TURN)
-    assert isinstance(turn, TurnSensor)
-    assert turn.until == PROMOTE
-    assert {APPROVE, PROMOTE, RETIRE} <= set(dag.task_ids)
+    assert {PLAN_TASK, APPROVE, RETIRE} <= set(dag.task_ids)
 
 
 @pytest.mark.parametrize(

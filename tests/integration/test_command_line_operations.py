@@ -112,7 +112,7 @@ def test_documents_are_forgotten_by_hand(
     built(plain_cluster, config, plan)
     assert (call("forget")[0], store.files(f"{config.alias}/forgotten")) == (1, [])
     code, said = call("forget", "d1")
-    assert (code, f"'{config.alias}' has a run now" in said) == (1, True), "it may be a scheduler's, and go on"
+    assert (code, "only Airflow knows whether build" in said) == (1, True), "it may be a scheduler's, and go on"
     with sign_of_life(store, plan.folder):
         assert call("forget", "d1")[0] == 1
     code, said = call("forget", "d1", "--ids-from", str(ids))

@@ -77,12 +77,13 @@ def _answer(error: client_errors.TransportError) -> Any:
 
 def _is_of_opensearch(answer: Any) -> bool:
     """Whether OpenSearch itself says that something is not there: a proxy that has just lost the cluster answers 404, too.
-    Of pipelines and templates OpenSearch says `{}`, of a document its index, of anything else what kind of error it is."""
+    Of pipelines and templates OpenSearch says `{}`, of a document its index, of a role NOT_FOUND, of anything else what kind of
+    error it is."""
     if not isinstance(answer, dict):
         return False
     error = answer.get("error")
     is_told = "type" in error if isinstance(error, dict) else str(error).startswith("alias")
-    return is_told or not answer or "_index" in answer
+    return is_told or not answer or "_index" in answer or answer.get("status") == "NOT_FOUND"
 
 
 def of_status(status: int, reason: str, what: str) -> SparseIndexError:

@@ -18,6 +18,7 @@ from sparse_index.errors import SparseIndexError, TerminalError, UnavailableErro
 GONE = {
     "an index": http_error(404, "index_not_found_exception", "no such index [x]"),
     "a pipeline": NotFoundError(404, "{}", {}),
+    "a role": NotFoundError(404, "", {"status": "NOT_FOUND", "message": "role 'x' not found."}),
     "a document": NotFoundError(404, "", {"_index": "x", "_id": "1", "found": False}),
     "an alias": NotFoundError(404, "", {"error": "alias [x] missing", "status": 404}),
 }
