@@ -173,6 +173,10 @@ def hours(value: float) -> str:
     return f"{value:,.1f} h" if value >= 1 else f"{value * 60:,.1f} min"
 
 
+def money(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:,.1f}"
+
+
 def slowest(stages: dict[str, float]) -> str:
     """All of them together, and which one is most of it."""
     name, longest = max(stages.items(), key=lambda item: item[1])
@@ -206,8 +210,8 @@ ROWS = {
     "store": lambda need: f"{need.documents * need.rates.vector_kb / 1e6:,.0f} GB",
     "first load": lambda need: slowest(need.first_load),
     "a day": lambda need: slowest(need.day),
-    "encoding once, GPU": lambda need: f"{need.gpu_hours * need.rates.gpu_price:,.0f}",
-    "encoding once, cores": lambda need: f"{need.core_hours * need.rates.core_price:,.0f}",
+    "encoding once, GPU": lambda need: money(need.gpu_hours * need.rates.gpu_price),
+    "encoding once, cores": lambda need: money(need.core_hours * need.rates.core_price),
 }
 
 

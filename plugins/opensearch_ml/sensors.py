@@ -32,8 +32,8 @@ class TurnSensor(BaseSensorOperator):
     """Lets one run of a DAG at a time pass, until that run's `promote` has ended in whatever way.
 
     A holder that fails frees itself, because its `promote` becomes upstream_failed. Two runs cannot pass at once:
-    `max_active_tis_per_dag` lets one look at a time. `oldest_first`: of those that wait the oldest data date passes first, where
-    one that comes later would be refused.
+    `max_active_tis_per_dag` lets one look at a time. `oldest_first`: of those that wait the oldest data date passes first, as an
+    older snapshot would be refused. A feed's newest day must not wait for a whole backfill.
     """
 
     def __init__(self, *, oldest_first: bool, **kwargs: Any) -> None:

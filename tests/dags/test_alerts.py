@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from anchors import anchors
 from dag_help import load_dags
+from opensearch_ml.alerts import told_of_all
 from opensearch_ml.corpora import corpus_config
 from opensearch_ml.dag_names import broken_dag_id, kind_of
 from opensearch_ml.factory import BrokenCorpusOperator
@@ -315,6 +316,13 @@ def test_what_the_deployment_cannot_use_breaks_no_corpus(
     (task,) = broken.tasks
     assert isinstance(task, BrokenCorpusOperator)
     assert words in task.problems
+
+
+def test_what_of_the_deployments_notifiers_is_good_tells_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", '[1, {"notifier": "told.Keeps"}]')
+    assert [alert.notifier for alert in told_of_all()] == ["told.Keeps"]
+    monkeypatch.setenv("SPARSE_INDEX_ALERTS", '[{"notifier": "told.Keeps"},]')
+    assert told_of_all() == ()
 
 
 def test_the_example_of_the_guide_can_be_used(written: Written, root: Path) -> None:

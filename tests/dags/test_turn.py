@@ -130,7 +130,7 @@ def test_of_those_that_wait_the_older_day_goes_first() -> None:
     free = replace(held, states=states)
     assert not looked(replace(free, run_id="three"), "2026-01-03").is_done
     assert looked(replace(free, run_id="three"), "2026-01-03", oldest_first=False).is_done, (
-        "a feed's day is refused for no newer"
+        "a feed's newest day waits for no backfill"
     )
     assert looked(replace(free, run_id="two"), "2026-01-02").is_done
 

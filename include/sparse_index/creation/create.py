@@ -10,7 +10,7 @@ from sparse_index.cluster.allocation import why_unallocated
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.creation.neutral import NEUTRAL_MAPPING, lost_mapping, lost_settings, neutral_settings
 from sparse_index.creation.templates import observe_templates
-from sparse_index.errors import BuildError, SparseIndexError, TerminalError, UnavailableError
+from sparse_index.errors import BuildError, OverloadedError, SparseIndexError, TerminalError, UnavailableError
 from sparse_index.live.generations import is_being_copied
 from sparse_index.names import write_alias
 
@@ -115,7 +115,9 @@ def _is_allocated(cluster: Cluster, index: str, timeout_s: int) -> bool:
     """Of an index that an earlier request made: whether every primary has a node, after so long at the most."""
     params = {"wait_for_status": "yellow", "timeout": f"{timeout_s}s"}
     try:
-        cluster.request("GET", f"/_cluster/health/{index}", params=params, timeout_s=timeout_s + 30, retry=None)
+        cluster.request(
+            "GET", f"/_cluster/health/{index}", params=params, timeout_s=timeout_s + 30, retry=OverloadedError
+        )
     except SparseIndexError as error:
         if error.status != 408:
             raise

@@ -1,15 +1,12 @@
 """Trying dead letters again.
 
-A redrive is an ordinary daily run, started now. A document that became a dead letter is not in the final manifest of its
-build, so every later plan sees it as new and carries it through the whole pipeline: encode, index, books, gate, switch.
-Nothing else would be honest. Writing the source row kept in the dead letter straight into the live index could bring back a
-version that the corpus has replaced since, would pass no gate, and would leave manifest and index apart. The price: the
-run also takes along whatever else changed in the corpus.
+A redrive is an ordinary daily run, started now: a dead letter's document is in no final manifest, so every later plan sees it as
+new and carries it through encode, index, books, gate and switch. The row that is kept in the letter, written straight into the
+live index, could bring back what the corpus has replaced since, and would pass no gate.
 
-`select_letters` says what is to be tried and for which data date the run must be; `settle_letters` looks, after that run,
-at the manifest of what is live: a document in it has succeeded. The letters themselves stay as the evidence of their
-build's books; what is cleared and what remains is written to `<build>/redrive.json`, and that it was done, in words and
-without ids, to `<alias>/redrives/<build that tried>.json`.
+`select_letters` says what is to be tried and for which data date; `settle_letters` looks, after that run, at the manifest of what
+is live: a document in it has succeeded. The letters stay as evidence of their build's books; what is cleared and what remains is
+written to `<build>/redrive.json`, and that it was done, without ids, to `<alias>/redrives/<build that tried>.json`.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from itertools import islice
 
 from sparse_index.builds.dead_letters import DeadLetter, read_letters
 from sparse_index.builds.folder import letters_files
-from sparse_index.builds.plan import Plan, load_plan, saved_plans
+from sparse_index.builds.plan import BuildKind, Plan, load_plan, saved_plans
 from sparse_index.builds.receipt import saved_outcome
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -55,8 +52,9 @@ class Selection(Frozen):
     too_old: int = 0
 
     def __str__(self) -> str:
-        listed = ", ".join(f"{count} x {name}{_lasting(name)}" for name, count in sorted(self.reasons.items()))
-        of_day = f", of {self.data_date}" if self.other_days else ""
+        reasons = (f"{count} x {name}{_lasting(name)}" for name, count in sorted(self.reasons.items()))
+        listed = ", ".join(reasons) or "none that a run could try"
+        of_day = f", of {self.data_date}" if self.other_days and self.letters else ""
         later = self.other_days - self.too_old
         more = f" {later} are of later days: redrive again after this one." if later else ""
         old = f" {self.too_old} are of days beyond `source.backfill_horizon_days`: {_BY_HAND}." if self.too_old else ""
@@ -65,8 +63,7 @@ class Selection(Frozen):
 
 class Redrive(Frozen):
     """What became of a build's dead letters. `tried`: those of the run's day; `indexed`: of them, live now; `gone`: no longer in
-    the corpus; `remaining`: ids that were rejected again (their new letters are those of `by_build`), and those of a feed's
-    other days."""
+    the corpus; `remaining`: ids that were rejected again (with new letters of `by_build`), and those of a feed's other days."""
 
     build_id: str
     by_build: str
@@ -82,7 +79,11 @@ class Redrive(Frozen):
         return (
             f"{self.tried} dead letters of build {self.build_id} were tried again by build {self.by_build}: {self.indexed} "
             f"are live, {self.gone} are no longer in the corpus, {rejected} were rejected again."
-            + (f" {waiting} are of other days: redrive again, or {_BY_HAND}." if waiting else "")
+            + (
+                f" {waiting} are of other days: redrive again (beyond the feed's horizon: {_BY_HAND})."
+                if waiting
+                else ""
+            )
         )
 
 
@@ -116,11 +117,15 @@ def select_letters(cluster: Cluster, store: Store, config: CorpusConfig, build: 
     that a later build has indexed.
     """
     plans = _candidates(store, config) if build == LATEST else [_plan_of(store, config.alias, build)]
-    live = _live_meta(cluster, config)
+    live, beyond = _live_meta(cluster, config), list[str]()
     for plan in plans:
         missing = _missing(store, live, open_letters(store, plan))
-        if missing:
-            return _oldest_day(store, config, live, plan, missing)
+        selection = _oldest_day(store, config, live, plan, missing) if missing else None
+        if selection is not None and selection.letters:
+            return selection
+        beyond += [str(selection)] if selection is not None else []
+    if beyond:
+        raise BuildError(beyond[0])
     return None
 
 
@@ -132,19 +137,24 @@ def _oldest_day(store: Store, config: CorpusConfig, live: Meta, plan: Plan, miss
     if config.kind == "feed":
         oldest = live.data_date - timedelta(days=config.source.backfill_horizon_days)
         tombstones = _days(store, live.manifest, {letter.id for letter in missing if letter.id is not None})
-        days = {letter.id: tombstones.get(str(letter.id), date.min) for letter in missing}
-    within = [day for day in days.values() if day >= oldest]
-    first = min(within, default=max(days.values()))
+        days = {letter.id: tombstones.get(str(letter.id), _its_own_day(plan)) for letter in missing}
+    first = min((day for day in days.values() if day >= oldest), default=plan.request.data_date)
     tried = [letter for letter in missing if days[letter.id] == first]
     return Selection(
         alias=config.alias,
         build_id=plan.build_id,
-        data_date=plan.request.data_date if first == date.min else first,
+        data_date=first,
         letters=len(tried),
         reasons=dict(Counter(letter.error_class for letter in tried)),
         other_days=len(missing) - len(tried),
-        too_old=sum(day < oldest and day != first for day in days.values()),
+        too_old=sum(day < oldest for day in days.values()),
     )
+
+
+def _its_own_day(plan: Plan) -> date:
+    """Of a letter whose row in the manifest is gone: a delta wrote its own partition, a full build any, so that the row was a
+    tombstone from before the horizon."""
+    return date.min if plan.kind is BuildKind.FULL else plan.request.data_date
 
 
 def _candidates(store: Store, config: CorpusConfig) -> Iterator[Plan]:
@@ -228,7 +238,7 @@ def settle_letters(
     )
     opened = {letter.id for letter in open_letters(store, plan) if letter.id is not None}
     there = _documents(store, manifest, opened)
-    others = _of_other_days(store, config, manifest, opened - there, selection.data_date)
+    others = _of_other_days(store, plan, manifest, opened - there, selection.data_date)
     ids = opened - others
     rejected = ids & {letter.id for letter in _letters(store, again)}
     indexed = there - rejected
@@ -247,10 +257,11 @@ def settle_letters(
     return result
 
 
-def _of_other_days(store: Store, config: CorpusConfig, manifest: str, ids: Collection[str], day: date) -> set[str]:
-    """Those that the run of `day` could not try; a snapshot's tries all. One without a row is of a day before all tombstones."""
+def _of_other_days(store: Store, plan: Plan, manifest: str, ids: Collection[str], day: date) -> set[str]:
+    """Those that the run of `day` could not try; a snapshot's tries all."""
     days = _days(store, manifest, ids)
-    return {name for name in ids if days.get(name) != day} if config.kind == "feed" else set()
+    of_feed = plan.config.kind == "feed"
+    return {name for name in ids if of_feed and days.get(name, _its_own_day(plan)) != day}
 
 
 def _record(store: Store, alias: str, run_id: str, done: Redrive) -> None:

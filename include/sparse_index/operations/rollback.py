@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from pydantic import AliasChoices, Field
 
 from sparse_index.builds.plan import saved_plans
 from sparse_index.builds.sign_of_life import living_builds
+from sparse_index.cluster.allocation import full_disks
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import BuildError
+from sparse_index.errors import BuildError, SparseIndexError
 from sparse_index.forms import Form
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import observe_attached, require_movable
@@ -232,12 +234,19 @@ def _replicated(cluster: Cluster, config: CorpusConfig, target: Target, timing: 
     try:
         return replicate(cluster, target.index, wanted, deadline_s=DEADLINE_S, timing=timing, waits_for_room=False)
     except BuildError as error:
-        if observe_alias(cluster, target.alias).index != target.index:
-            cluster.put(f"/{target.index}/_settings", {"index.number_of_replicas": 0})  # as it was kept
+        _take_back(cluster, target)
         raise BuildError(
             f"{error.message} Or go back at once and let them follow (replicas_follow, --replicas-follow): until they have, a "
             "node that fails takes documents from readers."
         ) from error
+
+
+def _take_back(cluster: Cluster, target: Target) -> None:
+    """Replicas for which there is no room, as whatever is freed next would be taken by them. What is being copied goes on: the
+    next attempt finds it."""
+    with suppress(SparseIndexError):  # the first error is the one to tell
+        if full_disks(cluster, target.index) and observe_alias(cluster, target.alias).index != target.index:
+            cluster.put(f"/{target.index}/_settings", {"index.number_of_replicas": 0})
 
 
 def _mark(cluster: Cluster, target: Target, now: datetime) -> None:

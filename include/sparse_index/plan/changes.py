@@ -54,6 +54,9 @@ def plan_changes(
         guards.require_right(seen, changes, plan)
         plan = _tried_out(cluster, seen, plan)
         write_files(con, store, difference, plan)
+    if seen.live.index is not None and plan.makes_candidate:
+        # The last look, before hours of encoding.
+        guards.require_same_live(seen, observe_alias(cluster, plan.alias).index, seen.live.index)
     save_plan(store, plan)
     _keep_day(cluster, seen, plan)
     return plan

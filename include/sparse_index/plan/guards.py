@@ -39,7 +39,8 @@ def require_unhindered(config: CorpusConfig, problems: Sequence[str]) -> None:
 def require_comparable(seen: Observed) -> None:
     """Before the rows are compared: what is live lets this run follow it, and the cluster takes the configuration."""
     seen.live.require_known_meta(seen.config, seen.request)
-    _require_same_live(seen)
+    if seen.scanned.knows_live:
+        require_same_live(seen, seen.live.index, seen.scanned.live_index)
     _require_forward_date(seen)
     _require_within_horizon(seen)
     _require_nothing_lost(seen)
@@ -70,10 +71,9 @@ def require_right(seen: Observed, changes: Changes, plan: Plan) -> None:
         _require_disk(plan, seen.usable_bytes)
 
 
-def _require_same_live(seen: Observed) -> None:
+def require_same_live(seen: Observed, now: str | None, then: str | None) -> None:
     """What another run read after this one, and promoted, is newer: compared with that, this run's rows would undo it."""
-    now, then = seen.live.index, seen.scanned.live_index
-    if now != then and seen.scanned.knows_live:
+    if now != then:
         raise BuildError(
             f"Alias '{seen.config.alias}' is on {now or 'no index'}, but was on {then or 'no index'} when this run began to read "
             "the corpus: another run was promoted meanwhile, or somebody went back. Nothing was changed. Trigger a new run."

@@ -83,7 +83,8 @@ class ScanOperator(CorpusOperator):
 
         scan = scan_shard(corpus.config, corpus.store, Shard.model_validate(self.shard), show_progress(context))
         self.log.info("%s", scan)
-        return scan.model_dump(mode="json")
+        # What a former version's shard does not say stays unsaid.
+        return scan.model_dump(mode="json", exclude_unset=True)
 
 
 class PlanChangesOperator(CorpusOperator):

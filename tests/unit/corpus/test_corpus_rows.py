@@ -20,6 +20,7 @@ from sparse_index.corpus.parquet import open_parquet
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, batches_of_group, documents_at
 from sparse_index.corpus.scan import scan_shard
+from sparse_index.corpus.shards import Shard, ShardScan
 from sparse_index.store.files import Store
 
 
@@ -211,6 +212,18 @@ def test_an_unchanged_shard_is_not_read_again(config: CorpusConfig, monkeypatch:
     other = config.model_copy(update={"source": config.source.model_copy(update={"text_template": "{body}"})})
     with pytest.raises(TypeError):
         scan_shard(other, store, shard)
+
+
+def test_what_a_former_versions_shard_does_not_say_stays_unsaid(config: CorpusConfig) -> None:
+    """A run that waits while the package is upgraded: what was live when it began to read is not known, and not nothing."""
+    write(Path(config.source.uri), [row(1)])
+    (shard,) = plan_shards(config)
+    pushed = shard.model_dump(mode="json", exclude={"live_index"})
+    scan = scan_shard(config, Store(config.store), Shard.model_validate(pushed)).model_dump(
+        mode="json", exclude_unset=True
+    )
+    assert "live_index" not in ShardScan.model_validate(scan).shard.model_fields_set
+    assert "live_index" in Shard.model_validate(shard.model_dump(mode="json")).model_fields_set
 
 
 @pytest.mark.parametrize("dictionary", [True, False])

@@ -15,6 +15,7 @@ from sparse_index.builds.ending import Ending
 from sparse_index.builds.folder import letters_files, letters_path
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.receipt import write_receipt
+from sparse_index.errors import BuildError
 from sparse_index.operations.redrive import Selection, select_letters, settle_letters
 from sparse_index.store.files import Store
 
@@ -74,7 +75,9 @@ def test_what_a_full_build_refused_of_an_earlier_day_is_tried_with_that_day(feed
     done = settle_letters(feed.cluster, feed.store, feed.config, first, run_id="run-3", now=NOW)
     assert (done.build_id, done.tried, done.indexed, done.gone) == (full.build_id, 1, 1, 0)
     assert done.remaining == ["d3"]
-    assert str(done).endswith("1 are of other days: redrive again, or run those partitions with `force_older_date`.")
+    assert str(done).endswith(
+        "redrive again (beyond the feed's horizon: run those partitions with `force_older_date`)."
+    )
 
     second = selected(feed)
     assert (second.data_date, second.letters, second.other_days) == (TUESDAY, 1, 0)
@@ -104,7 +107,18 @@ def test_a_day_beyond_the_horizon_keeps_no_other_from_its_turn_and_is_never_call
     feed.run(TUESDAY, row(3), row(4))
     done = settle_letters(feed.cluster, feed.store, feed.config, first, run_id="run-3", now=NOW)
     assert (done.tried, done.indexed, done.gone, done.remaining) == (1, 1, 0, ["d1"])
-    assert selected(feed).letters == 1, "it stays open"
+    with pytest.raises(
+        BuildError, match=r"none that a run could try\. 1 are of days beyond `source\.backfill_horizon_days`: run"
+    ):
+        select_letters(feed.cluster, feed.store, feed.config)
+
+
+def test_letters_beyond_the_horizon_keep_no_older_build_from_its_turn(feed: Feed) -> None:
+    feed.run(TUESDAY - timedelta(days=200), row(1))
+    monday = feed.run(MONDAY, row(2), row(3), refused=("d2",))
+    feed.run(TUESDAY, row(4), mode="full", refused=("d1",))
+    chosen = selected(feed)
+    assert (chosen.build_id, chosen.data_date, chosen.letters) == (monday.build_id, MONDAY, 1)
 
 
 def test_what_a_later_day_has_indexed_is_live(feed: Feed) -> None:

@@ -12,7 +12,7 @@ from sparse_index.errors import BuildError
 from sparse_index.index.promote import Promotion
 from sparse_index.live.generations import kept_and_surplus, own_indices, previous
 from sparse_index.live.meta import meta_of
-from sparse_index.operations.rollback import PREVIOUS, Rollback, choose_target, roll_back
+from sparse_index.operations.rollback import PREVIOUS, Rollback, Target, choose_target, roll_back
 from sparse_index.store.files import Store
 from sparse_index.timing import Timing
 
@@ -148,3 +148,10 @@ def test_replicas_may_follow_when_that_is_asked_for(things: FakeGenerations, sto
         done.notes[-1]
         == f"its replicas were not waited for: GET /_cluster/health/{second} is green once they are there"
     )
+
+
+def test_a_target_that_the_former_version_chose_is_read() -> None:
+    chosen = {"alias": "things", "index": "b1", "live": "b2", "chosen_at": "2026-01-02T00:00:00Z", "run_id": "r"}
+    target = Target.model_validate(chosen)
+    assert target.former == "b2"
+    assert Target.model_validate(target.model_dump(mode="json")) == target

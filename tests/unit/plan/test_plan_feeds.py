@@ -223,6 +223,7 @@ def test_one_day_does_not_replace_a_live_index_that_is_gone(feed: Feed) -> None:
     store.write_json(receipt_path("things", live.build_id), {"outcome": "promoted", "live": live.candidate})
     failed = live.build_id.replace("T", "T9")
     store.write_json(receipt_path("things", failed), {"outcome": "failed", "live": None})
+    store.write_bytes(receipt_path("things", failed.replace("T9", "T99")), b'{"outcome": ')  # torn: it says nothing
     gone = f"no live index, but {live.candidate} was live, and one partition cannot replace it. "
     with pytest.raises(
         BuildError, match=f"{gone}Restore it from a snapshot, then roll back to it; or run all partitions"
