@@ -6,14 +6,14 @@ import asyncio
 import json
 import logging
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
 
-from dag_help import load_dags
+from dag_help import load_dags, store_dags
 from opensearch_ml.late import tell_late
 from told import TOLD
 
@@ -46,7 +46,7 @@ def missed(dag: DAG, **run: Any) -> None:
 def test_the_deadline_counts_from_the_queue_time(late: DAG) -> None:
     (alert,) = late.deadline  # type: ignore[misc]
     assert isinstance(alert, DeadlineAlert)
-    assert (alert.reference, alert.interval) == (DeadlineReference.DAGRUN_QUEUED_AT, timedelta(minutes=90))
+    assert (alert.reference, alert.interval) == (DeadlineReference.DAGRUN_QUEUED_AT, 90 * 60)
     assert alert.callback.path == "opensearch_ml.late.tell_late"
     assert not load_dags()["sparse_index__second"].deadline
 
@@ -57,6 +57,7 @@ def test_it_comes_back_from_the_database_as_it_was(late: DAG) -> None:
 
     (alert,) = late.deadline  # type: ignore[misc]
     again = decode_deadline_alert(json.loads(json.dumps(encode_deadline_alert(alert))))
+    assert again.interval == timedelta(minutes=90)
     assert again.callback.kwargs == alert.callback.kwargs
     assert again.callback.kwargs["reader"]["owner"] == "Ada"
 
@@ -97,3 +98,41 @@ def test_without_the_corpus_file_the_deployment_is_told_and_the_log_says_who_is_
     said = "\n".join(record.getMessage() for record in caplog.records)
     assert "Whom the file of 'first' names is not told that it is late: the triggerer cannot read it." in said
     assert "was not sent by told.Fails: ConnectionError" in said
+
+
+@pytest.mark.usefixtures("late", "metadata_database")
+def test_a_run_with_a_deadline_is_cleared_and_the_deadline_counts_anew() -> None:
+    """Airflow 3.3.2 fails at it where the interval is a `timedelta`."""
+    from airflow.models.taskinstance import clear_task_instances
+    from airflow.utils.session import create_session
+
+    store_dags()
+    earlier = datetime.now(UTC) - timedelta(minutes=80)
+    with create_session() as session:
+        run = queued_run(session, earlier)
+        session.flush()
+        session.refresh(run)
+        (deadline,) = run.deadlines
+        assert deadline.deadline_time == run.queued_at + timedelta(minutes=90)
+        clear_task_instances(run.get_task_instances(session=session), session)
+        assert run.queued_at > earlier
+        assert deadline.deadline_time == run.queued_at + timedelta(minutes=90)
+        session.rollback()
+
+
+def queued_run(session: Any, at: datetime) -> Any:
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+    saved = SerializedDagModel.get("sparse_index__first", session=session)
+    assert saved is not None
+    return saved.dag.create_dagrun(
+        run_id="late",
+        logical_date=at,
+        run_after=at,
+        run_type=DagRunType.MANUAL,
+        triggered_by=DagRunTriggeredByType.TEST,
+        state=DagRunState.QUEUED,
+        session=session,
+    )
