@@ -39,8 +39,8 @@ LONGEST_SENDING_S = 60.0
 def late_alert(corpus: str, config: CorpusConfig) -> DeadlineAlert | None:
     """From the queue time, which every kind of run has.
 
-    In seconds, as Airflow's database kept them until 3.2: with a `timedelta` Airflow 3.3.2 answers every clearing of the run's tasks
-    with an error of its own (`_recalculate_dagrun_queued_at_deadlines`).
+    In seconds, as Airflow's database kept them until 3.2: with a `timedelta` Airflow 3.3.2 fails at each clearing of the run's
+    tasks (`_recalculate_dagrun_queued_at_deadlines`).
     """
     minutes = config.late_after_minutes
     if minutes is None:
@@ -49,7 +49,7 @@ def late_alert(corpus: str, config: CorpusConfig) -> DeadlineAlert | None:
     said = {"corpus": corpus, "minutes": minutes, "reader": reader}
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(minutes=minutes).total_seconds(),  # type: ignore[arg-type]
+        interval=timedelta(minutes=minutes).total_seconds(),
         callback=AsyncCallback(tell_late, kwargs=said),
         name=f"late after {minutes} minutes",
     )
