@@ -19,6 +19,7 @@ from opensearch_ml.progress import show_progress
 from opensearch_ml.runs import goes_on
 from opensearch_ml.turns import require_own_turn
 
+SHARDS_TASK = "plan_shards"
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 
 
@@ -99,14 +100,15 @@ class PlanChangesOperator(CorpusOperator):
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.addresses import public_address
-        from sparse_index.corpus.shards import ShardScan
+        from sparse_index.corpus.shards import Shard, ShardScan, scans_of
         from sparse_index.plan.changes import plan_changes
         from sparse_index.plan.foresee import foreseen
         from sparse_index.plan.in_words import plan_in_words
         from sparse_index.store.layout import plan_path
 
         require_own_turn(context["ti"])
-        scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
+        shards = [Shard.model_validate(shard) for shard in context["ti"].xcom_pull(task_ids=SHARDS_TASK)]
+        scans = scans_of(shards, [ShardScan.model_validate(scan) for scan in self.scans[:]])
         plan = plan_changes(
             corpus.cluster,
             corpus.config,
