@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Sequence
@@ -45,7 +46,10 @@ class PreflightOperator(CorpusOperator):
 
 
 def workers_share_files(executors: str) -> bool:
-    """Whether every executor of Airflow's setting (a list of `[alias:]class`) runs its tasks on this machine."""
+    """Whether every executor of Airflow's setting (a list of `[alias:]class`) runs its tasks on this machine. In a pod of the
+    KubernetesExecutor the setting is the pod's own: templates name a local executor there."""
+    if os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD"):
+        return False
     classes = (executor.rsplit(":", 1)[-1].rsplit(".", 1)[-1].strip() for executor in executors.split(","))
     return all(name in _LOCAL_EXECUTORS for name in classes)
 

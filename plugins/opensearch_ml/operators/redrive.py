@@ -16,6 +16,9 @@ from sparse_index.errors import BuildError
 
 # A net under the deadlines that the tasks of the run have themselves: its turn alone may take 37 days.
 LONGEST_RUN = timedelta(days=60)
+# Seconds between two looks: a quick run is not waited for much longer than it takes, one that waits for a person not every moment.
+SOON, LATER = 20, 120
+_QUICK = timedelta(hours=1)
 
 
 class SelectLettersOperator(CorpusOperator):
@@ -45,7 +48,7 @@ class RunEndSensor(BaseSensorOperator):
     template_fields = ("of_dag", "of_run")
 
     def __init__(self, *, of_dag: str, of_run: str, **kwargs: Any) -> None:
-        super().__init__(mode="reschedule", poke_interval=20, timeout=LONGEST_RUN, **kwargs)
+        super().__init__(mode="reschedule", poke_interval=SOON, timeout=LONGEST_RUN, **kwargs)
         self.of_dag = of_dag
         self.of_run = of_run
 
@@ -59,6 +62,8 @@ class RunEndSensor(BaseSensorOperator):
                 ) from error
 
     def poke(self, context: Any) -> bool:
+        began = context["ti"].get_first_reschedule_date(context)
+        self.poke_interval = LATER if began is not None and datetime.now(UTC) - began > _QUICK else SOON
         state = run_state(context, self.of_dag, self.of_run)
         if state == "failed":
             raise self._error(
