@@ -66,8 +66,7 @@ class JanitorLookOperator(HouseholdOperator):
             link = run_address(context["ti"].dag_id, context["ti"].run_id)
             alert = Alert(Kind.STALE, reader_of(corpus, config), title.format(corpus), said[config.alias], link)
             self.log.warning("%s", alert)
-            if config.alias not in told:
-                tell(alert, config.alerts, context)
+            if config.alias not in told and tell(alert, config.alerts, context):
                 told.append(config.alias)
                 states.set(TOLD, told)
 
