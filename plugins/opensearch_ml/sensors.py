@@ -40,7 +40,9 @@ class TurnSensor(BaseSensorOperator):
     """
 
     def __init__(self, *, oldest_first: bool, **kwargs: Any) -> None:
-        super().__init__(mode="reschedule", poke_interval=SOON, timeout=LONGEST_TURN, max_active_tis_per_dag=1, **kwargs)
+        super().__init__(
+            mode="reschedule", poke_interval=SOON, timeout=LONGEST_TURN, max_active_tis_per_dag=1, **kwargs
+        )
         self.oldest_first = oldest_first
 
     def execute(self, context: Any) -> Any:
@@ -59,9 +61,10 @@ class TurnSensor(BaseSensorOperator):
         ti.xcom_push(DAY, day)
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id, APPROVE, PROMOTE])
         passed = turn_holders(states, own_run=ti.run_id, turn=ti.task_id, until=PROMOTE)
-        # One that was cleared and is queued may itself wait until this one has ended; `require_own_turn` stops it if it comes late.
+        # One that was cleared may stay queued until this one has ended; if it begins late, `require_own_turn` stops it.
         holders = [run_id for run_id in passed if run_state(context, ti.dag_id, run_id) != "queued"]
-        self.poke_interval = LATER if any(states[run_id].get(APPROVE) == "awaiting_input" for run_id in holders) else SOON
+        asked = any(states[run_id].get(APPROVE) == "awaiting_input" for run_id in holders)
+        self.poke_interval = LATER if asked else SOON
         if holders:
             self.log.info("Waiting for %s to end its '%s'.", named(holders, states), PROMOTE)
             return PokeReturnValue(is_done=False)

@@ -406,7 +406,8 @@ def night(dag: DAG) -> dict[str, Any]:
     """The context of the janitor's look, whose task states outlive an attempt."""
     states: dict[str, Any] = {}
     store = SimpleNamespace(get=states.get, set=states.__setitem__)
-    return context(dag, "look", "r1") | {"task_state_store": store}
+    run = SimpleNamespace(conf=None)
+    return context(dag, "look", "r1") | {"task_state_store": store, "dag": dag, "dag_run": run}
 
 
 def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from airflow.sdk.configuration import conf
 from opensearch_ml.links import BuildLink
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
-from opensearch_ml.params import run_request
+from opensearch_ml.params import require_answers_taken, run_request
 from opensearch_ml.progress import show_progress
 from opensearch_ml.runs import goes_on
 from opensearch_ml.turns import require_own_turn
@@ -33,6 +33,7 @@ class PreflightOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.preflight.examine import preflight
 
+        require_answers_taken(context)
         ready = preflight(
             corpus.cluster,
             corpus.config,

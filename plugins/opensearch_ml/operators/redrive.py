@@ -11,12 +11,13 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
+from opensearch_ml.params import require_answers_taken
 from opensearch_ml.runs import run_state
 from sparse_index.errors import BuildError
 
 # A net under the deadlines that the tasks of the run have themselves: its turn alone may take 37 days.
 LONGEST_RUN = timedelta(days=60)
-# Seconds between two looks: a quick run is not waited for much longer than it takes, one that waits for a person not every moment.
+# Seconds between two looks: at first, as a quick run is soon over, and of one that is not over after an hour.
 SOON, LATER = 20, 120
 _QUICK = timedelta(hours=1)
 
@@ -34,6 +35,7 @@ class SelectLettersOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.operations.redrive import select_letters
 
+        require_answers_taken(context)
         self.log.info("Corpus '%s', dead letters of build: %s.", self.corpus, self.build)
         selection = select_letters(corpus.cluster, corpus.store, corpus.config, self.build)
         if selection is None:
