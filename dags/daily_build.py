@@ -36,7 +36,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
     """The table of contents of one build."""
     preflight = op.PreflightOperator(task_id="preflight", corpus=corpus)
     turn = TurnSensor(task_id="turn", oldest_first=config.kind == "snapshot")
-    shards = op.PlanShardsOperator(task_id="plan_shards", corpus=corpus)
+    shards = op.PlanShardsOperator(task_id="plan_shards", corpus=corpus, **LONG_RUNNING)
     scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG_RUNNING)
     scans = scan.expand(shard=shards.output)
     plan = op.PlanChangesOperator(task_id="plan_changes", corpus=corpus, scans=scans.output, **LONG_RUNNING)

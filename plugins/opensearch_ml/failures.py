@@ -63,8 +63,9 @@ def _in_words(error: BaseException, context: Any) -> str:
     if isinstance(error, AirflowTaskTimeout):
         return (
             f"It took longer than its execution_timeout, {context['task'].execution_timeout}, and was ended. Its log says how "
-            "far it was. Airflow tries it again while it has retries left; then give it more time, or less else to do on "
-            "its machine, and clear it."
+            "far it was. Airflow tries it again while it has retries left. Then see what slows it down (its log, its machine, "
+            "the cluster) and trigger a new run, or give it more time first: TASK_DEFAULTS and LONG_RUNNING in "
+            "opensearch_ml/factory.py."
         )
     return f"{type(error).__name__}: {hide_secrets(str(error))[:LONGEST_SAID]}. Its log has the traceback."
 

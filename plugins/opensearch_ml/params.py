@@ -14,6 +14,8 @@ from sparse_index.errors import ConfigError
 if TYPE_CHECKING:
     from sparse_index.builds.request import RunRequest
 
+# Keys of a run's conf that are for others: the OpenLineage provider reads the run's parent there.
+_OF_OTHERS = frozenset({"openlineage"})
 MODES = ("auto", "full", "plan_only")
 
 
@@ -81,6 +83,25 @@ def run_request(context: Any) -> RunRequest:
     run = context["dag_run"]
     day = data_date(context["params"]["data_date"], run.partition_key, run.logical_date or run.run_after)
     return RunRequest(run_id=context["run_id"], data_date=day, **answers)
+
+
+def require_answers_taken(context: Any) -> None:
+    """`ConfigError` where Airflow would drop what a run was triggered with, without a word: called by the first task of a DAG."""
+    given = {name: value for name, value in (context["dag_run"].conf or {}).items() if name not in _OF_OTHERS}
+    asked = list(context["dag"].params)
+    unknown = sorted(given.keys() - set(asked))
+    if unknown:
+        raise ConfigError(
+            f"The run was triggered with {', '.join(unknown)}, which this DAG does not ask for. Nothing was done. It asks for "
+            f"{', '.join(asked)}: trigger it again with these alone."
+        )
+    dropped = sorted(name for name, value in given.items() if context["params"][name] != value)
+    if dropped:
+        raise ConfigError(
+            f"Airflow drops what the run was triggered with ({', '.join(dropped)}), because of [core] "
+            "dag_run_conf_overrides_params = False. Nothing was done. Set it to True, or leave it out, for scheduler and "
+            "workers, then trigger the run again."
+        )
 
 
 def data_date(asked: str | None, partition_key: str | None, run_date: datetime) -> date:

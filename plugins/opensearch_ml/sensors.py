@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, TaskDeferralError
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import Build, open_build
 from opensearch_ml.params import run_request
+from opensearch_ml.runs import run_state
 from opensearch_ml.triggers import ModelWaitTrigger
 from opensearch_ml.turns import APPROVE, DAY, PASSED_AT, PROMOTE, named, turn_holders, waiting_before
 from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Longer than a person may take to answer for the run before; a retried task counts on.
 LONGEST_TURN = timedelta(hours=LONGEST_APPROVAL_H) + timedelta(days=7)
+# Seconds between two looks: of a run whose turn may come at any time, and of one that waits for a person.
+SOON, LATER = 10, 300
 # The trigger knows its waits' deadlines itself; its last look, at a cluster that does not answer, may take so long.
 LAST_LOOK = timedelta(minutes=10)
 
@@ -37,7 +40,9 @@ class TurnSensor(BaseSensorOperator):
     """
 
     def __init__(self, *, oldest_first: bool, **kwargs: Any) -> None:
-        super().__init__(mode="reschedule", poke_interval=10, timeout=LONGEST_TURN, max_active_tis_per_dag=1, **kwargs)
+        super().__init__(
+            mode="reschedule", poke_interval=SOON, timeout=LONGEST_TURN, max_active_tis_per_dag=1, **kwargs
+        )
         self.oldest_first = oldest_first
 
     def execute(self, context: Any) -> Any:
@@ -55,7 +60,11 @@ class TurnSensor(BaseSensorOperator):
         ti, day = context["ti"], run_request(context).data_date.isoformat()
         ti.xcom_push(DAY, day)
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id, APPROVE, PROMOTE])
-        holders = turn_holders(states, own_run=ti.run_id, turn=ti.task_id, until=PROMOTE)
+        passed = turn_holders(states, own_run=ti.run_id, turn=ti.task_id, until=PROMOTE)
+        # One that was cleared may stay queued until this one has ended; if it begins late, `require_own_turn` stops it.
+        holders = [run_id for run_id in passed if run_state(context, ti.dag_id, run_id) != "queued"]
+        asked = any(states[run_id].get(APPROVE) == "awaiting_input" for run_id in holders)
+        self.poke_interval = LATER if asked else SOON
         if holders:
             self.log.info("Waiting for %s to end its '%s'.", named(holders, states), PROMOTE)
             return PokeReturnValue(is_done=False)

@@ -48,7 +48,7 @@ def require_own_turn(ti: Any) -> None:
     if later:
         raise BuildError(
             f"It is no longer this run's turn: tasks of it were cleared, but not '{TURN}', and {named(later, states)} passed it "
-            "since then. Nothing was changed. Trigger a new run, or clear this one as a whole; vectors are reused."
+            "since then. Nothing was changed. Trigger a new run, of a feed with this run's Data date; vectors are reused."
         )
 
 

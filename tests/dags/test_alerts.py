@@ -406,7 +406,8 @@ def night(dag: DAG) -> dict[str, Any]:
     """The context of the janitor's look, whose task states outlive an attempt."""
     states: dict[str, Any] = {}
     store = SimpleNamespace(get=states.get, set=states.__setitem__)
-    return context(dag, "look", "r1") | {"task_state_store": store}
+    run = SimpleNamespace(conf=None)
+    return context(dag, "look", "r1") | {"task_state_store": store, "dag": dag, "dag_run": run}
 
 
 def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_path: Path) -> None:
@@ -426,6 +427,19 @@ def test_the_janitor_tells_of_old_data_and_of_no_other(written: Written, tmp_pat
         "Run: http://localhost:8080/dags/sparse_index_janitor/runs/r1",
         "Owner: Ada",
     ]
+
+
+def test_old_data_of_which_nobody_took_the_message_are_told_by_the_next_attempt(
+    written: Written, tmp_path: Path
+) -> None:
+    its: dict[str, Any] = {}
+    for alerts in ([FAILS], [KEEPS]):
+        dag = written(alerts=alerts, stale_after_hours=48)["sparse_index_janitor"]
+        its = its or night(dag)
+        household = away_household(tmp_path, "first")
+        look: Any = dag.get_task("look")
+        look._tell(household, "Search index '{}' shows old data", {"tickets": "76 hours old"}, its)
+    assert [one["kind"] for one in TOLD] == ["stale"]
 
 
 def test_a_janitor_that_sees_nothing_says_so_in_a_dry_run_too(written: Written, tmp_path: Path) -> None:

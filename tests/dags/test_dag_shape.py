@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,12 @@ def test_every_task_has_an_owner_retries_and_a_timeout(dag: DAG) -> None:
         assert task.owner != "airflow", task.task_id
         assert task.retries == 2, task.task_id
         assert task.execution_timeout is not None, task.task_id
+
+
+def test_what_grows_with_the_corpus_has_a_day(dag: DAG) -> None:
+    """`plan_shards` reads the metadata of every file."""
+    for task_id in ("plan_shards", "scan", "plan_changes", "encode", "index", "reconcile", "gate"):
+        assert dag.get_task(task_id).execution_timeout == timedelta(hours=24), task_id
 
 
 def test_every_param_has_a_default_and_a_description(dag: DAG) -> None:

@@ -121,6 +121,12 @@ def test_only_local_executors_share_a_folder(executors: str, shared: bool) -> No
     assert workers_share_files(executors) is shared
 
 
+def test_what_a_pod_reads_as_its_executor_is_not_airflow_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pod templates of the Helm chart name LocalExecutor."""
+    monkeypatch.setenv("AIRFLOW_IS_K8S_EXECUTOR_POD", "True")
+    assert workers_share_files("LocalExecutor") is False
+
+
 def test_forgetting_waits_for_a_redrive_and_the_janitor_for_its_corpus_alone() -> None:
     household = Household({}, {}, {}, Neighbours())
     forget, janitor = ({"ti": SimpleNamespace(dag_id=dag)} for dag in (FORGET_DAG, JANITOR_DAG))

@@ -341,6 +341,22 @@ def test_a_feed_s_run_reads_the_day_before_and_a_backfill_each_of_its_days(
     assert days == [f"2026-03-0{day}" for day in ((1, 2, 3, 4) if time == "00:00" else (1, 2, 3))]
 
 
+@pytest.mark.parametrize("intervals", ["True", "False"])
+@pytest.mark.parametrize(("schedule", "time"), [("'@daily'", "00:00"), ("30 6 * * *", "06:30")], ids=["preset", "cron"])
+def test_a_snapshot_s_run_stands_for_the_day_on_which_it_begins(
+    corpora: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, time: str, intervals: str
+) -> None:
+    """Not for the day before, which Airflow makes of a bare text where it is told to create data intervals."""
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__CREATE_CRON_DATA_INTERVALS", intervals)
+    with (corpora / "good.yaml").open("a") as file:
+        file.write(f"\nschedule: {schedule}\n")
+    dag, begins = as_scheduled(load_dags()["sparse_index__good"]), datetime.fromisoformat(f"2026-03-04T{time}Z")
+    next_run = next_run_of(dag, begins)
+    assert next_run.logical_date == next_run.run_after == begins
+    hour, minute = time.split(":")
+    assert dag.timetable.summary == f"{int(minute)} {int(hour)} * * *", "the console reads it"
+
+
 def test_the_guide_says_how_old_the_data_of_its_feed_are_in_good_order(corpora: Path, root: Path) -> None:
     """They are oldest just before the next run ends; the janitor looks before that."""
     guide = (root / "docs" / "add-a-corpus.md").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
+from opensearch_ml import factory
 from opensearch_ml.client_log import CLIENT, keep_requests_out
 from opensearch_ml.failures import ERROR_KEY, LONGEST_SAID, retried_only_if_useful
 from opensearch_ml.progress import AGAIN_AFTER_S, LINE_EVERY_S, STATE_KEY, show_progress
@@ -134,6 +136,9 @@ def test_a_task_that_is_ended_by_its_time_leaves_a_reason() -> None:
     with pytest.raises(AirflowTaskTimeout), ended, retried_only_if_useful(context):
         time.sleep(60)
     assert pushed[ERROR_KEY].startswith("It took longer than its execution_timeout, 0:00:00.050000, and was ended.")
+    named = re.findall(r"[A-Z]{2,}_[A-Z]+", pushed[ERROR_KEY])
+    assert named
+    assert all("execution_timeout" in getattr(factory, name) for name in named), "where the time stands"
 
 
 def test_an_airflow_that_takes_no_reason_changes_nothing_of_how_the_task_ends() -> None:

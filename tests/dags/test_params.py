@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from opensearch_ml.params import data_date, run_request, trigger_form
+from opensearch_ml import operators as op
+from opensearch_ml.params import data_date, require_answers_taken, run_request, trigger_form
 from sparse_index.builds.request import RunRequest
 from sparse_index.errors import ConfigError
 
@@ -60,6 +61,47 @@ def test_the_form_becomes_a_request() -> None:
         "accept_undecided": None,
         "probe": True,
     }
+
+
+def triggered(conf: dict[str, Any] | None, **taken: Any) -> dict[str, Any]:
+    """With what Airflow took of it."""
+    form = trigger_form()
+    params = {name: param.value for name, param in form.items()} | taken
+    return {"params": params, "dag": SimpleNamespace(params=form), "dag_run": SimpleNamespace(conf=conf)}
+
+
+@pytest.mark.parametrize("conf", [None, {}, {"openlineage": {"parentRunId": "1"}}, {"mode": "full"}])
+def test_a_run_that_gets_what_it_was_triggered_with_goes_on(conf: dict[str, Any] | None) -> None:
+    require_answers_taken(triggered(conf, mode="full"))
+
+
+@pytest.mark.parametrize("key", ["plan_only", "row-limit"])
+def test_a_key_that_the_form_does_not_have_is_named_with_those_that_it_has(key: str) -> None:
+    """Airflow takes it, and it would do nothing: the run would build and promote."""
+    with pytest.raises(
+        ConfigError, match=f"with {key}, which this DAG does not ask for. .* mode, data_date, row_limit"
+    ):
+        require_answers_taken(triggered({key: True}, **{key: True}))
+
+
+def test_an_airflow_that_ignores_the_form_is_named_with_its_setting() -> None:
+    with pytest.raises(ConfigError, match=r"\(mode\), because of \[core\] dag_run_conf_overrides_params = False"):
+        require_answers_taken(triggered({"mode": "plan_only", "row_limit": None}))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        op.PreflightOperator,
+        op.SelectLettersOperator,
+        op.ChooseTargetOperator,
+        op.ForgetLookOperator,
+        op.JanitorLookOperator,
+    ],
+)
+def test_the_first_task_of_every_form_asks_before_it_does_anything(first: Any) -> None:
+    with pytest.raises(ConfigError, match="does not ask for"):
+        first.work(object.__new__(first), None, triggered({"plan_only": True}))
 
 
 def test_the_form_offers_every_mode_of_the_core() -> None:

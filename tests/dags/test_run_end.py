@@ -70,3 +70,11 @@ def test_an_airflow_that_does_not_answer_is_asked_again() -> None:
 
 def test_it_is_waited_for_longer_than_a_run_waits_for_its_turn() -> None:
     assert LONGEST_RUN > LONGEST_TURN
+
+
+@pytest.mark.parametrize(("hours", "seconds"), [(0.9, 20), (1.1, 120)])
+def test_after_an_hour_it_looks_less_often(hours: float, seconds: int) -> None:
+    before = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException) as again:
+        looked("running", {}, days=hours / 24)
+    assert round((again.value.reschedule_date - before).total_seconds()) == seconds

@@ -58,12 +58,16 @@ class Airflow:
     states: dict[str, dict[str, str | None]]
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     waits_since: datetime | None = None
+    queued: frozenset[str] = frozenset()
     run_id: str = "me"
     dag_id: str = "d"
     task_id: str = "turn"
 
     def get_task_states(self, *, dag_id: str, task_ids: list[str]) -> dict[str, dict[str, str | None]]:
         return self.states
+
+    def get_dagrun_state(self, *, dag_id: str, run_id: str) -> str:
+        return "queued" if run_id in self.queued else "running"
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.waits_since
@@ -162,6 +166,25 @@ def test_a_cleared_run_stops_while_one_that_passed_later_is_at_work_and_that_one
     with pytest.raises(BuildError, match=r"no longer this run's turn: .* not 'turn', and tuesday passed it since then"):
         require_own_turn(monday)
     require_own_turn(tuesday)
+
+
+def test_a_cleared_run_that_is_still_queued_holds_up_nobody_and_stops_when_it_begins_late() -> None:
+    """Airflow may begin it only when a run that waits here has ended."""
+    monday, tuesday = cleared(None)
+    waits = replace(tuesday, states={"monday": monday.states["monday"], "tuesday": {"turn": "running"}})
+    assert not looked(waits, "2026-01-03").is_done
+    assert looked(replace(waits, queued=frozenset({"monday"})), "2026-01-03").is_done
+    with pytest.raises(BuildError, match="tuesday passed it since then"):
+        require_own_turn(monday)
+
+
+def test_it_looks_less_often_while_a_person_is_asked() -> None:
+    sensor = TurnSensor(task_id="turn", oldest_first=True)
+    intervals = []
+    for approve in (None, "awaiting_input", "success"):
+        sensor.poke(context_of(Airflow({"other": {"turn": "success", APPROVE: approve}})))
+        intervals.append(sensor.poke_interval)
+    assert intervals == [10, 300, 10]
 
 
 def test_a_cleared_run_goes_on_when_the_later_one_has_ended() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from sparse_index.errors import BuildError
 from sparse_index.values import Frozen
 
 
@@ -44,6 +45,22 @@ class ShardScan(Frozen):
     def __str__(self) -> str:
         did = "read and hashed" if self.is_new else "as an earlier run read them: nothing was read again"
         return f"Shard {self.shard.number}: {self.rows:,} rows of {self.shard.uri}, {did}."
+
+
+def scans_of(shards: Sequence[Shard], scans: Sequence[ShardScan]) -> list[ShardScan]:
+    """The scans of these shards, in their order; `BuildError` where one has none.
+
+    There may be more: of a run that was cleared, Airflow keeps what shards gave that the corpus no longer has.
+    """
+    found = {scan.shard.number: scan for scan in scans if scan.shard.number < len(shards)}
+    missing = [shard for shard in shards if shard.number not in found or found[shard.number].shard != shard]
+    if missing:
+        raise BuildError(
+            f"{len(missing)} of {len(shards)} shard(s) have no scan in this run, the first of them shard {missing[0].number}, "
+            f"{missing[0].uri}: a task 'scan' was set to success by hand, or the corpus was looked at anew since. Nothing was "
+            "planned. Trigger a new run."
+        )
+    return [found[shard.number] for shard in shards]
 
 
 def shards_in_words(shards: Sequence[Shard]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Sequence
@@ -14,11 +15,12 @@ from airflow.sdk.configuration import conf
 from opensearch_ml.links import BuildLink
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
-from opensearch_ml.params import run_request
+from opensearch_ml.params import require_answers_taken, run_request
 from opensearch_ml.progress import show_progress
 from opensearch_ml.runs import goes_on
 from opensearch_ml.turns import require_own_turn
 
+SHARDS_TASK = "plan_shards"
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 
 
@@ -31,6 +33,7 @@ class PreflightOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.preflight.examine import preflight
 
+        require_answers_taken(context)
         ready = preflight(
             corpus.cluster,
             corpus.config,
@@ -44,7 +47,10 @@ class PreflightOperator(CorpusOperator):
 
 
 def workers_share_files(executors: str) -> bool:
-    """Whether every executor of Airflow's setting (a list of `[alias:]class`) runs its tasks on this machine."""
+    """Whether every executor of Airflow's setting (a list of `[alias:]class`) runs its tasks on this machine. In a pod of the
+    KubernetesExecutor the setting is the pod's own: templates name a local executor there."""
+    if os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD"):
+        return False
     classes = (executor.rsplit(":", 1)[-1].rsplit(".", 1)[-1].strip() for executor in executors.split(","))
     return all(name in _LOCAL_EXECUTORS for name in classes)
 
@@ -99,14 +105,15 @@ class PlanChangesOperator(CorpusOperator):
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.addresses import public_address
-        from sparse_index.corpus.shards import ShardScan
+        from sparse_index.corpus.shards import Shard, ShardScan, scans_of
         from sparse_index.plan.changes import plan_changes
         from sparse_index.plan.foresee import foreseen
         from sparse_index.plan.in_words import plan_in_words
         from sparse_index.store.layout import plan_path
 
         require_own_turn(context["ti"])
-        scans = [ShardScan.model_validate(scan) for scan in self.scans[:]]
+        shards = [Shard.model_validate(shard) for shard in context["ti"].xcom_pull(task_ids=SHARDS_TASK)]
+        scans = scans_of(shards, [ShardScan.model_validate(scan) for scan in self.scans[:]])
         plan = plan_changes(
             corpus.cluster,
             corpus.config,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opensearch_ml.corpora import corpus_config, folder_of
 from opensearch_ml.dag_names import REDRIVE_DAG
 from opensearch_ml.operators.household import Household, HouseholdOperator
+from opensearch_ml.params import require_answers_taken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +51,7 @@ class ForgetLookOperator(ForgettingOperator):
     def work(self, household: Household, context: Any) -> str:
         from sparse_index.operations.forget import look
 
+        require_answers_taken(context)
         site = self.site(household, context)
         found = look(site, self.given(site), now=datetime.now(UTC), run_id=context["run_id"])
         self.log.info("%s", found)

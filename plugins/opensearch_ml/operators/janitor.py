@@ -14,6 +14,7 @@ from opensearch_ml.alerts import reader_of, run_address, tell
 from opensearch_ml.dag_names import PREFIX
 from opensearch_ml.links import JanitorLink
 from opensearch_ml.operators.household import Household, HouseholdOperator
+from opensearch_ml.params import require_answers_taken
 from sparse_index.alerts.message import Alert, Kind
 from sparse_index.errors import BuildError, SparseIndexError
 
@@ -35,6 +36,7 @@ class JanitorLookOperator(HouseholdOperator):
     def work(self, household: Household, context: Any) -> list[dict[str, Any]]:
         from sparse_index.operations.stale import observe_stale
 
+        require_answers_taken(context)
         configs = [config for configs in household.stores.values() for config in configs]
         old, unknown = observe_stale(household.clusters, configs, datetime.now(UTC))
         self._tell(household, "Search index '{}' shows old data", old, context)
@@ -66,8 +68,7 @@ class JanitorLookOperator(HouseholdOperator):
             link = run_address(context["ti"].dag_id, context["ti"].run_id)
             alert = Alert(Kind.STALE, reader_of(corpus, config), title.format(corpus), said[config.alias], link)
             self.log.warning("%s", alert)
-            if config.alias not in told:
-                tell(alert, config.alerts, context)
+            if config.alias not in told and tell(alert, config.alerts, context):
                 told.append(config.alias)
                 states.set(TOLD, told)
 

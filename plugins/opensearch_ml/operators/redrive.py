@@ -11,11 +11,15 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from opensearch_ml.failures import retried_only_if_useful
 from opensearch_ml.opened import Corpus
 from opensearch_ml.operators.base import CorpusOperator
+from opensearch_ml.params import require_answers_taken
 from opensearch_ml.runs import run_state
 from sparse_index.errors import BuildError
 
 # A net under the deadlines that the tasks of the run have themselves: its turn alone may take 37 days.
 LONGEST_RUN = timedelta(days=60)
+# Seconds between two looks: at first, as a quick run is soon over, and of one that is not over after an hour.
+SOON, LATER = 20, 120
+_QUICK = timedelta(hours=1)
 
 
 class SelectLettersOperator(CorpusOperator):
@@ -31,6 +35,7 @@ class SelectLettersOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.operations.redrive import select_letters
 
+        require_answers_taken(context)
         self.log.info("Corpus '%s', dead letters of build: %s.", self.corpus, self.build)
         selection = select_letters(corpus.cluster, corpus.store, corpus.config, self.build)
         if selection is None:
@@ -45,7 +50,7 @@ class RunEndSensor(BaseSensorOperator):
     template_fields = ("of_dag", "of_run")
 
     def __init__(self, *, of_dag: str, of_run: str, **kwargs: Any) -> None:
-        super().__init__(mode="reschedule", poke_interval=20, timeout=LONGEST_RUN, **kwargs)
+        super().__init__(mode="reschedule", poke_interval=SOON, timeout=LONGEST_RUN, **kwargs)
         self.of_dag = of_dag
         self.of_run = of_run
 
@@ -59,6 +64,8 @@ class RunEndSensor(BaseSensorOperator):
                 ) from error
 
     def poke(self, context: Any) -> bool:
+        began = context["ti"].get_first_reschedule_date(context)
+        self.poke_interval = LATER if began is not None and datetime.now(UTC) - began > _QUICK else SOON
         state = run_state(context, self.of_dag, self.of_run)
         if state == "failed":
             raise self._error(

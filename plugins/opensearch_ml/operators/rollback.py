@@ -8,6 +8,7 @@ from typing import Any
 from opensearch_ml.dag_names import dag_id
 from opensearch_ml.opened import PLAN_TASK, Corpus
 from opensearch_ml.operators.base import CorpusOperator
+from opensearch_ml.params import require_answers_taken
 from opensearch_ml.turns import APPROVE, RETIRE, named, turn_holders
 from sparse_index.errors import BuildError
 
@@ -29,6 +30,7 @@ class ChooseTargetOperator(CorpusOperator):
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
         from sparse_index.operations.rollback import choose_target, require_no_build_at_work
 
+        require_answers_taken(context)
         self.log.info("Corpus '%s' goes back to: %s.", self.corpus, self.to)
         now, run_id = datetime.now(UTC), context["run_id"]
         require_no_build(context, dag_id(self.corpus))
