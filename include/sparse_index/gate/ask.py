@@ -11,8 +11,8 @@ from sparse_index.builds.reports import MovedQuery
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
-from sparse_index.errors import BuildError
-from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check, not_judged
+from sparse_index.errors import BuildError, ConfigError, ModelError
+from sparse_index.gate.golden import GoldenAnswers, canaries_check, golden_check, not_answered, not_judged
 from sparse_index.gate.moved import most_moved
 from sparse_index.live.attached import observe_attached
 from sparse_index.live.meta import Meta, read_meta
@@ -25,15 +25,17 @@ from sparse_index.relevance.measures import Rankings
 from sparse_index.relevance.unknown import unknown_documents
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
-from sparse_index.store.sql import connect, parquet
+from sparse_index.store.manifests import rows_of
+from sparse_index.store.sql import connect
 
 # For re-ranking what one query finds: enough for any. Without a limit the cluster would re-rank, all in one request.
 _A_DAY_MS = 86_400_000.0
 _ALTERED = """
     SELECT id FROM (SELECT unnest($ids) AS id)
-    LEFT JOIN (SELECT id, text_hash, row_hash FROM {former} WHERE NOT deleted) former USING (id)
-    LEFT JOIN (SELECT id, text_hash, row_hash FROM {present} WHERE NOT deleted) present USING (id)
-    WHERE former.row_hash IS DISTINCT FROM present.row_hash OR former.text_hash IS DISTINCT FROM present.text_hash"""
+    LEFT JOIN (SELECT id, text_hash, row_hash, passages FROM {former} WHERE NOT deleted) former USING (id)
+    LEFT JOIN (SELECT id, text_hash, row_hash, passages FROM {present} WHERE NOT deleted) present USING (id)
+    WHERE former.row_hash IS DISTINCT FROM present.row_hash OR former.text_hash IS DISTINCT FROM present.text_hash
+        OR former.passages IS DISTINCT FROM present.passages"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ def judge(cluster: Cluster, store: Store, config: CorpusConfig, candidate: str, 
     golden = golden_of(config.gate)
     if golden is None:
         return Judged(not_judged("gate.golden names no folder: what this corpus has to answer is not said."))
-    asked = ask_golden(cluster, store, config, golden, candidate, live)
+    try:
+        asked = ask_golden(cluster, store, config, golden, candidate, live)
+    except (ModelError, ConfigError) as error:
+        return Judged(not_answered(f"{candidate} does not answer the golden queries: {error.message}"))
     return Judged((golden_check(asked, config.gate), canaries_check(asked)), most_moved(asked))
 
 
@@ -60,13 +65,27 @@ def ask_golden(
     ask = asks(cluster, _unhurried(config), candidate)
     found = rank(ask, golden, default_mode(config))
     unknown = unknown_documents(cluster, candidate, golden)
-    former = _as_it_was(cluster, store, config, live)
+    former = _asked_as_it_was(cluster, store, config, golden, live)
     if isinstance(former, str):
         yardstick = rank(ask, golden, SearchMode.BM25) if has_full_text(config) else None
         return GoldenAnswers(golden, found, None, yardstick, unknown=unknown, alone=former)
-    rankings = rank(asks(cluster, _unhurried(former.config), former.index), golden, default_mode(former.config))
-    altered = _altered(store, former.meta, read_meta(cluster, candidate), _found(found, rankings))
+    meta, rankings = former
+    altered = _altered(store, meta, read_meta(cluster, candidate), _found(found, rankings))
     return GoldenAnswers(golden, found, rankings, altered=altered, unknown=unknown)
+
+
+def _asked_as_it_was(
+    cluster: Cluster, store: Store, present: CorpusConfig, golden: GoldenSet, live: str | None
+) -> tuple[Meta, Rankings] | str:
+    """Or why nothing can be compared with: a model that its build's configuration names may have gone meanwhile."""
+    former = _as_it_was(cluster, store, present, live)
+    if isinstance(former, str):
+        return former
+    try:
+        ask = asks(cluster, _unhurried(former.config), former.index)
+        return former.meta, rank(ask, golden, default_mode(former.config))
+    except (ModelError, ConfigError) as error:
+        return f"{live} cannot be asked as it was when it was built: {error.message}"
 
 
 def _unhurried(config: CorpusConfig) -> CorpusConfig:
@@ -117,7 +136,7 @@ def _altered(store: Store, live: Meta, candidate: Meta | None, ids: Sequence[str
         return frozenset()
     if not (store.exists(live.manifest) and store.exists(candidate.manifest)):
         return frozenset()
-    former, present = parquet(store, [live.manifest]), parquet(store, [candidate.manifest])
+    former, present = rows_of(store, [live.manifest]), rows_of(store, [candidate.manifest])
     with connect(store) as con:
         rows = con.execute(_ALTERED.format(former=former, present=present), {"ids": list(ids)}).fetchall()
     return frozenset(id_ for (id_,) in rows)

@@ -49,6 +49,10 @@ def not_judged(why: str) -> tuple[Check, ...]:
     return skipped(GOLDEN, why), skipped(CANARIES, why)
 
 
+def not_answered(why: str) -> tuple[Check, ...]:
+    return tuple(Check(name, Verdict.FAIL, None, None, why) for name in (GOLDEN, CANARIES))
+
+
 def canaries_check(asked: GoldenAnswers) -> Check:
     """Every document that a canary must find is within its rank."""
     canaries = asked.golden.canaries

@@ -10,7 +10,8 @@ from sparse_index.live.meta import read_meta
 from sparse_index.ml import verbs
 from sparse_index.ml.served import outage
 from sparse_index.names import pipeline_owner
-from sparse_index.serving.look import model_answers, models_named
+from sparse_index.query.pipelines import models_named
+from sparse_index.serving.look import model_answers
 
 
 def require_pipeline(cluster: Cluster, index: str) -> None:

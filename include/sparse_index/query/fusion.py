@@ -14,7 +14,7 @@ from sparse_index.query.pipelines import RANK_CONSTANT
 Ranked = Sequence[tuple[str, float]]
 # What the worst of a side's candidates gets, which is not nothing.
 _LEAST = 0.001
-# Digits that a sum of float32 keeps, whatever the order of its terms.
+# Significant digits that a sum of float32 keeps, whatever the order of its terms.
 _DIGITS = 6
 
 
@@ -43,7 +43,7 @@ def in_order(scores: Mapping[str, float]) -> Ranked:
 
 def order(id_: str, score: float) -> tuple[float, str]:
     """The key by which hits are sorted."""
-    return -round(score, _DIGITS), id_
+    return -float(f"{score:.{_DIGITS}g}"), id_
 
 
 def _weights(fusion: Fusion, sides: Sequence[str]) -> dict[str, float]:

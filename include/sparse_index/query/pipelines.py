@@ -1,12 +1,13 @@
 """What a cluster does around a search: encode the query, fuse the sides' answers, re-rank. Pure functions.
 
-A search pipeline is named after its content, so that it never changes under its name. It *is* the whole way from a query's
-text to the fused hits: one that a caller names replaces the default of the index, with its enricher.
+The default search pipeline of an index is named after its content, so that it never changes under its name; that which
+re-ranks is named after the alias, and follows what is live. Either *is* the whole way from a query's text to the hits: one that
+a caller names replaces the default of the index, with its enricher.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparse_index.cluster.client import Json
@@ -19,6 +20,8 @@ from sparse_index.names import pipeline_name, rerank_pipeline_name
 RANK_CONSTANT = 60
 # Of the module search-pipeline-common: they let a search re-rank more hits than it gives.
 DEEPENING = frozenset({"oversample", "truncate_hits"})
+# Where a processor names a model: its value, or each value of the mapping.
+_MODEL_KEYS = ("model_id", "default_model_id", "neural_field_default_id")
 
 
 @dataclass(frozen=True)
@@ -34,28 +37,28 @@ def search_pipeline(config: CorpusConfig, models: Mapping[str, str]) -> SearchPi
 
     `models`: vector field -> id of the model that encodes its queries; ConfigError when one lacks that needs it.
     """
-    body = _body(config, models)
+    body = fusing_pipeline(config, models)
     if not config.model_side_fields and len(config.sides) < 2:
         return None
     return SearchPipeline(pipeline_name(config.alias, body), body)
 
 
-def rerank_pipeline(
-    config: CorpusConfig, models: Mapping[str, str], reranker: str, *, deepens: bool
-) -> SearchPipeline | None:
+def rerank_pipeline(config: CorpusConfig, before: Json, reranker: str, *, deepens: bool) -> SearchPipeline | None:
     """For a caller to name, never a default: a search without `ext.rerank` fails with it. None where nothing re-ranks.
 
-    `reranker`: id of its model. `deepens`: whether the nodes have the processors `DEEPENING`; the caller asks for `rerank.top`
+    `before`: the pipeline that finds the hits. `reranker`: id of its model.
+    `deepens`: whether the nodes have the processors `DEEPENING`; the caller asks for `rerank.top`
     hits then, else for `rerank.depth`.
     """
     rerank = config.search.rerank
     if rerank is None:
         return None
     around = reranking(rerank, text_fields(config), reranker, rerank.top if deepens else None)
-    return SearchPipeline(rerank_pipeline_name(config.alias), joined(_body(config, models), around))
+    return SearchPipeline(rerank_pipeline_name(config.alias), joined(before, around))
 
 
-def _body(config: CorpusConfig, models: Mapping[str, str]) -> Json:
+def fusing_pipeline(config: CorpusConfig, models: Mapping[str, str]) -> Json:
+    """From a query's text to the fused hits. `models`: as `search_pipeline` takes them."""
     return joined(_enricher(config, models), fusing(config.search.fusion, config.sides))
 
 
@@ -102,6 +105,25 @@ def reranking(rerank: RerankConfig, fields: Sequence[str], model_id: str, size: 
         return {"response_processors": [read]}
     deeper = {"oversample": {"sample_factor": rerank.depth / size}}
     return {"request_processors": [deeper], "response_processors": [read, {"truncate_hits": {}}]}
+
+
+def models_named(body: Json) -> set[str]:
+    """The ids of the models that a search pipeline names."""
+    return set(_named(body))
+
+
+def _named(body: object) -> Iterator[str]:
+    if isinstance(body, list):
+        for item in body:
+            yield from _named(item)
+    elif isinstance(body, Mapping):
+        for key, value in body.items():
+            if key not in _MODEL_KEYS:
+                yield from _named(value)
+            elif isinstance(value, Mapping):
+                yield from map(str, value.values())
+            else:
+                yield str(value)
 
 
 def has_full_text(config: CorpusConfig) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sparse_index.live.attached import SEARCH_PIPELINE
 from sparse_index.names import rerank_pipeline_name
-from sparse_index.serving.look import models_named
+from sparse_index.query.pipelines import models_named
 from sparse_index.serving.seen import Seen, SeenIndex
 from sparse_index.values import Frozen
 
@@ -119,7 +119,7 @@ def _pipelines(seen: Seen) -> Iterator[Step]:
         if there is None:
             yield Step(verb=Verb.PUT, name=name, reason="searches need it, and it is not there")
         elif there != body:
-            yield Step(verb=Verb.PUT, name=name, reason="somebody changed it")
+            yield Step(verb=Verb.PUT, name=name, reason="it is not what searches need now, or somebody changed it")
 
 
 def _pointing(seen: Seen) -> Iterator[Step]:
@@ -154,6 +154,9 @@ def _tidying(seen: Seen) -> Iterator[Step]:
     if not seen.is_complete:
         return
     staying = seen.named | seen.wanted.keys()
+    if seen.config.search.rerank is not None:
+        # What is live may be asked through it even while nobody knows how to put it anew.
+        staying |= {rerank_pipeline_name(seen.alias)}
     going = {name for name in seen.pipelines if _is_of_the_corpus(seen, name)} - staying
     for name in sorted(going):
         yield Step(

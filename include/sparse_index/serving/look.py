@@ -20,15 +20,12 @@ from sparse_index.ml.served import outage, served_models
 from sparse_index.ml.states import ModelState
 from sparse_index.names import pipeline_owner
 from sparse_index.query.default_pipeline import require_served_fields
-from sparse_index.query.pipelines import DEEPENING
+from sparse_index.query.pipelines import DEEPENING, models_named
 from sparse_index.query.rerank import reranks
 from sparse_index.serving.needs import RERANK, Need, given_models, needs_of
 from sparse_index.serving.seen import Seen, SeenIndex, SeenModel
 from sparse_index.serving.state import Memory, recall
 from sparse_index.store.files import Store
-
-# Where a processor names a model: its value, or each value of the mapping.
-_MODEL_KEYS = ("model_id", "default_model_id", "neural_field_default_id")
 
 
 def look(cluster: Cluster, config: CorpusConfig, store: Store) -> Seen:
@@ -133,25 +130,6 @@ def _answering(
     named = {index.pipeline for index in indices if index.pipeline and pipeline_owner(index.pipeline) == alias}
     for model_id in sorted({one for name in named & pipelines.keys() for one in models_named(pipelines[name])}):
         yield model_id, model_answers(cluster, model_id)
-
-
-def models_named(body: Json) -> set[str]:
-    """The ids of the models that a search pipeline names."""
-    return set(_named(body))
-
-
-def _named(body: object) -> Iterator[str]:
-    if isinstance(body, list):
-        for item in body:
-            yield from _named(item)
-    elif isinstance(body, Mapping):
-        for key, value in body.items():
-            if key not in _MODEL_KEYS:
-                yield from _named(value)
-            elif isinstance(value, Mapping):
-                yield from map(str, value.values())
-            else:
-                yield str(value)
 
 
 def model_answers(cluster: Cluster, model_id: str) -> bool | None:

@@ -10,7 +10,7 @@ from sparse_index.cluster.client import Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.served import is_served
 from sparse_index.names import pipeline_owner
-from sparse_index.query.pipelines import SearchPipeline, rerank_pipeline, search_pipeline
+from sparse_index.query.pipelines import SearchPipeline, fusing_pipeline, models_named, rerank_pipeline, search_pipeline
 from sparse_index.serving.needs import RERANK, Need
 from sparse_index.serving.state import Memory
 
@@ -89,11 +89,25 @@ class Seen:
         """Name -> body of every pipeline that the configuration needs; empty while a model is missing."""
         if not self.is_complete:
             return {}
-        reranker = self.serving.get(RERANK)
-        beside = (
-            None if reranker is None else rerank_pipeline(self.config, self.serving, reranker, deepens=self.deepens)
-        )
-        return {one.name: one.body for one in (self.default, beside) if one is not None}
+        return {one.name: one.body for one in (self.default, self._reranking()) if one is not None}
+
+    def _reranking(self) -> SearchPipeline | None:
+        """Searches name it whatever is live, so its queries are encoded as the live index's own pipeline encodes them; None where
+        nobody knows how."""
+        reranker, live = self.serving.get(RERANK), self.live
+        if reranker is None:
+            return None
+        fused = fusing_pipeline(self.config, self.serving)
+        before = fused if live is None or live.fits else self._own_body(live)
+        return None if before is None else rerank_pipeline(self.config, before, reranker, deepens=self.deepens)
+
+    def _own_body(self, index: SeenIndex) -> Json | None:
+        """Of the pipeline of ours that an index names, as it was put; None, too, where a model that it names is gone."""
+        if index.pipeline is None or not self.is_ours(index.pipeline):
+            return None
+        body = self.memory.pipelines.get(index.pipeline, self.pipelines.get(index.pipeline))
+        is_lost = body is None or any(self.answering.get(model_id, True) is None for model_id in models_named(body))
+        return None if is_lost else body
 
     @property
     def named(self) -> set[str]:

@@ -10,7 +10,7 @@ from sparse_index.ml import verbs
 from sparse_index.ml.predict import is_not_ready
 from sparse_index.ml.served import outage
 from sparse_index.names import rerank_pipeline_name
-from sparse_index.serving.look import models_named
+from sparse_index.query.pipelines import models_named
 from sparse_index.serving.seen import Seen
 from sparse_index.vectors.kind import Asked
 from sparse_index.vectors.kinds import vector_kinds

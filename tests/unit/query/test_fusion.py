@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparse_index.config.search import Fusion
-from sparse_index.query.fusion import fused, merged
+from sparse_index.query.fusion import fused, in_order, merged
 
 RRF = Fusion()
 MIN_MAX = Fusion(type="min_max")
@@ -74,3 +74,9 @@ def test_fusion_keeps_every_document_once_in_falling_order(sides: dict[str, dict
     assert all(score > 0 for _, score in union)
     common = fused(fusion, lists, only_common=True)
     assert common == [pair for pair in union if all(pair[0] in found for found in sides.values())]
+
+
+def test_small_scores_are_as_far_apart_as_large_ones() -> None:
+    small = {"a": 1.1e-7, "b": 1.2e-5, "c": 1.1e-5}
+    assert [id_ for id_, _ in in_order(small)] == ["b", "c", "a"]
+    assert [id_ for id_, _ in in_order({"b": 1.00000001e-5, "a": 1e-5})] == ["a", "b"], "float32 keeps no more"

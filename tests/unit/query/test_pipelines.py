@@ -10,7 +10,7 @@ from build_plans import corpus_config
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import Fusion
 from sparse_index.errors import ConfigError
-from sparse_index.query.pipelines import SearchPipeline, fusing, rerank_pipeline, search_pipeline
+from sparse_index.query.pipelines import SearchPipeline, fusing, fusing_pipeline, rerank_pipeline, search_pipeline
 
 MODEL = {"source": "model_id", "model_id": "m"}
 VECTORS = {
@@ -98,8 +98,8 @@ def test_a_field_without_its_model_is_named() -> None:
 
 @pytest.mark.parametrize("deepens", [True, False])
 def test_the_re_ranking_one_does_all_of_it_by_itself(deepens: bool) -> None:
-    rerank = {"model": MODEL, "depth": 40, "top": 8}
-    found = rerank_pipeline(config(rerank=rerank), MODELS, "r1", deepens=deepens)
+    one = config(rerank={"model": MODEL, "depth": 40, "top": 8})
+    found = rerank_pipeline(one, fusing_pipeline(one, MODELS), "r1", deepens=deepens)
     read = {"rerank": {"ml_opensearch": {"model_id": "r1"}, "context": {"document_fields": ["title", "body"]}}}
     assert found is not None
     assert found.name == "things--rerank"
@@ -111,4 +111,4 @@ def test_the_re_ranking_one_does_all_of_it_by_itself(deepens: bool) -> None:
 
 
 def test_where_nothing_re_ranks_there_is_no_second_one() -> None:
-    assert rerank_pipeline(config(), MODELS, "r1", deepens=True) is None
+    assert rerank_pipeline(config(), {}, "r1", deepens=True) is None

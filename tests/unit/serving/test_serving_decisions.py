@@ -10,8 +10,8 @@ import pytest
 from build_plans import corpus_config
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.names import pipeline_name, rerank_pipeline_name
+from sparse_index.query.pipelines import models_named
 from sparse_index.serving.decide import Phase, Verb, decide
-from sparse_index.serving.look import models_named
 from sparse_index.serving.needs import needs_of
 from sparse_index.serving.seen import Seen, SeenIndex, SeenModel
 from sparse_index.serving.state import Memory
@@ -189,6 +189,37 @@ def test_a_reranker_never_stands_in_a_default_pipeline() -> None:
     assert "r1" not in models_named(beside.default.body)
     left = seen(pipelines=WANTED | {rerank: {}, rerank_pipeline_name("things2"): {}})
     assert steps(left) == [(Verb.DELETE_PIPELINE, rerank)]
+
+
+def enriching(model: str) -> dict[str, Any]:
+    return {"request_processors": [{"neural_query_enricher": {"neural_field_default_id": {"text_sparse": model}}}]}
+
+
+def test_what_re_ranks_encodes_queries_as_the_live_index_needs_it() -> None:
+    """Before the build of another encoder, and again when a rollback has undone it."""
+    rerank, former = rerank_pipeline_name("things"), pipeline_name("things", enriching("m0"))
+    given = {"config": config(rerank={"model": {"source": "model_id", "model_id": "r1"}}), "given": {"rerank": "r1"}}
+    present = dict(seen(**given).wanted)
+    assert models_named(present[rerank]) == {"m1", "r1"}
+    indices = (index(pipeline=former, fits=False), index(OLD, pipeline=NAME))
+    back = seen(**given, indices=indices, pipelines=present | {former: enriching("m0")})
+    assert steps(back) == [(Verb.PUT, rerank)]
+    assert models_named(back.wanted[rerank]) == {"m0", "r1"}
+    before = replace(back, pipelines={former: enriching("m0"), **WANTED, **back.wanted})
+    assert steps(before) == []
+    built = replace(before, indices=(index(pipeline=NAME), index(OLD, pipeline=former, fits=False)))
+    assert steps(built) == [(Verb.PUT, rerank)]
+    assert models_named(built.wanted[rerank]) == {"m1", "r1"}
+
+
+def test_what_re_ranks_is_left_alone_while_the_live_index_names_no_pipeline_of_ours() -> None:
+    rerank = rerank_pipeline_name("things")
+    given = {"config": config(rerank={"model": {"source": "model_id", "model_id": "r1"}}), "given": {"rerank": "r1"}}
+    other = seen(**given, indices=(index(fits=False),), pipelines=WANTED | {rerank: {"former": 1}})
+    assert steps(other) == []
+    former = pipeline_name("things", enriching("gone"))
+    lost = {"indices": (index(pipeline=former, fits=False),), "answering": {"gone": None}}
+    assert steps(replace(other, **lost, pipelines=other.pipelines | {former: enriching("gone")})) == []
 
 
 def test_searches_that_need_no_pipeline_name_none() -> None:

@@ -16,8 +16,8 @@ from sparse_index.creation.mapping import vector_properties
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.live.meta import meta_of
 from sparse_index.ml.life import encoder_fingerprint
-from sparse_index.query.pipelines import DEEPENING
-from sparse_index.serving.look import deepens, look, model_answers, models_named
+from sparse_index.query.pipelines import DEEPENING, models_named
+from sparse_index.serving.look import deepens, look, model_answers
 from sparse_index.store.files import Store
 
 
