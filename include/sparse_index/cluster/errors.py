@@ -56,14 +56,14 @@ def translate(error: client_errors.OpenSearchException, what: str) -> SparseInde
         return _answered_in_its_place(what, 200, error.args[0])
     if not isinstance(error, client_errors.TransportError) or not isinstance(error.status_code, int):
         return TerminalError(f"{what}: {error}")
-    return _of_refusal(error, what)
+    return _of_refusal(error, error.status_code, what)
 
 
-def _of_refusal(error: client_errors.TransportError, what: str) -> SparseIndexError:
+def _of_refusal(error: client_errors.TransportError, status: int, what: str) -> SparseIndexError:
     answer = _answer(error)
-    if error.status_code == 404 and not _is_of_opensearch(answer):
+    if status == 404 and not _is_of_opensearch(answer):
         return _answered_in_its_place(what, 404, answer)
-    return of_status(error.status_code, reason_of(answer) or str(error.error), what)
+    return of_status(status, reason_of(answer) or str(error.error), what)
 
 
 def _is_of_an_answer(error: client_errors.SerializationError) -> bool:
