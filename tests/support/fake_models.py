@@ -13,7 +13,8 @@ ML = "/_plugins/_ml/"
 class FakeModels:
     """`models`: id -> document; those in `answering` are deployed and answer a predict request.
 
-    `registering`: what a node works at; `chunks`: how many of a model were uploaded; `refusals`: what a registration raises
+    `registering`: what a node works at; `held_for_ever`: what no node lets go;
+    `chunks`: how many of a model were uploaded; `refusals`: what a registration raises
     instead, the last one first; `failures`: errors of deployments likewise; `deployed`: whatever was asked for.
     """
 
@@ -21,6 +22,7 @@ class FakeModels:
         self.groups: dict[str, str] = {}
         self.models: dict[str, dict[str, Any]] = {}
         self.answering: set[str] = set()
+        self.held_for_ever: set[str] = set()
         self.registering: set[str] = set()
         self.chunks: dict[str, int] = {}
         self.refusals: list[Exception] = []
@@ -72,8 +74,15 @@ class FakeModels:
             self.models[rest[0]]["model_state"] = "DEPLOYED"
             self.answering.add(rest[0])
             return {"task_id": "t1"}
+        elif rest[1:] == ["_undeploy"]:
+            self.answering -= {rest[0]} - self.held_for_ever
+            return {}
         elif method == "DELETE":
+            if rest[0] in self.answering:
+                raise http_error(400, "status_exception", "Model cannot be deleted in deploying or deployed state")
             return self.models.pop(rest[0])
+        elif (method, rest[1:]) != ("GET", []):
+            raise http_error(400, "illegal_argument_exception", f"unknown: {method} models/{'/'.join(rest)}")
         return self.models[rest[0]]
 
     def _search(self, filters: list[Any]) -> Any:

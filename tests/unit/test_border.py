@@ -35,7 +35,7 @@ Theirs = type[Exception]
 # With the status that makes the client choose the class; tests/unit/cluster has every other answer.
 CLUSTER: dict[Theirs, tuple[int | str, Ours]] = {
     opensearch.OpenSearchException: ("N/A", TerminalError),
-    opensearch.SerializationError: ("N/A", TerminalError),
+    opensearch.SerializationError: ("N/A", UnavailableError),
     opensearch.TransportError: (500, TerminalError),
     opensearch.RequestError: (400, TerminalError),
     opensearch.AuthenticationException: (401, AccessError),

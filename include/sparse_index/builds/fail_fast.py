@@ -1,6 +1,7 @@
 """When parts of a stage fail with one and the same error, the others need not find out for themselves.
 
-A part that fails for good leaves a note beside the plan; a part about to begin reads the notes of the others.
+A part that fails leaves a note beside the plan; a part about to begin reads the notes of the others. A trouble that may pass
+counts when it has lasted for `TROUBLE_S` seconds in which no part has ended.
 """
 
 from __future__ import annotations
@@ -12,42 +13,66 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sparse_index.builds.plan import Plan
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.errors import BuildError, SparseIndexError, TransientError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import FAILURES
+from sparse_index.timing import REAL_TIME, Timing
 
 ENOUGH = 2
+TROUBLE_S = 3600.0
 
 
 @contextmanager
-def failing_fast(store: Store, plan: Plan, stage: str, part: int, *, first_attempt: bool) -> Iterator[None]:
+def failing_fast(
+    store: Store, plan: Plan, stage: str, part: int, *, cleared: bool, timing: Timing = REAL_TIME
+) -> Iterator[None]:
     """Run part `part` of `stage` inside the block; `BuildError` before it when two others failed with one error.
 
-    Only the first attempt looks: a person who clears a part has mended something.
+    A `cleared` part does not look: the person who cleared it has mended something.
     """
     folder = f"{plan.folder}/{FAILURES}/{stage}"
     note = f"{folder}/{part:05d}.json"
-    if first_attempt:
-        _require_no_common_failure(store, folder, stage)
-    else:
+    if cleared:
         store.delete(note)
+    else:
+        _require_no_common_failure(store, folder, stage, timing.now().timestamp())
     try:
         yield
-    except TerminalError as error:
-        store.write_json(note, {"part": part, "error": type(error).__name__, "message": error.message})
+    except SparseIndexError as error:
+        _keep(store, note, part, error, timing.now().timestamp())
         raise
+    for path, former in _notes(store, folder):
+        if former.get("since") is not None:
+            store.delete(path)
 
 
-def _notes(store: Store, folder: str) -> Iterator[Any]:
+def _keep(store: Store, path: str, part: int, error: SparseIndexError, now: float) -> None:
+    """`since`: when the trouble began, in seconds of the epoch; None of one that does not pass."""
+    note: dict[str, Any] = {"part": part, "error": type(error).__name__, "message": error.message, "since": None}
+    if isinstance(error, TransientError):
+        with suppress(FileNotFoundError):
+            former = store.read_json(path)
+            now = former["since"] if _kind(former) == _kind(note) else now
+        note["since"] = now
+    store.write_json(path, note)
+
+
+def _notes(store: Store, folder: str) -> Iterator[tuple[str, Any]]:
     for path in store.files(folder, ".json"):
-        with suppress(FileNotFoundError):  # a part that is tried again has just taken its own away
-            yield store.read_json(path)
+        with suppress(FileNotFoundError):  # another part has just taken it away
+            yield path, store.read_json(path)
 
 
-def _require_no_common_failure(store: Store, folder: str, stage: str) -> None:
+def _kind(note: Any) -> tuple[str, str]:
+    return note["error"], re.sub(r"\d+", "#", note["message"])
+
+
+def _require_no_common_failure(store: Store, folder: str, stage: str, now: float) -> None:
     alike = defaultdict(list)
-    for note in _notes(store, folder):
-        alike[note["error"], re.sub(r"\d+", "#", note["message"])].append(note)
+    for _, note in _notes(store, folder):
+        since = note.get("since")
+        if since is None or now - since >= TROUBLE_S:
+            alike[_kind(note)].append(note)
     for same in alike.values():
         if len(same) >= ENOUGH:
             parts = " and ".join(str(note["part"]) for note in same)

@@ -52,17 +52,33 @@ def translate(error: client_errors.OpenSearchException, what: str) -> SparseInde
         return UnavailableError(
             f"{what}: no answer from the cluster ({error.error}). Check host, port and whether it is up."
         )
+    if isinstance(error, client_errors.SerializationError) and _is_of_an_answer(error):
+        return _answered_in_its_place(what, 200, error.args[0])
     if not isinstance(error, client_errors.TransportError) or not isinstance(error.status_code, int):
         return TerminalError(f"{what}: {error}")
+    return _of_refusal(error, error.status_code, what)
+
+
+def _of_refusal(error: client_errors.TransportError, status: int, what: str) -> SparseIndexError:
     answer = _answer(error)
-    if error.status_code == 404 and not _is_of_opensearch(answer):
-        said = " ".join(str(answer).split())[:_EXCERPT]
-        return UnavailableError(
-            f"{what}: something in front of the cluster answered in its place (404): {said}. Check host, port and path prefix "
-            "of the connection, and whether the proxy finds the cluster.",
-            404,
-        )
-    return of_status(error.status_code, reason_of(answer) or str(error.error), what)
+    if status == 404 and not _is_of_opensearch(answer):
+        return _answered_in_its_place(what, 404, answer)
+    return of_status(status, reason_of(answer) or str(error.error), what)
+
+
+def _is_of_an_answer(error: client_errors.SerializationError) -> bool:
+    """And not of a request: those are refused with the data itself, an answer with its text or in words about its type."""
+    said = error.args[0] if error.args else None
+    return isinstance(said, str) and not said.startswith("Cannot serialize")
+
+
+def _answered_in_its_place(what: str, status: int, answer: object) -> UnavailableError:
+    said = " ".join(str(answer).split())[:_EXCERPT]
+    return UnavailableError(
+        f"{what}: something in front of the cluster answered in its place ({status}): {said}. Check host, port and path "
+        "prefix of the connection, and whether the proxy finds the cluster.",
+        status,
+    )
 
 
 def _answer(error: client_errors.TransportError) -> Any:

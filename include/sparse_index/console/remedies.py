@@ -25,9 +25,9 @@ _STAGES: Mapping[str, str] = {
     "plan_changes": "the-plan-refuses",
     "create_model_group": "registration-fails",
     "register_model": "registration-fails",
-    "wait_registered": "registration-or-deployment-hangs",
-    "deploy_model": "registration-or-deployment-hangs",
-    "wait_deployed": "registration-or-deployment-hangs",
+    "wait_registered": "registration-fails",
+    "deploy_model": "deploy-runs-out-of-memory",
+    "wait_deployed": "deploy-runs-out-of-memory",
     "prove_encoder": "the-encoder-is-not-the-one-it-was",
     "encode": "troubleshooting-by-symptom",
     "prepare_candidate": "shards-do-not-get-ready",
@@ -59,6 +59,26 @@ _WORDS: Mapping[str, str] = {
     "more than limits.max_dead_letters (": "too-many-dead-letters",
     "changed while the build was running": "the-corpus-changed-while-the-run-was-reading-it",
     "A block on the candidate refuses writes": "writes-are-refused",
+    "nothing has moved for": "registration-or-deployment-hangs",
+    "the deadline is over; last state": "registration-or-deployment-hangs",
+    "No triggerer said anything until": "registration-or-deployment-hangs",
+    "which needs what the workers have, could not wait": "registration-or-deployment-hangs",
+    "is still held by": "a-model-stays-behind",
+    "in the store is torn or no Parquet": "a-file-of-the-store-is-torn",
+    "The store's files cannot be queried": "a-file-of-the-store-is-torn",
+    "so it cannot be an alias": "the-alias-is-taken-by-an-index",
+    "exactly one is allowed": "the-alias-points-to-two-indices",
+    "Lost race: ": "lost-race",
+    "another run was promoted meanwhile": "lost-race",
+    " shards active, ": "shards-do-not-get-ready",
+    " was not allocated within ": "shards-do-not-get-ready",
+    " found no node within ": "shards-do-not-get-ready",
+    "does not hold what the corpus says": "the-candidate-does-not-hold-what-the-corpus-says",
+    " every new index of '": "an-index-template-gets-in-the-way",
+    "The cluster refuses an index like": "an-index-template-gets-in-the-way",
+    "Write `index: rank_features`": "sparse_vector-fields",
+    "`index: sparse_vector` holds ids of tokens": "sparse_vector-fields",
+    "the vocabulary of the model goes up to id": "sparse_vector-fields",
     "Not tried: parts": "parts-were-not-tried",
 }
 
@@ -66,7 +86,14 @@ _WORDS: Mapping[str, str] = {
 def remedy(stage: str, kind: str = "daily", said: str = "") -> str:
     """The chapter to read, as a path with its anchor. `kind` of the DAG: `daily`, `serving` or the name of an operation;
     `said`: why it failed."""
-    told = next((chapter for words, chapter in _WORDS.items() if words in said), None)
+    cause = _first_cause(said)
+    told = next((chapter for words, chapter in _WORDS.items() if words in cause), None)
     if told is None and kind == "daily" and stage == "gate":
         return _GATE
     return f"{GUIDE}#{told or _OPERATIONS.get(kind) or _STAGES.get(stage, _OTHERWISE)}"
+
+
+def _first_cause(said: str) -> str:
+    """The first line, and the first one of the list that it announces: what failed first stands first, what is untidy last."""
+    first, *others = said.splitlines() or [""]
+    return " ".join([first, *others[:1]]) if first.endswith(":") else first

@@ -151,7 +151,10 @@ class Encoding:
             yield from self._suspect(batch, error)
             return
         if kind is Trouble.TIMED_OUT:
-            batch = self._timed_out(batch, error)
+            if len(batch.texts) == 1 and batch.timeouts + 1 >= TIMEOUTS_OF_ONE_TEXT:
+                yield self._too_slow(batch.texts[0], error)
+                return
+            batch = self._timed_out(batch)
         self._again.append(batch)
         self._trouble = (kind, batch, error)
 
@@ -194,20 +197,25 @@ class Encoding:
             )
         return Rejected(text, error_class, reason, attempt)
 
-    def _timed_out(self, batch: _Batch, error: SparseIndexError) -> _Batch:
+    def _timed_out(self, batch: _Batch) -> _Batch:
         """The batch to repeat; halved from the second time on, because long texts add up."""
         if len(batch.texts) > 1 and batch.timeouts >= 1:
             batch, other = batch.halves()
             self._again.append(other)
-        elif batch.timeouts + 1 >= TIMEOUTS_OF_ONE_TEXT and len(batch.texts) == 1:
-            text, place = batch.texts[0].text, batch.texts[0].place
-            raise UnavailableError(
-                f"Predict timed out {TIMEOUTS_OF_ONE_TEXT} times for the one text at {place.file}, row group "
-                f"{place.row_group}, row {place.row} ({len(text)} characters). Raise encoder.request_timeout_s, "
-                "and the time-out of a gateway in front of the cluster, or give the ML nodes less other work; finished chunks "
-                "are kept."
-            ) from error
         return replace(batch, timeouts=batch.timeouts + 1)
+
+    def _too_slow(self, text: Text, error: SparseIndexError) -> Rejected:
+        """The text itself is at fault where another one is answered: it would stop every later run too."""
+        if self._known_good is not None and self._model_works():
+            reason = f"no answer within encoder.request_timeout_s ({self._config.request_timeout_s:g} s)"
+            return self._reject(text, "predict_timeout", reason, TIMEOUTS_OF_ONE_TEXT)
+        place = text.place
+        raise UnavailableError(
+            f"Predict timed out {TIMEOUTS_OF_ONE_TEXT} times for the one text at {place.file}, row group "
+            f"{place.row_group}, row {place.row} ({len(text.text)} characters). Raise encoder.request_timeout_s, "
+            "and the time-out of a gateway in front of the cluster, or give the ML nodes less other work; finished chunks "
+            "are kept."
+        ) from error
 
     def _recover(self) -> None:
         if self._trouble is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 
 from sparse_index.cluster.client import Cluster, Json
@@ -23,6 +25,11 @@ def used_by(cluster: Cluster, model_id: str, alias: str | None = None) -> list[s
         return found + _naming(cluster.find("/_ingest/pipeline"), "ingest pipeline", model_id)
     except AccessError:
         return found
+
+
+def kept_for(model_id: str, users: Sequence[str]) -> str:
+    """Why a model stays, in words; `users`: see `used_by`."""
+    return f"model {model_id} is kept: {', '.join(users)} refers to it"
 
 
 def _naming(things: Json | None, kind: str, model_id: str) -> list[str]:

@@ -7,7 +7,7 @@ group, never by an id from an earlier task.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.errors import AccessError, ModelError, OverloadedError, SparseIndexError, TerminalError
 from sparse_index.ml.causes import explain
+from sparse_index.ml.held import held_models, noting
 from sparse_index.ml.sources import Source
 from sparse_index.ml.states import MODEL_HELD, TASK_PENDING, ModelState
-from sparse_index.ml.usage import used_by
+from sparse_index.ml.usage import kept_for, used_by
 from sparse_index.ml.waits import Started, holding_nodes
 from sparse_index.names import group_prefix, parse_group
 from sparse_index.timing import REAL_TIME, Timing, pauses
@@ -211,8 +212,10 @@ def delete_model(cluster: Cluster, model_id: str) -> None:
 def undeploy_group(cluster: Cluster, group: str, timing: Timing = REAL_TIME) -> list[str]:
     """Undeploy every model of the group called `group` that nothing refers to; gives their ids."""
     models = [model_id for model_id in models_called(cluster, group) if not _users(cluster, model_id, group)]
-    for model_id in models:
-        undeploy(cluster, model_id, timing)
+    with held_models() as held:
+        for model_id in models:
+            with noting(held, model_id):
+                undeploy(cluster, model_id, timing)
     return models
 
 
@@ -223,18 +226,20 @@ def delete_models(cluster: Cluster, group: str, timing: Timing = REAL_TIME, *, s
     deleted: list[str] = []
     kept: list[str] = []
     looks = 1 if settled else 2
-    for look in range(1, looks + 1):
-        for model_id in models_called(cluster, group):
-            users = _users(cluster, model_id, group)
-            if users:
-                kept.append(kept_for(model_id, users))
-                continue
-            undeploy(cluster, model_id, timing)
-            with suppress(*([TerminalError] if look < looks else [])):
-                delete_model(cluster, model_id)
-                deleted.append(model_id)
-        if look < looks:
-            timing.sleep(SECOND_LOOK_S)
+    with held_models() as held:
+        for look in range(1, looks + 1):
+            for model_id in (one for one in models_called(cluster, group) if one not in held):
+                users = _users(cluster, model_id, group)
+                if users:
+                    kept.append(kept_for(model_id, users))
+                    continue
+                with noting(held, model_id):
+                    undeploy(cluster, model_id, timing)
+                    with suppress(*([TerminalError] if look < looks else [])):
+                        delete_model(cluster, model_id)
+                        deleted.append(model_id)
+            if look < looks:
+                timing.sleep(SECOND_LOOK_S)
     return Removal(tuple(dict.fromkeys(deleted)), tuple(dict.fromkeys(kept)))
 
 
@@ -274,11 +279,6 @@ def remains(cluster: Cluster, group: str) -> list[str]:
     users = {model_id: _users(cluster, model_id, group) for model_id in models_called(cluster, group)}
     models = (kept_for(model_id, those) if those else f"model {model_id}" for model_id, those in users.items())
     return [f"model group {group}", *models]
-
-
-def kept_for(model_id: str, users: Sequence[str]) -> str:
-    """Why a model stays, in words; `users`: see `used_by`."""
-    return f"model {model_id} is kept: {', '.join(users)} refers to it"
 
 
 def marked_groups(cluster: Cluster, alias: str) -> list[str]:

@@ -18,7 +18,7 @@ from sparse_index.ml import verbs
 from sparse_index.ml.served import served_models
 from sparse_index.ml.sources import SECTION
 from sparse_index.ml.states import MODEL_HELD, ModelState
-from sparse_index.ml.usage import used_by
+from sparse_index.ml.usage import kept_for, used_by
 from sparse_index.ml.waits import wait_for
 from sparse_index.ml.watching import wait_until
 from sparse_index.serving.needs import Need
@@ -165,7 +165,7 @@ def delete_spare(cluster: Cluster, model_id: str, timing: Timing) -> str | None:
     moment stays: the next look knows which is the older."""
     users = used_by(cluster, model_id)
     if users:
-        return verbs.kept_for(model_id, users)
+        return kept_for(model_id, users)
     watched = _Watched()
     while (verbs.get_model(cluster, model_id) or {}).get("model_state") == ModelState.REGISTERING:
         progress = _progress(cluster, model_id)

@@ -54,7 +54,7 @@ class EncodeOperator(BuildOperator):
         show_while_it_runs(self, context, BuildLink())
         cluster, store, plan = build.cluster, build.store, build.plan
         part = plan.encode_parts[self.part["number"]]
-        with failing_fast(store, plan, "encode", part.number, first_attempt=context["ti"].try_number == 1):
+        with failing_fast(store, plan, "encode", part.number, cleared=context["ti"].max_tries != self.retries):
             cores, shown = ml_cores(cluster), show_progress(context)
             result = encode_part(cluster, store, plan, part, self.model_ids, cores=cores, on_progress=shown)
         self.log.info("%s", result)

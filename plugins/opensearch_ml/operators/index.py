@@ -56,7 +56,7 @@ class BulkIndexOperator(BuildOperator):
         require_own_turn(context["ti"])
         store, plan = build.store, build.plan
         part = plan.index_parts[self.part["number"]]
-        with failing_fast(store, plan, "index", part.number, first_attempt=context["ti"].try_number == 1):
+        with failing_fast(store, plan, "index", part.number, cleared=context["ti"].max_tries != self.retries):
             result = index_part(build.cluster, store, plan, part, on_progress=show_progress(context))
         self.log.info("%s", result)
         return asdict(result)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from build_plans import corpus_config, make_plan
-from sparse_index.builds.fail_fast import failing_fast
+from sparse_index.builds.fail_fast import TROUBLE_S, failing_fast
 from sparse_index.builds.plan import Plan
-from sparse_index.errors import BuildError, CorpusError, ModelError, TerminalError, UnavailableError
+from sparse_index.errors import BuildError, CorpusError, ModelError, OverloadedError, TerminalError, UnavailableError
 from sparse_index.store.files import Store
+from sparse_index.timing import Timing
 from vanishing_store import VanishingStore
 
 
@@ -22,19 +25,22 @@ def plan() -> Plan:
     return make_plan(corpus_config("things"))
 
 
-def attempt(store: Store, plan: Plan, part: int, error: Exception | None, *, first: bool = True) -> bool:
-    """Whether the part's work began."""
+def attempt(
+    store: Store, plan: Plan, part: int, error: Exception | None, *, cleared: bool = False, at: float = 0.0
+) -> bool:
+    """Whether the part's work began, `at` these seconds."""
     began = False
-    with failing_fast(store, plan, "encode", part, first_attempt=first):
+    timing = Timing(now=lambda: datetime.fromtimestamp(at, UTC))
+    with failing_fast(store, plan, "encode", part, cleared=cleared, timing=timing):
         began = True
         if error is not None:
             raise error
     return began
 
 
-def fail(store: Store, plan: Plan, part: int, error: Exception, *, first: bool = True) -> None:
+def fail(store: Store, plan: Plan, part: int, error: Exception, *, at: float = 0.0) -> None:
     with pytest.raises(type(error)):
-        attempt(store, plan, part, error, first=first)
+        attempt(store, plan, part, error, at=at)
 
 
 def test_the_third_part_is_not_tried(store: Store, plan: Plan) -> None:
@@ -62,7 +68,7 @@ def test_other_failures_are_each_parts_own(store: Store, plan: Plan, first: Exce
 def test_a_cleared_part_is_tried_and_forgets_its_failure(store: Store, plan: Plan) -> None:
     fail(store, plan, 0, ModelError("gone"))
     fail(store, plan, 1, ModelError("gone"))
-    assert attempt(store, plan, 0, None, first=False)
+    assert attempt(store, plan, 0, None, cleared=True)
     assert attempt(store, plan, 2, None)
 
 
@@ -75,6 +81,44 @@ def test_a_note_that_another_part_takes_away_meanwhile_is_none(store: Store, pla
 def test_stages_and_builds_do_not_mix(store: Store, plan: Plan) -> None:
     fail(store, plan, 0, ModelError("gone"))
     fail(store, plan, 1, ModelError("gone"))
-    with failing_fast(store, plan, "index", 2, first_attempt=True):
+    with failing_fast(store, plan, "index", 2, cleared=False):
         pass
     assert attempt(store, make_plan(corpus_config("things")), 2, None)
+
+
+BREAKER = "the cluster refuses work for now (429): Memory Circuit Breaker is open."
+
+
+def troubled(store: Store, plan: Plan) -> None:
+    """Two parts in one trouble; one of them has met it again since, as Airflow repeats it."""
+    fail(store, plan, 0, OverloadedError(BREAKER), at=0)
+    fail(store, plan, 1, OverloadedError(BREAKER), at=60)
+    fail(store, plan, 0, OverloadedError(BREAKER), at=1800)
+
+
+def test_a_trouble_that_does_not_pass_ends_every_attempt(store: Store, plan: Plan) -> None:
+    troubled(store, plan)
+    assert attempt(store, plan, 2, None, cleared=True, at=30), "a person's clearing is no attempt of Airflow's"
+    troubled(store, plan)
+    for part in (0, 3):
+        with pytest.raises(BuildError, match=r"Not tried: parts 0 and 1 of encode .* Memory Circuit Breaker is open"):
+            attempt(store, plan, part, None, at=60 + TROUBLE_S)
+    assert attempt(store, plan, 0, None, cleared=True, at=60 + TROUBLE_S)
+
+
+def test_a_trouble_of_less_than_an_hour_is_tried_again(store: Store, plan: Plan) -> None:
+    troubled(store, plan)
+    assert attempt(store, plan, 3, None, at=59 + TROUBLE_S)
+
+
+def test_a_part_that_ends_shows_that_the_trouble_passes(store: Store, plan: Plan) -> None:
+    troubled(store, plan)
+    assert attempt(store, plan, 2, None, at=2000)
+    assert attempt(store, plan, 0, None, at=2 * TROUBLE_S)
+
+
+def test_another_trouble_of_the_same_part_begins_anew(store: Store, plan: Plan) -> None:
+    troubled(store, plan)
+    fail(store, plan, 0, UnavailableError("no answer"), at=2000)
+    fail(store, plan, 1, UnavailableError("no answer"), at=2000)
+    assert attempt(store, plan, 2, None, at=2000 + TROUBLE_S - 1)

@@ -60,7 +60,9 @@ TABLE = [
     (timed_out(), UnavailableError),
     (client_errors.SSLError("N/A", "certificate verify failed", ssl.SSLCertVerificationError()), AccessError),
     (client_errors.SSLError("N/A", "EOF occurred in violation of protocol", ssl.SSLEOFError()), UnavailableError),
-    (client_errors.SerializationError("not JSON"), TerminalError),
+    (client_errors.SerializationError("Unknown mimetype, unable to deserialize: text/html"), UnavailableError),
+    (client_errors.SerializationError("<html>Log in</html>", ValueError("not JSON")), UnavailableError),
+    (client_errors.SerializationError({"a": object()}, TypeError("not JSON")), TerminalError),
 ]
 
 
@@ -149,3 +151,10 @@ def test_tls_is_on_and_verified_and_nothing_is_retried_by_the_client_itself() ->
     arguments = ConnectionSettings(host="h").client_arguments()
     assert (arguments["use_ssl"], arguments["verify_certs"]) == (True, True)
     assert (arguments["max_retries"], arguments["retry_on_timeout"]) == (0, False)
+
+
+def test_a_gateways_page_that_says_all_is_well_is_not_the_clusters_answer() -> None:
+    page = translate(client_errors.SerializationError("<html>\n Log in</html>", ValueError("no")), "GET /a")
+    assert page.message.startswith(
+        "GET /a: something in front of the cluster answered in its place (200): <html> Log in</html>. Check host"
+    )

@@ -247,13 +247,23 @@ def test_long_texts_that_time_out_together_go_one_by_one(error: Callable[[], Exc
     assert hashes(encode(server, texts(16)), Encoded) == all_hashes(16)
 
 
-def test_a_text_that_always_times_out_is_named() -> None:
+def test_a_text_that_alone_always_times_out_becomes_a_dead_letter() -> None:
     def fault(asked: list[str]) -> None:
         if "word3" in asked:
             raise timed_out()
 
+    outcomes = encode(ModelServer(fault), texts(8))
+    assert hashes(outcomes, Encoded) == [f"h{n}" for n in range(8) if n != 3]
+    (rejected,) = (outcome for outcome in outcomes if isinstance(outcome, Rejected))
+    assert (rejected.text.text_hash, rejected.error_class, rejected.attempt) == ("h3", "predict_timeout", 3)
+    assert "request_timeout_s" in rejected.reason
+
+
+@pytest.mark.parametrize("known_good", [None, "word0"])
+def test_where_no_text_is_answered_in_time_none_is_at_fault(known_good: str | None) -> None:
+    server = ModelServer(Sometimes(timed_out, first=1_000))
     with pytest.raises(UnavailableError, match="row 3"):
-        encode(ModelServer(fault), texts(8))
+        list(encoding(server, FakeTime(), Governor(1), known_good=known_good).run(texts(4)[3:]))
 
 
 def test_a_restarting_cluster_is_waited_for() -> None:

@@ -39,6 +39,7 @@ class FakeMl:
         self.models: dict[str, dict[str, Any]] = {}
         self.deploying: dict[str, int] = {}  # model -> how many more looks its deployment takes
         self.in_memory: set[str] = set()
+        self.held_for_ever: set[str] = set()  # what the node does not let go
         self.stale_group_answers = 0
         self.late_model: str | None = None
         self.found_still: dict[str, Any] = {}  # deleted, and not yet refreshed away
@@ -93,7 +94,7 @@ class FakeMl:
             self.deploying[rest[0]] = 2
             return {"task_id": "t2"}
         if rest[1:] == ["_undeploy"]:
-            self.in_memory.discard(rest[0])
+            self.in_memory -= {rest[0]} - self.held_for_ever
             return {}
         return self.models[rest[0]] if method == "GET" else self.delete(rest[0])
 
@@ -148,6 +149,21 @@ def test_a_node_that_does_not_let_go_is_named_with_what_to_do(ml: FakeMl) -> Non
     with pytest.raises(ModelError, match=r"still held by node n1 after 120 s.*restart the node"):
         verbs.undeploy(ml.cluster, MODEL, Timing(ml.clock, ml.sleep))
     assert ml.now >= verbs.GONE_DEADLINE_S
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_model_that_a_node_does_not_let_go_keeps_no_other(ml: FakeMl, settled: bool) -> None:
+    ml.models["m2"] = {"model_group_id": "g1", "created_time": 2}
+    ml.in_memory = {MODEL, "m2"}
+    ml.held_for_ever = {MODEL}
+    timing = Timing(ml.clock, ml.sleep)
+    with pytest.raises(ModelError, match=r"^Model m1 is still held by node n1"):
+        verbs.undeploy_group(ml.cluster, GROUP, timing)
+    assert ml.in_memory == {MODEL}
+    with pytest.raises(ModelError, match=r"^Model m1 is still held by node n1"):
+        verbs.delete_models(ml.cluster, GROUP, timing, settled=settled)
+    assert list(ml.models) == [MODEL]
+    assert ml.now < 3 * verbs.GONE_DEADLINE_S, "it is waited for once each time"
 
 
 def test_a_registration_that_ends_after_the_first_look_is_deleted_too(ml: FakeMl) -> None:

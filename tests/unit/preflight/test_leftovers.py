@@ -27,6 +27,7 @@ MODEL = {"source": "url", "name": "splade", "version": "1", "url": "http://h/m.z
 def test_a_model_that_a_node_holds_for_ever_stops_no_build(tmp_path: Path) -> None:
     models, findings, seconds = FakeModels(), Findings(), count(step=30)
     models.add("m1", HELD, answers=True)
+    models.held_for_ever = {"m1"}
     models.add("m2", FREE)
     timing = Timing(lambda: float(next(seconds)), lambda _: None, lambda: NOW)
     swept = sweep(findings, models.cluster, Store(str(tmp_path)), "things", lambda _: False, timing)
