@@ -218,11 +218,13 @@ def told_once(corpus: str, config: CorpusConfig) -> dict[str, Any]:
 
 
 def failed_tasks(context: Any) -> Iterator[str]:
-    """Names of those of the run that have failed, each once; this task's own is not among them."""
+    """Names of those of the run that have failed, each once, the first of the run first; this task's own is not among them."""
+    from sparse_index.builds.stages import in_order
+
     ti = context["ti"]
     tasks = ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)
     failed = (task["task_id"] for task in tasks if task["state"] == "failed")
-    return iter(dict.fromkeys(name for name in failed if name != ti.task_id))
+    return iter(in_order(dict.fromkeys(name for name in failed if name != ti.task_id)))
 
 
 def said_beside(context: Any) -> str:

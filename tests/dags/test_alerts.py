@@ -60,8 +60,8 @@ def written(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, told: l
 def context(
     dag: DAG, task_id: str, run_id: str, failed: tuple[str, ...] = (), error: str | None = None
 ) -> dict[str, Any]:
-    """What Airflow gives a callback of a task, when these tasks of its run have failed."""
-    crumbs = [{"task_id": name, "map_index": -1, "state": "failed", "duration": 1.0} for name in failed]
+    """What Airflow gives a callback of a task, when these tasks of its run have failed: by name."""
+    crumbs = [{"task_id": name, "map_index": -1, "state": "failed", "duration": 1.0} for name in sorted(failed)]
     ti = SimpleNamespace(
         dag_id=dag.dag_id,
         task_id=task_id,
@@ -98,7 +98,7 @@ def test_a_failed_run_is_told_with_its_reason_its_page_and_whom_it_concerns(writ
         "receipt",
         "on_failure_callback",
         "manual__1+00:00",
-        failed=("encode", "receipt"),
+        failed=("encode", "delete_model", "receipt"),
         error="encode failed: Model m1 of this build is gone.",
     )
     assert texts() == [
@@ -177,6 +177,14 @@ def never(**_: Any) -> Any:
 
 def refused(**_: Any) -> Any:
     raise RuntimeError("Airflow does not answer")
+
+
+def test_failures_beside_a_good_end_are_told_in_the_order_of_the_run(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_success_callback", "r1", failed=("undeploy_model", "delete_model", "retire"))
+    title, *said = texts()[0].splitlines()
+    assert "failed in 'retire'" in title
+    assert [line.partition(" ")[0] for line in said[:3]] == ["retire", "undeploy_model", "delete_model"]
 
 
 @pytest.mark.parametrize(("error", "asked", "said"), [("no memory", refused, "no memory"), (None, never, KILLED)])

@@ -50,6 +50,11 @@ class ApproveOperator(ApprovalOperator):
             return super().execute_complete(context, event)
 
 
+def is_no(answer: str) -> bool:
+    """Whether an answer, as it was left for the receipt, keeps the candidate from going live."""
+    return answer.startswith(ApproveOperator.REJECT)
+
+
 def _in_words(event: Mapping[str, Any]) -> str:
     user = event.get("responded_by_user")
     who = f"by {user['name']}" if user else "because nobody answered in time"
