@@ -17,6 +17,7 @@ import pytest
 import yaml
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.utils.state import DagRunState
 
 from anchors import anchors
 from dag_help import load_dags
@@ -58,9 +59,17 @@ def written(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, told: l
 
 
 def context(
-    dag: DAG, task_id: str, run_id: str, failed: tuple[str, ...] = (), error: str | None = None
+    dag: DAG,
+    task_id: str,
+    run_id: str,
+    failed: tuple[str, ...] = (),
+    error: str | None = None,
+    outcome: str = "promoted",
+    day: str | None = None,
+    before: str | None = None,
 ) -> dict[str, Any]:
-    """What Airflow gives a callback of a task, when these tasks of its run have failed: by name."""
+    """What Airflow gives a callback of a task, when these tasks of its run have failed (by name), or its receipt has told of this
+    outcome. `day`: the run's partition; `before`: how the run before ended."""
     crumbs = [{"task_id": name, "map_index": -1, "state": "failed", "duration": 1.0} for name in sorted(failed)]
     ti = SimpleNamespace(
         dag_id=dag.dag_id,
@@ -70,9 +79,14 @@ def context(
             *crumbs,
             {"task_id": "plan", "state": "success", "map_index": -1, "duration": 1},
         ],
-        xcom_pull=lambda task_ids, map_indexes, key: f"no more memory in {task_ids}",
+        xcom_pull=lambda task_ids, map_indexes=None, key="": (
+            f"no more memory in {task_ids}" if key else {"outcome": outcome}
+        ),
+        get_previous_dagrun=lambda: before and SimpleNamespace(state=DagRunState(before)),
     )
-    return {"ti": ti, "task": dag.get_task(task_id)} | ({"exception": RuntimeError(error)} if error else {})
+    run = SimpleNamespace(partition_key=day, logical_date=None, run_after=datetime(2026, 5, 5, tzinfo=UTC))
+    found = {"ti": ti, "task": dag.get_task(task_id), "dag_run": run, "run_id": run_id, "params": dag.params.dump()}
+    return found | ({"exception": RuntimeError(error)} if error else {})
 
 
 def call(dag: DAG, task_id: str, kind: str, run_id: str, **found: Any) -> None:
@@ -121,6 +135,58 @@ def test_each_failed_run_is_told_and_the_first_good_one_after_them(written: Writ
         call(dag, "receipt", "on_success_callback", run_id)
     assert [one["kind"] for one in TOLD] == ["failed", "failed", "green"]
     assert "Run r3 ended well. It was red since run r1, of which you were told at 20" in texts()[-1]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kinds"),
+    [("plan_only", ["failed"]), ("not_promoted", ["failed"]), ("nothing_changed", ["failed", "green"])],
+)
+def test_what_leaves_readers_what_they_had_is_no_good_news(written: Written, outcome: str, kinds: list[str]) -> None:
+    """A plan alone, and a build of some rows, may be green: the next real run says that all is well again."""
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="no memory")
+    call(dag, "receipt", "on_success_callback", "r2", outcome=outcome)
+    assert [one["kind"] for one in TOLD] == kinds
+    call(dag, "receipt", "on_success_callback", "r3")
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
+
+
+FEED = {
+    "kind": "feed",
+    "source": {
+        "uri": "/data/day={data_date}",
+        "id_column": "id",
+        "text_template": "{title}. {body}",
+        "columns": ["id", "title", "body", "category"],
+        "deleted_column": "deleted",
+    },
+}
+
+
+def test_a_day_of_a_feed_is_taken_back_by_its_own_run_alone(written: Written) -> None:
+    dag = written(alerts=[KEEPS], **FEED)[DAG_ID]
+    for number in (1, 2):
+        error = f"plan_shards failed: the partition 2026-03-0{number} has not arrived"
+        call(dag, "receipt", "on_failure_callback", f"d{number}", error=error, day=f"2026-03-0{number}")
+    for number in (3, 4, 1, 5, 2, 6):
+        call(dag, "receipt", "on_success_callback", f"d{number}", day=f"2026-03-0{number}")
+    assert [one["kind"] for one in TOLD] == ["failed", "failed", "green", "green", "green"]
+    third, first, second = texts()[2:]
+    assert third.startswith(
+        f"{DAG_ID} is green again, but for 2 of its days\nRun d3 ended well. It was red since run d1,"
+    )
+    assert "Days whose run failed, and of which none has ended well since: 2026-03-01, 2026-03-02. Clear it" in third
+    assert first.startswith(f"{DAG_ID} is green again, but for 1 of its days\nRun d1 ended well")
+    assert second.startswith(f"{DAG_ID} is green again\nRun d2 ended well")
+    assert "Days whose run" not in second
+
+
+def test_of_a_feeds_run_whose_day_nobody_knows_any_good_run_takes_back(written: Written) -> None:
+    dag = written(alerts=[KEEPS], **FEED)[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="no date", day="Monday")
+    call(dag, "receipt", "on_success_callback", "r2", day="2026-03-03")
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
+    assert "Days whose run" not in texts()[1]
 
 
 def test_a_run_that_only_a_clean_up_made_red_is_told_once_by_its_good_receipt(written: Written) -> None:
@@ -276,6 +342,28 @@ def test_a_store_that_does_not_answer_keeps_no_message_back(written: Written, tm
     call(dag, "receipt", "on_failure_callback", "r1", error="x")
     call(dag, "receipt", "on_success_callback", "r2")
     assert [one["kind"] for one in TOLD] == ["failed"]
+
+
+@pytest.mark.parametrize(("before", "messages"), [("failed", 1), ("success", 3), (None, 3)])
+def test_while_the_store_is_away_a_failing_dag_is_told_of_once_by_what_airflow_knows(
+    written: Written, tmp_path: Path, before: str | None, messages: int
+) -> None:
+    dag = written(alerts=[KEEPS], store=str(tmp_path / "first.yaml" / "store"))[f"{DAG_ID}__serving"]
+    call(dag, "look", "on_failure_callback", "r1", error="no store", before="success")
+    for run_id in ("r2", "r3"):
+        call(dag, "look", "on_failure_callback", run_id, error="no store", before=before)
+    assert len(TOLD) == messages
+
+
+def test_while_neither_store_nor_airflow_answers_each_failure_is_told(written: Written, tmp_path: Path) -> None:
+    """Of a killed task Airflow is not asked: whoever does so there waits until he is killed."""
+    dag = written(alerts=[KEEPS], store=str(tmp_path / "first.yaml" / "store"))[f"{DAG_ID}__serving"]
+    look: Any = dag.get_task("look")
+    for error, asked in (("no store", refused), (None, never)):
+        silent = context(dag, "look", "r1", error=error)
+        silent["ti"].get_previous_dagrun = asked
+        look.on_failure_callback[0](silent)
+    assert len(TOLD) == 2
 
 
 def test_where_nobody_is_named_the_store_keeps_nothing(written: Written, tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from sparse_index.builds.stages import in_order
 
 GATE, PROMOTE, RETIRE = "gate", "promote", "retire"
 Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "failed"]
+# Of the builds that read everything they were to read: what is live holds it, but for the rows that they name. Others may be
+# shown green too, and leave readers' data as old as it was.
+CURRENT: frozenset[Outcome] = frozenset({"promoted", "nothing_changed"})
 
 
 @dataclass(frozen=True)
