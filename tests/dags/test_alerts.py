@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.state import DagRunState
@@ -32,6 +33,7 @@ from opensearch_ml.runs import homes_of
 from sparse_index.config.neighbours import Neighbours
 from sparse_index.console.remedies import remedy
 from sparse_index.errors import BuildError
+from sparse_index.gate.doubt import Question
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.janitor import save_cleanup
 from sparse_index.store.files import Store
@@ -473,6 +475,31 @@ def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pyte
     monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([KEEPS]))
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", asked)
     assert len(written(alerts=[KEEPS])[asked].tasks) > 1
+
+
+def test_who_answers_for_a_corpus_is_told_that_a_run_asks_before_it_waits(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Question("May 'news' go to news--b1?", "the table", 1.5, ["vera"])
+    monkeypatch.setattr("opensearch_ml.operators.approval.require_planned", lambda context: (None, None))
+    monkeypatch.setattr("sparse_index.gate.doubt.question", lambda store, plan: asked)
+    told_then: list[int] = []
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, context: told_then.append(len(TOLD)))
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    approve: Any = dag.get_task("approve")
+    approve.execute(context(dag, "approve", "manual__1+00:00"))
+    assert (told_then, TOLD[0]["kind"]) == ([1], "asked")
+    assert texts()[0].splitlines() == [
+        asked.subject,
+        "Run manual__1+00:00 waits for an answer, for 1.5 hours at most; without one it is no. Until then no other run of this "
+        "corpus goes on. Who may answer: vera.",
+        f"Run: http://localhost:8080/dags/{DAG_ID}/runs/manual__1%2B00%3A00/tasks/approve/required_actions",
+        "What to do: docs/operate.md#the-gate-is-in-doubt",
+        "Owner: Ada",
+    ]
+    monkeypatch.setattr("sparse_index.gate.doubt.question", lambda store, plan: None)
+    approve.execute(context(dag, "approve", "r2"))
+    assert len(TOLD) == 1, "nobody is asked"
 
 
 def test_no_argument_of_a_notifier_is_stored_with_the_dag(written: Written) -> None:

@@ -21,7 +21,8 @@ class FailedRun:
 @dataclass(frozen=True)
 class Listed:
     """What a corpus's DAG declares of it. `store`: a public address; `connection`: the name of one; `schedule`: in words, None
-    for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `failed`: its newest run that has
+    for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `asked`: one waits for a
+    person's answer; `failed`: its newest run that has
     ended, of a feed the newest of each day, if that failed and left no plan; `problems`: why its file cannot be used, then the
     rest is empty.
     `searched`: what its file says of searching it, as declared; None where the DAG was parsed by a version that did not."""
@@ -35,6 +36,7 @@ class Listed:
     description: str = ""
     paused: bool = False
     running: bool = False
+    asked: bool = False
     failed: tuple[FailedRun, ...] = ()
     schedule: str | None = None
     period_s: float | None = None

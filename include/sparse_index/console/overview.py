@@ -36,13 +36,14 @@ class Need(IntEnum):
 
     BROKEN = 0
     ALIAS = 1
-    FAILED = 2
-    UNREAD = 3
-    LATE = 4
-    DOUBT = 5
-    LETTERS = 6
-    UNTIDY = 7
-    NONE = 8
+    ASKED = 2
+    FAILED = 3
+    UNREAD = 4
+    LATE = 5
+    DOUBT = 6
+    LETTERS = 7
+    UNTIDY = 8
+    NONE = 9
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ def _needs(
         yield Need.ALIAS, f"its alias is on {len(live.indices)} indices"
     if live is None and live_problem is None and seen.last is not None and seen.last.live is not None:
         yield Need.ALIAS, "its alias is on no index, and its last build left one live"
+    if listed.asked:
+        yield Need.ASKED, "a run of it waits for a person: answer it under Required Actions"
     if seen.problem:
         yield Need.UNREAD, "its store cannot be read"
     unplanned = list(_unplanned(listed, seen))

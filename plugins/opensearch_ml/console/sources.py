@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState, State
+from airflow.utils.state import DagRunState, State, TaskInstanceState
 from croniter import croniter
 from sqlalchemy import Select, and_, func, or_, select
 
@@ -24,6 +25,7 @@ from opensearch_ml.factory import BROKEN_TAG, TAG
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.opened import PLAN_TASK
 from opensearch_ml.params import data_date
+from opensearch_ml.turns import APPROVE
 from sparse_index.cluster.client import Cluster
 from sparse_index.console.fields import at, text
 from sparse_index.console.listed import FailedRun, Listed
@@ -86,7 +88,13 @@ class DeclaredCorpora:
             ids = [dag.dag_id for dag, _ in whole]
             feeds = {each.dag_id for _, each in whole if each.is_feed}
             running, failed = _running(session, ids), _failed(session, ids, feeds)
-            known = [_of_dag(each, dag, dag.dag_id in running, failed.get(dag.dag_id, ())) for dag, each in whole]
+            asked = _asked(session, ids)
+            known = [
+                replace(
+                    _of_dag(each, dag, dag.dag_id in running, failed.get(dag.dag_id, ())), asked=dag.dag_id in asked
+                )
+                for dag, each in whole
+            ]
             broken = list(_broken(session))
             theirs = {each.corpus for each in broken}
             return [*(each for each in known if each.corpus not in theirs), *broken]
@@ -101,6 +109,11 @@ def _running(session: Session, ids: Sequence[str]) -> set[str]:
         .where(DagRun.dag_id.in_(ids), or_(DagRun.state == DagRunState.RUNNING, waits))
     )
     return set(session.scalars(found))
+
+
+def _asked(session: Session, ids: Sequence[str]) -> set[str]:
+    waits = TaskInstance.task_id == APPROVE, TaskInstance.state == TaskInstanceState.AWAITING_INPUT
+    return set(session.scalars(select(TaskInstance.dag_id).where(TaskInstance.dag_id.in_(ids), *waits)))
 
 
 def _failed(session: Session, ids: Sequence[str], feeds: Collection[str]) -> dict[str, tuple[FailedRun, ...]]:

@@ -17,7 +17,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
+from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import delete, select, update
 
@@ -190,6 +190,28 @@ def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed:
         set_xcom("return_value", said, serialize=False)
     assert plan_of_run(dag, "r1") == said["plan"]
     assert found_by(DeclaredCorpora())["notes"].failed == ()
+
+
+@pytest.mark.parametrize(("state", "asked"), [("awaiting_input", True), ("success", False)])
+def test_a_run_that_waits_for_an_answer_is_seen(parsed: Callable[..., None], state: str, asked: bool) -> None:
+    with DAG("sparse_index__notes", tags=["sparse-index"], schedule=None) as dag:
+        promote = EmptyOperator(task_id="promote", outlets=[search_index("notes", corpus_config("notes", "/store"))])
+        EmptyOperator(task_id="approve") >> promote
+    parsed(dag)
+    with create_session() as session:
+        saved = SerializedDagModel.get_dag(dag.dag_id, session=session)
+        assert saved is not None
+        run = saved.create_dagrun(
+            run_id="r1",
+            run_after=DAY,
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.TEST,
+            state=DagRunState.RUNNING,
+            session=session,
+        )
+        (task,) = (each for each in run.task_instances if each.task_id == "approve")
+        task.state = TaskInstanceState(state)
+    assert found_by(DeclaredCorpora())["notes"].asked is asked
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,11 @@ def test_a_failed_partition_is_told_though_a_later_one_is_live(store: Store) -> 
     )
 
 
+def test_a_run_that_waits_for_an_answer_needs_a_person(store: Store) -> None:
+    receipt(store, "news")
+    assert needs(store, [listed("news", asked=True)]) == [("news", Need.ASKED)]
+
+
 @pytest.mark.parametrize(("minutes", "is_told"), [(1, True), (-1, False)])
 def test_a_run_that_failed_before_its_plan_needs_a_person(store: Store, minutes: int, is_told: bool) -> None:
     receipt(store, "news")
