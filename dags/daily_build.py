@@ -22,7 +22,7 @@ from airflow.sdk import TaskGroup, TriggerRule, chain, cross_downstream
 from opensearch_ml import operators as op
 from opensearch_ml.assets import search_index
 from opensearch_ml.factory import LONG_RUNNING, corpus_dags, of_part, where_encoded
-from opensearch_ml.notifier import told_at_its_end
+from opensearch_ml.notifier import About, told_at_its_end
 from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor, TurnSensor
 from sparse_index.config.corpus import CorpusConfig
 
@@ -62,7 +62,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
         indexed = index.expand(part=candidate.output)
         reconcile = op.ReconcileOperator(task_id="reconcile", **LONG_RUNNING)
         gate = op.GateOperator(task_id="gate", **LONG_RUNNING)
-        approve = op.ApproveOperator(task_id="approve")
+        approve = op.ApproveOperator(task_id="approve", about=About(corpus, config))
         promote = op.PromoteOperator(task_id="promote", outlets=[search_index(corpus, config)])
         retire = op.RetireOperator(task_id="retire")
     outcome = EmptyOperator(task_id="outcome", trigger_rule=TriggerRule.NONE_FAILED)

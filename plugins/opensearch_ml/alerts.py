@@ -69,8 +69,19 @@ def reader_of(corpus: str, config: CorpusConfig) -> Reader:
 
 def run_address(dag_id: str, run_id: str) -> str:
     """Whole, for a message that is read elsewhere: the console's page of a corpus's run, Airflow's own of any other."""
-    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
-    dag, run = quote(dag_id, safe=""), quote(run_id, safe="")
     if kind_of(dag_id) == "daily":
-        return f"{base}/{CONSOLE}/runs/{dag}/{run}"
-    return f"{base}/dags/{dag}/runs/{run}"
+        return f"{_base()}/{CONSOLE}/runs/{quote(dag_id, safe='')}/{quote(run_id, safe='')}"
+    return _airflows_address(dag_id, run_id)
+
+
+def answer_address(dag_id: str, run_id: str, task_id: str) -> str:
+    """Airflow's page on which a person answers a task. Airflow's own function forgets the path of `[api] base_url`."""
+    return f"{_airflows_address(dag_id, run_id)}/tasks/{quote(task_id, safe='')}/required_actions"
+
+
+def _airflows_address(dag_id: str, run_id: str) -> str:
+    return f"{_base()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+
+
+def _base() -> str:
+    return str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")

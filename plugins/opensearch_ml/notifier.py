@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sparse_index.config.load import BrokenCorpus
     from sparse_index.store.files import Store
 
+
+log = logging.getLogger(__name__)
 
 KILLED = "The task was killed, or its worker was lost: it could not say why. Its log and the worker's end where that happened."
 
@@ -98,33 +101,52 @@ class CorpusFailureNotifier(FailureNotifier):
 
     def send(self, alert: Alert, context: Any) -> None:
         """What nobody took was not told."""
-        if self.once and self.told_before(context["ti"].dag_id):
+        if self.once and self.told_of_it(context):
             self.log.info("Told before, and not well since: no further message until a run is green again.")
         elif tell(alert, self.about.config.alerts, context):
-            self.remember(context["ti"])
+            self.remember(context)
+
+    def told_of_it(self, context: Any) -> bool:
+        """Where the store does not say it, the run before has told if it failed."""
+        try:
+            return self.told_before(context["ti"].dag_id) is not None
+        except (SparseIndexError, OSError) as error:
+            self.log.warning("The store does not say whether this was told before: %s", error)
+            return _failed_before(context)
 
     def told_before(self, dag_id: str) -> Told | None:
-        """None too where the store does not say it: better told twice than not at all; and where there is nobody to tell."""
+        """None too where there is nobody to tell."""
         from sparse_index.alerts.told import told_before
 
         if not (self.about.config.alerts or told_of_all()):
             return None
-        with self.store_may_fail("Nobody knows whether this was told before"):
-            return told_before(self.about.store, self.about.told_path(dag_id))
-        return None
+        return told_before(self.about.store, self.about.told_path(dag_id))
 
-    def remember(self, ti: Any) -> None:
+    def remember(self, context: Any) -> None:
         from sparse_index.alerts.told import Told, remember
 
-        told = Told(run_id=ti.run_id, at=datetime.now(UTC))
+        ti, day = context["ti"], self.day(context)
+        told = Told(run_id=ti.run_id, at=datetime.now(UTC), days=frozenset({day} if day else ()))
         with self.store_may_fail("It is not remembered that this was told: nobody hears that a later run is green"):
             remember(self.about.store, self.about.told_path(ti.dag_id), told)
 
-    def take_back(self, dag_id: str) -> None:
+    def take_back(self, dag_id: str, rest: Told | None) -> None:
         from sparse_index.alerts.told import take_back
 
         with self.store_may_fail("It is not remembered that this is green again: the next green run says it once more"):
-            take_back(self.about.store, self.about.told_path(dag_id))
+            take_back(self.about.store, self.about.told_path(dag_id), rest)
+
+    def day(self, context: Any) -> date | None:
+        """Of a feed's run, the day that it was to bring; None of any other, and where nobody knows."""
+        from opensearch_ml.params import run_request
+
+        if self.once or self.about.config.kind != "feed":
+            return None
+        try:
+            return run_request(context).data_date
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must go
+            self.log.warning("Nobody says of which day this run was: %s", error)
+            return None
 
     @contextmanager
     def store_may_fail(self, said: str) -> Iterator[None]:
@@ -166,7 +188,7 @@ class EndNotifier(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         try:
-            failed = list(failed_tasks(context))
+            failed, is_well = list(failed_tasks(context)), self.is_well(context)
         except Exception as error:  # noqa: BLE001 - whatever it is, the task ended well
             self.log.warning(
                 "Nobody says whether other tasks of the run have failed, so nothing is told of it: %s", error
@@ -174,20 +196,48 @@ class EndNotifier(BaseNotifier):
             return
         if failed:
             self.failure.tell(context, failed[0], said_beside(context))
-        else:
+        elif is_well:
             self._tell_green(context)
 
+    def is_well(self, context: Any) -> bool:
+        """Whether a run that may be green is good news."""
+        return True
+
     def _tell_green(self, context: Any) -> None:
-        ti, about = context["ti"], self.failure.about
-        told = self.failure.told_before(ti.dag_id)
-        if told is None:
+        ti, about, day = context["ti"], self.failure.about, self.failure.day(context)
+        told = None
+        with self.failure.store_may_fail("Nobody knows whether people wait to hear that this is green"):
+            told = self.failure.told_before(ti.dag_id)
+        if told is None or (told.well and day not in told.days):
             return
-        before = f"run {told.run_id}, of which you were told at {told.at:%Y-%m-%d %H:%M} UTC"
-        said = f"Run {ti.run_id} ended well. It was red since {before}."
-        alert = Alert(Kind.GREEN, about.reader, f"{ti.dag_id} is green again", said, run_address(ti.dag_id, ti.run_id))
+        rest = told.without(day)
+        title = f"{ti.dag_id} is green again{f', but for {len(rest.days)} of its days' if rest else ''}"
+        said = f"Run {ti.run_id} ended well. It was red since {_in_words(told)}.{_missing(rest) if rest else ''}"
+        alert = Alert(Kind.GREEN, about.reader, title, said, run_address(ti.dag_id, ti.run_id))
         self.log.info("%s", alert)
         if tell(alert, about.config.alerts, context):
-            self.failure.take_back(ti.dag_id)
+            self.failure.take_back(ti.dag_id, rest)
+
+
+def _in_words(told: Told) -> str:
+    return f"run {told.run_id}, of which you were told at {told.at:%Y-%m-%d %H:%M} UTC"
+
+
+def _missing(rest: Told) -> str:
+    days = ", ".join(str(day) for day in sorted(rest.days))
+    return (
+        f' Days whose run failed, and of which none has ended well since: {days}. Clear it, "only failed" switched off.'
+    )
+
+
+class BuildEndNotifier(EndNotifier):
+    """Of the last task of a build, which gives how that ended. A plan alone, or a build of some rows, is no good news: readers
+    have what they had."""
+
+    def is_well(self, context: Any) -> bool:
+        from sparse_index.builds.ending import CURRENT
+
+        return context["ti"].xcom_pull(task_ids=context["ti"].task_id)["outcome"] in CURRENT
 
 
 class LastNotifier(EndNotifier):
@@ -201,7 +251,7 @@ class LastNotifier(EndNotifier):
 def told_at_its_end(corpus: str, config: CorpusConfig) -> dict[str, Any]:
     """Arguments of the last task of a run, that fails with whatever failed before it: one message a failed run."""
     failure = CorpusFailureNotifier(About(corpus, config))
-    return {"on_failure_callback": failure, "on_success_callback": EndNotifier(failure)}
+    return {"on_failure_callback": failure, "on_success_callback": BuildEndNotifier(failure)}
 
 
 def told_once(corpus: str, config: CorpusConfig) -> dict[str, Any]:
@@ -217,12 +267,26 @@ def told_once(corpus: str, config: CorpusConfig) -> dict[str, Any]:
     }
 
 
+def _failed_before(context: Any) -> bool:
+    """Whether the run before this one failed, as far as Airflow says."""
+    if context.get("exception") is None:  # as above: whoever asks there waits until he is killed
+        return False
+    try:
+        before = context["ti"].get_previous_dagrun()
+    except Exception as error:  # noqa: BLE001 - better told twice than not at all
+        log.warning("Nobody says how the run before ended: %s", error)
+        return False
+    return before is not None and before.state == "failed"
+
+
 def failed_tasks(context: Any) -> Iterator[str]:
-    """Names of those of the run that have failed, each once; this task's own is not among them."""
+    """Names of those of the run that have failed, each once, the first of the run first; this task's own is not among them."""
+    from sparse_index.builds.stages import in_order
+
     ti = context["ti"]
     tasks = ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)
     failed = (task["task_id"] for task in tasks if task["state"] == "failed")
-    return iter(dict.fromkeys(name for name in failed if name != ti.task_id))
+    return iter(in_order(dict.fromkeys(name for name in failed if name != ti.task_id)))
 
 
 def said_beside(context: Any) -> str:

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.utils.state import DagRunState
 
 from anchors import anchors
 from dag_help import load_dags
@@ -31,6 +33,7 @@ from opensearch_ml.runs import homes_of
 from sparse_index.config.neighbours import Neighbours
 from sparse_index.console.remedies import remedy
 from sparse_index.errors import BuildError
+from sparse_index.gate.doubt import Question
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.janitor import save_cleanup
 from sparse_index.store.files import Store
@@ -58,10 +61,18 @@ def written(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, told: l
 
 
 def context(
-    dag: DAG, task_id: str, run_id: str, failed: tuple[str, ...] = (), error: str | None = None
+    dag: DAG,
+    task_id: str,
+    run_id: str,
+    failed: tuple[str, ...] = (),
+    error: str | None = None,
+    outcome: str = "promoted",
+    day: str | None = None,
+    before: str | None = None,
 ) -> dict[str, Any]:
-    """What Airflow gives a callback of a task, when these tasks of its run have failed."""
-    crumbs = [{"task_id": name, "map_index": -1, "state": "failed", "duration": 1.0} for name in failed]
+    """What Airflow gives a callback of a task, when these tasks of its run have failed (by name), or its receipt has told of this
+    outcome. `day`: the run's partition; `before`: how the run before ended."""
+    crumbs = [{"task_id": name, "map_index": -1, "state": "failed", "duration": 1.0} for name in sorted(failed)]
     ti = SimpleNamespace(
         dag_id=dag.dag_id,
         task_id=task_id,
@@ -70,9 +81,14 @@ def context(
             *crumbs,
             {"task_id": "plan", "state": "success", "map_index": -1, "duration": 1},
         ],
-        xcom_pull=lambda task_ids, map_indexes, key: f"no more memory in {task_ids}",
+        xcom_pull=lambda task_ids, map_indexes=None, key="": (
+            f"no more memory in {task_ids}" if key else {"outcome": outcome}
+        ),
+        get_previous_dagrun=lambda: before and SimpleNamespace(state=DagRunState(before)),
     )
-    return {"ti": ti, "task": dag.get_task(task_id)} | ({"exception": RuntimeError(error)} if error else {})
+    run = SimpleNamespace(partition_key=day, logical_date=None, run_after=datetime(2026, 5, 5, tzinfo=UTC))
+    found = {"ti": ti, "task": dag.get_task(task_id), "dag_run": run, "run_id": run_id, "params": dag.params.dump()}
+    return found | ({"exception": RuntimeError(error)} if error else {})
 
 
 def call(dag: DAG, task_id: str, kind: str, run_id: str, **found: Any) -> None:
@@ -98,7 +114,7 @@ def test_a_failed_run_is_told_with_its_reason_its_page_and_whom_it_concerns(writ
         "receipt",
         "on_failure_callback",
         "manual__1+00:00",
-        failed=("encode", "receipt"),
+        failed=("encode", "delete_model", "receipt"),
         error="encode failed: Model m1 of this build is gone.",
     )
     assert texts() == [
@@ -121,6 +137,58 @@ def test_each_failed_run_is_told_and_the_first_good_one_after_them(written: Writ
         call(dag, "receipt", "on_success_callback", run_id)
     assert [one["kind"] for one in TOLD] == ["failed", "failed", "green"]
     assert "Run r3 ended well. It was red since run r1, of which you were told at 20" in texts()[-1]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kinds"),
+    [("plan_only", ["failed"]), ("not_promoted", ["failed"]), ("nothing_changed", ["failed", "green"])],
+)
+def test_what_leaves_readers_what_they_had_is_no_good_news(written: Written, outcome: str, kinds: list[str]) -> None:
+    """A plan alone, and a build of some rows, may be green: the next real run says that all is well again."""
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="no memory")
+    call(dag, "receipt", "on_success_callback", "r2", outcome=outcome)
+    assert [one["kind"] for one in TOLD] == kinds
+    call(dag, "receipt", "on_success_callback", "r3")
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
+
+
+FEED = {
+    "kind": "feed",
+    "source": {
+        "uri": "/data/day={data_date}",
+        "id_column": "id",
+        "text_template": "{title}. {body}",
+        "columns": ["id", "title", "body", "category"],
+        "deleted_column": "deleted",
+    },
+}
+
+
+def test_a_day_of_a_feed_is_taken_back_by_its_own_run_alone(written: Written) -> None:
+    dag = written(alerts=[KEEPS], **FEED)[DAG_ID]
+    for number in (1, 2):
+        error = f"plan_shards failed: the partition 2026-03-0{number} has not arrived"
+        call(dag, "receipt", "on_failure_callback", f"d{number}", error=error, day=f"2026-03-0{number}")
+    for number in (3, 4, 1, 5, 2, 6):
+        call(dag, "receipt", "on_success_callback", f"d{number}", day=f"2026-03-0{number}")
+    assert [one["kind"] for one in TOLD] == ["failed", "failed", "green", "green", "green"]
+    third, first, second = texts()[2:]
+    assert third.startswith(
+        f"{DAG_ID} is green again, but for 2 of its days\nRun d3 ended well. It was red since run d1,"
+    )
+    assert "Days whose run failed, and of which none has ended well since: 2026-03-01, 2026-03-02. Clear it" in third
+    assert first.startswith(f"{DAG_ID} is green again, but for 1 of its days\nRun d1 ended well")
+    assert second.startswith(f"{DAG_ID} is green again\nRun d2 ended well")
+    assert "Days whose run" not in second
+
+
+def test_of_a_feeds_run_whose_day_nobody_knows_any_good_run_takes_back(written: Written) -> None:
+    dag = written(alerts=[KEEPS], **FEED)[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "r1", error="no date", day="Monday")
+    call(dag, "receipt", "on_success_callback", "r2", day="2026-03-03")
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
+    assert "Days whose run" not in texts()[1]
 
 
 def test_a_run_that_only_a_clean_up_made_red_is_told_once_by_its_good_receipt(written: Written) -> None:
@@ -177,6 +245,14 @@ def never(**_: Any) -> Any:
 
 def refused(**_: Any) -> Any:
     raise RuntimeError("Airflow does not answer")
+
+
+def test_failures_beside_a_good_end_are_told_in_the_order_of_the_run(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    call(dag, "receipt", "on_success_callback", "r1", failed=("undeploy_model", "delete_model", "retire"))
+    title, *said = texts()[0].splitlines()
+    assert "failed in 'retire'" in title
+    assert [line.partition(" ")[0] for line in said[:3]] == ["retire", "undeploy_model", "delete_model"]
 
 
 @pytest.mark.parametrize(("error", "asked", "said"), [("no memory", refused, "no memory"), (None, never, KILLED)])
@@ -268,6 +344,28 @@ def test_a_store_that_does_not_answer_keeps_no_message_back(written: Written, tm
     call(dag, "receipt", "on_failure_callback", "r1", error="x")
     call(dag, "receipt", "on_success_callback", "r2")
     assert [one["kind"] for one in TOLD] == ["failed"]
+
+
+@pytest.mark.parametrize(("before", "messages"), [("failed", 1), ("success", 3), (None, 3)])
+def test_while_the_store_is_away_a_failing_dag_is_told_of_once_by_what_airflow_knows(
+    written: Written, tmp_path: Path, before: str | None, messages: int
+) -> None:
+    dag = written(alerts=[KEEPS], store=str(tmp_path / "first.yaml" / "store"))[f"{DAG_ID}__serving"]
+    call(dag, "look", "on_failure_callback", "r1", error="no store", before="success")
+    for run_id in ("r2", "r3"):
+        call(dag, "look", "on_failure_callback", run_id, error="no store", before=before)
+    assert len(TOLD) == messages
+
+
+def test_while_neither_store_nor_airflow_answers_each_failure_is_told(written: Written, tmp_path: Path) -> None:
+    """Of a killed task Airflow is not asked: whoever does so there waits until he is killed."""
+    dag = written(alerts=[KEEPS], store=str(tmp_path / "first.yaml" / "store"))[f"{DAG_ID}__serving"]
+    look: Any = dag.get_task("look")
+    for error, asked in (("no store", refused), (None, never)):
+        silent = context(dag, "look", "r1", error=error)
+        silent["ti"].get_previous_dagrun = asked
+        look.on_failure_callback[0](silent)
+    assert len(TOLD) == 2
 
 
 def test_where_nobody_is_named_the_store_keeps_nothing(written: Written, tmp_path: Path) -> None:
@@ -377,6 +475,31 @@ def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pyte
     monkeypatch.setenv("SPARSE_INDEX_ALERTS", json.dumps([KEEPS]))
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", asked)
     assert len(written(alerts=[KEEPS])[asked].tasks) > 1
+
+
+def test_who_answers_for_a_corpus_is_told_that_a_run_asks_before_it_waits(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Question("May 'news' go to news--b1?", "the table", 1.5, ["vera"])
+    monkeypatch.setattr("opensearch_ml.operators.approval.require_planned", lambda context: (None, None))
+    monkeypatch.setattr("sparse_index.gate.doubt.question", lambda store, plan: asked)
+    told_then: list[int] = []
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, context: told_then.append(len(TOLD)))
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    approve: Any = dag.get_task("approve")
+    approve.execute(context(dag, "approve", "manual__1+00:00"))
+    assert (told_then, TOLD[0]["kind"]) == ([1], "asked")
+    assert texts()[0].splitlines() == [
+        asked.subject,
+        "Run manual__1+00:00 waits for an answer, for 1.5 hours at most; without one it is no. Until then no other run of this "
+        "corpus goes on. Who may answer: vera.",
+        f"Run: http://localhost:8080/dags/{DAG_ID}/runs/manual__1%2B00%3A00/tasks/approve/required_actions",
+        "What to do: docs/operate.md#the-gate-is-in-doubt",
+        "Owner: Ada",
+    ]
+    monkeypatch.setattr("sparse_index.gate.doubt.question", lambda store, plan: None)
+    approve.execute(context(dag, "approve", "r2"))
+    assert len(TOLD) == 1, "nobody is asked"
 
 
 def test_no_argument_of_a_notifier_is_stored_with_the_dag(written: Written) -> None:

@@ -116,8 +116,9 @@ def assert_kept_and_red(ended: Day, day: RealDay, said: str) -> None:
 
 
 def test_a_doubt_waits_for_one_of_the_corpus_people_and_without_their_word_nothing_goes_live(
-    doubtful: RealDay, person: Person
+    doubtful: RealDay, person: Person, told: list[dict[str, Any]]
 ) -> None:
+    doubtful.config["alerts"] = [{"notifier": "told.Keeps", "arguments": {"to": "vera"}}]
     assert_kept_and_red(doubtful.run(), doubtful, "Reject because nobody answered in time")
     person.does = somebody_else_tries
     assert_kept_and_red(doubtful.run(), doubtful, "Reject by vera")
@@ -128,3 +129,5 @@ def test_a_doubt_waits_for_one_of_the_corpus_people_and_without_their_word_nothi
     assert request.subject == f"May '{doubtful.alias}' go to {doubtful.live()}?"
     assert "There is no live index. nDCG@10" in request.body
     assert "this one keeps its turn" in request.body
+    assert [one["kind"] for one in told] == ["asked", "failed", "asked", "failed", "asked", "green"]
+    assert told[0]["text"].startswith(f"May '{doubtful.alias}' go to ")

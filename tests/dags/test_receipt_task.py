@@ -13,13 +13,13 @@ from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, unreachable
 from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.opened import PLAN_TASK
-from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages
-from sparse_index.builds.ending import PROMOTE, Stage
+from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages, why
+from sparse_index.builds.ending import PROMOTE, RETIRE, Stage, failures
 from sparse_index.builds.plan import save_plan
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.store.files import Store
-from sparse_index.store.layout import receipt_path
+from sparse_index.store.layout import RECEIPT_FILE, receipt_path
 
 SAID = {("encode", 1): "the model is gone"}
 
@@ -80,16 +80,22 @@ def in_a_run_that_failed(
     failed: str = "index",
     attempt: int = 1,
     kind: type[SimpleNamespace] = Away,
+    promotion: dict[str, Any] | None = None,
 ) -> tuple[Any, Any]:
-    """Its corpus, of this `kind`, and the context of its receipt, which has three retries."""
+    """Its corpus, of this `kind`, and the context of its receipt, which has three retries; `promotion`: what `promote` gave, in a
+    run in which nothing failed."""
     said = {PLAN_TASK: path and {"store": str(tmp_path), "plan": path}, ERROR_KEY: "no answer from the cluster"}
+    said[PROMOTE] = promotion
+    tasks = [task(PROMOTE, "success"), task(RETIRE, "success")] if promotion else [task(failed, "failed")]
     ti = SimpleNamespace(
         dag_id="d",
         run_id="r",
         try_number=attempt,
         max_tries=3,
-        get_task_breadcrumbs=lambda dag_id, run_id: [task(failed, "failed")],
-        xcom_pull=lambda task_ids, key="", **_: [None] * 4 if isinstance(task_ids, list) else said.get(key or task_ids),
+        get_task_breadcrumbs=lambda dag_id, run_id: tasks,
+        xcom_pull=lambda task_ids, key="", **_: (
+            list(map(said.get, task_ids)) if isinstance(task_ids, list) else said.get(key or task_ids)
+        ),
     )
     corpus = kind(config=corpus_config("things", str(tmp_path)))
     return corpus, {"ti": ti, "dag_run": SimpleNamespace(start_date=None)}
@@ -165,3 +171,80 @@ def test_after_a_switch_without_an_answer_the_receipt_waits_for_the_cluster_as_l
         with pytest.raises(error):
             ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
         assert store.exists(receipt_path(plan.alias, plan.build_id)) == (attempt == 4)
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that takes no receipt."""
+    write = Store.write_bytes
+
+    def refuse(store: Store, path: str, data: bytes) -> None:
+        if path.endswith(f"/{RECEIPT_FILE}"):
+            raise UnavailableError(f"{path} in the store cannot be used for now (EIO).")
+        write(store, path, data)
+
+    monkeypatch.setattr(Store, "write_bytes", refuse)
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_store_that_takes_no_receipt_hides_neither_reason_nor_what_is_live(tmp_path: Path) -> None:
+    """And what may pass is tried again."""
+    plan = make_plan(corpus_config("things", str(tmp_path)), live_index="things--b20250228t060000-00000a")
+    corpus, context = in_a_run_that_failed(tmp_path, save_plan(Store(str(tmp_path)), plan), "encode")
+    with pytest.raises(UnavailableError) as failure:
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+    reason, live, _, unwritten = failure.value.message.splitlines()
+    assert reason == "encode failed: no answer from the cluster"
+    assert live == "'things' is on things--b20250228t060000-00000a; this build failed."
+    assert unwritten.startswith("There is no receipt: ")
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_store_that_takes_no_receipt_does_not_hide_that_the_build_is_live(tmp_path: Path) -> None:
+    plan = make_plan(corpus_config("things", str(tmp_path)))
+    path, promotion = save_plan(Store(str(tmp_path)), plan), {"live": plan.candidate}
+    corpus, context = in_a_run_that_failed(tmp_path, path, promotion=promotion)
+    with pytest.raises(UnavailableError, match=f"^'things' is on {plan.candidate}; this build was promoted\\."):
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+
+
+def test_a_report_that_is_torn_hides_no_reason(tmp_path: Path) -> None:
+    store, plan = Store(str(tmp_path)), make_plan(corpus_config("things", str(tmp_path)))
+    store.write_bytes(f"{plan.folder}/reports/books.json", b"half")
+    corpus, context = in_a_run_that_failed(tmp_path, save_plan(store, plan))
+    with pytest.raises(
+        BuildError, match=r"^index failed: no answer from the cluster\n(.*\n)*There is no receipt: .*books"
+    ):
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+
+
+@pytest.mark.parametrize(
+    ("torn", "error", "said"),
+    [(True, BuildError, "is not a plan that"), (False, UnavailableError, "FileNotFoundError")],
+)
+def test_a_plan_that_cannot_be_read_hides_neither_reason_nor_what_is_live(
+    tmp_path: Path, torn: bool, error: type[SparseIndexError], said: str
+) -> None:
+    if torn:
+        (tmp_path / "plan.json").write_text("half")
+    work = ReceiptOperator(task_id="receipt", corpus="things").work
+    with pytest.raises(
+        error, match=f"^index failed: no answer .*\nThe cluster could not .*\n.* cannot be read: .*{said}"
+    ):
+        work(*in_a_run_that_failed(tmp_path, "plan.json"))
+    with pytest.raises(error, match=r"^'things' is on things--b1; this build was promoted\.\n.* cannot be read: "):
+        work(*in_a_run_that_failed(tmp_path, "plan.json", promotion={"live": "things--b1"}))
+
+
+def test_the_first_that_failed_is_told_first_though_airflow_gives_tasks_by_name() -> None:
+    stages = [Stage(name, 1.0, failure="x") for name in ("create_model_group", "delete_model", "encode")]
+    assert why(failures(stages)) == "create_model_group failed: x\nencode failed: x\ndelete_model failed: x"
+
+
+def test_a_persons_no_is_told_before_what_failed_beside_it() -> None:
+    said = why({"delete_model": "no answer"}, "Reject by vera, 2026-03-01")
+    assert said == (
+        "The gate was in doubt, and the answer to it: Reject by vera, 2026-03-01.\ndelete_model failed: no answer"
+    )
+    assert why({}, "Reject because nobody answered in time, 2026-03-01").endswith("answered in time, 2026-03-01.")
+    assert why({"promote": "lost race"}, "Approve by vera, 2026-03-01") == "promote failed: lost race"

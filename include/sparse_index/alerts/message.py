@@ -10,10 +10,11 @@ LONGEST_SAID = 2_000
 
 
 class Kind(StrEnum):
-    """What an alert is about. `green` takes back what `failed` said."""
+    """What an alert is about. `green` takes back what `failed` said; `asked`: a run waits for a person's answer."""
 
     FAILED = "failed"
     GREEN = "green"
+    ASKED = "asked"
     LATE = "late"
     STALE = "stale"
     TEST = "test"

@@ -8,9 +8,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sparse_index.builds.plan import Plan
+from sparse_index.builds.stages import in_order
 
 GATE, PROMOTE, RETIRE = "gate", "promote", "retire"
 Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "failed"]
+# Of the builds that read everything they were to read: what is live holds it, but for the rows that they name. Others may be
+# shown green too, and leave readers' data as old as it was.
+CURRENT: frozenset[Outcome] = frozenset({"promoted", "nothing_changed"})
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,8 @@ def is_done(name: str, stages: Iterable[Stage]) -> bool:
 
 
 def failures(stages: Iterable[Stage]) -> dict[str, str]:
-    """Stage (with its part) -> what it said, of those that failed."""
-    return {stage.label: stage.failure for stage in stages if stage.failure is not None}
+    """Stage (with its part) -> what it said, of those that failed, the first of the run first."""
+    return in_order({stage.label: stage.failure for stage in stages if stage.failure is not None})
 
 
 def stage_seconds(stages: Iterable[Stage]) -> dict[str, float]:

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sparse_index.builds.stages import in_order
 from sparse_index.console.fields import at, count, day, lines, moment, number, numbers, text, texts
 from sparse_index.console.receipts import Found
-from sparse_index.console.stages import in_order
 from sparse_index.names import build_time
 
 # The verdicts of the gate's checks.
@@ -213,7 +213,7 @@ def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any]
         model=_model(content),
         approval=text(content, "approval"),
         untidy=lines(content, "untidy"),
-        failures=texts(content, "failures"),
+        failures=in_order(texts(content, "failures")),
         former_settings=texts(content, "former_settings"),
         planned=planned,
         books=books,

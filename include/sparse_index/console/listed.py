@@ -11,17 +11,20 @@ from sparse_index.console.fields import text as text_at
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run of a corpus's DAG that has failed without a plan; `ended`: UTC."""
+    """A run of a corpus's DAG that has failed without a plan; `ended`: UTC; `day`: of a feed, the one that it was to bring."""
 
     run_id: str
     ended: datetime
+    day: str | None = None
 
 
 @dataclass(frozen=True)
 class Listed:
     """What a corpus's DAG declares of it. `store`: a public address; `connection`: the name of one; `schedule`: in words, None
-    for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `failed`: its newest run that has
-    ended, if that failed and left no plan; `problems`: why its file cannot be used, then the rest is empty.
+    for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `asked`: one waits for a
+    person's answer; `failed`: its newest run that has
+    ended, of a feed the newest of each day, if that failed and left no plan; `problems`: why its file cannot be used, then the
+    rest is empty.
     `searched`: what its file says of searching it, as declared; None where the DAG was parsed by a version that did not."""
 
     corpus: str
@@ -33,7 +36,8 @@ class Listed:
     description: str = ""
     paused: bool = False
     running: bool = False
-    failed: FailedRun | None = None
+    asked: bool = False
+    failed: tuple[FailedRun, ...] = ()
     schedule: str | None = None
     period_s: float | None = None
     problems: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.console.live import Live
 from sparse_index.console.readers import read_each
 from sparse_index.console.receipts import Found, Receipts, build_ids
-from sparse_index.console.standing import Standing, standing
+from sparse_index.console.standing import BAD, GOOD, Standing, standing
 from sparse_index.console.words import age
 from sparse_index.errors import SparseIndexError
 from sparse_index.names import build_time
@@ -36,13 +36,14 @@ class Need(IntEnum):
 
     BROKEN = 0
     ALIAS = 1
-    FAILED = 2
-    UNREAD = 3
-    LATE = 4
-    DOUBT = 5
-    LETTERS = 6
-    UNTIDY = 7
-    NONE = 8
+    ASKED = 2
+    FAILED = 3
+    UNREAD = 4
+    LATE = 5
+    DOUBT = 6
+    LETTERS = 7
+    UNTIDY = 8
+    NONE = 9
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Row:
 
     @property
     def unplanned(self) -> FailedRun | None:
-        return _unplanned(self.listed, self.seen)
+        return next(_unplanned(self.listed, self.seen), None)
 
     @property
     def is_placed(self) -> bool:
@@ -166,10 +167,13 @@ def _needs(
         yield Need.ALIAS, f"its alias is on {len(live.indices)} indices"
     if live is None and live_problem is None and seen.last is not None and seen.last.live is not None:
         yield Need.ALIAS, "its alias is on no index, and its last build left one live"
+    if listed.asked:
+        yield Need.ASKED, "a run of it waits for a person: answer it under Required Actions"
     if seen.problem:
         yield Need.UNREAD, "its store cannot be read"
-    if _unplanned(listed, seen):
-        yield Need.FAILED, "its last run failed before it planned a build"
+    unplanned = list(_unplanned(listed, seen))
+    if unplanned:
+        yield Need.FAILED, _without_plan(unplanned[0], len(unplanned) - 1)
     if seen.last is not None:
         yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work)
         yield from _needs_of_past(stands, seen.last)
@@ -187,12 +191,22 @@ def _needs_of_build(last: BuildView, *, at_work: bool) -> Iterator[tuple[Need, s
         yield Need.UNTIDY, "something was left untidy"
 
 
-def _unplanned(listed: Listed, seen: Seen) -> FailedRun | None:
-    """Its newest run, where that failed before there was a build to tell of it."""
-    if listed.failed is None or seen.store is None:
-        return None
-    planned = build_time(seen.ids[0]) if seen.ids else None
-    return listed.failed if planned is None or listed.failed.ended > planned else None
+def _unplanned(listed: Listed, seen: Seen) -> Iterator[FailedRun]:
+    """Those that failed before there was a build to tell of them."""
+    if seen.store is not None:
+        yield from (run for run in listed.failed if not any(_tells_instead(build, run) for build in seen.recent))
+
+
+def _tells_instead(build: Ending, run: FailedRun) -> bool:
+    """A later build does; of a feed, one of the same day that was to bring it."""
+    planned = build_time(build.build_id)
+    later = planned is not None and planned >= run.ended
+    return later and (run.day is None or (build.partition == run.day and build.sort in GOOD | BAD))
+
+
+def _without_plan(run: FailedRun, others: int) -> str:
+    more = f"; so it is with {others} more" if others else ""
+    return f"its {f'run of {run.day}' if run.day else 'last run'} failed before it planned a build{more}"
 
 
 def _needs_of_past(stands: Standing, last: BuildView) -> Iterator[tuple[Need, str]]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from sparse_index.builds.ending import CURRENT
 from sparse_index.console.build import Ending, Sort
 from sparse_index.console.live import Live
 from sparse_index.names import parse_candidate
 
-# Those that read everything they were to read: what is live holds it, but for the rows that they name.
-GOOD = frozenset({Sort.PROMOTED, Sort.NOTHING_CHANGED})
+GOOD = frozenset(map(Sort, CURRENT))
 # Those that did not come to an end.
 BAD = frozenset({Sort.FAILED, Sort.OPEN})
 

@@ -47,9 +47,9 @@ def _remains(cluster: Cluster, plan: Plan) -> list[str]:
 
 
 def live_sentence(open_cluster: Callable[[], Cluster], alias: str) -> str:
-    """Of a run that planned no build."""
+    """Of a run that planned no build, or whose plan cannot be read."""
     try:
         live = observe_alias(open_cluster(), alias).index
     except SparseIndexError as error:
         return f"The cluster could not be asked what '{alias}' is on ({error.message})."
-    return f"'{alias}' {f'is on {live}, as before' if live else 'has no live index'}."
+    return f"'{alias}' {f'is on {live}' if live else 'has no live index'}."

@@ -81,6 +81,6 @@ def _require_divisible(key: str, divided: Passages, tokenizer: ModelTokenizer | 
 
 def _late(config: CorpusConfig, day: date | None) -> str:
     return (
-        f"The partition {day} of the feed '{config.alias}' has not arrived: when it has, clear this run or trigger one for "
-        "that day. A day without data is a file without rows."
+        f"The partition {day} of the feed '{config.alias}' has not arrived: when it has, clear this run "
+        '("only failed" switched off) or trigger one for that day. A day without data is a file without rows.'
     )

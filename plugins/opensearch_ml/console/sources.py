@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState, State
+from airflow.utils.state import DagRunState, State, TaskInstanceState
 from croniter import croniter
 from sqlalchemy import Select, and_, func, or_, select
 
@@ -23,9 +24,13 @@ from opensearch_ml.dag_names import broken_name, is_broken, is_broken_serving
 from opensearch_ml.factory import BROKEN_TAG, TAG
 from opensearch_ml.hooks import OpenSearchMLHook
 from opensearch_ml.opened import PLAN_TASK
+from opensearch_ml.params import data_date
+from opensearch_ml.turns import APPROVE
 from sparse_index.cluster.client import Cluster
-from sparse_index.console.fields import text
+from sparse_index.console.fields import at, text
 from sparse_index.console.listed import FailedRun, Listed
+from sparse_index.console.overview import STRIP
+from sparse_index.errors import ConfigError
 from sparse_index.store.files import Store
 
 if TYPE_CHECKING:
@@ -81,8 +86,15 @@ class DeclaredCorpora:
         with create_session(scoped=False) as session:
             whole = self._declarations.of(session)
             ids = [dag.dag_id for dag, _ in whole]
-            running, failed = _running(session, ids), _failed(session, ids)
-            known = [_of_dag(each, dag, dag.dag_id in running, failed.get(dag.dag_id)) for dag, each in whole]
+            feeds = {each.dag_id for _, each in whole if each.is_feed}
+            running, failed = _running(session, ids), _failed(session, ids, feeds)
+            asked = _asked(session, ids)
+            known = [
+                replace(
+                    _of_dag(each, dag, dag.dag_id in running, failed.get(dag.dag_id, ())), asked=dag.dag_id in asked
+                )
+                for dag, each in whole
+            ]
             broken = list(_broken(session))
             theirs = {each.corpus for each in broken}
             return [*(each for each in known if each.corpus not in theirs), *broken]
@@ -99,16 +111,46 @@ def _running(session: Session, ids: Sequence[str]) -> set[str]:
     return set(session.scalars(found))
 
 
-def _failed(session: Session, ids: Sequence[str]) -> dict[str, FailedRun]:
-    """By DAG, where the newest of its runs that have ended failed, and no plan of it is known."""
+def _asked(session: Session, ids: Sequence[str]) -> set[str]:
+    waits = TaskInstance.task_id == APPROVE, TaskInstance.state == TaskInstanceState.AWAITING_INPUT
+    return set(session.scalars(select(TaskInstance.dag_id).where(TaskInstance.dag_id.in_(ids), *waits)))
+
+
+def _failed(session: Session, ids: Sequence[str], feeds: Collection[str]) -> dict[str, tuple[FailedRun, ...]]:
+    """By DAG, where the newest of its runs that have ended failed, and no plan of it is known; of a feed among its last runs the
+    newest of each day, the newest day first."""
+    place = func.row_number().over(partition_by=DagRun.dag_id, order_by=DagRun.id.desc())
     ended = DagRun.dag_id.in_(ids), DagRun.state.in_(State.finished_dr_states)
-    newest = select(func.max(DagRun.id)).where(*ended).group_by(DagRun.dag_id)
+    last = select(DagRun.id, place.label("place")).where(*ended).subquery()
+    wanted = or_(last.c.place == 1, and_(last.c.place <= STRIP, DagRun.dag_id.in_(feeds)))
     plan = _plan(DagRun.dag_id, DagRun.run_id).exists()
-    found = select(DagRun).where(DagRun.id.in_(newest), DagRun.state == DagRunState.FAILED, ~plan)
-    return {run.dag_id: FailedRun(run.run_id, run.end_date or run.run_after) for run in session.scalars(found)}
+    found = select(DagRun, plan).join(last, last.c.id == DagRun.id).where(wanted).order_by(DagRun.id.desc())
+    newest: dict[tuple[str, str | None], FailedRun | None] = {}
+    for run, planned in session.execute(found):
+        day = _day(run) if run.dag_id in feeds else None
+        if day is None or not _brought_nothing(run):
+            failed = run.state == DagRunState.FAILED and not planned
+            newest.setdefault(
+                (run.dag_id, day), FailedRun(run.run_id, run.end_date or run.run_after, day) if failed else None
+            )
+    return {dag: tuple(run for (its, _), run in newest.items() if its == dag and run) for dag, _ in newest}
 
 
-def _of_dag(listed: Listed, dag: DagModel, running: bool, failed: FailedRun | None) -> Listed:
+def _day(run: DagRun) -> str | None:
+    """Of a feed's run, as its tasks have it; None where it says none."""
+    try:
+        return str(data_date(text(run.conf, "data_date"), run.partition_key, run.logical_date or run.run_after))
+    except ConfigError:
+        return None
+
+
+def _brought_nothing(run: DagRun) -> bool:
+    """Whether it is green and was a plan alone, or a build of some rows."""
+    trial = text(run.conf, "mode") == "plan_only" or at(run.conf, "row_limit") is not None
+    return trial and run.state == DagRunState.SUCCESS
+
+
+def _of_dag(listed: Listed, dag: DagModel, running: bool, failed: tuple[FailedRun, ...]) -> Listed:
     return replace(
         listed,
         description=dag.description or "",

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.execution_time.hitl import HITLUser
 
+from opensearch_ml.alerts import answer_address, tell
 from opensearch_ml.failures import retried_only_if_useful
+from opensearch_ml.notifier import About
 from opensearch_ml.opened import require_planned
+from sparse_index.alerts.message import Alert, Kind
+
+if TYPE_CHECKING:
+    from sparse_index.gate.doubt import Question
 
 ANSWER_KEY = "answer"
 _SUBJECT = "May the candidate go live?"
@@ -18,7 +24,8 @@ _SUBJECT = "May the candidate go live?"
 
 class ApproveOperator(ApprovalOperator):
     """Asks whether the candidate may go live, where the corpus file says `gate.undecided: ask` and the gate was in doubt; else it
-    asks nobody. Without an answer in time it is no, which skips what follows.
+    asks nobody. Without an answer in time it is no, which skips what follows. Those whom the corpus `about` and the deployment
+    name are told that it asks.
 
     The task waits in the state `awaiting_input`, without worker or triggerer. Who is asked what, and for how long, stands in
     the plan.
@@ -26,9 +33,10 @@ class ApproveOperator(ApprovalOperator):
 
     template_fields = ()
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, about: About, **kwargs: Any) -> None:
         # Subject and timeout are the plan's, which is not there yet; Airflow wants some.
         super().__init__(subject=_SUBJECT, defaults=self.REJECT, response_timeout=timedelta(hours=1), **kwargs)
+        self.about = about
 
     def execute(self, context: Any) -> Any:
         from sparse_index.gate.doubt import question
@@ -41,13 +49,32 @@ class ApproveOperator(ApprovalOperator):
         self.subject, self.body = asked.subject, asked.body
         self.response_timeout = timedelta(hours=asked.hours)
         self.assigned_users = [HITLUser(id=user, name=user) for user in asked.users]
+        self._tell(asked, context)
         return super().execute(context)
+
+    def _tell(self, asked: Question, context: Any) -> None:
+        from sparse_index.console.remedies import remedy
+
+        ti = context["ti"]
+        who = f" Who may answer: {', '.join(asked.users)}." if asked.users else ""
+        said = (
+            f"Run {ti.run_id} waits for an answer, for {asked.hours:g} hours at most; without one it is no. Until then no other "
+            f"run of this corpus goes on.{who}"
+        )
+        address = answer_address(ti.dag_id, ti.run_id, self.task_id)
+        alert = Alert(Kind.ASKED, self.about.reader, asked.subject, said, address, remedy("approve"))
+        tell(alert, self.about.config.alerts, context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Leaves the answer for the receipt: a no skips what follows, and with it what a task gives."""
         context["ti"].xcom_push(key=ANSWER_KEY, value=_in_words(event))
         with retried_only_if_useful(context):
             return super().execute_complete(context, event)
+
+
+def is_no(answer: str) -> bool:
+    """Whether an answer, as it was left for the receipt, keeps the candidate from going live."""
+    return answer.startswith(ApproveOperator.REJECT)
 
 
 def _in_words(event: Mapping[str, Any]) -> str:

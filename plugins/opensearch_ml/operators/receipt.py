@@ -12,10 +12,10 @@ from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.links import BuildLink
 from opensearch_ml.metrics import send_metrics
 from opensearch_ml.opened import Corpus, planned
-from opensearch_ml.operators.approval import ANSWER_KEY
+from opensearch_ml.operators.approval import ANSWER_KEY, is_no
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.turns import APPROVE, TURN
-from sparse_index.errors import BuildError, SparseIndexError, TerminalError
+from sparse_index.errors import BuildError, SparseIndexError, TerminalError, UnavailableError
 
 if TYPE_CHECKING:
     from sparse_index.builds.ending import Ending, Stage
@@ -38,25 +38,57 @@ class ReceiptOperator(CorpusOperator):
         from sparse_index.builds.ending import failures
         from sparse_index.builds.metrics import NO_BUILD, build_metrics
         from sparse_index.builds.receipt import sentences, write_receipt
-        from sparse_index.live.last_look import live_sentence
         from sparse_index.store.layout import receipt_path
 
         stages = ended_stages(context)
-        found = planned(context)
+        try:
+            found = planned(context)
+        except (SparseIndexError, OSError) as error:
+            told = [*_reasons(stages), _live(corpus, context)]
+            raise _after(told, "The plan of this run cannot be read", error) from error
         if found is None:
-            live = live_sentence(lambda: corpus.cluster, corpus.config.alias)
             send_metrics(self.corpus, corpus.config.owner, [NO_BUILD])
-            raise BuildError("\n".join([why(failures(stages)), "No build was planned.", live]))
+            raise BuildError("\n".join([why(failures(stages)), "No build was planned.", _live(corpus, context)]))
         store, plan = found
         ending = _ending(corpus, plan, stages, context)
-        reasons = why(failures(stages), ending.approval)
-        receipt = write_receipt(store, plan, ending)
+        reasons = _reasons(stages) if ending.is_good else [why(failures(stages), ending.approval)]
+        told = [*reasons, *sentences(plan, ending)]
+        try:
+            receipt = write_receipt(store, plan, ending)
+        except (SparseIndexError, OSError) as error:
+            raise _after(told, "There is no receipt", error) from error
         send_metrics(self.corpus, corpus.config.owner, [*build_metrics(receipt), *_of_live(corpus, ending)])
         where = store.full(receipt_path(plan.alias, plan.build_id))
         if not ending.is_good:
-            raise BuildError("\n".join([reasons, *sentences(plan, ending), f"Receipt: {where}"]))
+            raise BuildError("\n".join([*told, f"Receipt: {where}"]))
         self.log.info("%s Receipt: %s", receipt["summary"], where)
         return {"outcome": receipt["outcome"], "summary": receipt["summary"], "receipt": where}
+
+
+def _reasons(stages: Sequence[Stage]) -> list[str]:
+    """None where no task failed: then it is the receipt alone that is in the way."""
+    from sparse_index.builds.ending import failures
+
+    found = failures(stages)
+    return [why(found)] if found else []
+
+
+def _live(corpus: Corpus, context: Any) -> str:
+    """Where there is no plan to tell it by."""
+    from sparse_index.builds.ending import PROMOTE
+    from sparse_index.live.last_look import live_sentence
+
+    promotion = context["ti"].xcom_pull(task_ids=PROMOTE)
+    if promotion:
+        return f"'{corpus.config.alias}' is on {promotion['live']}; this build was promoted."
+    return live_sentence(lambda: corpus.cluster, corpus.config.alias)
+
+
+def _after(told: Sequence[str], what: str, error: SparseIndexError | OSError) -> SparseIndexError:
+    """An error as it was to Airflow, that hides nothing of what is known without the store: often that is what a stage failed of,
+    too."""
+    ours = error if isinstance(error, SparseIndexError) else UnavailableError(f"{type(error).__name__}: {error}")
+    return type(ours)("\n".join([*told, f"{what}: {ours.message}"]), ours.status, ours.reason)
 
 
 def ended_stages(context: Any) -> list[Stage]:
@@ -82,12 +114,11 @@ def _message(context: Any, task: Mapping[str, Any]) -> str:
 
 
 def why(reasons: Mapping[str, str], answered: str | None = None) -> str:
-    """The reason comes first of all that a red receipt says: the page of a task shows the first error of its log."""
-    if answered and not reasons:
-        return f"The gate was in doubt, and the answer to it: {answered}."
-    if not reasons:
-        return "No task failed: the run was stopped before its end."
-    return "\n".join(f"{task} failed: {reason}" for task, reason in reasons.items())
+    """The reason comes first of all that a red receipt says: the page of a task shows the first error of its log. A person's no
+    comes before all that failed beside it."""
+    said = [f"The gate was in doubt, and the answer to it: {answered}."] if answered and is_no(answered) else []
+    said += [f"{task} failed: {reason}" for task, reason in reasons.items()]
+    return "\n".join(said) or "No task failed: the run was stopped before its end."
 
 
 def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -> Ending:

@@ -184,7 +184,7 @@ def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> N
 def test_a_run_that_failed_before_its_plan_is_told_and_led_to(place: Place, visit: Visit) -> None:
     place.write(BUILD, {"outcome": "promoted"})
     run = FailedRun("manual__1+00:00", datetime(2026, 11, 2, tzinfo=UTC))
-    place.corpora = [place.listed("news", failed=run)]
+    place.corpora = [place.listed("news", failed=(run,))]
     html = visit("/").text
     assert "its last run failed before it planned a build" in html
     assert f"{BASE}/dags/sparse_index__news/runs/manual__1%2B00%3A00" in look(html).links

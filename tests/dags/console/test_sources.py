@@ -17,7 +17,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
+from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import delete, select, update
 
@@ -121,20 +121,50 @@ def run_of(dag: str, run_id: str, state: str, hour: int) -> DagRun:
 @pytest.mark.parametrize(
     ("states", "failed"),
     [
-        (["success", "failed"], FailedRun("r1", DAY + timedelta(hours=1))),
-        (["failed", "success"], None),
-        (["failed", "running"], FailedRun("r0", DAY)),
-        (["queued"], None),
+        (["success", "failed"], (FailedRun("r1", DAY + timedelta(hours=1)),)),
+        (["failed", "success"], ()),
+        (["failed", "running"], (FailedRun("r0", DAY),)),
+        (["queued"], ()),
     ],
 )
 def test_a_corpus_whose_newest_run_failed_says_so(
-    parsed: Callable[..., None], states: list[str], failed: FailedRun | None
+    parsed: Callable[..., None], states: list[str], failed: tuple[FailedRun, ...]
 ) -> None:
     dag = corpus_dag("notes")
     parsed(dag)
     with create_session() as session:
         session.add_all(run_of(dag.dag_id, f"r{hour}", state, hour) for hour, state in enumerate(states))
     assert found_by(DeclaredCorpora())["notes"].failed == failed
+
+
+@pytest.mark.parametrize(
+    ("later", "stands"),
+    [
+        (("2", "success", {}), ["1"]),
+        (("1", "success", {}), []),
+        (("1", "success", {"mode": "plan_only"}), ["1"]),
+        (("1", "success", {"row_limit": 5}), ["1"]),
+        (("9", "success", {"data_date": "2026-11-01"}), []),
+        (("2", "failed", {}), ["2", "1"]),
+    ],
+)
+def test_of_a_feed_each_day_whose_newest_run_failed_is_named(
+    parsed: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    later: tuple[str, str, dict[str, Any]],
+    stands: list[str],
+) -> None:
+    dag = corpus_dag("notes")
+    parsed(dag)
+    monkeypatch.setattr(Listed, "is_feed", True)
+    with create_session() as session:
+        for hour, (day, state, conf) in enumerate((("1", "failed", {}), later)):
+            run = run_of(dag.dag_id, f"r{hour}", state, hour)
+            run.partition_key, run.conf = f"2026-11-0{day}", conf
+            session.add(run)
+            session.flush()
+    failed = found_by(DeclaredCorpora())["notes"].failed
+    assert [run.day for run in failed] == [f"2026-11-0{day}" for day in stands]
 
 
 def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed: Callable[..., None]) -> None:
@@ -153,13 +183,35 @@ def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed:
             session=session,
         )
         run.end_date = DAY
-    assert found_by(DeclaredCorpora())["notes"].failed == FailedRun("r1", DAY)
+    assert found_by(DeclaredCorpora())["notes"].failed == (FailedRun("r1", DAY),)
     with create_session() as session:
         said = {"plan": "notes/builds/b1/plan.json"}
         set_xcom = partial(XComModel.set, dag_id=dag, task_id="plan_changes", run_id="r1", session=session)
         set_xcom("return_value", said, serialize=False)
     assert plan_of_run(dag, "r1") == said["plan"]
-    assert found_by(DeclaredCorpora())["notes"].failed is None
+    assert found_by(DeclaredCorpora())["notes"].failed == ()
+
+
+@pytest.mark.parametrize(("state", "asked"), [("awaiting_input", True), ("success", False)])
+def test_a_run_that_waits_for_an_answer_is_seen(parsed: Callable[..., None], state: str, asked: bool) -> None:
+    with DAG("sparse_index__notes", tags=["sparse-index"], schedule=None) as dag:
+        promote = EmptyOperator(task_id="promote", outlets=[search_index("notes", corpus_config("notes", "/store"))])
+        EmptyOperator(task_id="approve") >> promote
+    parsed(dag)
+    with create_session() as session:
+        saved = SerializedDagModel.get_dag(dag.dag_id, session=session)
+        assert saved is not None
+        run = saved.create_dagrun(
+            run_id="r1",
+            run_after=DAY,
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.TEST,
+            state=DagRunState.RUNNING,
+            session=session,
+        )
+        (task,) = (each for each in run.task_instances if each.task_id == "approve")
+        task.state = TaskInstanceState(state)
+    assert found_by(DeclaredCorpora())["notes"].asked is asked
 
 
 @pytest.mark.parametrize(

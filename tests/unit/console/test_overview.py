@@ -208,20 +208,47 @@ def test_a_failed_partition_is_told_though_a_later_one_is_live(store: Store) -> 
     )
 
 
+def test_a_run_that_waits_for_an_answer_needs_a_person(store: Store) -> None:
+    receipt(store, "news")
+    assert needs(store, [listed("news", asked=True)]) == [("news", Need.ASKED)]
+
+
 @pytest.mark.parametrize(("minutes", "is_told"), [(1, True), (-1, False)])
 def test_a_run_that_failed_before_its_plan_needs_a_person(store: Store, minutes: int, is_told: bool) -> None:
     receipt(store, "news")
     planned = datetime(2026, 11, 26, tzinfo=UTC)
     failed = FailedRun("r1", planned + timedelta(minutes=minutes))
-    found = needs(store, [listed("news", failed=failed)])
+    found = needs(store, [listed("news", failed=(failed,))])
     assert found == [("news", Need.FAILED if is_told else Need.NONE)]
 
 
 def test_a_run_that_failed_before_the_first_plan_needs_a_person(store: Store) -> None:
-    corpora = [listed("news", failed=FailedRun("r1", NOW))]
+    corpora = [listed("news", failed=(FailedRun("r1", NOW),))]
     (row,) = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), {}, {}, NOW)
     assert row.needs == ((Need.FAILED, "its last run failed before it planned a build"),)
     assert row.unplanned == FailedRun("r1", NOW)
+
+
+@pytest.mark.parametrize(
+    ("content", "stands"),
+    [
+        ({"partition": "2026-11-25"}, True),
+        ({"partition": "2026-11-24"}, False),
+        ({"partition": "2026-11-24", "outcome": "failed"}, False),
+        ({"partition": "2026-11-24", "outcome": "plan_only"}, True),
+    ],
+)
+def test_a_day_of_a_feed_whose_run_failed_before_its_plan_stands_until_a_build_of_that_day(
+    store: Store, content: dict[str, Any], stands: bool
+) -> None:
+    receipt(store, "news", **content)
+    failed = tuple(FailedRun(f"r{day}", NOW - timedelta(days=1), f"2026-11-{day}") for day in (24, 23))
+    corpora = [listed("news", failed=failed)]
+    (row,) = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), {}, {}, NOW)
+    said = [words for _, words in row.needs]
+    first = "its run of 2026-11-24 failed before it planned a build; so it is with 1 more"
+    assert (first in said) is stands
+    assert row.unplanned == failed[0 if stands else 1]
 
 
 def test_a_build_of_the_command_line_that_is_at_work_needs_nobody(store: Store) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from sparse_index.console.build import BuildView, Sort, build_view
 from sparse_index.console.receipts import Found, Receipts
-from sparse_index.console.stages import chapter_of, in_order
+from sparse_index.console.stages import chapter_of
 from sparse_index.console.timeline import NOT_RECORDED, gate_chart, timeline, timeline_charts
 from sparse_index.store.files import Store
 
@@ -75,15 +74,12 @@ def test_stages_stand_in_the_order_of_the_run() -> None:
     """Airflow gives its tasks by name."""
     given = dict.fromkeys(("delete_model", "encode", "gate", "index", "new", "preflight", "scan", "turn"), 1.0)
     seen = build_view(IDS[0], Found({"outcome": "promoted", "stage_seconds": given}))
-    assert list(seen.stage_s) == ["preflight", "turn", "scan", "encode", "delete_model", "index", "gate", "new"]
+    assert list(seen.stage_s) == ["preflight", "turn", "scan", "encode", "index", "gate", "delete_model", "new"]
 
 
-def test_every_stage_of_the_daily_run_has_its_place() -> None:
-    dag = Path(__file__).parents[3] / "dags" / "daily_build.py"
-    tasks = set(re.findall(r'task_id="(\w+)"', dag.read_text(encoding="utf-8"))) - {"receipt"}
-    assert {"scan", "retire"} < tasks
-    first, *_, last = in_order(dict.fromkeys(["not known", *tasks], 1.0))
-    assert (first, last) == ("preflight", "not known")
+def test_failures_stand_in_that_order_too_whatever_wrote_them() -> None:
+    content = {"outcome": "failed", "failures": {"delete_model": "no answer", "encode[1]": "gone", "encode[0]": "gone"}}
+    assert list(build_view(IDS[0], Found(content)).failures) == ["encode[1]", "encode[0]", "delete_model"]
 
 
 def test_a_check_that_was_skipped_is_no_failure() -> None:
