@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 export PYTHONPATH := include:plugins
 CORPUS ?= tickets
 ROWS ?= 100000
+# How many random corpora `make chaos` gives each property test.
+PROPERTY_EXAMPLES ?= 500
 # Two workers, each with servers of its own; a file's tests stay together, the dear folders come first.
 # WORKERS= runs one test after another.
 WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
@@ -41,10 +43,10 @@ try: $(VENV)/installed ## Make your own Parquet file searchable: make try FILE=m
 corpus: $(VENV)/installed ## Write a demo corpus of any size: make corpus CORPUS=news ROWS=10000000
 	$(BIN)/python -m demo generate --corpus $(CORPUS) --rows $(ROWS) --out .local/corpora/$(CORPUS)
 
-test: $(VENV)/installed ## Run every test, against a real OpenSearch that is started and stopped
+test: $(VENV)/installed ## Run every test but the long form of `make chaos`, against a real OpenSearch that is started and stopped
 	$(BIN)/python -m pytest $(WORKERS)
 
-coverage: $(VENV)/installed ## Run every test and measure which branches of the core they reach; fails below the floor in pyproject.toml
+coverage: $(VENV)/installed ## Run the same tests and measure which branches of the core they reach; fails below the floor in pyproject.toml
 	@mkdir -p .local/coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(WORKERS)
@@ -52,7 +54,7 @@ coverage: $(VENV)/installed ## Run every test and measure which branches of the 
 	$(BIN)/coverage report
 
 chaos: $(VENV)/installed ## Kill, stall and break everything on purpose; the table goes to .local/chaos.md
-	SPARSE_INDEX_CHAOS=whole $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live tests/integration/test_feeds.py)
+	SPARSE_INDEX_CHAOS=whole PROPERTY_EXAMPLES=$(PROPERTY_EXAMPLES) $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live tests/integration/test_feeds.py tests/unit/plan/test_property_*.py)
 
 bench: $(VENV)/installed ## Measure this package beside what one would use instead, and write docs/performance.md anew (an hour)
 	$(BIN)/python bench/bulk.py

@@ -54,7 +54,10 @@ def no_fault(_: Seen) -> Fault:
 
 @dataclass
 class FaultyProxy:
-    """`decide` is asked for every request before it is passed on; it may wait, or kill something. `faults`: how many requests met one."""
+    """`decide` is asked for every request before it is passed on; it may wait, or kill something.
+
+    `faults`: how many requests met one.
+    """
 
     host: str
     port: int

@@ -60,8 +60,8 @@ STAGES: Mapping[str, Request] = {
     "gate": _searches_a_candidate,
     "promote": _switches_the_alias,
 }
-# Where an earlier task asks the same: the files of the store of which the run has written one when the stage is open. Preflight and
-# the plan try a candidate, the books count with a search; of `encode`, the first finished chunk.
+# Where an earlier task asks the same: the files of the store of which the run has written one when the stage is open. Preflight
+# and the plan try a candidate, the books count with a search; of `encode`, the first finished chunk.
 OPENED_BY: Mapping[str, str] = {
     "encode": "vectors/**/*.parquet",
     "prepare_candidate": "*/builds/*/plan.json",
