@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 export PYTHONPATH := include:plugins
 CORPUS ?= tickets
 ROWS ?= 100000
-# How many random corpora `make chaos` gives each property test.
-PROPERTY_EXAMPLES ?= 500
 # Two workers, each with servers of its own; a file's tests stay together, the dear folders come first.
 # WORKERS= runs one test after another.
 WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
@@ -54,7 +52,7 @@ coverage: $(VENV)/installed ## Run the same tests and measure which branches of 
 	$(BIN)/coverage report
 
 chaos: $(VENV)/installed ## Kill, stall and break everything on purpose; the table goes to .local/chaos.md
-	SPARSE_INDEX_CHAOS=whole PROPERTY_EXAMPLES=$(PROPERTY_EXAMPLES) $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live tests/integration/test_feeds.py tests/unit/plan/test_property_*.py)
+	SPARSE_INDEX_CHAOS=whole $(BIN)/python -m pytest $(wildcard tests/chaos tests/dags/live tests/integration/test_feeds.py)
 
 bench: $(VENV)/installed ## Measure this package beside what one would use instead, and write docs/performance.md anew (an hour)
 	$(BIN)/python bench/bulk.py
