@@ -19,7 +19,6 @@ from sparse_index.errors import SparseIndexError
 from sparse_index.preflight.examine import preflight
 from sparse_index.store.files import Store
 
-
 # What may not be repeated unseen: a build that is killed in one of these may fail.
 UNREPEATABLE = {"_register_meta", "_deploy", "_clone"}
 
