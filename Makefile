@@ -41,10 +41,10 @@ try: $(VENV)/installed ## Make your own Parquet file searchable: make try FILE=m
 corpus: $(VENV)/installed ## Write a demo corpus of any size: make corpus CORPUS=news ROWS=10000000
 	$(BIN)/python -m demo generate --corpus $(CORPUS) --rows $(ROWS) --out .local/corpora/$(CORPUS)
 
-test: $(VENV)/installed ## Run every test, against a real OpenSearch that is started and stopped
+test: $(VENV)/installed ## Run every test but the long form of `make chaos`, against a real OpenSearch that is started and stopped
 	$(BIN)/python -m pytest $(WORKERS)
 
-coverage: $(VENV)/installed ## Run every test and measure which branches of the core they reach; fails below the floor in pyproject.toml
+coverage: $(VENV)/installed ## Run the same tests and measure which branches of the core they reach; fails below the floor in pyproject.toml
 	@mkdir -p .local/coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(WORKERS)

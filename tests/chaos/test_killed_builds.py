@@ -1,4 +1,5 @@
-"""P3 and the clone: a delta build's process is killed after each of its requests to the cluster in turn."""
+"""P3 and the clone: a delta build's process is killed after each of its requests to the cluster in turn, and before and after
+each change that it makes to cluster and store."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import victims
+from changes import Life
 from chaos_table import WHOLE, ChaosTable, dice
 from faulty_proxy import Fault, FaultyProxy, Seen
 from promises import check_promises
@@ -18,7 +20,7 @@ from real_builds import MakeConfig, Row, built, documents, planned, rows, write_
 from sparse_index import pipeline
 from sparse_index.builds.plan import BuildKind, Plan, load_plan
 from sparse_index.builds.request import RunRequest
-from sparse_index.cluster.client import Cluster
+from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.index.promote import promote
 from sparse_index.live.alias import observe_alias
@@ -29,7 +31,9 @@ from sparse_index.store.layout import plan_path
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 COUNT = 60
-SHORT_MOMENTS = 2
+SHORT_MOMENTS = 1
+SHORT_CHANGES = ("/plan.json", "/manifest-final.parquet", "/reports/books.json", "/receipt.json")
+RIGHT = "run again: the right documents, settings, aliases and _meta on both indices"
 
 
 def edition(number: int) -> list[Row]:
@@ -128,6 +132,17 @@ def require_right_settings(cluster: Cluster, config: CorpusConfig, plan: Plan) -
         assert meta.documents == cluster.get(f"/{index.name}/_count")["count"]
 
 
+def whole_when_run_again(
+    cluster: Cluster, config: CorpusConfig, content: list[Row], vectors: dict[str, dict[str, float]]
+) -> None:
+    """After a kill."""
+    assert len(observe_alias(cluster, config.alias).members) == 1, "P2"
+    plan = run_again(cluster, config)
+    expected = {row["id"]: row | {"text_sparse": vectors[row["id"]]} for row in content}
+    check_promises(cluster, Store(config.store), plan, expected)
+    require_right_settings(cluster, config, plan)
+
+
 def test_a_delta_build_killed_after_each_request(
     plain_cluster: Cluster, proxy: FaultyProxy, config: CorpusConfig, chaos_table: ChaosTable
 ) -> None:
@@ -141,9 +156,38 @@ def test_a_delta_build_killed_after_each_request(
         for number, moment in enumerate(moments, start=1):
             write_corpus(config, edition(number))
             kill_after(proxy, moment, config)
-            assert len(observe_alias(plain_cluster, config.alias).members) == 1, f"P2 after request {moment}"
-            plan = run_again(plain_cluster, config)
-            expected = {row["id"]: row | {"text_sparse": vectors[row["id"]]} for row in edition(number)}
-            check_promises(plain_cluster, Store(config.store), plan, expected)
-            require_right_settings(plain_cluster, config, plan)
-        line.result = "run again: the right documents, settings, aliases and _meta on both indices"
+            whole_when_run_again(plain_cluster, config, edition(number), vectors)
+        line.result = RIGHT
+
+
+def changes_of_a_run(cluster: Cluster, config: CorpusConfig, patch: pytest.MonkeyPatch) -> list[str]:
+    """What an undisturbed delta build changes, in order."""
+    write_corpus(config, edition(0))
+    with patch.context() as watched:
+        life = Life().watch(watched)
+        pipeline.run(cluster, config, Store(config.store), request())
+    return life.seen
+
+
+def test_a_delta_build_killed_at_each_change(
+    plain_cluster: Cluster,
+    plain_settings: ConnectionSettings,
+    config: CorpusConfig,
+    chaos_table: ChaosTable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors = {name: document["text_sparse"] for name, document in documents(plain_cluster, config.alias).items()}
+    changes = changes_of_a_run(plain_cluster, config, monkeypatch)
+    moments = [(number, afterwards) for number in range(len(changes)) for afterwards in (False, True)]
+    if not WHOLE:
+        moments = [(next(n for n, what in enumerate(changes) if what.endswith(file)), False) for file in SHORT_CHANGES]
+    with chaos_table.line(
+        "SIGKILL of a delta build before and after each of its changes in turn", len(moments)
+    ) as line:
+        for number, (moment, afterwards) in enumerate(moments, start=1):
+            write_corpus(config, edition(number))
+            work = (plain_settings, config, request(), moment, afterwards)
+            ended = victims.ended_well(victims.started(victims.run_to_change, *work))
+            assert not ended, f"the run ended before change {moment} of {changes}"
+            whole_when_run_again(plain_cluster, config, edition(number), vectors)
+        line.result = RIGHT

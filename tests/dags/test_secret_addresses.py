@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from everything import everything_in
 from misbehaving_servers import web_server
 from real_day import ROWS, RealDay
 
@@ -23,15 +23,6 @@ SECRET = "hush8041"  # in the query and in the login; a word of its own, which n
 
 def with_login(address: str) -> str:
     return address.replace("http://", f"http://me:{SECRET}-login@")
-
-
-def everything_in(folder: Path) -> Iterator[tuple[str, str]]:
-    """Every file as its bytes say, and once more as its rows: they are compressed."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield path.name, path.read_bytes().decode("latin-1")
-            if path.suffix == ".parquet":
-                yield path.name, str(pq.read_table(path, partitioning=None).to_pylist())
 
 
 def test_no_secret_of_an_address_is_stored_passed_on_or_logged(

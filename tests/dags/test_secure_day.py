@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from everything import everything_in
 from local_cluster import LocalCluster
 from promises import check_promises
 from real_day import ROWS, Day, RealDay, delete_everything
@@ -21,6 +24,7 @@ from sparse_index.store.files import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.secure, pytest.mark.usefixtures("metadata_database")]
 ROLE = "sparse_index_build"
+WRONG = "no-hush-8041"
 NOTHING: dict[str, list[str]] = {"models": [], "groups": [], "candidates": []}
 
 
@@ -61,8 +65,15 @@ def plan_of(ended: Day) -> Plan:
 
 
 def test_the_build_role_is_enough_for_a_first_day_and_the_day_after(
-    day: RealDay, builder: tuple[str, ConnectionSettings]
+    day: RealDay,
+    builder: tuple[str, ConnectionSettings],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """And the password is in nothing that either of them leaves, nor is a wrong one in what a run leaves that it stops."""
+    caplog.set_level(logging.INFO)
+    told = []
     for rows, kind in ((ROWS, BuildKind.FULL), (ROWS - 1, BuildKind.DELTA)):
         day.write_rows(rows)
         ended = day.run()
@@ -71,4 +82,12 @@ def test_the_build_role_is_enough_for_a_first_day_and_the_day_after(
         assert plan.kind is kind
         check_promises(day.cluster, Store(plan.config.store), plan)
         assert day.left_behind() == NOTHING | {"candidates": [plan.live_index] if plan.live_index else []}
-        assert str(builder[1].password) not in json.dumps(ended.xcoms)
+        told.append(ended)
+    wrong = connection(builder[1]) | {"password": WRONG}
+    monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(wrong))
+    told.append(day.run())
+    assert told[-1].state == "failed"
+    left = {"runs": json.dumps([asdict(ended) for ended in told], default=str), "log": caplog.text}
+    left |= {"output": "".join(capfd.readouterr()), "index": json.dumps(day.cluster.get(f"/{day.live()}"))}
+    texts = [*everything_in(day.folder / "store"), *left.items()]
+    assert [name for name, text in texts if str(builder[1].password) in text or WRONG in text] == []

@@ -96,47 +96,6 @@ def test_a_finished_part_is_not_encoded_again(plain_cluster: Cluster, store: Sto
     assert (again.encoded, again.encoded_before, again.predict_calls) == (0, COUNT, 0)
 
 
-class Killed(BaseException):
-    """Stands for the kill in the one test that counts requests from inside."""
-
-
-def test_a_kill_costs_at_most_one_chunk(plain_cluster: Cluster, store: Store, plan: Plan, model_id: str) -> None:
-    asked: list[int] = []
-
-    class Counting(Cluster):
-        def __init__(self, real: Cluster) -> None:
-            self.real = real
-
-        def request(self, method: str, path: str, body: object = None, **options: object) -> object:
-            if "_predict" in path:
-                asked.append(len(body["text_docs"]))  # type: ignore[index]
-            return self.real.request(method, path, body, **options)  # type: ignore[arg-type]
-
-    class DiesAt:
-        """A store that stops working, as for a killed process: nothing is committed on the way out."""
-
-        def __init__(self, real: Store, writes: int) -> None:
-            self.real, self.writes = real, writes
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self.real, name)
-
-        def write_table(self, *arguments: object) -> None:
-            if self.writes == 0:
-                raise Killed
-            self.writes -= 1
-            self.real.write_table(*arguments)  # type: ignore[arg-type]
-
-    part = plan.encode_parts[0]
-    with pytest.raises(Killed):
-        encode_part(Counting(plain_cluster), DiesAt(store, 3), plan, part, {plan.fingerprint: model_id}, cores=2)  # type: ignore[arg-type]
-    kept = len(files_of(store, plan).hashes())
-    assert 0 < kept <= sum(asked)
-    assert sum(asked) - kept <= CHUNK + plan.config.encoder.docs_per_request
-    encode_part(plain_cluster, store, plan, part, {plan.fingerprint: model_id}, cores=2)
-    assert len(vectors(store, plan)) == COUNT
-
-
 def test_a_model_that_is_gone_is_said_at_once(plain_cluster: Cluster, store: Store, plan: Plan) -> None:
     with pytest.raises(ModelError, match="'only failed' off"):
         encode_part(plain_cluster, store, plan, plan.encode_parts[0], {plan.fingerprint: "no-such-model"}, cores=2)

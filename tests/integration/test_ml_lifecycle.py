@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -192,23 +191,6 @@ def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, m
     query = {"query": {"term": {"model_group_id": group_id}}}
     assert plain_cluster.post("/_plugins/_ml/models/_search", query)["hits"]["hits"] == []
     assert verbs.get_model(plain_cluster, removal.deleted[0]) is None
-
-
-@pytest.mark.usefixtures("patient_removal")
-def test_a_teardown_during_the_deployment_leaves_nothing_in_memory(
-    plain_cluster: Cluster, model_zip: Path, group: str
-) -> None:
-    removed = []
-    for seconds_later in (0.0, 0.24, 0.28, 0.32):  # from the first moment of a deployment to its last
-        model_id = registered(plain_cluster, file_encoder(model_zip), group)
-        verbs.deploy(plain_cluster, model_id)
-        time.sleep(seconds_later)
-        verbs.remove_group(plain_cluster, group)
-        assert verbs.get_model(plain_cluster, model_id) is None
-        assert tasks_of(plain_cluster, model_id) == 0
-        removed.append(model_id)
-    time.sleep(1.5)  # where a deployment survived its model, it has ended by now
-    assert in_memory(plain_cluster).isdisjoint(removed)
 
 
 def test_a_model_that_a_search_pipeline_names_is_kept_and_stays_deployed(

@@ -199,20 +199,24 @@ def test_a_run_that_is_asked_to_stop_cleans_up_and_leaves_its_receipt(
     assert f"stopped by {number.name}" in str(receipt["failures"])
 
 
+@pytest.mark.parametrize("last", ["models", "model_groups"])
 def test_a_deployment_that_arrives_while_a_stopped_run_cleans_up_is_taken_back(
-    plain_cluster: Cluster, proxy: FaultyProxy, config: CorpusConfig, tmp_path: Path
+    plain_cluster: Cluster, proxy: FaultyProxy, config: CorpusConfig, tmp_path: Path, last: str
 ) -> None:
-    """The worst moment: after the model was undeployed, before it is deleted."""
+    """The worst moment: after the model was undeployed, before it is deleted. Or when it is gone, and only its group is there."""
     asked, may_arrive = Event(), Event()
 
     def decide(seen: Seen) -> Fault:
         if seen.verb == "_deploy":
             asked.set()
             assert may_arrive.wait(DEADLINE_S)
-        if seen.method == "DELETE" and "/models/" in seen.path and not may_arrive.is_set():
+        if seen.method == "DELETE" and f"/{last}/" in seen.path and not may_arrive.is_set():
             may_arrive.set()
-            model_id = seen.path.rpartition("/")[2]
-            wait_until(plain_cluster, wait_for("deploy", DEADLINE_S, now=time.time(), task_id=None, model_id=model_id))
+            if last == "models":
+                model_id = seen.path.rpartition("/")[2]
+                wait_until(
+                    plain_cluster, wait_for("deploy", DEADLINE_S, now=time.time(), task_id=None, model_id=model_id)
+                )
         return Fault.NONE
 
     proxy.decide = decide

@@ -66,12 +66,13 @@ class ChaosTable:
 
 @pytest.fixture(scope="session")
 def chaos_table(request: pytest.FixtureRequest) -> Iterator[ChaosTable]:
-    """Printed and written as Markdown at the end of a whole run."""
+    """Printed at the end of a run in the whole form; written as Markdown when that was of all these tests."""
     table = ChaosTable()
     yield table
     if WHOLE:
-        REPORT.parent.mkdir(exist_ok=True)
-        REPORT.write_text(table.markdown())
+        if {"tests/chaos", "tests/dags/live"} <= set(request.config.args) and not request.config.option.keyword:
+            REPORT.parent.mkdir(exist_ok=True)
+            REPORT.write_text(table.markdown())
         plugins = request.config.pluginmanager
         with plugins.getplugin("capturemanager").global_and_fixture_disabled():
             plugins.getplugin("terminalreporter").write(f"\n{table.markdown()}\n")

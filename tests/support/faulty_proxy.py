@@ -28,6 +28,8 @@ class Fault(Enum):
     BROKEN = auto()
     RESET = auto()
     ANSWER_LOST = auto()
+    # What decided has done something itself, and the request passes.
+    DONE = auto()
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,17 @@ def no_fault(_: Seen) -> Fault:
 
 @dataclass
 class FaultyProxy:
-    """`decide` is asked for every request before it is passed on; it may wait, or kill something."""
+    """`decide` is asked for every request before it is passed on; it may wait, or kill something.
+
+    `faults`: how many requests met one.
+    """
 
     host: str
     port: int
     listening: int = 0
     decide: Decide = no_fault
     texts_asked: int = 0
+    faults: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -80,6 +86,12 @@ class FaultyProxy:
             self.counts[verb] = self.counts.get(verb, 0) + 1
             self.texts_asked += texts
             return Seen(verb, self.counts[verb], body, method, path)
+
+    def decide_on(self, seen: Seen) -> Fault:
+        fault = self.decide(seen)
+        with self._lock:
+            self.faults += fault is not Fault.NONE
+        return fault
 
     def wait_for(self, verb: str, more: int, deadline_s: float = 180, alive: Callable[[], bool] = lambda: True) -> None:
         """Until `more` further requests of this kind came, whoever sends them is gone, or the time is over."""
@@ -123,14 +135,14 @@ def faulty_proxy(target: ConnectionSettings) -> Iterator[FaultyProxy]:
 
 def _serve(handler: BaseHTTPRequestHandler, proxy: FaultyProxy) -> None:
     body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-    fault = proxy.decide(proxy.see(handler.command, handler.path, body))
+    fault = proxy.decide_on(proxy.see(handler.command, handler.path, body))
     if fault in _ERRORS:
         status, kind = _ERRORS[fault]
         error = {"error": {"type": kind, "reason": "made by the test"}, "status": status}
         _answer(handler, status, json.dumps(error).encode())
     elif fault is not Fault.RESET:
         answer = _forwarded(handler, proxy, body)
-        if answer is not None and fault is Fault.NONE:
+        if answer is not None and fault is not Fault.ANSWER_LOST:
             _answer(handler, *answer)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from faulty_proxy import Fault, FaultyProxy, Seen, no_fault
+from faulty_proxy import Decide, Fault, FaultyProxy, Seen, no_fault
 from live_corpora import MODEL, LiveCorpus, Request
 from local_airflow.api import AirflowApi
 from local_airflow.services import Services
@@ -144,14 +144,22 @@ class LiveAirflow:
         return LiveRun(self.api, corpus.dag_id, self.api.trigger(corpus.dag_id, params, datetime.now(UTC)))
 
     @contextmanager
+    def asked(self, decide: Decide) -> Iterator[None]:
+        """Inside the block `decide` is asked about each request to OpenSearch."""
+        self.proxy.decide = decide
+        try:
+            yield
+        finally:
+            self.proxy.decide = no_fault
+
+    @contextmanager
     def holding(self, matches: Request) -> Iterator[Hold]:
         hold = Hold(matches)
-        self.proxy.decide = hold
-        try:
-            yield hold
-        finally:
-            hold.release()
-            self.proxy.decide = no_fault
+        with self.asked(hold):
+            try:
+                yield hold
+            finally:
+                hold.release()
 
     def deadline_passes(self, run: LiveRun) -> None:
         """The clock of a run whose time is up, without an hour's wait: its deadline is moved in Airflow's database."""

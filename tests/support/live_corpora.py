@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,7 +46,7 @@ def _switches_the_alias(seen: Seen) -> bool:
     return seen.verb == "_aliases" and b"is_write_index" in seen.body
 
 
-# What a task asks that no other asks before it.
+# What a task asks that no other asks before it, once the run has written what OPENED_BY names.
 STAGES: Mapping[str, Request] = {
     "register_model": _ends_with("/models/_register"),
     "wait_registered": _contains("GET", "/_ml/tasks/"),
@@ -58,6 +59,13 @@ STAGES: Mapping[str, Request] = {
     "reconcile": _ends_with("/_refresh"),
     "gate": _searches_a_candidate,
     "promote": _switches_the_alias,
+}
+# Where an earlier task asks the same: the files of the store of which the run has written one when the stage is open. Preflight
+# and the plan try a candidate, the books count with a search; of `encode`, the first finished chunk.
+OPENED_BY: Mapping[str, str] = {
+    "encode": "vectors/**/*.parquet",
+    "prepare_candidate": "*/builds/*/plan.json",
+    "gate": "*/builds/*/reports/books.json",
 }
 
 
@@ -118,9 +126,11 @@ class LiveCorpus:
         return [json.loads(line) for line in lines]
 
     def write(self, rows: int, mark: str) -> None:
-        """`mark` is in every text: with another one every text must be encoded anew."""
+        """`mark` is in every text, with a word that no other call has: every text must be encoded anew, also when a test is
+        repeated."""
         titles = pq.read_table(DEMO / "corpora" / "tickets" / "tickets.parquet")["title"].to_pylist()
-        texts = [f"{titles[n % len(titles)]} {n} {mark}" for n in range(rows)]
+        own = f"{mark} {uuid4().hex}"
+        texts = [f"{titles[n % len(titles)]} {n} {own}" for n in range(rows)]
         table = pa.table({"id": [f"d{n}" for n in range(rows)], "text": texts})
         pq.write_table(table, self.folder / f"{self.name}.parquet")
 
@@ -129,12 +139,12 @@ class LiveCorpus:
         (self.folder / f"{self.name}.parquet").unlink()
 
     def request_of(self, stage: str) -> Request:
-        """What opens that stage of a run that comes; of `encode`: a request after the run's first finished chunk."""
-        vectors = Path(self.config.store, "vectors")
-        before = set(vectors.rglob("*.parquet"))
-        if stage != "encode":
-            return STAGES[stage]
-        return lambda seen: STAGES[stage](seen) and not before.issuperset(vectors.rglob("*.parquet"))
+        """What opens that stage of a run that comes."""
+        asks, store = STAGES[stage], Path(self.config.store)
+        if stage not in OPENED_BY:
+            return asks
+        before = set(store.glob(OPENED_BY[stage]))
+        return lambda seen: asks(seen) and not before.issuperset(store.glob(OPENED_BY[stage]))
 
     def build(self, cluster: Cluster) -> None:
         """What a run does, without Airflow."""

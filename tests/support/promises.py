@@ -72,6 +72,20 @@ def _one_encoder(store: Store, plan: Plan, meta: Meta, live: Documents) -> None:
 def leaves_no_trace(cluster: Cluster, plan: Plan) -> None:
     """Holds after a failed build, too."""
     assert marked_groups(cluster, plan.alias) == [], "P6: model groups are left over"
+    assert models_of_no_group(cluster) == [], "P6: models are left over whose group is gone"
     indices = own_indices(cluster, plan.alias)
     assert sum(index.is_failed_candidate for index in indices) <= 1, f"P6: failed candidates are left over: {indices}"
     assert sum(index.is_generation for index in indices) <= plan.config.retention.generations, f"P6: {indices}"
+
+
+def models_of_no_group(cluster: Cluster) -> list[str]:
+    """Names; a model's chunks are documents beside it."""
+    groups = {hit["_id"] for hit in _found(cluster, "model_groups", {"match_all": {}})}
+    models = _found(cluster, "models", {"bool": {"must_not": {"exists": {"field": "chunk_number"}}}})
+    return [hit["_source"]["name"] for hit in models if hit["_source"].get("model_group_id") not in groups]
+
+
+def _found(cluster: Cluster, kind: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """None when nothing of this kind was ever made."""
+    answer = cluster.find(f"/_plugins/_ml/{kind}/_search", {"size": 1_000, "query": query})
+    return answer["hits"]["hits"] if answer else []

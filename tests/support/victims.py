@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 
+import pytest
+
+from changes import Life, kill_this_process
 from sparse_index import pipeline
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.builds.request import RunRequest
@@ -75,6 +78,14 @@ def index(settings: ConnectionSettings, plan: Plan, part: Part) -> None:
 
 def run(settings: ConnectionSettings, config: CorpusConfig, request: RunRequest) -> None:
     pipeline.run(Cluster.connect(settings), config, Store(config.store), request)
+
+
+def run_to_change(
+    settings: ConnectionSettings, config: CorpusConfig, request: RunRequest, changes: int, afterwards: bool
+) -> None:
+    """`run` that kills itself when so many changes of cluster and store are done: before the next, or just after it."""
+    Life(changes, afterwards, kill_this_process).watch(pytest.MonkeyPatch())
+    run(settings, config, request)
 
 
 def serve(settings: ConnectionSettings, config: CorpusConfig) -> None:

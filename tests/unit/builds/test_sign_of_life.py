@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from threading import Semaphore
 
 import pytest
 
@@ -95,9 +96,13 @@ def test_what_is_no_sign_says_nothing(store: Store, content: bytes) -> None:
 def test_a_store_that_refuses_a_beat_stops_no_run(
     store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    refused = Semaphore(0)
+
     def refuse(path: str, data: bytes) -> None:
+        refused.release()
         raise error
 
     with sign_of_life(store, FOLDER, beat_s=0.001):
         monkeypatch.setattr(store, "write_bytes", refuse)
-        time.sleep(0.02)
+        for _ in range(2):
+            assert refused.acquire(timeout=60), "it beats no more"

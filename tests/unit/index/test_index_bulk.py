@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Barrier
 from typing import Any
 
 import orjson
@@ -76,6 +77,17 @@ def test_everything_is_written_once() -> None:
     outcome = write(index, [*(index_op(n) for n in range(500)), *(delete_op(n) for n in range(500, 600))])
     assert (outcome.indexed, outcome.deleted, outcome.rejected) == (500, 100, ())
     assert sorted(index.ids) == sorted(f"id-{n}" for n in range(600))
+
+
+def test_as_many_requests_as_it_may_are_in_the_cluster_at_once() -> None:
+    index, together = FakeIndex(), Barrier(2, timeout=60)
+
+    def two_at_once(method: str, path: str, body: bytes) -> dict[str, Any]:
+        together.wait()
+        return index(method, path, body)
+
+    write(two_at_once, [index_op(n, size=2_000) for n in range(4)])
+    assert index.requests == [1] * 4
 
 
 def test_bodies_stay_within_their_bytes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sparse_index.builds.plan import Plan
 from sparse_index.builds.request import RunRequest
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.shards import ShardScan
+from sparse_index.errors import UnavailableError
 from sparse_index.plan.changes import plan_changes
 from sparse_index.store import sql
 from sparse_index.store.files import Store
@@ -35,9 +37,13 @@ COPY (SELECT 'document ' || CASE WHEN i % 10000 = 0 THEN 0 ELSE i END AS id, 'co
 def test_a_plan_in_scarce_memory_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_at(tmp_path)
     write(tmp_path / "corpus", [row(1)])
-    ample = first_plan(config, "abcdef00")
-    monkeypatch.setattr(sql, "_OUTSIDE_DUCKDB_MB", sql.LEAST_MEMORY_MB - SCARCE_MB)
-    scarce = first_plan(config, "abcdef01")
+    with monkeypatch.context() as patch:
+        patch.setattr(sql, "spill_folder", lambda _: nullcontext("/dev/null/nowhere"))
+        ample = first_plan(config, "abcdef00")
+        monkeypatch.setattr(sql, "_OUTSIDE_DUCKDB_MB", sql.LEAST_MEMORY_MB - SCARCE_MB)
+        with pytest.raises(UnavailableError):
+            first_plan(config, "abcdef01")
+    scarce = first_plan(config, "abcdef02")
     assert scarce.counts == ample.counts
     assert scarce.counts.duplicate_ids == ROWS // 10_000 - 1
     assert 0 < scarce.counts.texts_to_encode < scarce.counts.encoded

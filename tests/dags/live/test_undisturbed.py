@@ -1,42 +1,45 @@
-"""The log of a whole real build, as the UI shows it: a report of our sentences, and no line of the client."""
+"""A whole real build that nobody disturbs: its log, as the UI shows it, and the stages that others are disturbed in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from faulty_proxy import Fault, Seen
 from live_airflow import LiveAirflow, LiveRun
+from live_corpora import STAGES, Request
 
 pytestmark = pytest.mark.integration
-ROWS = 80
+ROWS = 400
 MOST_LINES = 12
 # Airflow's own line, through our logger.
 OF_EVERY_SENSOR = "Success criteria met. Exiting."
 # How the last line of ours begins or goes on, by task.
 SENTENCES = {
     "preflight": "",
-    "plan_shards": "1 file(s) with 80 rows in",
+    "plan_shards": f"1 file(s) with {ROWS} rows in",
     "scan[0]": "read and hashed.",
     "turn": "It is this run's turn",
-    "plan_changes": "The plan is frozen: full, 80 texts to encode, 80 documents to write or delete.",
-    "reserve": "encodes 80 texts in 1 part(s)",
+    "plan_changes": f"The plan is frozen: full, {ROWS} texts to encode, {ROWS} documents to write or delete.",
+    "reserve": f"encodes {ROWS} texts in 1 part(s)",
     "create_model_group": "Model group ",
     "register_model": "live-sparse 1.0.0: registration begun",
     "wait_registered": "COMPLETED.",
     "deploy_model": "live-sparse 1.0.0: deployment begun",
     "wait_deployed": "DEPLOYED on 1 of 1 node(s).",
     "prove_encoder": "Nothing speaks against encoding with live-sparse 1.0.0 on 1 node(s)",
-    "encode[0]": "80 texts encoded in",
+    "encode[0]": f"{ROWS} texts encoded in",
     "undeploy_model": "Undeployed: ",
     "delete_model": "Kept: none.",
     "delete_model_group": "in the cluster: nothing.",
-    "prepare_candidate": "new and empty: 80 documents are to be written",
-    "index[0]": "80 documents written and 0 deleted",
-    "reconcile": "The books close: 80 rows read = 80 encoded.",
-    "gate": "The gate refuses nothing of 80 documents",
+    "prepare_candidate": f"new and empty: {ROWS} documents are to be written",
+    "index[0]": f"{ROWS} documents written and 0 deleted",
+    "reconcile": f"The books close: {ROWS} rows read = {ROWS} encoded.",
+    "gate": f"The gate refuses nothing of {ROWS} documents",
     "approve": "Nothing is in doubt",
-    "promote": "is live with 80 documents (it is the first).",
+    "promote": f"is live with {ROWS} documents (it is the first).",
     "retire": "Kept for going back: none. Deleted: none.",
     "receipt": "this build was promoted. Nothing is untidy. Receipt: ",
 }
@@ -55,11 +58,32 @@ def errors(run: LiveRun, label: str) -> list[str]:
     return [entry["event"] for entry in run.log(label) if entry.get("level") == "error" and ours(entry)]
 
 
+@dataclass
+class Witness:
+    """At the first request that opens a stage: which tasks of the run are at work."""
+
+    opens: dict[str, Request]
+    run: LiveRun | None = None
+    at_work: dict[str, set[str]] = field(default_factory=dict)
+
+    def __call__(self, seen: Seen) -> Fault:
+        for stage in [stage for stage, opens in self.opens.items() if stage not in self.at_work and opens(seen)]:
+            assert self.run is not None
+            states = self.run.states()
+            self.at_work[stage] = {label.partition("[")[0] for label, state in states.items() if state == "running"}
+        return Fault.NONE
+
+
 def test_the_log_of_a_build_reads_like_a_report(live: LiveAirflow) -> None:
     corpus = live.corpora["read"]
     corpus.write(ROWS, "read")
-    run = live.trigger(corpus)
-    live.ended_well(corpus, run)
+    witness = Witness({stage: corpus.request_of(stage) for stage in STAGES})
+    with live.asked(witness):
+        witness.run = run = live.trigger(corpus)
+        live.ended_well(corpus, run)
+    assert witness.at_work.keys() == STAGES.keys()
+    for stage, at_work in witness.at_work.items():
+        assert stage in at_work, f"what opens {stage} is asked by {at_work}"
     logs = {label: run.log(label) for label in run.tasks() if label != "outcome"}
     assert logs.keys() == SENTENCES.keys()
     for label, entries in logs.items():
