@@ -104,7 +104,8 @@ class Bytes:
 @dataclass(frozen=True)
 class BuildView:
     """None: not recorded. Counts are documents or rows; `texts_encoded` and `vectors_found` distinct texts, and documents whose
-    vector was there. `planned`, `books`, `encode`, `index`: all numbers that the receipt has of these."""
+    vector was there. `planned`, `books`, `encode`, `index`: all numbers that the receipt has of these. `checks`: the gate's; `encoder_checks`: those
+    before anything was encoded."""
 
     build_id: str
     sort: Sort
@@ -138,6 +139,7 @@ class BuildView:
     index: Mapping[str, float] = field(default_factory=dict)
     stage_s: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[CheckView, ...] = ()
+    encoder_checks: tuple[CheckView, ...] = ()
     letters: tuple[LettersView, ...] | None = None
 
     @property
@@ -220,7 +222,8 @@ def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any]
         encode=encode,
         index=numbers(content, "index"),
         stage_s=in_order(numbers(content, "stage_seconds")),
-        checks=_checks(content),
+        checks=_checks(content, "gate"),
+        encoder_checks=_checks(content, "encoder"),
         letters=_letters(content),
     )
 
@@ -251,11 +254,9 @@ def _model(content: Mapping[str, Any]) -> ModelView | None:
     return ModelView(name, text(content, "model", "version"), count(content, "model", "nodes"))
 
 
-def _checks(content: Mapping[str, Any]) -> tuple[CheckView, ...]:
-    """Of the gate; of a build that did not come so far, of its encoder."""
-    found = next(
-        (rows for stage in ("gate", "encoder") if isinstance(rows := at(content, stage, "checks"), list) and rows), []
-    )
+def _checks(content: Mapping[str, Any], stage: str) -> tuple[CheckView, ...]:
+    """None of a build that did not come so far."""
+    rows = at(content, stage, "checks")
     return tuple(
         CheckView(
             text(row, "name") or "?",
@@ -264,7 +265,7 @@ def _checks(content: Mapping[str, Any]) -> tuple[CheckView, ...]:
             number(row, "limit"),
             text(row, "words") or "",
         )
-        for row in found
+        for row in (rows if isinstance(rows, list) else ())
     )
 
 

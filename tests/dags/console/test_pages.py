@@ -93,6 +93,19 @@ def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) ->
     assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
 
 
+def test_a_build_whose_gate_never_ran_passed_none(place: Place, visit: Visit) -> None:
+    said = {"name": "encoder", "verdict": "pass", "words": "it says what it said"}
+    place.write(BUILD, RECEIPT | {"gate": None, "encoder": {"checks": [said]}})
+    row = visit("/corpora/news").text.split(f"builds/{BUILD}")[1].split("</tr>")[0]
+    assert row.rstrip().endswith("<td>–</td>")
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    gate = html.split("<h2>Gate</h2>")[1]
+    assert "it says what it said" in html.split("<h2>Encoder</h2>")[1].split("<h2>Gate</h2>")[0]
+    assert "Not asked, or not recorded" in gate
+    assert "The gate was not asked for any of these builds" in visit("/corpora/news").text
+    look(html)
+
+
 def test_every_part_of_the_books_is_drawn(place: Place, visit: Visit) -> None:
     place.write(BUILD, RECEIPT | {"books": {"documents": 9, "rows_read": 8, **dict.fromkeys(BOOKS, 1)}})
     html = visit(f"/corpora/news/builds/{BUILD}").text
