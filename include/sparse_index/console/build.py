@@ -104,8 +104,8 @@ class Bytes:
 @dataclass(frozen=True)
 class BuildView:
     """None: not recorded. Counts are documents or rows; `texts_encoded` and `vectors_found` distinct texts, and documents whose
-    vector was there. `planned`, `books`, `encode`, `index`: all numbers that the receipt has of these. `checks`: the gate's; `encoder_checks`: those
-    before anything was encoded."""
+    vector was there. `planned`, `books`, `encode`, `index`: all numbers that the receipt has of these. `checks`: the gate's;
+    `encoder_checks`: those before anything was encoded."""
 
     build_id: str
     sort: Sort

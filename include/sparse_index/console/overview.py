@@ -91,7 +91,7 @@ class Row:
 def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts, now: datetime) -> dict[str, Seen]:
     """By corpus, one listing and one read each, two more where the newest build has no receipt; eight corpora at a time. A store
     that cannot be read is its corpora's problem."""
-    wanted = [each for each in listed if not each.is_broken]
+    wanted = [each for each in listed if each.is_declared]
     found = read_each(lambda each: _look(each, open_store, receipts, now), wanted)
     return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
 

@@ -194,6 +194,47 @@ def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> N
         assert "no id column" in html
 
 
+OF_A_CORPUS = (
+    *("", "/generations", "/search", "/dead-letters", "/dead-letters.csv"),
+    *(f"/builds/{BUILD}", f"/builds/{BUILD}/receipt.json", f"/builds/{BUILD}/plan.json"),
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(f"/corpora/news{page}" for page in OF_A_CORPUS), "/dags/sparse_index__news", "/runs/sparse_index__news/r1"],
+)
+def test_a_corpus_that_nobody_ever_declared_has_a_page_of_its_problems_alone(
+    place: Place, visit: Visit, path: str
+) -> None:
+    place.corpora = [Listed("news", "sparse_index__news", problems=("no id column",))]
+    html = visit(path, "admin").text
+    look(html)
+    assert "no id column" in html
+    assert not any(said in html for said in ("There are none", "no build", "No build", "Not a search index"))
+
+
+def test_a_corpus_whose_file_breaks_keeps_its_pages(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    place.corpora = [place.listed("news", problems=("no id column",), broken_dag="sparse_index_broken__news")]
+    place.write(BUILD, RECEIPT)
+    place.plans["sparse_index__news", "r1"] = f"news/builds/{BUILD}/plan.json"
+    for path in ("/", "/corpora/news", f"/corpora/news/builds/{BUILD}", "/corpora/news/generations"):
+        answer = visit(path, "admin")
+        assert answer.status_code == 200, path
+        assert BUILD in answer.text or path.endswith("generations")
+        assert "Build now" not in answer.text
+        look(answer.text)
+    for path in ("/", "/corpora/news", "/dags/sparse_index_broken__news"):
+        assert "no id column" in visit(path).text
+    assert visit("/runs/sparse_index__news/r1").headers["location"] == f"{ROOT}/corpora/news/builds/{BUILD}"
+    assert visit("/dags/sparse_index__news").headers["location"] == f"{ROOT}/corpora/news"
+    assert "Not planned yet" in visit("/runs/sparse_index__news/r2").text
+    assert "Costs" in visit("/costs").text
+
+
 def test_a_run_that_failed_before_its_plan_is_told_and_led_to(place: Place, visit: Visit) -> None:
     place.write(BUILD, {"outcome": "promoted"})
     run = FailedRun("manual__1+00:00", datetime(2026, 11, 2, tzinfo=UTC))

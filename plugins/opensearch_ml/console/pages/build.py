@@ -12,8 +12,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from opensearch_ml.console.html import page, quoted
-from opensearch_ml.console.pages.timeline import require_listed
-from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, may_see_content
+from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, corpus_of_dag, may_see_content
 from sparse_index.console.build import BuildView, Sort, build_view
 from sparse_index.console.charts import shares, waterfall
 from sparse_index.console.content import plan_without_content, without_content
@@ -152,9 +151,9 @@ def _file(console: Console, listed: Listed, path: str) -> Any:
 @router.get("/runs/{dag_id}/{run_id:path}", response_model=None)
 def run(request: Request, dag_id: str, run_id: str, corpora: Corpora) -> HTMLResponse | RedirectResponse:
     """To the build that a run of Airflow has planned."""
-    if not any(each.dag_id == dag_id for each in corpora):
+    listed = corpus_of_dag(corpora, dag_id)
+    if listed is None:
         return page(request, "not_ours.html")
-    listed = require_listed(corpora, dag_id)
     plan = request.app.state.console.sources.plan_of(dag_id, run_id)
     if plan is None:
         return page(request, "not_planned.html", listed=listed, run_id=run_id)

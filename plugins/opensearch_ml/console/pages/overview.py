@@ -77,7 +77,7 @@ class _Found:
 
 def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     """Stores and clusters are asked side by side."""
-    usable = [each for each in wanted if not each.is_broken]
+    usable = [each for each in wanted if each.is_declared]
     lots, connections = lots_of(usable), {each.connection for each in usable}
     answers = console.side_by_side.ask(
         {lot: partial(look, its, console.sources.open_store, console.receipts, now) for lot, its in lots.items()}
