@@ -114,13 +114,19 @@ def _look(listed: Listed, open_store: OpenStore, receipts: Receipts, now: dateti
 def rows(
     listed: Iterable[Listed],
     seen: Mapping[str, Seen],
-    live: Mapping[str, Live],
+    live: Mapping[tuple[str, str], Live],
     live_problems: Mapping[str, str],
     now: datetime,
 ) -> list[Row]:
-    """Those that need a person first, then by name. `live` by alias, `live_problems` by connection."""
+    """Those that need a person first, then by name. `live` by connection and alias, `live_problems` by connection."""
     return _in_order(
-        _row(each, seen.get(each.corpus, Seen()), live.get(each.alias), live_problems.get(each.connection), now)
+        _row(
+            each,
+            seen.get(each.corpus, Seen()),
+            live.get((each.connection, each.alias)),
+            live_problems.get(each.connection),
+            now,
+        )
         for each in listed
     )
 
@@ -171,7 +177,8 @@ def _needs(
     if _unplanned(listed, seen):
         yield Need.FAILED, "its last run failed before it planned a build"
     if seen.last is not None:
-        yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work)
+        refused = seen.last.sort is Sort.OPEN and _unplanned(listed, seen) is not None
+        yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work or refused)
         yield from _needs_of_past(stands, seen.last)
         yield from _late(listed, stands.since, now)
 

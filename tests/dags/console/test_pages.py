@@ -85,6 +85,19 @@ def test_a_build_that_nobody_made_is_not_there(full: Place, visit: Visit) -> Non
     assert visit("/corpora/news/builds/20261102T000000-000000").status_code == 404
 
 
+def test_a_build_whose_plan_was_refused_leads_to_its_letters_and_its_run(place: Place, visit: Visit) -> None:
+    place.store().write_bytes(f"news/builds/{BUILD}/dead_letters/scan.parquet", b"PAR1")
+    place.corpora = [place.listed("news", failed=FailedRun("r1", datetime(2026, 11, 2, tzinfo=UTC)))]
+    answer = visit(f"/corpora/news/builds/{BUILD}")
+    assert answer.status_code == 200
+    links = look(answer.text).links
+    assert f"{ROOT}/corpora/news/dead-letters?build={BUILD}" in links
+    assert f"{BASE}/dags/sparse_index__news/runs/r1" in links
+    html = visit("/").text
+    assert "its last run failed before it planned a build" in html
+    assert "has no receipt, and no run of it is at work" not in html
+
+
 def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) -> None:
     html = visit(f"/corpora/news/builds/{BUILD}").text
     run = f"{BASE}/dags/sparse_index__news/runs/manual__2026-11-01T00%3A00%3A00%2B00%3A00"

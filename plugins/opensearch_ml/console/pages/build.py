@@ -18,7 +18,7 @@ from sparse_index.console.charts import shares, waterfall
 from sparse_index.console.content import plan_without_content, without_content
 from sparse_index.console.listed import Listed
 from sparse_index.console.planned import PlanView, read_plan
-from sparse_index.console.receipts import Found
+from sparse_index.console.receipts import Found, build_ids
 from sparse_index.console.remedies import remedy
 from sparse_index.console.words import duration, whole
 from sparse_index.names import build_time, is_by_hand
@@ -60,7 +60,7 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
     whole_view = build_view(build_id, receipt)
     view = whole_view if content else build_view(build_id, without_content(receipt))
     if found.problem is None and view.sort is Sort.OPEN and plan.problem is None and plan.value is None:
-        raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
+        return _without_plan(request, console, listed, build_id, content)
     run_id = view.run_id or (plan.value.run_id if plan.value else None)
     of_airflow = None if is_by_hand(run_id or "") else run_id
     asked = view.sort is Sort.OPEN and of_airflow is not None
@@ -76,6 +76,16 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
         goes_on=console.sources.goes_on(listed.dag_id, of_airflow or "") if asked else None,
         **_values(view, whole_view.failures),
     )
+
+
+def _without_plan(request: Request, console: Console, listed: Listed, build_id: str, content: bool) -> HTMLResponse:
+    """Of a build that left dead letters and no plan: a guard refused that, and they may be why."""
+    asked = console.side_by_side.ask({"ids": lambda: build_ids(console.sources.open_store(listed), listed.alias)})[
+        "ids"
+    ]
+    if asked.problem is None and build_id not in asked.value:
+        raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
+    return page(request, "refused.html", listed=listed, build_id=build_id, content=content, asked=asked)
 
 
 def _values(view: BuildView, said: Mapping[str, str]) -> dict[str, Any]:

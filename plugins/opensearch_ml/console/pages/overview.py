@@ -85,7 +85,7 @@ def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     )
     seen = {corpus: its for lot, listed in lots.items() for corpus, its in _of_lot(listed, answers[lot]).items()}
     asked = {connection: answers[f"cluster {connection}"] for connection in connections}
-    live = {alias: its for answer in asked.values() for alias, its in (answer.value or {}).items()}
+    live = {(name, alias): its for name, answer in asked.items() for alias, its in (answer.value or {}).items()}
     unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
     unread = {f"Builds: {answers[lot].problem}" for lot in lots if not answers[lot].asked}
     problems = [
