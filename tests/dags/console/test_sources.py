@@ -108,9 +108,9 @@ def test_what_breaks_is_known_as_it_was_declared_last(parsed: Callable[..., None
     parsed(broken_dag(broken_dag_id("notes"), "notes"))
     with create_session() as session:
         session.execute(update(DagModel).where(DagModel.dag_id == "sparse_index__notes").values(is_stale=True))
-    told = {"problems": ("why",), "broken_dag": broken_dag_id("notes")}
+    told = replace(before, problems=("why",), broken_dag=broken_dag_id("notes"))
     for found in (corpora, DeclaredCorpora()):
-        assert found_by(found)["notes"] == replace(before, **told)
+        assert found_by(found)["notes"] == told
         assert found_by(found)["notes"].is_broken
 
 

@@ -66,7 +66,8 @@ def test_a_plan_s_note_quotes_no_value() -> None:
     assert shorter["notes"][0] == "column 'price' is NaN in 3 rows: indexed as null"
     assert shorter["notes"][1].startswith("2 rows have a value that cannot be kept and become dead letters")
     assert "salary" not in str(shorter)
-    for mischief in (None, [], {"notes": "salary"}, {"notes": [7, None]}):
+    every: tuple[Any, ...] = (None, [], {"notes": "salary"}, {"notes": [7, None]})
+    for mischief in every:
         plan_without_content(mischief)
 
 
