@@ -52,12 +52,13 @@ def encode_report(store: Store, plan: Plan, part: Part) -> EncodeResult | None:
 @dataclass(frozen=True)
 class UsedModel:
     """A model that encodes for a build. `version`: the corpus file's, of a model that was given the server's; `nodes`: how many
-    have it deployed."""
+    have it deployed; `run_on`: `cluster`, these encode, or `worker`, the tasks themselves do."""
 
     name: str | None
     version: str | None
     id: str
     nodes: int
+    run_on: str = "cluster"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -75,11 +75,12 @@ class CheckView:
 
 @dataclass(frozen=True)
 class ModelView:
-    """`name`: its id, where the receipt has no name of it."""
+    """`name`: its id, where the receipt has no name of it; `on_workers`: the tasks encoded, not its `nodes`."""
 
     name: str
     version: str | None
     nodes: int | None
+    on_workers: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,10 @@ class Bytes:
 
 @dataclass(frozen=True)
 class BuildView:
-    """None: not recorded. Counts are documents or rows; `texts_encoded` and `vectors_found` distinct texts, and documents whose
-    vector was there. `planned`, `books`, `encode`, `index`: all numbers that the receipt has of these."""
+    """None: not recorded. Counts are documents or rows; `texts_encoded` and `vectors_found` distinct texts, those of killed
+    attempts too, and documents whose vector was there before. `encode_rate`: distinct texts per second. `planned`, `books`,
+    `encode`, `index`: all numbers that the receipt has of these. `checks`: the gate's; `encoder_checks`: those before anything
+    was encoded."""
 
     build_id: str
     sort: Sort
@@ -127,7 +130,7 @@ class BuildView:
     wall_s: float | None = None
     waited_s: float | None = None
     bytes: Bytes = Bytes()
-    model: ModelView | None = None
+    models: tuple[ModelView, ...] = ()
     approval: str | None = None
     untidy: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -138,6 +141,7 @@ class BuildView:
     index: Mapping[str, float] = field(default_factory=dict)
     stage_s: Mapping[str, float] = field(default_factory=dict)
     checks: tuple[CheckView, ...] = ()
+    encoder_checks: tuple[CheckView, ...] = ()
     letters: tuple[LettersView, ...] | None = None
 
     @property
@@ -203,14 +207,14 @@ def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any]
         former=text(content, "former"),
         live=text(content, "live"),
         documents=_first(count(content, "books", "documents"), count(content, "planned", "documents")),
-        texts_encoded=count(content, "encode", "encoded"),
+        texts_encoded=_texts_encoded(content),
         vectors_found=_first(count(content, "books", "reused"), count(content, "planned", "reused")),
         dead_letters=_first(count(content, "books", "dead_letters"), count(content, "index", "dead_letters")),
         encode_rate=_rate(encode),
         wall_s=number(content, "wall_seconds"),
         waited_s=number(content, "waited_seconds"),
         bytes=Bytes(*(count(content, "bytes", name) for name in ("candidate", "store", "vectors"))),
-        model=_model(content),
+        models=tuple(_models(content)),
         approval=text(content, "approval"),
         untidy=lines(content, "untidy"),
         failures=in_order(texts(content, "failures")),
@@ -220,7 +224,8 @@ def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any]
         encode=encode,
         index=numbers(content, "index"),
         stage_s=in_order(numbers(content, "stage_seconds")),
-        checks=_checks(content),
+        checks=_checks(content, "gate"),
+        encoder_checks=_checks(content, "encoder"),
         letters=_letters(content),
     )
 
@@ -238,24 +243,34 @@ def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
 
 
+def _texts_encoded(content: Mapping[str, Any]) -> int | None:
+    """With those whose vectors a killed attempt had stored: `reused` of a part is its own."""
+    encoded = count(content, "encode", "encoded")
+    return None if encoded is None else encoded + (count(content, "encode", "reused") or 0)
+
+
+def seconds_encoding(encode: Mapping[str, float]) -> float:
+    """In which at least one task encoded; of a former version, which did not record it, of all tasks together."""
+    return encode.get("wall_seconds", encode.get("seconds", 0.0))
+
+
 def _rate(encode: Mapping[str, float]) -> float | None:
-    """Distinct texts per second of a task's work."""
-    seconds = encode.get("seconds", 0.0)
+    seconds = seconds_encoding(encode)
     return encode.get("encoded", 0.0) / seconds if seconds > 0 else None
 
 
-def _model(content: Mapping[str, Any]) -> ModelView | None:
-    name = text(content, "model", "name") or text(content, "model", "id")
-    if name is None:
-        return None
-    return ModelView(name, text(content, "model", "version"), count(content, "model", "nodes"))
+def _models(content: Mapping[str, Any]) -> Iterator[ModelView]:
+    """Those that had texts to encode."""
+    several = at(content, "models")
+    for row in several.values() if isinstance(several, Mapping) and several else [at(content, "model")]:
+        name = text(row, "name") or text(row, "id")
+        if name is not None:
+            yield ModelView(name, text(row, "version"), count(row, "nodes"), text(row, "run_on") == "worker")
 
 
-def _checks(content: Mapping[str, Any]) -> tuple[CheckView, ...]:
-    """Of the gate; of a build that did not come so far, of its encoder."""
-    found = next(
-        (rows for stage in ("gate", "encoder") if isinstance(rows := at(content, stage, "checks"), list) and rows), []
-    )
+def _checks(content: Mapping[str, Any], stage: str) -> tuple[CheckView, ...]:
+    """None of a build that did not come so far."""
+    rows = at(content, stage, "checks")
     return tuple(
         CheckView(
             text(row, "name") or "?",
@@ -264,7 +279,7 @@ def _checks(content: Mapping[str, Any]) -> tuple[CheckView, ...]:
             number(row, "limit"),
             text(row, "words") or "",
         )
-        for row in found
+        for row in (rows if isinstance(rows, list) else ())
     )
 
 

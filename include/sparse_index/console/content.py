@@ -13,6 +13,10 @@ from sparse_index.console.receipts import Found
 # What comes before a value in the reasons of OpenSearch and of models, and in ours.
 _BEFORE_TEXT = re.compile(r": | \(|['\"]")  # a model that is not ours may quote it anywhere
 _BEFORE_VALUE = re.compile(r": | \(|\. Preview of field's value")
+# What a plan's note says before the value that it quotes.
+_EXAMPLE = "one of them: "
+# Tokens are words of documents, and are listed up to the last share of one.
+_TOKENS = re.compile(r" Tokens whose documents became more or fewer: (?:.*%\.|.*)", re.DOTALL)
 # The checks that ask golden queries. Importing them from the gate would load what measures rankings.
 ASKING = ("golden", "canaries")
 
@@ -24,8 +28,12 @@ def before_value(said: str, stage: str | None = None) -> str:
 
 
 def before_query(words: str) -> str:
-    """The gate's words as far as they quote no golden query."""
-    return words.partition(" '")[0]
+    """The gate's words as far as they quote no golden query, and without tokens of documents."""
+    return without_tokens(words).partition(" '")[0]
+
+
+def without_tokens(words: str) -> str:
+    return _TOKENS.sub("", words)
 
 
 # The stages whose errors quote documents or queries.
@@ -42,6 +50,13 @@ def without_content(found: Found) -> Found:
     shorter = {"failures": _failures, "letters": _letters, "gate": _gate}
     content = {name: shorter[name](value) if name in shorter else value for name, value in found.content.items()}
     return replace(found, content=content)
+
+
+def plan_without_content(content: Any) -> Any:
+    """A plan without the values that its notes quote."""
+    if not isinstance(content, Mapping) or not isinstance(content.get("notes"), list):
+        return content
+    return {**content, "notes": [str(note).partition(_EXAMPLE)[0] for note in content["notes"]]}
 
 
 def _failures(failures: Any) -> Any:
@@ -70,6 +85,7 @@ def _gate(gate: Any) -> Any:
 
 
 def _check(check: Any) -> Any:
-    if not isinstance(check, Mapping) or check.get("name") not in ASKING:
+    if not isinstance(check, Mapping):
         return check
-    return {**check, "words": before_query(str(check.get("words") or ""))}
+    shorter = before_query if check.get("name") in ASKING else without_tokens
+    return {**check, "words": shorter(str(check.get("words") or ""))}

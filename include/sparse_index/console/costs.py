@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.console.build import BuildView, Sort, build_view
+from sparse_index.console.build import BuildView, Sort, build_view, seconds_encoding
 from sparse_index.console.fields import at, count, text, texts
 from sparse_index.console.listed import Listed
 from sparse_index.console.readers import read_each
@@ -123,10 +123,10 @@ def _of_build(build: BuildView) -> Work:
 
 
 def _ml_node_s(build: BuildView) -> float:
-    """All nodes that hold the model, for as long as its tasks worked, which is at most as long as the run took: tasks that worked
-    at the same time are told apart by no receipt."""
-    worked_s = build.encode.get("seconds", 0.0)
-    nodes = build.model.nodes if build.model and build.model.nodes else 1
+    """All nodes that hold a model, for as long as tasks encoded, which is at most as long as the run took. Models of several
+    vector fields are on the same nodes; where none is recorded, one node had it."""
+    worked_s = seconds_encoding(build.encode)
+    nodes = max((0 if model.on_workers else model.nodes or 1 for model in build.models), default=1)
     return nodes * (worked_s if build.duration_s is None else min(worked_s, build.duration_s))
 
 

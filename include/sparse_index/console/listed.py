@@ -21,11 +21,11 @@ class FailedRun:
 @dataclass(frozen=True)
 class Listed:
     """What a corpus's DAG declares of it. `store`: a public address; `connection`: the name of one; `schedule`: in words, None
-    for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `asked`: one waits for a
-    person's answer; `failed`: its newest run that has
-    ended, of a feed the newest of each day, if that failed and left no plan; `problems`: why its file cannot be used, then the
-    rest is empty.
-    `searched`: what its file says of searching it, as declared; None where the DAG was parsed by a version that did not."""
+    for a corpus that runs only when somebody starts it; `running`: a run of it is at work; `asked`: one waits for a person's
+    answer; `failed`: its newest run that has ended, of a feed the newest of each day, if that failed and left no plan;
+    `searched`: what its file says of searching it, as declared; None where the DAG was parsed by a version that did not.
+    `problems`: why its file cannot be used, which `broken_dag` says, too; the rest is then as its DAG declared it last, or
+    empty where it never had one."""
 
     corpus: str
     dag_id: str
@@ -41,11 +41,24 @@ class Listed:
     schedule: str | None = None
     period_s: float | None = None
     problems: tuple[str, ...] = ()
+    broken_dag: str = ""
     searched: Any = None
 
     @property
     def is_broken(self) -> bool:
-        return not self.alias
+        return bool(self.problems)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether anybody knows its alias, store and connection."""
+        return bool(self.alias)
+
+    @property
+    def undeclared(self) -> Listed:
+        """For who may read of its DAGs the broken one alone: what that says."""
+        return Listed(
+            self.corpus, self.broken_dag, owner=self.owner, problems=self.problems, broken_dag=self.broken_dag
+        )
 
     @property
     def is_feed(self) -> bool:

@@ -92,7 +92,7 @@ class Row:
 def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts, now: datetime) -> dict[str, Seen]:
     """By corpus, one listing and one read each, two more where the newest build has no receipt; eight corpora at a time. A store
     that cannot be read is its corpora's problem."""
-    wanted = [each for each in listed if not each.is_broken]
+    wanted = [each for each in listed if each.is_declared]
     found = read_each(lambda each: _look(each, open_store, receipts, now), wanted)
     return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
 
@@ -115,13 +115,19 @@ def _look(listed: Listed, open_store: OpenStore, receipts: Receipts, now: dateti
 def rows(
     listed: Iterable[Listed],
     seen: Mapping[str, Seen],
-    live: Mapping[str, Live],
+    live: Mapping[tuple[str, str], Live],
     live_problems: Mapping[str, str],
     now: datetime,
 ) -> list[Row]:
-    """Those that need a person first, then by name. `live` by alias, `live_problems` by connection."""
+    """Those that need a person first, then by name. `live` by connection and alias, `live_problems` by connection."""
     return _in_order(
-        _row(each, seen.get(each.corpus, Seen()), live.get(each.alias), live_problems.get(each.connection), now)
+        _row(
+            each,
+            seen.get(each.corpus, Seen()),
+            live.get((each.connection, each.alias)),
+            live_problems.get(each.connection),
+            now,
+        )
         for each in listed
     )
 
@@ -175,7 +181,8 @@ def _needs(
     if unplanned:
         yield Need.FAILED, _without_plan(unplanned[0], len(unplanned) - 1)
     if seen.last is not None:
-        yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work)
+        refused = seen.last.sort is Sort.OPEN and _unplanned(listed, seen) is not None
+        yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work or refused)
         yield from _needs_of_past(stands, seen.last)
         yield from _late(listed, stands.since, now)
 

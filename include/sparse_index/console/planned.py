@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sparse_index.console.content import plan_without_content
 from sparse_index.console.fields import count, lines, number, numbers, text
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
@@ -26,8 +27,8 @@ class PlanView:
     problem: str | None = None
 
 
-def read_plan(store: Store, alias: str, build_id: str) -> PlanView | None:
-    """Of any version, as far as it can be read; None where there is none."""
+def read_plan(store: Store, alias: str, build_id: str, *, with_content: bool) -> PlanView | None:
+    """Of any version, as far as it can be read; None where there is none. `with_content`: with the values that notes quote."""
     path, problem = plan_path(alias, build_id), None
     try:
         content = store.read_json(path)
@@ -35,6 +36,8 @@ def read_plan(store: Store, alias: str, build_id: str) -> PlanView | None:
         return None
     except ValueError:
         content, problem = None, f"{path} in the store is torn: it is no JSON."
+    if not with_content:
+        content = plan_without_content(content)
     return PlanView(
         text(content, "request", "run_id"),
         text(content, "kind"),

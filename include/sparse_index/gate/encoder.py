@@ -96,7 +96,7 @@ def _used(cluster: Cluster, encoder: EncoderConfig, model_id: str) -> UsedModel:
     model = encoder.model
     nodes = deployed_nodes(cluster.find(f"{verbs.ML}/profile/models/{model_id}") or {}, model_id)
     if not isinstance(model, ExistingModel):
-        return UsedModel(model.name, model.version, model_id, len(nodes))
+        return UsedModel(model.name, model.version, model_id, len(nodes), encoder.run_on)
     document = verbs.get_model(cluster, model_id) or {}
     return UsedModel(document.get("name"), document.get("model_version"), model_id, len(nodes))
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from opensearch_ml.console.blocks import SideBySide
 from opensearch_ml.console.headers import SafeHeaders
-from opensearch_ml.console.html import error_page, invalid_page
+from opensearch_ml.console.html import error_page, invalid_page, undeclared_page
 from opensearch_ml.console.one_at_a_time import OneAtATime
 from opensearch_ml.console.pages import (
     assets,
@@ -24,6 +24,7 @@ from opensearch_ml.console.pages import (
     search,
     timeline,
 )
+from opensearch_ml.console.permissions import UndeclaredError
 from opensearch_ml.console.sources import Sources, real_sources
 from sparse_index.console.endings import Endings
 from sparse_index.console.receipts import Receipts
@@ -49,6 +50,7 @@ def console_app(console: Console | None = None) -> FastAPI:
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(HTTPException, error_page)
     app.add_exception_handler(RequestValidationError, invalid_page)
+    app.add_exception_handler(UndeclaredError, undeclared_page)
     for page in PAGES:
         app.include_router(page.router)
     return app

@@ -36,7 +36,7 @@ class Declarations:
         self._kept: Mapping[str, Kept] = {}
 
     def of(self, session: Session) -> list[tuple[DagModel, Listed]]:
-        """Every DAG that is there and keeps a corpus's index up to date, with what it declares."""
+        """Every DAG that keeps a corpus's index up to date, with what it declares; a stale one, what it declared last."""
         there, kept = _there(session), self._kept
         changed = {dag: content for dag, (_, content) in there.items() if kept.get(dag, _UNREAD)[0] != content}
         self._kept = known = {dag: kept.get(dag, _UNREAD) for dag in there} | _read(session, changed)
@@ -51,8 +51,7 @@ def _there(session: Session) -> Mapping[str, tuple[DagModel, str]]:
         select(DagModel, SerializedDagModel.dag_hash)
         .join(DagVersion, DagVersion.dag_id == DagModel.dag_id)
         .join(SerializedDagModel, SerializedDagModel.dag_version_id == DagVersion.id)
-        .where(DagModel.dag_id.startswith(PREFIX, autoescape=True), DagModel.is_stale.is_(False))
-        .where(DagVersion.version_number == newest)
+        .where(DagModel.dag_id.startswith(PREFIX, autoescape=True), DagVersion.version_number == newest)
     )
     return {model.dag_id: (model, content) for model, content in session.execute(found)}
 

@@ -46,6 +46,11 @@ def invalid_page(request: Request, error: Any) -> HTMLResponse:
     return page(request, "error.html", 422, number=422, said=f"The address says something that cannot be: {names}.")
 
 
+def undeclared_page(request: Request, error: Any) -> HTMLResponse:
+    """Why there is nothing else to show of a corpus; 503, as a file that was asked for is not this one."""
+    return page(request, "broken.html", 503, listed=error.listed)
+
+
 def quoted(text: object) -> str:
     """As one step of an address."""
     return quote(str(text), safe="")

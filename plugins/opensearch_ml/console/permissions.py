@@ -23,19 +23,45 @@ def readable_corpora(request: Request, user: GetUserDep) -> list[Listed]:
     """The corpora whose DAG the user may read: nobody learns from the console that there are others."""
     found: list[Listed] = request.app.state.console.sources.corpora()
     allowed = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
-    # What is broken has a DAG of its own; it is the corpus of who may read the DAG that it had.
-    return [each for each in found if each.dag_id in allowed or (each.is_broken and dag_id(each.corpus) in allowed)]
+    return [theirs for each in found if (theirs := _readable(each, allowed)) is not None]
+
+
+def _readable(listed: Listed, allowed: set[str]) -> Listed | None:
+    """What is broken has a DAG of its own, which says why; it is the corpus of who may read the DAG that it had."""
+    if listed.dag_id in allowed or (listed.is_broken and dag_id(listed.corpus) in allowed):
+        return listed
+    return listed.undeclared if listed.is_broken and listed.broken_dag in allowed else None
 
 
 Corpora = Annotated[list[Listed], Depends(readable_corpora)]
 
 
+class UndeclaredError(Exception):
+    """There is nothing to show of a corpus but why its file cannot be used."""
+
+    def __init__(self, listed: Listed) -> None:
+        super().__init__(f"Corpus '{listed.corpus}' cannot be used.")
+        self.listed = listed
+
+
 def readable_corpus(corpus: str, corpora: Corpora) -> Listed:
-    """404 alike for one that is not there and one that is not theirs."""
+    """404 alike for one that is not there and one that is not theirs. UndeclaredError where nobody knows its alias and store."""
     for each in corpora:
         if each.corpus == corpus:
+            if not each.is_declared:
+                raise UndeclaredError(each)
             return each
     raise HTTPException(404, _NOT_THERE)
+
+
+def corpus_of_dag(corpora: list[Listed], dag: str) -> Listed | None:
+    """None of a DAG that is not ours, or that the user may not read. UndeclaredError of one that only tells what is broken."""
+    for each in corpora:
+        if dag in (each.dag_id, each.broken_dag, dag_id(each.corpus)):
+            if not each.is_declared or dag == each.broken_dag:
+                raise UndeclaredError(each)
+            return each
+    return None
 
 
 ReadableCorpus = Annotated[Listed, Depends(readable_corpus)]

@@ -76,15 +76,18 @@ def real_sources() -> Sources:
 
 
 class DeclaredCorpora:
-    """Of every DAG that keeps an index up to date, and of every DAG whose file is broken. For the minutes in which Airflow has
-    both DAGs of a corpus it is broken."""
+    """Of every DAG that keeps an index up to date, and of every DAG whose file is broken. That of a corpus goes stale meanwhile
+    and tells of it as before; for the minutes in which Airflow has both it is broken, too."""
 
     def __init__(self) -> None:
         self._declarations = Declarations()
 
     def __call__(self) -> list[Listed]:
         with create_session(scoped=False) as session:
-            whole = self._declarations.of(session)
+            broken = list(_broken(session))
+            by_name = {each.corpus: each for each in broken}
+            declared = self._declarations.of(session)
+            whole = [(dag, each) for dag, each in declared if each.corpus in by_name or not dag.is_stale]
             ids = [dag.dag_id for dag, _ in whole]
             feeds = {each.dag_id for _, each in whole if each.is_feed}
             running, failed = _running(session, ids), _failed(session, ids, feeds)
@@ -95,9 +98,13 @@ class DeclaredCorpora:
                 )
                 for dag, each in whole
             ]
-            broken = list(_broken(session))
-            theirs = {each.corpus for each in broken}
-            return [*(each for each in known if each.corpus not in theirs), *broken]
+            names = {each.corpus for each in known}
+            with_problems = (_with_problems(each, by_name.get(each.corpus)) for each in known)
+            return [*with_problems, *(each for each in broken if each.corpus not in names)]
+
+
+def _with_problems(listed: Listed, broken: Listed | None) -> Listed:
+    return listed if broken is None else replace(listed, problems=broken.problems, broken_dag=broken.dag_id)
 
 
 def _running(session: Session, ids: Sequence[str]) -> set[str]:
@@ -187,7 +194,8 @@ def _broken(session: Session) -> Iterator[Listed]:
             saved = SerializedDagModel.get(dag.dag_id, session=session)
             doc = text(saved.data if saved else None, "dag", "doc_md") or ""
             problems = problems_in(doc) or (dag.description or "",)
-            yield Listed(broken_name(dag.dag_display_name), dag.dag_id, owner=dag.owners or "", problems=problems)
+            name, owner = broken_name(dag.dag_display_name), dag.owners or ""
+            yield Listed(name, dag.dag_id, owner=owner, problems=problems, broken_dag=dag.dag_id)
 
 
 def problems_in(doc: str) -> tuple[str, ...]:

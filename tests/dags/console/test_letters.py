@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,8 @@ import pytest
 from console_html import look
 from console_place import Place, Visit
 from sparse_index.builds.dead_letters import SCHEMA
+from sparse_index.console.remedies import _WORDS, remedy
+from sparse_index.corpus.oddities import Oddities
 from sparse_index.errors import UnavailableError
 from sparse_index.store.files import Store
 
@@ -98,6 +101,32 @@ def test_values_that_are_quoted_are_content(
         assert (QUOTED in answer.text) == sees, path
         assert "failed to parse field [price] of type [long] in document with id" in answer.text
         assert "counts" in answer.text or "letters" in path, "what quotes nothing is shown to all"
+
+
+@pytest.mark.parametrize(
+    ("role", "switch", "sees"), [("viewer", "on", False), ("admin", "on", True), ("admin", "off", False)]
+)
+def test_a_value_that_a_plan_quotes_is_content(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch, role: str, switch: str, sees: bool
+) -> None:
+    monkeypatch.setenv("SPARSE_INDEX_CONSOLE_CONTENT", switch)
+    note = next(Oddities(unkept=1, example=f"'salary': {QUOTED}").notes())
+    place.store().write_json(f"news/builds/{BUILD}/plan.json", {"kind": "full", "notes": [note, "seen: all"]})
+    build = f"/corpora/news/builds/{BUILD}"
+    for path in (build, f"{build}/plan.json"):
+        answer = visit(path, role)
+        assert (QUOTED in answer.text) is sees, path
+        assert "a value that cannot be kept" in answer.text
+        assert "seen: all" in answer.text
+
+
+@pytest.mark.parametrize("stage", ["scan", "encode", "index", "reconcile", "gate"])
+def test_who_sees_less_is_sent_to_the_same_chapter(place: Place, visit: Visit, stage: str) -> None:
+    said = {f"{stage}[{part}]": f"Part 1 of 'news' (b1): '{QUOTED}': {words}" for part, words in enumerate(_WORDS)}
+    place.write(BUILD, {"outcome": "failed", "failures": said})
+    chapter = re.compile("What to do next: <code>(.*?)</code>")
+    told = {role: chapter.findall(visit(f"/corpora/news/builds/{BUILD}", role).text) for role in ("viewer", "admin")}
+    assert told["viewer"] == told["admin"] == [remedy(stage, said=words) for words in _WORDS]
 
 
 def test_the_file_holds_what_the_page_shows_and_no_formula(place: Place, visit: Visit) -> None:

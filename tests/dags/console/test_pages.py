@@ -85,12 +85,38 @@ def test_a_build_that_nobody_made_is_not_there(full: Place, visit: Visit) -> Non
     assert visit("/corpora/news/builds/20261102T000000-000000").status_code == 404
 
 
+def test_a_build_whose_plan_was_refused_leads_to_its_letters_and_its_run(place: Place, visit: Visit) -> None:
+    place.store().write_bytes(f"news/builds/{BUILD}/dead_letters/scan.parquet", b"PAR1")
+    place.corpora = [place.listed("news", failed=FailedRun("r1", datetime(2026, 11, 2, tzinfo=UTC)))]
+    answer = visit(f"/corpora/news/builds/{BUILD}")
+    assert answer.status_code == 200
+    links = look(answer.text).links
+    assert f"{ROOT}/corpora/news/dead-letters?build={BUILD}" in links
+    assert f"{BASE}/dags/sparse_index__news/runs/r1" in links
+    html = visit("/").text
+    assert "its last run failed before it planned a build" in html
+    assert "has no receipt, and no run of it is at work" not in html
+
+
 def test_a_failed_build_says_why_and_where_to_look(full: Place, visit: Visit) -> None:
     html = visit(f"/corpora/news/builds/{BUILD}").text
     run = f"{BASE}/dags/sparse_index__news/runs/manual__2026-11-01T00%3A00%3A00%2B00%3A00"
     assert {f"{run}/tasks/encode/mapped/3", run} <= set(look(html).links)
     assert "docs/operate.md#troubleshooting-by-symptom" in html
     assert "9 rows read = 5 unchanged + 4 encoded" in " ".join(html.split())
+
+
+def test_a_build_whose_gate_never_ran_passed_none(place: Place, visit: Visit) -> None:
+    said = {"name": "encoder", "verdict": "pass", "words": "it says what it said"}
+    place.write(BUILD, RECEIPT | {"gate": None, "encoder": {"checks": [said]}})
+    row = visit("/corpora/news").text.split(f"builds/{BUILD}")[1].split("</tr>")[0]
+    assert row.rstrip().endswith("<td>–</td>")
+    html = visit(f"/corpora/news/builds/{BUILD}").text
+    gate = html.split("<h2>Gate</h2>")[1]
+    assert "it says what it said" in html.split("<h2>Encoder</h2>")[1].split("<h2>Gate</h2>")[0]
+    assert "Not asked, or not recorded" in gate
+    assert "The gate was not asked for any of these builds" in visit("/corpora/news").text
+    look(html)
 
 
 def test_every_part_of_the_books_is_drawn(place: Place, visit: Visit) -> None:
@@ -179,6 +205,47 @@ def test_a_broken_corpus_shows_all_its_problems(place: Place, visit: Visit) -> N
         html = visit(path).text
         look(html)
         assert "no id column" in html
+
+
+OF_A_CORPUS = (
+    *("", "/generations", "/search", "/dead-letters", "/dead-letters.csv"),
+    *(f"/builds/{BUILD}", f"/builds/{BUILD}/receipt.json", f"/builds/{BUILD}/plan.json"),
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(f"/corpora/news{page}" for page in OF_A_CORPUS), "/dags/sparse_index__news", "/runs/sparse_index__news/r1"],
+)
+def test_a_corpus_that_nobody_ever_declared_has_a_page_of_its_problems_alone(
+    place: Place, visit: Visit, path: str
+) -> None:
+    place.corpora = [Listed("news", "sparse_index__news", problems=("no id column",))]
+    html = visit(path, "admin").text
+    look(html)
+    assert "no id column" in html
+    assert not any(said in html for said in ("There are none", "no build", "No build", "Not a search index"))
+
+
+def test_a_corpus_whose_file_breaks_keeps_its_pages(
+    place: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    place.corpora = [place.listed("news", problems=("no id column",), broken_dag="sparse_index_broken__news")]
+    place.write(BUILD, RECEIPT)
+    place.plans["sparse_index__news", "r1"] = f"news/builds/{BUILD}/plan.json"
+    for path in ("/", "/corpora/news", f"/corpora/news/builds/{BUILD}", "/corpora/news/generations"):
+        answer = visit(path, "admin")
+        assert answer.status_code == 200, path
+        assert BUILD in answer.text or path.endswith("generations")
+        assert "Build now" not in answer.text
+        look(answer.text)
+    for path in ("/", "/corpora/news", "/dags/sparse_index_broken__news"):
+        assert "no id column" in visit(path).text
+    assert visit("/runs/sparse_index__news/r1").headers["location"] == f"{ROOT}/corpora/news/builds/{BUILD}"
+    assert visit("/dags/sparse_index__news").headers["location"] == f"{ROOT}/corpora/news"
+    assert "Not planned yet" in visit("/runs/sparse_index__news/r2").text
+    assert "Costs" in visit("/costs").text
 
 
 def test_a_run_that_failed_before_its_plan_is_told_and_led_to(place: Place, visit: Visit) -> None:

@@ -8,6 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from console_place import Place, Visit
+from sparse_index.console.listed import Listed
 
 ANY_PAGE = (
     "/",
@@ -64,3 +65,25 @@ def test_who_may_read_the_dag_sees_its_corpus(place: Place, visit: Visit, role: 
         answer = visit(path, role, cookie=cookie)
         assert answer.status_code == 200, path
         assert "news" in answer.text
+
+
+def test_what_is_broken_is_seen_by_who_may_read_the_dag_that_it_had(place: Place, visit: Visit) -> None:
+    """Airflow knows the DAG of `news` alone of these, and no broken one."""
+    place.corpora = [
+        Listed(name, f"sparse_index_broken__{name}__0", problems=(f"why {name}",)) for name in ("news", "secret")
+    ]
+    html = visit("/").text
+    assert "why news" in html
+    assert "secret" not in html
+    assert visit("/corpora/secret").status_code == 404
+
+
+def test_who_may_read_the_broken_dag_alone_reads_its_problems_alone(place: Place, visit: Visit) -> None:
+    place.corpora = [place.listed("secret", problems=("why",), broken_dag="sparse_index__news")]
+    place.write("20261101T000000-000000", {"outcome": "promoted", "summary": "what it read"}, "secret")
+    for path in ("", "/builds/20261101T000000-000000", "/builds/20261101T000000-000000/receipt.json"):
+        answer = visit(f"/corpora/secret{path}")
+        assert "why" in answer.text
+        assert "what it read" not in answer.text
+    assert "why" in visit("/").text
+    assert "20261101T000000" not in visit("/").text

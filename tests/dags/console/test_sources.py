@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -95,9 +96,22 @@ def test_corpora_are_those_whose_dag_is_there_and_the_broken_ones(parsed: Callab
         "opensearch_default",
         "newsroom",
     )
-    for name in ("bad", "both"):
-        assert found[name].is_broken
-        assert (found[name].dag_id, found[name].problems) == (broken_dag_id(name), ("why",))
+    for name, dag_id, declared in (("bad", broken_dag_id("bad"), False), ("both", "sparse_index__both", True)):
+        assert (found[name].dag_id, found[name].broken_dag) == (dag_id, broken_dag_id(name))
+        assert (found[name].problems, found[name].is_declared) == (("why",), declared)
+
+
+def test_what_breaks_is_known_as_it_was_declared_last(parsed: Callable[..., None]) -> None:
+    parsed(corpus_dag("notes", owner="newsroom"))
+    corpora = DeclaredCorpora()
+    before = found_by(corpora)["notes"]
+    parsed(broken_dag(broken_dag_id("notes"), "notes"))
+    with create_session() as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == "sparse_index__notes").values(is_stale=True))
+    told = replace(before, problems=("why",), broken_dag=broken_dag_id("notes"))
+    for found in (corpora, DeclaredCorpora()):
+        assert found_by(found)["notes"] == told
+        assert found_by(found)["notes"].is_broken
 
 
 def test_whatever_is_broken_is_shown(parsed: Callable[..., None]) -> None:

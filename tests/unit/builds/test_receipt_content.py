@@ -110,7 +110,7 @@ def test_it_says_which_model_encoded_and_what_was_checked_of_it(store: Store, pl
     model = UsedModel("toy-sparse", "1.0.0", "m1", nodes=2)
     PROVEN.save(store, encoder_report_path(plan), EncoderReport([check], {plan.fingerprint: model}))
     content = write_receipt(store, plan, Ending("promoted", plan.candidate, NOW))
-    assert content["model"] == {"name": "toy-sparse", "version": "1.0.0", "id": "m1", "nodes": 2}
+    assert content["model"] == {"name": "toy-sparse", "version": "1.0.0", "id": "m1", "nodes": 2, "run_on": "cluster"}
     assert content["models"] == {}, "there is one vector field"
     assert [each["name"] for each in content["encoder"]["checks"]] == ["encoder"]
 

@@ -58,6 +58,35 @@ def test_the_builds_of_a_month_are_added_up(store: Store) -> None:
     assert costs(store)[0].work == Work(2, 0, 200, 280, 20, 120.0, 14_000)
 
 
+def worked(store: Store, **more: Any) -> Work:
+    write(store, "20261101T000000-000000", receipt(wall_seconds=36_000.0, **more))
+    work = costs(store)[0].work
+    assert work is not None
+    return work
+
+
+def test_tasks_that_encode_at_once_cost_their_nodes_once(store: Store) -> None:
+    """Four parts of an hour, on two nodes."""
+    assert worked(store, encode={"seconds": 14_400.0, "wall_seconds": 3_600.0}).ml_node_s == 7_200.0
+
+
+def test_texts_that_a_killed_attempt_stored_were_encoded_by_its_build(store: Store) -> None:
+    work = worked(store, encode={"encoded": 100, "reused": 900, "seconds": 1.0})
+    assert (work.texts_encoded, work.without_store) == (1_000, 1_040)
+
+
+def test_the_nodes_of_a_second_field_count_where_it_alone_had_texts(store: Store) -> None:
+    second = {"f2": {"name": "b", "nodes": 3}}
+    assert worked(store, model=None, models=second).ml_node_s == 90.0
+    assert worked(store, models={"f1": {"name": "a", "nodes": 2}} | second).ml_node_s == 90.0
+
+
+def test_tasks_that_encode_themselves_use_no_node(store: Store) -> None:
+    own = {"name": "a", "nodes": 2, "run_on": "worker"}
+    assert worked(store, model=own).ml_node_s == 0.0
+    assert worked(store, models={"f1": own, "f2": {"name": "b", "nodes": 1}}).ml_node_s == 30.0
+
+
 def test_nodes_are_not_paid_for_longer_than_the_run_took(store: Store) -> None:
     """Four tasks of 30 s in a run of 40 s: at most two nodes for 40 s."""
     write(store, "20261101T000000-000000", receipt(encode={"seconds": 120.0}, wall_seconds=40.0))

@@ -40,7 +40,8 @@ def store(tmp_path: Path) -> Store:
 
 def needs(store: Store, corpora: list[Listed], **live: Live) -> list[tuple[str, Need]]:
     seen = look(corpora, lambda _: store, Receipts(), NOW)
-    return [(row.listed.corpus, row.need) for row in rows(corpora, seen, live, {}, NOW)]
+    at = {("c", alias): its for alias, its in live.items()}
+    return [(row.listed.corpus, row.need) for row in rows(corpora, seen, at, {}, NOW)]
 
 
 def test_the_most_urgent_corpus_comes_first(store: Store) -> None:
@@ -96,12 +97,19 @@ def _a_day(dice: Random, at: datetime, is_feed: bool) -> dict[str, Any]:
     }
 
 
+def test_two_clusters_may_have_one_alias(store: Store) -> None:
+    corpora = [listed("news"), replace(listed("other", connection="d"), alias="news")]
+    live = {("c", "news"): Live(("news--b1",)), ("d", "news"): Live(("news--b2",))}
+    found = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), live, {}, NOW)
+    assert {row.listed.corpus: row.live.index for row in found if row.live} == {"news": "news--b1", "other": "news--b2"}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_order_of_all_is_the_one_that_their_rows_show(store: Store, seed: int) -> None:
     """Looking as far as needed gives what looking at everything gives."""
     dice, corpora = Random(seed), [listed(f"c{number}") for number in range(25)]
     known = {each.alias: a_past(dice, store, each.alias) for each in corpora}
-    live = {alias: its for alias, its in known.items() if its is not None}
+    live = {("c", alias): its for alias, its in known.items() if its is not None}
     by_newest, endings = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), live, {}, NOW), Endings()
     assert _shown(look_on(by_newest, endings, NOW)) == _shown(look_back(by_newest, endings, NOW, STRIP))
 

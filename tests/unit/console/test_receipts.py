@@ -58,8 +58,7 @@ def test_a_whole_receipt_is_shown_whole() -> None:
     assert (view.dead_letters, view.encode_rate, view.wall_s) == (1, 15.0, 12.5)
     assert view.bytes.candidate == 1000
     assert view.letters == (LettersView("index", "Mapping", "no date", 3),)
-    assert view.model is not None
-    assert view.model.name == "splade"
+    assert [model.name for model in view.models] == ["splade"]
     assert view.verdict == "pass"
     assert view.failures == {"encode[3]": "The model refused."}
 

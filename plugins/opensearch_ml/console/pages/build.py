@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,13 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from opensearch_ml.console.html import page, quoted
-from opensearch_ml.console.pages.timeline import require_listed
-from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, may_see_content
+from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, corpus_of_dag, may_see_content
 from sparse_index.console.build import BuildView, Sort, build_view
 from sparse_index.console.charts import shares, waterfall
-from sparse_index.console.content import without_content
+from sparse_index.console.content import plan_without_content, without_content
 from sparse_index.console.listed import Listed
-from sparse_index.console.planned import read_plan
-from sparse_index.console.receipts import Found
+from sparse_index.console.planned import PlanView, read_plan
+from sparse_index.console.receipts import Found, build_ids
 from sparse_index.console.remedies import remedy
 from sparse_index.console.words import duration, whole
 from sparse_index.names import build_time, is_by_hand
@@ -34,34 +34,33 @@ BOOKS = ("unchanged", "encoded", "reused", "blank", "duplicate_ids", "superseded
 
 @dataclass(frozen=True)
 class Failure:
-    """What a stage, or one part of it (`index`), said when it failed."""
+    """What a stage, or one part of it (`index`), said when it failed, as far as the reader may see that; `remedy`: the chapter
+    that the whole of it leads to."""
 
     label: str
     task: str
     index: str | None
     said: str
-
-    @property
-    def remedy(self) -> str:
-        return remedy(self.task, said=self.said)
+    remedy: str
 
 
 @router.get("/corpora/{corpus}/builds/{build_id}")
 def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -> HTMLResponse:
     console: Console = request.app.state.console
     _require_id(build_id)
+    content = may_see_content(request, user, listed.dag_id)
     answers = console.side_by_side.ask(
         {
             "receipt": lambda: _receipt(console, listed, build_id),
-            "plan": lambda: read_plan(console.sources.open_store(listed), listed.alias, build_id),
+            "plan": lambda: _plan(console, listed, build_id, content),
         }
     )
     found, plan = answers["receipt"], answers["plan"]
-    content = may_see_content(request, user, listed.dag_id)
     receipt = found.value or Found(problem=found.problem)
-    view = build_view(build_id, receipt if content else without_content(receipt))
+    whole_view = build_view(build_id, receipt)
+    view = whole_view if content else build_view(build_id, without_content(receipt))
     if found.problem is None and view.sort is Sort.OPEN and plan.problem is None and plan.value is None:
-        raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
+        return _without_plan(request, console, listed, build_id, content)
     run_id = view.run_id or (plan.value.run_id if plan.value else None)
     of_airflow = None if is_by_hand(run_id or "") else run_id
     asked = view.sort is Sort.OPEN and of_airflow is not None
@@ -75,19 +74,35 @@ def build(request: Request, listed: ReadableCorpus, user: User, build_id: str) -
         run_id=of_airflow,
         by_hand=is_by_hand(run_id or ""),
         goes_on=console.sources.goes_on(listed.dag_id, of_airflow or "") if asked else None,
-        **_values(view),
+        **_values(view, whole_view.failures),
     )
 
 
-def _values(view: BuildView) -> dict[str, Any]:
+def _without_plan(request: Request, console: Console, listed: Listed, build_id: str, content: bool) -> HTMLResponse:
+    """Of a build that left dead letters and no plan: a guard refused that, and they may be why."""
+    asked = console.side_by_side.ask({"ids": lambda: build_ids(console.sources.open_store(listed), listed.alias)})[
+        "ids"
+    ]
+    if asked.problem is None and build_id not in asked.value:
+        raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
+    return page(request, "refused.html", listed=listed, build_id=build_id, content=content, asked=asked)
+
+
+def _values(view: BuildView, said: Mapping[str, str]) -> dict[str, Any]:
+    """`said`: what failed, in whole words."""
     books = {name: view.books[name] for name in BOOKS if view.books.get(name)}
     return {
         "build": view,
         "books": books,
         "books_bar": shares("The rows that were read", books, whole),
         "stages": waterfall("Seconds of work of each stage", view.stage_s, duration),
-        "failures": [Failure(label, *_task(label), said) for label, said in view.failures.items()],
+        "failures": [_failure(label, shown, said[label]) for label, shown in view.failures.items()],
     }
+
+
+def _failure(label: str, shown: str, said: str) -> Failure:
+    task, index = _task(label)
+    return Failure(label, task, index, shown, remedy(task, said=said))
 
 
 def _task(label: str) -> tuple[str, str | None]:
@@ -100,6 +115,10 @@ def _receipt(console: Console, listed: Listed, build_id: str) -> Found:
     return console.receipts.of(console.sources.open_store(listed), listed.alias, [build_id])[0]
 
 
+def _plan(console: Console, listed: Listed, build_id: str, content: bool) -> PlanView | None:
+    return read_plan(console.sources.open_store(listed), listed.alias, build_id, with_content=content)
+
+
 def _require_id(build_id: str) -> None:
     """Nothing else ever becomes part of a path."""
     if build_time(build_id) is None:
@@ -108,7 +127,7 @@ def _require_id(build_id: str) -> None:
 
 @router.get("/corpora/{corpus}/builds/{build_id}/{kind}.json")
 def build_file(request: Request, listed: ReadableCorpus, user: User, build_id: str, kind: str) -> Response:
-    """The receipt or the plan as it lies in the store; for who may not see content without what the receipt has of that."""
+    """The receipt or the plan as it lies in the store; for who may not see content without what it has of that."""
     _require_id(build_id)
     paths = {"receipt": receipt_path(listed.alias, build_id), "plan": plan_path(listed.alias, build_id)}
     if kind not in paths:
@@ -120,9 +139,15 @@ def build_file(request: Request, listed: ReadableCorpus, user: User, build_id: s
     if answer.value is None:
         raise HTTPException(404, f"Build {build_id} has no {kind}.json.")
     content = answer.value
-    if kind == "receipt" and not may_see_content(request, user, listed.dag_id):
-        content = without_content(Found(content)).content
+    if not may_see_content(request, user, listed.dag_id):
+        content = _WITHOUT_CONTENT[kind](content)
     return Response(orjson.dumps(content, option=orjson.OPT_INDENT_2), media_type="application/json")
+
+
+_WITHOUT_CONTENT: Mapping[str, Callable[[Any], Any]] = {
+    "receipt": lambda content: without_content(Found(content)).content,
+    "plan": plan_without_content,
+}
 
 
 def _file(console: Console, listed: Listed, path: str) -> Any:
@@ -136,9 +161,9 @@ def _file(console: Console, listed: Listed, path: str) -> Any:
 @router.get("/runs/{dag_id}/{run_id:path}", response_model=None)
 def run(request: Request, dag_id: str, run_id: str, corpora: Corpora) -> HTMLResponse | RedirectResponse:
     """To the build that a run of Airflow has planned."""
-    if not any(each.dag_id == dag_id for each in corpora):
+    listed = corpus_of_dag(corpora, dag_id)
+    if listed is None:
         return page(request, "not_ours.html")
-    listed = require_listed(corpora, dag_id)
     plan = request.app.state.console.sources.plan_of(dag_id, run_id)
     if plan is None:
         return page(request, "not_planned.html", listed=listed, run_id=run_id)

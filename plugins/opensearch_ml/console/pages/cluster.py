@@ -38,7 +38,7 @@ class Left:
 @router.get("/clusters/{connection}")
 def cluster(request: Request, connection: str, corpora: Corpora) -> HTMLResponse:
     """404 alike for a connection that is not there and one of corpora that are not theirs."""
-    theirs = [each for each in corpora if each.connection == connection and not each.is_broken]
+    theirs = [each for each in corpora if each.connection == connection and each.is_declared]
     if not theirs:
         raise HTTPException(404, "No corpus that you may read has such a connection.")
     console: Console = request.app.state.console

@@ -69,7 +69,7 @@ def _view(request: Request, corpora: Sequence[Listed], month: str | None) -> Vie
     first = date.fromisoformat(f"{month or f'{now:%Y-%m}'}-01")
     share = passed(first, now)
     prices, problem = _prices()
-    wanted = [each for each in corpora if not each.is_broken]
+    wanted = [each for each in corpora if each.is_declared]
     each = _costs(request.app.state.console, wanted, first, with_kept=share > 0)
     return View(first, each, columns(prices, share), prices, problem, share > 0)
 

@@ -56,7 +56,9 @@ def corpus_generations(request: Request, listed: ReadableCorpus, user: User) -> 
             "runs": lambda: console.sources.operations_on(listed.corpus, operations),
         }
     )
-    allowed = {dag_id for dag_id in (ROLLBACK_DAG, REDRIVE_DAG, listed.dag_id) if may_run(request, user, dag_id)}
+    # Each of them reads the corpus's file.
+    started = () if listed.is_broken else (ROLLBACK_DAG, REDRIVE_DAG, listed.dag_id)
+    allowed = {dag_id for dag_id in started if may_run(request, user, dag_id)}
     found = answers["indices"].value
     back = {action.key: action for action in _ways_back(listed, found) if action.dag_id in allowed} if found else {}
     return page(

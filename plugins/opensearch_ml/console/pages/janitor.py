@@ -43,7 +43,7 @@ def janitor(request: Request, corpora: Corpora, user: User) -> HTMLResponse:
             403, f"Who reads what the janitor found has to be allowed to read the runs of {JANITOR_DAG}."
         )
     console: Console = request.app.state.console
-    lots = lots_of([each for each in corpora if not each.is_broken])
+    lots = lots_of([each for each in corpora if each.is_declared])
     answers = console.side_by_side.ask({name: partial(_looked, console, lot) for name, lot in lots.items()})
     found = [looked for name, lot in lots.items() for looked in _of_lot(lot, answers[name])]
     return page(

@@ -77,7 +77,7 @@ class _Found:
 
 def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     """Stores and clusters are asked side by side."""
-    usable = [each for each in wanted if not each.is_broken]
+    usable = [each for each in wanted if each.is_declared]
     lots, connections = lots_of(usable), {each.connection for each in usable}
     answers = console.side_by_side.ask(
         {lot: partial(look, its, console.sources.open_store, console.receipts, now) for lot, its in lots.items()}
@@ -85,7 +85,7 @@ def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     )
     seen = {corpus: its for lot, listed in lots.items() for corpus, its in _of_lot(listed, answers[lot]).items()}
     asked = {connection: answers[f"cluster {connection}"] for connection in connections}
-    live = {alias: its for answer in asked.values() for alias, its in (answer.value or {}).items()}
+    live = {(name, alias): its for name, answer in asked.items() for alias, its in (answer.value or {}).items()}
     unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
     unread = {f"Builds: {answers[lot].problem}" for lot in lots if not answers[lot].asked}
     problems = [

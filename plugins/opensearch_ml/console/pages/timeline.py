@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from opensearch_ml.console.html import page, quoted
-from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, may_see_content
+from opensearch_ml.console.permissions import Corpora, ReadableCorpus, User, corpus_of_dag, may_see_content
 from sparse_index.console.charts import verdict_key
 from sparse_index.console.listed import Listed
 from sparse_index.console.live import Live, live_indices
@@ -25,8 +25,6 @@ router = APIRouter()
 def corpus_timeline(
     request: Request, listed: ReadableCorpus, user: User, before: Annotated[str | None, Query(max_length=40)] = None
 ) -> HTMLResponse:
-    if listed.is_broken:
-        return page(request, "broken.html", listed=listed)
     console: Console = request.app.state.console
     answers = console.side_by_side.ask(
         {
@@ -65,17 +63,7 @@ def live_of(console: Console, listed: Listed) -> Live | None:
 @router.get("/dags/{dag_id}", response_model=None)
 def dag_tab(request: Request, dag_id: str, corpora: Corpora) -> HTMLResponse | RedirectResponse:
     """Of a DAG's tab, which Airflow shows on every DAG: to its corpus, or a friendly line."""
-    listed = next((each for each in corpora if each.dag_id == dag_id), None)
+    listed = corpus_of_dag(corpora, dag_id)
     if listed is None:
         return page(request, "not_ours.html")
-    if listed.is_broken:  # what it is of may have no name that an address can hold
-        return page(request, "broken.html", listed=listed)
     return RedirectResponse(f"{request.scope.get('root_path', '')}/corpora/{quoted(listed.corpus)}")
-
-
-def require_listed(corpora: list[Listed], dag_id: str) -> Listed:
-    """The corpus of a DAG; 404 where it has none that the user may read."""
-    for each in corpora:
-        if each.dag_id == dag_id and not each.is_broken:
-            return each
-    raise HTTPException(404, "There is no corpus with such a DAG, or you may not read it.")
