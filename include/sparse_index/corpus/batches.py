@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from sparse_index.addresses import public_address
 from sparse_index.corpus.int96 import exact_batches, int96_columns
-from sparse_index.corpus.old_calendar import counts_old_days, in_new_calendar
+from sparse_index.corpus.old_calendar import in_new_calendar, old_columns
 from sparse_index.corpus.parquet import parquet_file, reading
 from sparse_index.corpus.typed import decoded
 
@@ -57,8 +57,8 @@ def _read(
         if twice:
             again = stack.enter_context(parquet_file(address, "ns"))
             batches = exact_batches(batches, again.iter_batches(columns=twice, **chosen), place)
-        old = as_meant and counts_old_days(parquet)
-        yield from (in_new_calendar(batch, parquet, place) if old else batch for batch in batches)
+        old = old_columns(parquet, names) if as_meant else frozenset()
+        yield from (in_new_calendar(batch, old, parquet, place) if old else batch for batch in batches)
 
 
 def even(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -143,3 +143,5 @@ def _within(kind: pa.DataType, above: str) -> Iterator[tuple[int, str]]:
         yield from _numbered(kind, above)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
         yield from _within(kind.value_type, f"{above}[].")
+    elif pa.types.is_map(kind):
+        yield from _numbered(pa.struct([kind.key_field, kind.item_field]), f"{above}{{}}.")

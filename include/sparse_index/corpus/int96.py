@@ -20,8 +20,19 @@ from sparse_index.errors import CorpusError
 def int96_columns(parquet: pq.ParquetFile, names: Sequence[str]) -> list[str]:
     """Which of the top-level columns `names` hold such timestamps, alone or within lists and structs."""
     leaves = (parquet.schema.column(at) for at in range(len(parquet.schema)))
-    found = {leaf.path.split(".", maxsplit=1)[0] for leaf in leaves if leaf.physical_type == "INT96"}
-    return [name for name in names if name in found]
+    found = [leaf.path for leaf in leaves if leaf.physical_type == "INT96"]
+    nested = nested_columns(parquet, names)
+    return [name for name in names if any(_is_in(path, name, name in nested) for path in found)]
+
+
+def nested_columns(parquet: pq.ParquetFile, names: Iterable[str]) -> set[str]:
+    """Which of the top-level columns `names` hold lists, structs or maps."""
+    return {name for name in names if pa.types.is_nested(parquet.schema_arrow.field(name).type)}
+
+
+def _is_in(path: str, name: str, is_nested: bool) -> bool:
+    """A name may have a dot of its own."""
+    return path.startswith(f"{name}.") if is_nested else path == name
 
 
 def exact_batches(

@@ -65,7 +65,10 @@ def points(convert: Convert) -> Convert:
 
 
 def maps(kind: pa.DataType, convert: Convert, convert_keys: Convert = texts) -> Convert:
-    """Maps with text keys as objects; a key that comes twice is a problem. ConfigError for other keys."""
+    """Maps with text keys as objects; a key that comes twice is a problem. ConfigError for other keys.
+
+    A map has no order, and writers give it another one each day: its keys are sorted.
+    """
     if not is_text(kind.key_type):
         raise ConfigError(f"the keys of {kind} are no text, and JSON has no others")
 
@@ -77,7 +80,7 @@ def maps(kind: pa.DataType, convert: Convert, convert_keys: Convert = texts) -> 
         bounds = zip(array.is_valid().to_pylist(), offsets, offsets[1:], strict=False)
         rows = [every[low - first : high - first] if valid else None for valid, low, high in bounds]
         twice = {row: TWICE for row, pairs in enumerate(rows) if pairs is not None and len(dict(pairs)) < len(pairs)}
-        values = [pairs if pairs is None or row in twice else dict(pairs) for row, pairs in enumerate(rows)]
+        values = [pairs if pairs is None or row in twice else dict(sorted(pairs)) for row, pairs in enumerate(rows)]
         return Column(values, {**_of_rows(keys, offsets), **_of_rows(items, offsets), **twice}, items.missing)
 
     return of

@@ -6,11 +6,14 @@ written in UTC, are given the date that their writer meant; other zones had no w
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparse_index.corpus.arrow_types import time_leaves
+from sparse_index.corpus.int96 import int96_columns, nested_columns
 from sparse_index.errors import CorpusError
 
 # From each day on (counted from 1970) so many days lie between a date of the Julian calendar and its namesake.
@@ -38,12 +41,20 @@ _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_00
 _UTC = frozenset({"UTC", "Etc/UTC", "GMT", "Z", "+00:00"})
 
 
-def counts_old_days(parquet: pq.ParquetFile) -> bool:
-    """Whether the footer says so: Spark since 2.4, and Hive, sign what they write."""
+def old_columns(parquet: pq.ParquetFile, names: Sequence[str]) -> frozenset[str]:
+    """Which of the top-level columns `names` count so, if they hold times: Spark since 2.4, and Hive, sign what they write.
+
+    Spark has a mode for timestamps of 96 bits and one for all else, and counted the former so until 3.0.
+    """
     said = _said(parquet)
-    spark = said.get("org.apache.spark.version", "")
-    legacy = any(f"org.apache.spark.legacy{what}" in said for what in ("DateTime", "INT96"))
-    return legacy or spark.startswith(("1.", "2.")) or said.get("writer.date.proleptic") == "false"
+    spark, hive = said.get("org.apache.spark.version", ""), said.get("writer.date.proleptic") == "false"
+    days = hive or "org.apache.spark.legacyDateTime" in said or spark.startswith(("1.", "2."))
+    int96 = hive or "org.apache.spark.legacyINT96" in said or spark.startswith(("1.", "2.", "3.0."))
+    if days == int96:
+        return frozenset(names if days else ())
+    wide = set(int96_columns(parquet, names))
+    # What is nested may hold both kinds; it is looked at, and refused where it holds old dates.
+    return frozenset(nested_columns(parquet, names) | (wide if int96 else set(names) - wide))
 
 
 def _said(parquet: pq.ParquetFile) -> dict[str, str]:
@@ -52,14 +63,16 @@ def _said(parquet: pq.ParquetFile) -> dict[str, str]:
     }
 
 
-def in_new_calendar(batch: pa.RecordBatch, parquet: pq.ParquetFile, place: str) -> pa.RecordBatch:
-    """The batch of such a file with the dates that were meant; CorpusError naming `place` and column where they cannot be
-    known."""
+def in_new_calendar(batch: pa.RecordBatch, old: Collection[str], parquet: pq.ParquetFile, place: str) -> pa.RecordBatch:
+    """The batch with the dates that were meant in the `old` columns; CorpusError naming `place` and column where they cannot
+    be known."""
     said = _said(parquet)
     is_utc = said.get("org.apache.spark.timeZone", said.get("writer.time.zone")) in _UTC
-    names = batch.schema.names
-    arrays = [_new(batch.column(name), is_utc, f"{place}, column '{name}'") for name in names]
-    return pa.RecordBatch.from_arrays(arrays, names=names)
+    arrays = [
+        _new(column, is_utc, f"{place}, column '{name}'") if name in old else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 def _new(array: pa.Array, is_utc: bool, where: str) -> pa.Array:

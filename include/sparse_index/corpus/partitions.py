@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -33,10 +34,12 @@ TYPES: Mapping[str, pa.DataType] = {
 }
 _INFERRED = (pa.int64(), pa.float64(), pa.date32(), INSTANT)
 _NULLS = ("__HIVE_DEFAULT_PARTITION__", "")
-_WHOLE = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT = re.compile(rf"{_DAY.pattern}([ T]\d{{2}}:\d{{2}}:\d{{2}}(\.\d{{1,6}})?(Z|[+-]\d{{2}}:?\d{{2}})?)?")
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(rf"{_DAY.pattern}([ T]\d{{2}}:\d{{2}}:\d{{2}}(\.\d{{1,6}})?(Z|[+-]\d{{2}}:?\d{{2}})?)?", re.ASCII)
+# So many digits any writer of doubles may need.
+_DOUBLE_DIGITS = 17
 
 
 def folder_values(path: str) -> dict[str, str | None]:
@@ -139,7 +142,8 @@ def _matched(pattern: re.Pattern[str], text: str) -> str:
 
 def _double(text: str) -> float:
     number = float(_matched(_NUMBER, text))
-    if _WHOLE.fullmatch(text) and int(text) != number:
+    rounded = len(Decimal(text).normalize().as_tuple().digits) > _DOUBLE_DIGITS
+    if rounded or not math.isfinite(number) or (_WHOLE.fullmatch(text) and int(text) != number):
         raise ValueError(f"{text} would be rounded")
     return number
 

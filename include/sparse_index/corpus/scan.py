@@ -31,10 +31,12 @@ from sparse_index.timing import Clock
 
 MAX_ID_BYTES = 512
 WRITE_ROWS = 50_000
+# Of documents with thousands of passages so many bytes are fewer.
+WRITE_BYTES = 16_000_000
 # U+FFFD stands for bytes that could not be decoded: different ids may look the same.
 _UNDECODED = "\ufffd"
 # Raise it when rendering, hashing or the columns of a manifest change: older manifests are then not taken over.
-SCAN_VERSION = 4
+SCAN_VERSION = 5
 
 # Hashes do not shrink more at a higher level, and a dictionary of them is thrown away.
 _WRITTEN: dict[str, Any] = {
@@ -72,7 +74,7 @@ def scan_shard(
     CorpusError naming file and row group when a row group is torn, or the file is no longer the planned one.
     """
     files, schema = shard_files(config.source, shard), load_schema(store, shard.schema_path)
-    path = f"{manifests_folder(config.alias)}/{_digest(config, shard, schema)}.parquet"
+    path = f"{manifests_folder(config.alias)}/{_digest(config, shard, files, schema)}.parquet"
     is_new = not _is_whole(store, path)
     if is_new:
         meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress, clock=clock)
@@ -94,12 +96,22 @@ def _is_whole(store: Store, path: str) -> bool:
     return True
 
 
-def _digest(config: CorpusConfig, shard: Shard, schema: CorpusSchema) -> str:
+def _digest(config: CorpusConfig, shard: Shard, files: Sequence[ShardFile], schema: CorpusSchema) -> str:
     content = shard.model_dump(exclude={"number", "corpus", "schema_path", "source_version", "live_index"})
     source = config.source.model_dump(exclude={"uri", "max_shards", "version"})
     shapes = [schema.identity, value_shape(config.index.fields), _lengths(config)]
-    identity = orjson.dumps([SCAN_VERSION, content, source, *shapes], option=orjson.OPT_SORT_KEYS)
+    identity = orjson.dumps(
+        [SCAN_VERSION, content, source, _folders(config, shard, files), *shapes], option=orjson.OPT_SORT_KEYS
+    )
     return hashlib.sha256(identity).hexdigest()[:32]
+
+
+def _folders(config: CorpusConfig, shard: Shard, files: Sequence[ShardFile]) -> list[Any]:
+    """What the folders of each file say: they begin where the literal part of the address ends."""
+    if config.source.format != "parquet":
+        return []  # a table's version says it
+    values_of = partitions_of(config.source, shard.source_version)
+    return [sorted(values_of(file.uri).items()) for file in files]
 
 
 def _lengths(config: CorpusConfig) -> dict[str, Any]:
@@ -109,13 +121,15 @@ def _lengths(config: CorpusConfig) -> dict[str, Any]:
 
 
 def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The batches as tables of about WRITE_ROWS rows: each becomes a row group."""
+    """The batches as tables of about WRITE_ROWS rows or WRITE_BYTES: each becomes a row group."""
     waiting: list[pa.RecordBatch] = []
+    rows = size = 0
     for batch in batches:
         waiting.append(batch)
-        if sum(map(len, waiting)) >= WRITE_ROWS:
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= WRITE_ROWS or size >= WRITE_BYTES:
             yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
-            waiting = []
+            waiting, rows, size = [], 0, 0
     yield pa.Table.from_batches(waiting, MANIFEST_SCHEMA)
 
 

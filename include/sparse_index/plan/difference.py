@@ -65,7 +65,8 @@ SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, 
         WHEN m.deleted THEN CASE WHEN l.id IS NULL OR l.deleted THEN 'tombstone' ELSE 'deleted' END
         WHEN l.id IS NULL OR l.deleted THEN 'new'
         WHEN m.text_hash IS DISTINCT FROM l.text_hash THEN 'text_changed'
-        WHEN {{same_shape}} AND m.passages IS DISTINCT FROM l.passages THEN 'text_changed'
+        WHEN {{same_shape}} AND m.passages IS DISTINCT FROM l.passages
+            AND list_sort(map_entries(m.passages)) IS DISTINCT FROM list_sort(map_entries(l.passages)) THEN 'text_changed'
         WHEN m.row_hash <> l.row_hash THEN 'fields_changed'
         ELSE 'unchanged' END AS change
 FROM candidates m LEFT JOIN live l USING (id)

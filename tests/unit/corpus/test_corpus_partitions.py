@@ -44,6 +44,10 @@ def test_what_folders_say() -> None:
         ([str(2**63 - 1)], pa.int64()),
         ([str(2**63 + 1)], pa.string()),
         (["1", "1.5", "1e3"], pa.float64()),
+        (["0.10000000000000001"], pa.float64()),
+        (["0.12345678901234567890"], pa.string()),
+        (["12e4567", "34e5678"], pa.string()),
+        (["\u0663"], pa.string()),
         (["2026-01-31", None], pa.date32()),
         (["2026-02-30"], pa.string()),
         (["2026-01-31", "2026-01-31 10:11:12.5"], pa.timestamp("us", "UTC")),
@@ -91,6 +95,18 @@ def test_a_row_that_moves_to_another_partition_has_changed(tmp_path: Path) -> No
     write(tmp_path / "corpus/state=shut", [row(2), row(3)])
     counts = planned(config, live, token="abcdef01").counts
     assert (counts.fields_changed, counts.unchanged) == (1, 2)
+
+
+def test_an_address_that_takes_a_folder_s_column_away_is_scanned_anew(tmp_path: Path) -> None:
+    write(tmp_path / "corpus/year=2026", [row(1)])
+    source = {"columns": ["id", "year"]}
+    config = config_at(tmp_path, limits={"max_changed_share": 1.0}, source=source)
+    live = planned(config)
+    narrow = config_at(
+        tmp_path, limits={"max_changed_share": 1.0}, source=source | {"uri": f"{tmp_path}/corpus/year=2026/*.parquet"}
+    )
+    second = planned(narrow, live, token="abcdef01")
+    assert second.counts.fields_changed == 1
 
 
 def test_a_type_may_be_given_and_all_may_be_ignored(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from plan_help import config_at, plan_shards, row, schema_of, write
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus import scan
 from sparse_index.corpus.dataset import data_set
 from sparse_index.corpus.files import source_files
 from sparse_index.corpus.parquet import open_parquet
@@ -167,6 +168,17 @@ def test_the_unit_of_an_instant_does_not_change_the_hash(config: CorpusConfig) -
     assert len(hashes) == 1
 
 
+def test_the_order_of_a_map_s_entries_does_not_change_the_hash(tmp_path: Path) -> None:
+    """Who writes maps out of a shuffle gives them another order each day."""
+    config = config_at(tmp_path, index={"fields": {"m": {"type": "object"}}})
+    kind = pa.map_(pa.string(), pa.int64())
+    one, other = (
+        documents(config, {"id": ["d"], "m": [entries]}, m=kind)[0]
+        for entries in ([("a", 1), ("b", 2)], [("b", 2), ("a", 1)])
+    )
+    assert (one.row_hash, one.fields["m"]) == (other.row_hash, {"a": 1, "b": 2})
+
+
 def test_the_row_hash_covers_id_text_names_and_values(config: CorpusConfig) -> None:
     rows: list[dict[str, Any]] = [
         {"price": [1]},
@@ -212,6 +224,18 @@ def test_an_unchanged_shard_is_not_read_again(config: CorpusConfig, monkeypatch:
     other = config.model_copy(update={"source": config.source.model_copy(update={"text_template": "{body}"})})
     with pytest.raises(TypeError):
         scan_shard(other, store, shard)
+
+
+def test_long_rows_of_a_manifest_are_written_in_smaller_groups(
+    config: CorpusConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Documents of thousands of passages would not fit into a task by the ten thousand."""
+    monkeypatch.setattr(scan, "WRITE_BYTES", 1_000)
+    write(Path(config.source.uri), [row(number) for number in range(9_000)])
+    shard, store = plan_shards(config)[0], Store(config.store)
+    found = scan_shard(config, store, shard).manifest
+    assert store.metadata(found).num_row_groups > 1
+    assert len(store.read_table(found)) == shard.rows
 
 
 def test_what_a_former_versions_shard_does_not_say_stays_unsaid(config: CorpusConfig) -> None:

@@ -25,6 +25,7 @@ from sparse_index.builds.ending import Ending
 from sparse_index.builds.plan import Plan
 from sparse_index.builds.receipt import receipt
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.corpus.iceberg import require_same_fields
 from sparse_index.corpus.scan import scan_shard
 from sparse_index.corpus.shards import Shard
 from sparse_index.errors import ConfigError, CorpusError
@@ -324,6 +325,20 @@ def test_columns_that_iceberg_renamed_or_replaced_are_refused(tmp_path: Path, ca
         CorpusError, match=r"columns were renamed or replaced since .*\(title, title\).*rewrite_data_files"
     ):
         plan_shards(config)
+
+
+def test_what_iceberg_renamed_within_the_values_of_a_map_is_refused() -> None:
+    def numbered(name: str, kind: pa.DataType, number: int) -> pa.Field:
+        return pa.field(name, kind, metadata={"PARQUET:field_id": str(number)})
+
+    def columns(inner: str) -> pa.Schema:
+        value = numbered("value", pa.struct([numbered(inner, pa.string(), 4)]), 3)
+        key = pa.field("key", pa.string(), nullable=False, metadata={"PARQUET:field_id": "2"})
+        return pa.schema([numbered("m", pa.map_(key, value), 1)])
+
+    require_same_fields(columns("a"), columns("a"), "a.parquet")
+    with pytest.raises(CorpusError, match=r"renamed or replaced since .*\(m\.\{\}\.value\.a\)"):
+        require_same_fields(columns("c"), columns("a"), "a.parquet")
 
 
 def test_a_column_that_iceberg_dropped_is_gone_and_an_added_one_null(tmp_path: Path, catalog: SqlCatalog) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from plan_help import config_at
 from sparse_index.corpus.as_json import instants
-from sparse_index.corpus.int96 import exact_batches
+from sparse_index.corpus.int96 import exact_batches, int96_columns
 from sparse_index.corpus.parquet import file_version, parquet_file
 from sparse_index.corpus.place import Place
 from sparse_index.corpus.rows import Document, documents_at
@@ -157,6 +157,45 @@ def test_every_day_of_the_old_calendar_has_its_namesake(tmp_path: Path, day: int
 def test_only_the_first_versions_of_spark_counted_so(tmp_path: Path, version: str, meant: str) -> None:
     day = pa.array([-719164], pa.int32()).cast(pa.date32())
     assert values(tmp_path, julian(tmp_path / "a.parquet", day, version=version), "at") == [meant]
+
+
+OLD, NEW = "0001-01-01T00:00:00Z", "0000-12-30T00:00:00Z"
+DAY, WIDE = "org.apache.spark.legacyDateTime", "org.apache.spark.legacyINT96"
+
+
+@pytest.mark.parametrize(
+    ("version", "flags", "day", "wide"),
+    [
+        ("2.4.8", [], OLD, OLD),
+        ("3.0.3", [], NEW, OLD),
+        ("3.1.0", [], NEW, NEW),
+        ("3.5.0", [DAY], OLD, NEW),
+        ("3.5.0", [WIDE], NEW, OLD),
+        ("3.5.0", [DAY, WIDE], OLD, OLD),
+    ],
+)
+def test_spark_says_of_each_kind_of_column_how_it_counts(
+    tmp_path: Path, version: str, flags: list[str], day: str, wide: str
+) -> None:
+    """Until 3.0 it wrote timestamps of 96 bits as before without saying so; each kind has a mode of its own."""
+    instant = pa.array([-719164 * 86_400_000_000], pa.timestamp("us"))
+    said = {"org.apache.spark.version": version, "org.apache.spark.timeZone": "UTC"} | dict.fromkeys(flags, "")
+    table, path = pa.table({"id": ["0"], "day": instant, "wide": instant}), tmp_path / "a.parquet"
+    with pq.ParquetWriter(path, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(said)
+    assert values(tmp_path, path, "day") == [day]
+    with pq.ParquetWriter(path, table.schema, store_schema=False, use_deprecated_int96_timestamps=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(said)
+    assert values(tmp_path, path, "wide") == [wide]
+
+
+def test_a_column_of_96_bits_may_have_a_dot_in_its_name(tmp_path: Path) -> None:
+    table = pa.table({"id": ["0"], "ts.utc": pa.array([1], pa.timestamp("ns")), "ts": ["x"]})
+    pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True, store_schema=False)
+    with parquet_file(str(tmp_path / "a.parquet")) as parquet:
+        assert int96_columns(parquet, ["id", "ts", "ts.utc"]) == ["ts.utc"]
 
 
 @pytest.mark.parametrize(

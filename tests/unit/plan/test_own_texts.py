@@ -96,6 +96,16 @@ def test_each_field_is_encoded_with_its_own_text_once(corpus: CorpusConfig) -> N
     }
 
 
+def test_another_order_of_the_fields_in_the_corpus_file_changes_nothing(corpus: CorpusConfig, tmp_path: Path) -> None:
+    said = corpus.model_dump(exclude_unset=True, exclude={"encoder", "index"})
+    said["vectors"]["whole"]["text"] = "{body}"
+    first = planned_on(CorpusConfig.model_validate(said))
+    write(tmp_path / "corpus", [*ROWS, row(5)])
+    said["vectors"] = dict(reversed(said["vectors"].items()))
+    counts = planned_on(CorpusConfig.model_validate(said), live=first).counts
+    assert (counts.new, counts.text_changed, counts.unchanged) == (1, 0, len(ROWS))
+
+
 def test_a_change_of_a_column_that_is_only_in_an_own_template_is_a_change_of_text(
     corpus: CorpusConfig, tmp_path: Path
 ) -> None:
