@@ -139,7 +139,7 @@ def test_a_candidate_is_judged_alone_where_the_live_index_cannot_be_asked_as_it_
 ) -> None:
     config = corpus_config("things", str(tmp_path))
     live, candidate = built(config, "a"), built(config, "a")
-    gone = {live.candidate: ModelError("Model r1 of search.rerank is gone.")}
+    gone: dict[str | None, Exception] = {live.candidate: ModelError("Model r1 of search.rerank is gone.")}
     found, _ = asked(monkeypatch, live, candidate, silent=gone)
     assert found.live is None
     assert (
