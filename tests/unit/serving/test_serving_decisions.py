@@ -198,7 +198,8 @@ def enriching(model: str) -> dict[str, Any]:
 def test_what_re_ranks_encodes_queries_as_the_live_index_needs_it() -> None:
     """Before the build of another encoder, and again when a rollback has undone it."""
     rerank, former = rerank_pipeline_name("things"), pipeline_name("things", enriching("m0"))
-    given: dict[str, Any] = {"config": config(rerank={"model": {"source": "model_id", "model_id": "r1"}}), "given": {"rerank": "r1"}}
+    reranker = config(rerank={"model": {"source": "model_id", "model_id": "r1"}})
+    given: dict[str, Any] = {"config": reranker, "given": {"rerank": "r1"}}
     present = dict(seen(**given).wanted)
     assert models_named(present[rerank]) == {"m1", "r1"}
     indices = (index(pipeline=former, fits=False), index(OLD, pipeline=NAME))
@@ -214,12 +215,13 @@ def test_what_re_ranks_encodes_queries_as_the_live_index_needs_it() -> None:
 
 def test_what_re_ranks_is_left_alone_while_the_live_index_names_no_pipeline_of_ours() -> None:
     rerank = rerank_pipeline_name("things")
-    given: dict[str, Any] = {"config": config(rerank={"model": {"source": "model_id", "model_id": "r1"}}), "given": {"rerank": "r1"}}
+    reranker = config(rerank={"model": {"source": "model_id", "model_id": "r1"}})
+    given: dict[str, Any] = {"config": reranker, "given": {"rerank": "r1"}}
     other = seen(**given, indices=(index(fits=False),), pipelines=WANTED | {rerank: {"former": 1}})
     assert steps(other) == []
     former = pipeline_name("things", enriching("gone"))
     lost: dict[str, Any] = {"indices": (index(pipeline=former, fits=False),), "answering": {"gone": None}}
-    assert steps(replace(other, **lost, pipelines=other.pipelines | {former: enriching("gone")})) == []
+    assert steps(replace(other, **lost, pipelines={**other.pipelines, former: enriching("gone")})) == []
 
 
 def test_searches_that_need_no_pipeline_name_none() -> None:
