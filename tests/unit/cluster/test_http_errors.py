@@ -62,7 +62,7 @@ TABLE = [
     (client_errors.SSLError("N/A", "EOF occurred in violation of protocol", ssl.SSLEOFError()), UnavailableError),
     (client_errors.SerializationError("Unknown mimetype, unable to deserialize: text/html"), UnavailableError),
     (client_errors.SerializationError("<html>Log in</html>", ValueError("not JSON")), UnavailableError),
-    (client_errors.SerializationError({"a": object()}, TypeError("not JSON")), TerminalError),
+    (client_errors.SerializationError({"a": {1}}, TypeError("not JSON")), TerminalError),
 ]
 
 
