@@ -181,7 +181,7 @@ def _needs(
     if unplanned:
         yield Need.FAILED, _without_plan(unplanned[0], len(unplanned) - 1)
     if seen.last is not None:
-        refused = seen.last.sort is Sort.OPEN and _unplanned(listed, seen) is not None
+        refused = seen.last.sort is Sort.OPEN and bool(unplanned)
         yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work or refused)
         yield from _needs_of_past(stands, seen.last)
         yield from _late(listed, stands.since, now)
