@@ -23,18 +23,18 @@ owner: Ada
 alerts:
   - {notifier: told.Keeps, arguments: {to: "#news"}}
 """
-RUN = {"dag_id": "sparse_index__first", "dag_run_id": "r1", "state": "running", "run_type": "scheduled"}
+RUN = {"dag_id": "sparse_index__overdue", "dag_run_id": "r1", "state": "running", "run_type": "scheduled"}
 
 
 @pytest.fixture
 def late(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, told: list[dict[str, Any]]) -> DAG:
     monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
     news = (root / "include" / "corpora" / "news.yaml").read_text()
-    (tmp_path / "first.yaml").write_text(
+    (tmp_path / "overdue.yaml").write_text(
         "".join(line for line in news.splitlines(True) if not line.startswith("owner:")) + LATE
     )
     shutil.copy(root / "include" / "corpora" / "tickets.yaml", tmp_path / "second.yaml")
-    return load_dags()["sparse_index__first"]
+    return load_dags()["sparse_index__overdue"]
 
 
 def missed(dag: DAG, **run: Any) -> None:
@@ -66,15 +66,15 @@ def test_it_comes_back_from_the_database_as_it_was(late: DAG) -> None:
 def test_a_run_that_still_goes_on_is_told_of_by_a_notifier_of_either_kind(
     late: DAG, tmp_path: Path, notifier: str
 ) -> None:
-    corpus = tmp_path / "first.yaml"
+    corpus = tmp_path / "overdue.yaml"
     corpus.write_text(corpus.read_text().replace("told.Keeps", f"told.{notifier}"))
     missed(late)
     (told,) = TOLD
     assert (told["kind"], told["to"]) == ("late", "#news")
     assert told["text"].splitlines() == [
-        "sparse_index__first is late (run r1)",
+        "sparse_index__overdue is late (run r1)",
         "It is running, 90 minutes after it was queued. Nothing was stopped.",
-        "Run: http://localhost:8080/sparse-index/runs/sparse_index__first/r1",
+        "Run: http://localhost:8080/sparse-index/runs/sparse_index__overdue/r1",
         "Owner: Ada",
     ]
 
@@ -96,7 +96,7 @@ def test_without_the_corpus_file_the_deployment_is_told_and_the_log_says_who_is_
         missed(late)
     assert [one["to"] for one in TOLD] == ["all"]
     said = "\n".join(record.getMessage() for record in caplog.records)
-    assert "Whom the file of 'first' names is not told that it is late: the triggerer cannot read it." in said
+    assert "Whom the file of 'overdue' names is not told that it is late: the triggerer cannot read it." in said
     assert "was not sent by told.Fails: ConnectionError" in said
 
 
@@ -125,7 +125,7 @@ def queued_run(session: Any, at: datetime) -> Any:
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
-    saved = SerializedDagModel.get("sparse_index__first", session=session)
+    saved = SerializedDagModel.get("sparse_index__overdue", session=session)
     assert saved is not None
     return saved.dag.create_dagrun(
         run_id="late",

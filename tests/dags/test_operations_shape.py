@@ -69,7 +69,7 @@ def test_a_rollback_is_not_ended_before_its_own_wait_says_what_it_saw(dag_bag: D
         (JANITOR_DAG, {"look", "clean"}),
         (FORGET_DAG, {"look", "forget"}),
         (REDRIVE_DAG, {"settle_letters"}),
-        ("sparse_index__tickets", {"scan", "plan_changes", "encode", "index", "reconcile", "gate"}),
+        ("sparse_index__tickets", {"plan_shards", "scan", "plan_changes", "encode", "index", "reconcile", "gate"}),
     ],
 )
 def test_what_takes_longer_with_more_documents_has_a_day(dag_bag: DagBag, dag_id: str, tasks: set[str]) -> None:
