@@ -25,12 +25,13 @@ _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecu
 
 
 class PreflightOperator(CorpusOperator):
-    """Everything that would make the build fail later, named at once; removes what dead runs left.
+    """Everything that would make the build fail later, named at once; removes what dead runs left, unless only a plan is asked for.
 
     Gives the cluster settings that it changed, with their former values, what it removed, and what stays of former runs.
     """
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.builds.request import Mode
         from sparse_index.preflight.examine import preflight
 
         require_answers_taken(context)
@@ -39,6 +40,7 @@ class PreflightOperator(CorpusOperator):
             corpus.config,
             corpus.store,
             goes_on=partial(goes_on, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
+            changes=run_request(context).mode is not Mode.PLAN_ONLY,
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
         self.log.info("%s", ready)
