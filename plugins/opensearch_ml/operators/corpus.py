@@ -25,9 +25,10 @@ _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecu
 
 
 class PreflightOperator(CorpusOperator):
-    """Everything that would make the build fail later, named at once; removes what dead runs left, unless only a plan is asked for.
+    """Everything that would make the build fail later, named at once.
 
-    Gives the cluster settings that it changed, with their former values, what it removed, and what stays of former runs.
+    Removes what dead runs left, unless only a plan is asked for. Gives the cluster settings that it changed, with their former
+    values, what it removed, and what stays of former runs.
     """
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
