@@ -76,9 +76,10 @@ def test_an_executor_that_airflow_does_not_have_breaks_only_that_corpus(written:
 
 
 def test_the_executor_may_be_named_by_its_alias_or_its_class(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor,far:my.own.FarExecutor")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor,far:my.own.FarExecutor;team1=CeleryExecutor")
     from opensearch_ml.task_settings import executor_problem
     from sparse_index.config.tasks import AirflowConfig
 
-    for name in ("LocalExecutor", "far", "FarExecutor", "my.own.FarExecutor"):
+    for name in ("LocalExecutor", "far", "FarExecutor", "my.own.FarExecutor", "CeleryExecutor"):
         assert executor_problem(AirflowConfig(executor=name)) is None
+    assert executor_problem(AirflowConfig(executor="team1")) is not None
