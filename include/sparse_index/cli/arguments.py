@@ -157,7 +157,7 @@ def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _command(
         commands,
         "roles",
-        "print the roles of least privilege for this corpus and those beside it that share its connection",
+        "print the requests that put the roles of least privilege, for this corpus and those beside it of the same account",
     )
     alert_test = _on_file(commands, "alert-test", "send a test through every notifier that would tell of a failed run")
     alert_test.epilog = "Where Airflow is configured: a notifier finds its connection there."

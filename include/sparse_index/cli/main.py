@@ -96,7 +96,12 @@ def _run(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) ->
     print(ending(Store(config.store), done))
 
 
-_WITHOUT_CLUSTER: dict[str, Callable[[argparse.Namespace], None]] = {"new": new, "alert-test": alert_test}
+_WITHOUT_CLUSTER: dict[str, Callable[[argparse.Namespace], None]] = {
+    "new": new,
+    "alert-test": alert_test,
+    "receipt": operations.receipt,
+    "roles": operations.roles,
+}
 
 _COMMANDS: dict[str, Command] = {
     "doctor": _doctor,
@@ -111,7 +116,5 @@ _COMMANDS: dict[str, Command] = {
     "janitor": operations.janitor,
     "rollback": operations.rollback,
     "redrive": operations.redrive,
-    "receipt": operations.receipt,
     "forget": operations.forget,
-    "roles": operations.roles,
 }
