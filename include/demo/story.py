@@ -29,13 +29,14 @@ from sparse_index.config.search import SearchMode
 from sparse_index.errors import SparseIndexError
 from sparse_index.live.alias import observe_alias
 from sparse_index.query.search import search
-from sparse_index.query.table import HITS, side_by_side
+from sparse_index.query.table import side_by_side
 
 ROOT = Path(__file__).parents[2]
 CORPUS = "tickets"
 DAG_ID = f"sparse_index__{CORPUS}"
 SERVING_DAG_ID = f"{DAG_ID}__serving"
 SERVING_EVERY = timedelta(minutes=15)
+HITS = 5
 QUERIES = (
     "water damage",
     "money back for a cracked screen",

@@ -1,3 +1,3 @@
 """Keep an OpenSearch index of learned sparse vectors equal to a Parquet corpus. No Airflow in here."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

@@ -28,7 +28,8 @@ def trigger_form() -> dict[str, Param]:
             enum=list(MODES),
             title="Mode",
             description="auto: build only what the corpus's changes need. full: build the whole index anew (vectors in "
-            "the store are reused). plan_only: say what would be done, write nothing to the cluster.",
+            "the store are reused). plan_only: say what would be done; changes nothing that is in the cluster (a trial index is "
+            "made and deleted).",
         ),
         "data_date": Param(
             None,

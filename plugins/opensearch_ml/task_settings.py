@@ -19,11 +19,18 @@ def operator_arguments(settings: TaskSettings) -> dict[str, Any]:
     return arguments
 
 
+def executors_of(setting: str) -> list[tuple[str, str]]:
+    """(Alias, class) of each executor in Airflow's setting: `[alias:]class` between commas, those of a team after a semicolon and
+    `team=`. The alias is empty where there is none, the class without its path."""
+    named = (entry.rpartition("=")[2].rpartition(":") for entry in re.split("[,;]", setting))
+    return [(alias.strip(), path.rpartition(".")[2].strip()) for alias, _, path in named]
+
+
 def executor_problem(settings: AirflowConfig) -> str | None:
     """Which executor this Airflow does not have, so that it would take no DAG with such a task; None when it has all."""
     configured = conf.get("core", "executor")
-    # A list of `[team=][alias:]class`; Airflow takes alias, class and path of the class for a name.
-    there = {part.strip().rpartition(".")[2] for part in re.split("[,;:=]", configured)}
+    # Airflow takes alias, class and path of the class for a name.
+    there = {name for executor in executors_of(configured) for name in executor}
     for executor in (settings.executor, settings.encode.executor, settings.index.executor):
         if executor is not None and executor.rpartition(".")[2] not in there:
             return (

@@ -115,6 +115,10 @@ def test_a_build_is_looked_for_in_its_own_corpus_s_store(store: Store) -> None:
         ("LocalExecutor,CeleryExecutor", False),
         ("airflow.executors.local_executor.LocalExecutor", True),
         ("big:my.company.RemoteExecutor", False),
+        ("small: LocalExecutor;team1=near:LocalExecutor", True),
+        ("CeleryExecutor;team1=LocalExecutor", False),
+        ("CeleryExecutor;team1=a.b.LocalExecutor", False),
+        ("LocalExecutor;team1=LocalExecutor,CeleryExecutor", False),
     ],
 )
 def test_only_local_executors_share_a_folder(executors: str, shared: bool) -> None:

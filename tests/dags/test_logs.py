@@ -169,7 +169,7 @@ def test_progress_is_kept_at_once_and_said_every_ten_seconds(caplog: pytest.LogC
     store = SimpleNamespace(set=lambda key, value: kept.append((key, value["done"])))
     show = show_progress({"task_state_store": store}, lambda: now)
     for now in (1.0, 6.0, 1.0 + LINE_EVERY_S, 16.0, 20.0):
-        show(Progress("encode", int(now), 20, 1.0, 20 - now))
+        show(Progress("encode", int(now), 20, 1.0, 20 - now, "texts"))
     assert kept == [(STATE_KEY, done) for done in (1, 6, 11, 16, 20)]
     said = [record.getMessage().split(" of")[0] for record in caplog.records]
     assert said == ["encode: 1", "encode: 11"], "the task's own sentence is its last"
@@ -185,7 +185,7 @@ def test_a_progress_that_airflow_does_not_take_ends_no_work(caplog: pytest.LogCa
         raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
 
     show = show_progress({"task_state_store": SimpleNamespace(set=refuse)}, lambda: at.now)
-    meter = ProgressMeter("index", 1000, show, clock=lambda: at.now)
+    meter = ProgressMeter("index", 1000, show, unit="documents", clock=lambda: at.now)
     for at.now in (5.0, 10.0, 5.0 + AGAIN_AFTER_S):
         meter.add(1)
     assert asked == [1, 3]

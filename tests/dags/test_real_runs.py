@@ -17,7 +17,11 @@ from ml_verbs import deployed, file_encoder, registered
 from real_day import DEMO, ROWS, Day, RealDay
 from sparse_index.builds.check import Verdict
 from sparse_index.live.switch import switch_alias
-from sparse_index.ml.verbs import get_model, remove_group
+from sparse_index.ml.sources import FROM_FILE
+from sparse_index.ml.verbs import create_group, get_model, remove_group
+from sparse_index.names import group_name
+from sparse_index.store.files import Store
+from sparse_index.store.layout import build_folder
 from waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("metadata_database")]
@@ -92,12 +96,34 @@ def assert_small(ended: Day) -> None:
     assert set(ended.xcoms["prove_encoder"]) <= {"models", *Verdict}
 
 
-def test_a_plan_alone_writes_nothing_to_the_cluster(day: RealDay) -> None:
-    ended = day.run(mode="plan_only")
+def test_a_plan_alone_changes_nothing_in_the_cluster(day: RealDay) -> None:
+    """What the next run that builds would remove and set is named."""
+    dead = "20250101T000000-abcdef"
+    group = group_name(day.alias, dead)
+    create_group(day.cluster, group, "of a run that has ended")
+    Store(day.config["store"]).write_json(f"{build_folder(day.alias, dead)}/receipt.json", {})
+    before = with_setting(day, "false")
+    try:
+        ended = day.run(mode="plan_only")
+        assert with_setting(day, before) == "false"
+    finally:
+        with_setting(day, before)
     assert ended.state == "success", ended.said
     assert ended.xcoms["receipt"]["outcome"] == "plan_only"
+    assert ended.xcoms["preflight"] == {
+        "former_settings": {},
+        "swept": [],
+        "left": [f"{group} is there: build {dead} has ended; the next run removes it"],
+    }
     assert day.live() is None
-    assert day.left_behind() == NOTHING
+    assert day.left_behind() == NOTHING | {"groups": [group]}
+
+
+def with_setting(day: RealDay, value: str | None) -> str | None:
+    """Whether models may come from files; gives what was set before."""
+    there: dict[str, str] = day.cluster.get("/_cluster/settings", flat_settings="true")["persistent"]
+    day.cluster.put("/_cluster/settings", {"persistent": {FROM_FILE: value}})
+    return there.get(FROM_FILE)
 
 
 def no_such_corpus(day: RealDay) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from airflow.sdk import DAG
 
 from dag_help import load_dags
@@ -65,6 +66,24 @@ def test_a_file_without_the_block_leaves_all_to_dag_and_airflow(written: Written
     assert [task for task in tasks.values() if task.executor or task.executor_config] == []
 
 
+def test_the_corpus_file_says_how_many_tasks_encode_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the pool alone, which all runs share; of two vector fields the least counts."""
+    source = {"uri": "/lake/x", "id_column": "id", "text_template": "{title}"}
+    encoders = [{"model": {"source": "model_id", "model_id": "m"}, "parallel_tasks": number} for number in (5, 3)]
+    fields = {f"f{number}": {"kind": "sparse", "encoder": encoder} for number, encoder in enumerate(encoders)}
+    for name, said in (("one", {"encoder": encoders[0]}), ("two", {"vectors": fields})):
+        described = {"alias": name, "store": "/store", "source": source} | said
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(described))
+    monkeypatch.setenv("SPARSE_INDEX_CORPORA", str(tmp_path))
+    dags = load_dags()
+    limits = {
+        name: {task.task_id: task.max_active_tis_per_dagrun for task in dags[f"sparse_index__{name}"].tasks}
+        for name in ("one", "two")
+    }
+    assert (limits["one"]["encode"], limits["two"]["encode"]) == (5, 3)
+    assert {limit for task_id, limit in limits["one"].items() if task_id != "encode"} == {None}
+
+
 @pytest.mark.parametrize("place", ["executor: Nowhere", "index: {executor: far.away.Nowhere}"])
 def test_an_executor_that_airflow_does_not_have_breaks_only_that_corpus(written: Written, place: str) -> None:
     dags = written(f"\nairflow: {{{place}}}\n")
@@ -76,9 +95,10 @@ def test_an_executor_that_airflow_does_not_have_breaks_only_that_corpus(written:
 
 
 def test_the_executor_may_be_named_by_its_alias_or_its_class(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor,far:my.own.FarExecutor")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor,far:my.own.FarExecutor;team1=CeleryExecutor")
     from opensearch_ml.task_settings import executor_problem
     from sparse_index.config.tasks import AirflowConfig
 
-    for name in ("LocalExecutor", "far", "FarExecutor", "my.own.FarExecutor"):
+    for name in ("LocalExecutor", "far", "FarExecutor", "my.own.FarExecutor", "CeleryExecutor"):
         assert executor_problem(AirflowConfig(executor=name)) is None
+    assert executor_problem(AirflowConfig(executor="team1")) is not None

@@ -190,7 +190,8 @@ def test_doctor_applies_missing_settings_and_restores_them(
         applied = call("doctor", corpus_file, "--apply")
         assert applied.returncode == 0, applied.stderr
         former = tmp_path / "former.json"
-        former.write_text(json.dumps({name: "false"}))
+        (line,) = (line for line in applied.stdout.splitlines() if line.startswith("{"))
+        former.write_text(line)
         assert call("doctor", corpus_file, "--restore", str(former)).returncode == 0
         assert call("doctor", corpus_file).returncode == 1
     finally:

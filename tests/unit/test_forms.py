@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sparse_index import __version__
 from sparse_index.builds.plan import PLAN
 from sparse_index.builds.receipt import RECEIPT, receipt_lines
 from sparse_index.builds.reports import BOOKS, ENCODED, GATE, INDEXED
@@ -112,7 +113,7 @@ def test_a_later_form_is_refused_with_the_version_that_wrote_it(tmp_path: Path, 
     with pytest.raises(BuildError) as caught:
         read(tmp_path, path.stem, written)
     assert f"kept.json in the store is {FORMS[path.stem].name} of form 2" in caught.value.message
-    assert "(0.1.0) knows form 1 at most: version 7.8.9 wrote it." in caught.value.message
+    assert f"({__version__}) knows form 1 at most: version 7.8.9 wrote it." in caught.value.message
     assert caught.value.message.endswith(FORMS[path.stem].remedy)
 
 

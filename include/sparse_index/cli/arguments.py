@@ -18,6 +18,7 @@ from sparse_index.names import run_by_hand
 from sparse_index.operations.redrive import LATEST
 from sparse_index.operations.rollback import PREVIOUS
 from sparse_index.query.answer import Via
+from sparse_index.query.wish import DEFAULT_SIZE
 
 # Names of variables: every user of a machine can read what stands on a command line.
 PASSWORD_VARIABLE = "OPENSEARCH_PASSWORD"  # noqa: S105
@@ -83,7 +84,7 @@ def _searches(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         commands, "search", "ask the live index: as the corpus file says, else BM25 and its own mode side by side"
     )
     search.add_argument("query")
-    search.add_argument("--size", type=_count, help="hits (default 5; of a re-ranker search.rerank.top)")
+    search.add_argument("--size", type=_count, help=f"hits (default {DEFAULT_SIZE}; of a re-ranker search.rerank.top)")
     search.add_argument(
         "--filter",
         action="append",
@@ -157,7 +158,7 @@ def _operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _command(
         commands,
         "roles",
-        "print the roles of least privilege for this corpus and those beside it that share its connection",
+        "print the requests that put the roles of least privilege, for this corpus and those beside it of the same account",
     )
     alert_test = _on_file(commands, "alert-test", "send a test through every notifier that would tell of a failed run")
     alert_test.epilog = "Where Airflow is configured: a notifier finds its connection there."

@@ -25,7 +25,7 @@ class Bars:
         if progress.stage != self._stage or self._bar is None:
             self._close()
             self._stage = progress.stage
-            self._bar = tqdm(total=progress.total, desc=progress.stage, unit="doc")
+            self._bar = tqdm(total=progress.total, desc=progress.stage, unit=f" {progress.unit}")
         self._bar.update(progress.done - self._bar.n)
 
     def __enter__(self) -> Bars:

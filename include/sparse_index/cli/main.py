@@ -68,7 +68,7 @@ def _doctor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
         return
     if options.apply:
         former = ensure_settings(cluster, config)
-        print(f"Settings before (keep this for --restore): {json.dumps(former)}")
+        print(f"Settings before, for --restore as the whole of a file:\n{json.dumps(former)}")
         print(f"To undo by hand: {put_request(former)}")
     print(preflight(cluster, config, Store(config.store), changes=False))
 
@@ -79,8 +79,8 @@ def _former(file: Path) -> Former:
         return TypeAdapter(Former).validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         raise ConfigError(
-            f"{file} cannot be read as settings of a cluster ({error}). Write into it what `doctor --apply` printed as the "
-            "settings before."
+            f"{file} cannot be read as settings of a cluster ({error}). Write into it the one line that `doctor --apply` "
+            "printed as the settings before."
         ) from error
 
 
@@ -96,7 +96,12 @@ def _run(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) ->
     print(ending(Store(config.store), done))
 
 
-_WITHOUT_CLUSTER: dict[str, Callable[[argparse.Namespace], None]] = {"new": new, "alert-test": alert_test}
+_WITHOUT_CLUSTER: dict[str, Callable[[argparse.Namespace], None]] = {
+    "new": new,
+    "alert-test": alert_test,
+    "receipt": operations.receipt,
+    "roles": operations.roles,
+}
 
 _COMMANDS: dict[str, Command] = {
     "doctor": _doctor,
@@ -111,7 +116,5 @@ _COMMANDS: dict[str, Command] = {
     "janitor": operations.janitor,
     "rollback": operations.rollback,
     "redrive": operations.redrive,
-    "receipt": operations.receipt,
     "forget": operations.forget,
-    "roles": operations.roles,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from datetime import UTC, datetime
 
 from sparse_index.builds.receipt import receipt_lines, saved_receipt
@@ -11,7 +12,7 @@ from sparse_index.builds.sign_of_life import living_builds
 from sparse_index.cli.bars import Bars
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.config.load import load_all
+from sparse_index.config.load import load_all, load_beside_others
 from sparse_index.config.neighbours import Neighbours, neighbours
 from sparse_index.names import REDRIVES, run_by_hand
 from sparse_index.operations.forget import Site
@@ -22,7 +23,7 @@ from sparse_index.operations.janitor import by_store, clean, look, save_cleanup
 from sparse_index.operations.redrive import select_letters, settle_letters
 from sparse_index.operations.rollback import choose_target, require_no_build_at_work, roll_back
 from sparse_index.pipeline import run
-from sparse_index.roles import role_files
+from sparse_index.roles import ROLES_API, SERVE_ROLE, role_bodies
 from sparse_index.store.files import Store
 
 
@@ -31,7 +32,7 @@ def janitor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
     store, now = Store(config.store), datetime.now(UTC)
     beside = known_beside(options, config)
     configs = _housemates(beside, config)
-    clusters = {config.connection: cluster, config.serving_connection or config.connection: cluster}
+    clusters = {config.connection: cluster, _server(config): cluster}
     found = look(clusters, store, configs, now=now, runs=None)
     print(found)
     if not options.clean:
@@ -99,8 +100,9 @@ def forget(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) 
         print(f"Note: {note}.")
 
 
-def receipt(options: argparse.Namespace, _: Cluster, config: CorpusConfig) -> None:
+def receipt(options: argparse.Namespace) -> None:
     """The receipt of the newest build that has one, or of the build that is named."""
+    config = load_beside_others(options.corpus)
     store = Store(config.store)
     path, content = saved_receipt(store, config.alias, options.build)
     if options.json:
@@ -111,10 +113,19 @@ def receipt(options: argparse.Namespace, _: Cluster, config: CorpusConfig) -> No
         print(f"Build {build} is at work now.")
 
 
-def roles(options: argparse.Namespace, _: Cluster, config: CorpusConfig) -> None:
-    """The roles of least privilege, for all corpora whose files lie beside this one's and whose account is the same."""
+def roles(options: argparse.Namespace) -> None:
+    """The requests that put the roles of least privilege, for all corpora whose files lie beside this one's and whose account for
+    it is the same."""
+    config = load_beside_others(options.corpus)
     beside = neighbours(load_all(options.corpus.parent)).and_those([config])
-    aliases = sorted(one.alias for one in beside.corpora if one.connection == config.connection)
     for name in beside.broken:
         print(f"# The file of corpus '{name}' cannot be used, so its alias may be missing here.")
-    print("\n".join(role_files(*aliases).values()).rstrip())
+    built = [one.alias for one in beside.corpora if one.connection == config.connection]
+    served = [one.alias for one in beside.corpora if _server(one) == _server(config)]
+    bodies = role_bodies(*sorted(built)) | {SERVE_ROLE: role_bodies(*sorted(served))[SERVE_ROLE]}
+    print("\n\n".join(f"PUT {ROLES_API}/{name}\n{json.dumps(body, indent=2)}" for name, body in bodies.items()))
+
+
+def _server(config: CorpusConfig) -> str:
+    """The connection of the account that serves it."""
+    return config.serving_connection or config.connection

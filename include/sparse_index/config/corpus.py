@@ -244,6 +244,11 @@ class CorpusConfig(Section):
         return self.vector_fields[self.index.vector_field]
 
     @property
+    def parallel_tasks(self) -> int:
+        """How many encode tasks of a run are at work at once. They take the fields' parts as these come, so the least counts."""
+        return min(field.encoder.parallel_tasks for field in self.vector_fields.values())
+
+    @property
     def sides(self) -> tuple[str, ...]:
         """What a hybrid search asks, in the order of its queries: `bm25` or names of vector fields. Those that a model encodes
         come first: what the cluster does for them ends at the first vector field that has none."""

@@ -77,7 +77,7 @@ def scan_shard(
     path = f"{manifests_folder(config.alias)}/{_digest(config, shard, files, schema)}.parquet"
     is_new = not _is_whole(store, path)
     if is_new:
-        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress, clock=clock)
+        meter = ProgressMeter(f"scan shard {shard.number}", shard.rows, on_progress, unit="rows", clock=clock)
         oddities, counted = Oddities(), countings(config, store, shard.tokenizers)
         with store.writing(path) as local, pq.ParquetWriter(local, MANIFEST_SCHEMA, **_WRITTEN) as writer:
             for table in _tables(_manifest(config, schema.schema, shard, files, oddities, counted)):

@@ -48,7 +48,7 @@ def encode_part(
         for fingerprint, fields in _by_encoder(plan, due).items()
     ]
     kept = sum(len(share.kept) for share in shares)
-    meter = ProgressMeter(f"encode part {part.number}", part.items, on_progress, clock=timing.clock)
+    meter = ProgressMeter(f"encode part {part.number}", part.items, on_progress, unit="texts", clock=timing.clock)
     meter.resume_at(kept)
     rejected = _encode(store, plan, part, shares, meter)
     for share in shares:

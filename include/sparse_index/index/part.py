@@ -40,7 +40,7 @@ def index_part(
         in_flight=plan.config.index.bulk_requests_in_flight,
         sleep=timing.sleep,
     )
-    meter = ProgressMeter(f"index part {part.number}", part.items, on_progress, clock=timing.clock)
+    meter = ProgressMeter(f"index part {part.number}", part.items, on_progress, unit="documents", clock=timing.clock)
     written = _write(writer, writes, meter, plan.config.limits.max_dead_letters)
     letters = [*writes.rejected, *(_letter(plan, item, timing.now()) for item in written.rejected)]
     path = letters_path(plan, "index", part.number)

@@ -62,7 +62,7 @@ def _of_stages(
 
 def _newest_builds(store: Store, plan: Plan) -> Iterator[Former]:
     """Those that encoded or wrote anything."""
-    tasks = min(plan.config.encoder.parallel_tasks, plan.config.source.max_shards)
+    tasks = min(plan.config.parallel_tasks, plan.config.source.max_shards)
     paths = receipt_paths(store, plan.alias)
     for path in reversed(paths[-RECEIPTS_READ:]):
         with suppress(FileNotFoundError, TypeError, ValueError):  # the janitor may be at work; an odd one says nothing

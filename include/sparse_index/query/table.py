@@ -12,19 +12,16 @@ from sparse_index.query.wish import default_mode
 
 WIDTH = 62
 MOST_TOKENS = 4
-HITS = 5
 
 
 def shown(ask: Callable[..., Answer], config: CorpusConfig, mode: SearchMode | None, size: int | None) -> Iterator[str]:
     """The answer in `mode`, or in the corpus's own; where its file says nothing of searching, beside that of BM25. `ask`: takes
-    mode and size."""
-    own = mode or default_mode(config)
-    hits = size if size is not None or own is SearchMode.RERANK else HITS
-    answer = ask(mode=own, size=hits)
+    mode and size (None: its own)."""
+    answer = ask(mode=mode or default_mode(config), size=size)
     if mode is not None or config.search != SearchConfig():
         yield from in_lines(answer)
     else:
-        yield from side_by_side(ask(mode=SearchMode.BM25, size=hits), answer)
+        yield from side_by_side(ask(mode=SearchMode.BM25, size=size), answer)
 
 
 def side_by_side(left: Answer, right: Answer) -> Iterator[str]:

@@ -18,6 +18,7 @@ from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.params import require_answers_taken, run_request
 from opensearch_ml.progress import show_progress
 from opensearch_ml.runs import goes_on
+from opensearch_ml.task_settings import executors_of
 from opensearch_ml.turns import require_own_turn
 
 SHARDS_TASK = "plan_shards"
@@ -25,12 +26,14 @@ _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecu
 
 
 class PreflightOperator(CorpusOperator):
-    """Everything that would make the build fail later, named at once; removes what dead runs left.
+    """Everything that would make the build fail later, named at once.
 
-    Gives the cluster settings that it changed, with their former values, what it removed, and what stays of former runs.
+    Removes what dead runs left, unless only a plan is asked for. Gives the cluster settings that it changed, with their former
+    values, what it removed, and what stays of former runs.
     """
 
     def work(self, corpus: Corpus, context: Any) -> dict[str, Any]:
+        from sparse_index.builds.request import Mode
         from sparse_index.preflight.examine import preflight
 
         require_answers_taken(context)
@@ -39,6 +42,7 @@ class PreflightOperator(CorpusOperator):
             corpus.config,
             corpus.store,
             goes_on=partial(goes_on, context, corpus.store, context["ti"].dag_id, corpus.config.alias),
+            changes=run_request(context).mode is not Mode.PLAN_ONLY,
             workers_share_files=workers_share_files(conf.get("core", "executor")),
         )
         self.log.info("%s", ready)
@@ -47,12 +51,12 @@ class PreflightOperator(CorpusOperator):
 
 
 def workers_share_files(executors: str) -> bool:
-    """Whether every executor of Airflow's setting (a list of `[alias:]class`) runs its tasks on this machine. In a pod of the
-    KubernetesExecutor the setting is the pod's own: templates name a local executor there."""
+    """Whether every executor of Airflow's setting runs its tasks on this machine; all of them, since the operations' tasks are
+    not where a corpus file sends its own. In a pod of the KubernetesExecutor the setting is the pod's own: templates name a
+    local executor there."""
     if os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD"):
         return False
-    classes = (executor.rsplit(":", 1)[-1].rsplit(".", 1)[-1].strip() for executor in executors.split(","))
-    return all(name in _LOCAL_EXECUTORS for name in classes)
+    return all(name in _LOCAL_EXECUTORS for _, name in executors_of(executors))
 
 
 class PlanShardsOperator(CorpusOperator):

@@ -12,6 +12,7 @@ import pytest
 from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster
 from plan_help import FakeCluster, config_at, live_cluster, planned, row, write
+from sparse_index import __version__
 from sparse_index.builds.plan import BuildKind, Plan
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
@@ -79,7 +80,7 @@ def test_one_of_a_later_form_is_never_taken_for_foreign() -> None:
 
 def test_it_is_small_and_signed() -> None:
     content = meta_of(make_plan(corpus_config("a" * 100))).model_dump(mode="json")
-    assert (content["form"], content["written_by"]) == (1, "0.1.0")
+    assert (content["form"], content["written_by"]) == (1, __version__)
     assert len(json.dumps(content)) < MOST_BYTES
 
 

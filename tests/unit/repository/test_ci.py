@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 from browsed import PROGRAMS, REQUIRED_VARIABLE
 
 CI = Path(__file__).parents[3] / ".ci" / "run"
+NEWEST_AIRFLOW = CI.with_name("newest-airflow")
+# Whatever is asked of it: a `make` that makes the environment, whose pip says what is installed.
+MAKE_ENVIRONMENT = """
+venv="${1#VENV=}"; echo "make $2"; mkdir -p "$venv/bin"
+printf '#!/bin/sh\\necho "apache-airflow: $*"\\n' > "$venv/bin/pip"; chmod +x "$venv/bin/pip"
+"""
 MAKE = f'echo "make $1: ${{{REQUIRED_VARIABLE}:-}}"; [ "$1" != "$BROKEN" ]'
 WHOLE_FORM = "NOT RUN: the whole form of tests/chaos and tests/dags/live; .ci/chaos runs it."
 INSTALLS = 'case "$*" in *install*) echo > "${0%/*}/chromium"; chmod +x "${0%/*}/chromium";; esac'
@@ -71,3 +78,21 @@ def test_without_one_the_rest_decides_and_what_was_not_run_is_said_twice(
     first, whole_form, last = done.stderr.splitlines()
     assert (first, whole_form) == (last, WHOLE_FORM)
     assert first.startswith(f"NOT RUN: tests/browser. None of {' '.join(PROGRAMS)} is here")
+
+
+def test_a_minor_version_of_airflow_that_no_page_names_can_be_tried(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    script = shutil.copy(NEWEST_AIRFLOW, tmp_path / ".ci")
+    (tmp_path / "make").write_text(f"#!/bin/sh{MAKE_ENVIRONMENT}")
+    (tmp_path / "make").chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AIRFLOW_MINORS": "3.98 3.99"}
+    done = subprocess.run([script], env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert [line for line in done.stdout.splitlines() if "freeze" not in line] == [
+        line
+        for minor in ("3.98", "3.99")
+        for line in (
+            f"make .local/airflow-{minor}/installed",
+            f"apache-airflow: install --quiet --upgrade apache-airflow=={minor}.*",
+            "make test",
+        )
+    ]

@@ -18,6 +18,8 @@ from pydantic import BaseModel
 
 from anchors import anchors
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.config.gate import GateConfig
+from sparse_index.progress import Progress, ProgressMeter
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "include").glob("*/README.md")])
@@ -139,6 +141,13 @@ def test_the_table_shows_the_real_defaults() -> None:
     assert wrong == []
 
 
+def test_the_keys_of_the_gate_stand_in_the_order_of_the_model() -> None:
+    """What one row says of "that" is in the row before."""
+    text = (ROOT / "docs" / "add-a-corpus.md").read_text(encoding="utf-8")
+    table = text.partition("\n### `gate`\n")[2].partition("\n##")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(GateConfig.model_fields)
+
+
 def as_yaml(value: float | str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -198,6 +207,14 @@ def test_quoted_messages_are_those_of_the_code() -> None:
     fragments = {part.strip(" .") for line in quoted for part in line.split("…") if len(part.strip(" .")) > 3}
     assert len(fragments) > 50
     assert sorted(part for part in fragments if not any(part in message for message in known)) == []
+
+
+def test_the_quoted_line_of_progress_is_what_a_meter_says() -> None:
+    at, said = 0.0, list[Progress]()
+    meter = ProgressMeter("encode part 3", 20_000, said.append, unit="texts", clock=lambda: at)
+    at = 4096 / 31.2
+    meter.add(4096)
+    assert f"`{said[0]}`" in (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
 
 
 def messages_in_the_code() -> Iterator[str]:

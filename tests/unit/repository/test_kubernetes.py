@@ -6,6 +6,10 @@ the models of Kubernetes' own client, and go through the provider's generator as
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,13 +28,14 @@ from sparse_index.store.sql import LEAST_MEMORY_MB, MEMORY_VARIABLE
 
 FOLDER = Path(__file__).parents[3] / "docs" / "examples" / "kubernetes"
 PODS = sorted((FOLDER / "pods").glob("*.yaml"))
+# In the order of the tables in docs/deploy.md.
+PROCESSES = ("workers", "triggerer", "dagProcessor", "apiServer", "scheduler")
 MIB = {"Mi": 1, "Gi": 1024}
 # Of chart/values.schema.json of the chart for Airflow 3: what the two files use, and of what type it is there.
 CHART: dict[str, Any] = {
     "executor": str,
     "airflowVersion": str,
     "images": {"airflow": {"repository": str, "tag": str, "pullPolicy": str}},
-    "env": list,
     "extraEnvFrom": str,
     "securityContexts": {"pod": dict, "containers": dict},
     "workers": {
@@ -38,6 +43,10 @@ CHART: dict[str, Any] = {
         "env": list,
         "serviceAccount": {"create": bool, "annotations": dict},
         "resources": {"requests": dict, "limits": dict},
+    },
+    **{
+        name: {"serviceAccount": {"create": bool, "annotations": dict}}
+        for name in ("apiServer", "dagProcessor", "triggerer")
     },
     "config": dict,
 }
@@ -74,9 +83,9 @@ def test_values_have_keys_that_the_chart_knows(name: str) -> None:
 
 
 def test_a_list_of_keys_finds_what_it_does_not_know() -> None:
-    assert unknown({"worker": {}, "env": {}, "images": {"airflow": {"tags": "1"}}}, CHART) == [
+    assert unknown({"worker": {}, "workers": {"env": {}}, "images": {"airflow": {"tags": "1"}}}, CHART) == [
         ".worker",
-        ".env is no list",
+        ".workers.env is no list",
         ".images.airflow.tags",
     ]
 
@@ -111,8 +120,8 @@ def test_a_pod_has_the_memory_that_its_task_takes_and_no_more_rights_than_it_nee
 def test_a_template_says_again_what_the_chart_gives_tasks(path: Path) -> None:
     values = read(FOLDER / "values.yaml")
     (container,) = read(path)["spec"]["containers"]
+    assert "env" not in values, "what all processes have is in the image"
     assert container["envFrom"] == yaml.safe_load(values["extraEnvFrom"])
-    assert {each["name"]: each["value"] for each in values["env"]}.items() <= variables(container).items()
 
 
 def test_the_secrets_of_the_values_are_made_by_the_guide() -> None:
@@ -121,6 +130,51 @@ def test_the_secrets_of_the_values_are_made_by_the_guide() -> None:
     assert [each["name"] for each in secrets] == ["opensearch-connection", "search-alerts"]
     assert all(f"kubectl create secret generic {each['name']} " in guide for each in secrets)
     assert f"--from-literal={ALERTS_VARIABLE}=" in guide
+
+
+def test_who_needs_the_bucket_has_its_role() -> None:
+    """By the table in docs/deploy.md."""
+    page, values = (FOLDER.parents[1] / "deploy.md").read_text(encoding="utf-8"), read(FOLDER / "values.yaml")
+    rows = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:-1]] for cells in map(split_row, page.splitlines()) if cells
+    }
+    needs = rows["store and corpus (network and credentials)"]
+    assert (len(needs), needs[-1]) == (len(PROCESSES), "no")
+    with_role = [bool(values.get(name, {}).get("serviceAccount", {}).get("annotations")) for name in PROCESSES]
+    assert [need for need, has in zip(needs, with_role, strict=True) if need != "no" and not has] == []
+
+
+def split_row(line: str) -> list[str]:
+    return line.split("|") if line.startswith("|") else []
+
+
+def test_the_guides_commands_bring_together_what_the_image_is_made_of(tmp_path: Path) -> None:
+    """In a checkout; `pip` and `docker` alone are others."""
+    for name, does in (("pip", 'mkdir "$4"; touch "$4/sparse_index_dags-9-py3-none-any.whl"'), ("docker", "true")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    for folder in ("dags", "docs"):
+        (tmp_path / folder).symlink_to(FOLDER.parents[2] / folder)
+    build, _ = (textwrap.dedent(block) for block in blocks_of("README.md"))
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-ec", build], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60)
+    copied = re.findall(r"^COPY (\S+)/ ", (tmp_path / "image" / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert copied == ["dist", "dags", "corpora", "pods"]
+    assert [name for name in copied if not (tmp_path / "image" / name).is_dir()] == []
+    assert list((tmp_path / "image" / "dist").glob("sparse_index_dags-*.whl"))
+
+
+def blocks_of(name: str) -> list[str]:
+    return re.findall(r"^ *```sh\n(.*?)^ *```$", (FOLDER / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_guide_makes_a_pool_of_as_many_slots_as_the_corpus_has_tasks() -> None:
+    _, looks = blocks_of("README.md")
+    assert (
+        f"airflow pools set sparse_index_encode {read(FOLDER / 'corpus.yaml')['encoder']['parallel_tasks']} " in looks
+    )
+    # Where the corpus files and the role are: tests above.
+    assert "deploy/airflow-dag-processor" in looks.split("sparse_index doctor")[0]
 
 
 def test_one_template_asks_for_a_gpu_and_says_where_one_is() -> None:

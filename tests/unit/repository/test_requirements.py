@@ -4,6 +4,7 @@ every Python."""
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -123,6 +124,19 @@ def pinned(python: Mapping[str, str] = THIS_PYTHON) -> dict[str, str]:
     """Name -> version of what the lock installs on that Python."""
     pins = (pin for pin in named_in("requirements.lock") if pin.marker is None or pin.marker.evaluate(dict(python)))
     return {canonical(pin.name): next(iter(pin.specifier)).version for pin in pins}
+
+
+def test_copied_folders_leave_the_airflow_of_the_site_alone(tmp_path: Path) -> None:
+    (command,) = re.findall(
+        r"^grep .* requirements\.txt > packages\.txt", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE
+    )
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    subprocess.run(["bash", "-ec", command], cwd=tmp_path, check=True, timeout=60)
+    left = {requirement.name for requirement in named_in(str(tmp_path / "packages.txt"))}
+    assert left == {
+        name for each in named_in("requirements.txt") if not (name := each.name).startswith("apache-airflow")
+    }
+    assert len(left) > 10
 
 
 def test_the_wheel_takes_the_pythons_that_the_lock_is_for() -> None:
