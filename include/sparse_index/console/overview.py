@@ -181,7 +181,7 @@ def _needs(
     if unplanned:
         yield Need.FAILED, _without_plan(unplanned[0], len(unplanned) - 1)
     if seen.last is not None:
-        refused = seen.last.sort is Sort.OPEN and _unplanned(listed, seen) is not None
+        refused = any(_began_before(seen.last, run) for run in unplanned)
         yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work or refused)
         yield from _needs_of_past(stands, seen.last)
         yield from _late(listed, stands.since, now)
@@ -202,6 +202,11 @@ def _unplanned(listed: Listed, seen: Seen) -> Iterator[FailedRun]:
     """Those that failed before there was a build to tell of them."""
     if seen.store is not None:
         yield from (run for run in listed.failed if not any(_tells_instead(build, run) for build in seen.recent))
+
+
+def _began_before(build: BuildView, run: FailedRun) -> bool:
+    """The build that is left without a receipt is then what that run began: a guard refused its plan."""
+    return build.planned_at is not None and build.planned_at <= run.ended
 
 
 def _tells_instead(build: Ending, run: FailedRun) -> bool:

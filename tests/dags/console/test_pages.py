@@ -87,7 +87,7 @@ def test_a_build_that_nobody_made_is_not_there(full: Place, visit: Visit) -> Non
 
 def test_a_build_whose_plan_was_refused_leads_to_its_letters_and_its_run(place: Place, visit: Visit) -> None:
     place.store().write_bytes(f"news/builds/{BUILD}/dead_letters/scan.parquet", b"PAR1")
-    place.corpora = [place.listed("news", failed=FailedRun("r1", datetime(2026, 11, 2, tzinfo=UTC)))]
+    place.corpora = [place.listed("news", failed=(FailedRun("r1", datetime(2026, 11, 2, tzinfo=UTC)),))]
     answer = visit(f"/corpora/news/builds/{BUILD}")
     assert answer.status_code == 200
     links = look(answer.text).links

@@ -204,6 +204,17 @@ def test_a_build_without_a_receipt_needs_a_person_when_no_run_is_at_work(store: 
     assert needs(store, [listed("killed", running=True)]) == [("killed", Need.NONE)]
 
 
+@pytest.mark.parametrize(
+    ("hours", "words"), [(1, []), (-1, ["its last build has no receipt, and no run of it is at work"])]
+)
+def test_a_build_that_a_failed_run_began_is_told_once(store: Store, hours: int, words: list[str]) -> None:
+    """Of a feed whose run of another day failed before, it is told beside that."""
+    store.write_json("news/builds/20261126T000000-000000/dead_letters/scan.json", {})
+    ended = datetime(2026, 11, 26, tzinfo=UTC) + timedelta(hours=hours)
+    failed = listed("news", failed=(FailedRun("r1", ended, "2026-11-20"),))
+    assert _needs_at(store, NOW, failed) == ["its run of 2026-11-20 failed before it planned a build", *words]
+
+
 def test_a_failed_partition_is_told_though_a_later_one_is_live(store: Store) -> None:
     build_id = "20261125T000000-000000"
     content = {"outcome": "failed", "partition": "2026-11-24"}
