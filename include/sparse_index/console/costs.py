@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.console.build import BuildView, Sort, build_view, seconds_encoding
+from sparse_index.console.endings import OfBuilds
 from sparse_index.console.fields import at, count, text, texts
 from sparse_index.console.listed import Listed
-from sparse_index.console.readers import read_each
-from sparse_index.console.receipts import Receipts, build_ids
-from sparse_index.errors import SparseIndexError
+from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.names import candidate_pattern, parse_candidate
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
@@ -80,35 +79,28 @@ def total(each: Sequence[Costs]) -> Costs:
     )
 
 
-def costs_in_stores(
-    listed: Sequence[Listed],
-    open_store: Callable[[Listed], Store],
-    receipts: Receipts,
-    month: date,
-    *,
-    with_files: bool,
-) -> list[Costs]:
-    """Eight corpora at a time; `month`: any day of it. A store that cannot be read is its corpora's problem alone."""
+class Works(OfBuilds[Work]):
+    """What builds worked."""
 
-    def look(each: Listed) -> Costs:
-        try:
-            store = open_store(each)
-            ids = build_ids(store, each.alias)
-            work = _work(store, receipts, each.alias, [name for name in ids if name.startswith(f"{month:%Y%m}")])
-            files = _files(store, receipts, each.alias, ids[:_RECENT]) if with_files else None
-        except (SparseIndexError, OSError) as error:
-            return Costs(each.corpus, problems=(str(error),))
-        return Costs(each.corpus, work, files)
-
-    return read_each(look, listed)
+    def __init__(self) -> None:
+        super().__init__(_of_build)
 
 
-def _work(store: Store, receipts: Receipts, alias: str, ids: Sequence[str]) -> Work:
-    found = receipts.of(store, alias, ids)
-    return sum((_of_build(build_view(name, one)) for name, one in zip(ids, found, strict=True)), Work())
+def work_of(listed: Listed, store: Store, works: Works, month: date) -> Work:
+    """`month`: any day of it."""
+    ids = [name for name in build_ids(store, listed.alias) if name.startswith(f"{month:%Y%m}")]
+    return sum(works.of([(store, listed.alias, name) for name in ids]), Work())
 
 
-def _of_build(build: BuildView) -> Work:
+def files_of(listed: Listed, store: Store, receipts: Receipts) -> Files:
+    newest = receipts.of(store, listed.alias, build_ids(store, listed.alias)[:_RECENT])
+    named = {name for one in newest for name in _fingerprints(one.content)}
+    folders = [vectors_folder(name) for name in sorted(named)]
+    return Files(_size(store, listed.alias), {store.full(folder): _size(store, folder) for folder in folders})
+
+
+def _of_build(build_id: str, found: Found) -> Work:
+    build = build_view(build_id, found)
     if build.sort in (Sort.OPEN, Sort.UNREAD):
         return Work(builds=1, unread=1)
     encoded = build.texts_encoded or 0
@@ -128,12 +120,6 @@ def _ml_node_s(build: BuildView) -> float:
     worked_s = seconds_encoding(build.encode)
     nodes = max((0 if model.on_workers else model.nodes or 1 for model in build.models), default=1)
     return nodes * (worked_s if build.duration_s is None else min(worked_s, build.duration_s))
-
-
-def _files(store: Store, receipts: Receipts, alias: str, newest: Sequence[str]) -> Files:
-    named = {name for one in receipts.of(store, alias, newest) for name in _fingerprints(one.content)}
-    folders = [vectors_folder(name) for name in sorted(named)]
-    return Files(_size(store, alias), {store.full(folder): _size(store, folder) for folder in folders})
 
 
 def _fingerprints(content: object) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -13,11 +13,9 @@ from sparse_index.console.build import BuildView, Ending, Sort, build_view, endi
 from sparse_index.console.endings import Endings, Place
 from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.console.live import Live
-from sparse_index.console.readers import read_each
 from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.console.standing import BAD, GOOD, Standing, standing
 from sparse_index.console.words import age
-from sparse_index.errors import SparseIndexError
 from sparse_index.names import build_time
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
@@ -27,8 +25,6 @@ STRIP = 30
 LOOKS = (2, 4, 8, 16, STRIP)
 # A corpus is late when readers have seen nothing newer for so many of its schedule's periods.
 LATE_PERIODS = 1.5
-
-OpenStore = Callable[[Listed], Store]
 
 
 class Need(IntEnum):
@@ -89,25 +85,14 @@ class Row:
         return self.need < Need.LATE or self.standing.is_whole
 
 
-def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts, now: datetime) -> dict[str, Seen]:
-    """By corpus, one listing and one read each, two more where the newest build has no receipt; eight corpora at a time. A store
-    that cannot be read is its corpora's problem."""
-    wanted = [each for each in listed if each.is_declared]
-    found = read_each(lambda each: _look(each, open_store, receipts, now), wanted)
-    return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
-
-
-def _look(listed: Listed, open_store: OpenStore, receipts: Receipts, now: datetime) -> Seen:
+def look(listed: Listed, store: Store, receipts: Receipts, now: datetime) -> Seen:
+    """One listing and one read, two more where the newest build has no receipt."""
     at_work = False
-    try:
-        store = open_store(listed)
-        ids = tuple(build_ids(store, listed.alias))
-        newest = receipts.of(store, listed.alias, ids[:1])
-        if newest and newest[0] == Found():
-            newest += receipts.of(store, listed.alias, ids[1:2])
-            at_work = bool(is_living(store, build_folder(listed.alias, ids[0]), now))
-    except (SparseIndexError, OSError) as error:
-        return Seen(problem=str(error))
+    ids = tuple(build_ids(store, listed.alias))
+    newest = receipts.of(store, listed.alias, ids[:1])
+    if newest and newest[0] == Found():
+        newest += receipts.of(store, listed.alias, ids[1:2])
+        at_work = bool(is_living(store, build_folder(listed.alias, ids[0]), now))
     recent = tuple(ending(build_id, each) for build_id, each in zip(ids, newest, strict=False))
     return Seen(store, ids, build_view(ids[0], newest[0]) if newest else None, recent, at_work)
 

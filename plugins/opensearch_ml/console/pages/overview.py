@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page, quoted
-from opensearch_ml.console.lots import lots_of
+from opensearch_ml.console.lots import OfEach
 from opensearch_ml.console.permissions import Corpora, User, editable_dags
 from sparse_index.console.charts import strip
 from sparse_index.console.endings import Endings
@@ -78,16 +78,18 @@ class _Found:
 def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     """Stores and clusters are asked side by side."""
     usable = [each for each in wanted if each.is_declared]
-    lots, connections = lots_of(usable), {each.connection for each in usable}
+    connections, open_store = {each.connection for each in usable}, console.sources.open_store
+    builds = OfEach("stores", usable, lambda each: look(each, open_store(each), console.receipts, now))
     answers = console.side_by_side.ask(
-        {lot: partial(look, its, console.sources.open_store, console.receipts, now) for lot, its in lots.items()}
+        builds.questions
         | {f"cluster {connection}": partial(_live, console, connection, usable) for connection in connections}
     )
-    seen = {corpus: its for lot, listed in lots.items() for corpus, its in _of_lot(listed, answers[lot]).items()}
+    of_corpora = builds.answers(answers)
+    seen = {corpus: _seen(answer) for corpus, answer in of_corpora.items()}
     asked = {connection: answers[f"cluster {connection}"] for connection in connections}
     live = {(name, alias): its for name, answer in asked.items() for alias, its in (answer.value or {}).items()}
     unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
-    unread = {f"Builds: {answers[lot].problem}" for lot in lots if not answers[lot].asked}
+    unread = {f"Builds: {answer.problem}" for answer in of_corpora.values() if not answer.asked}
     problems = [
         *unread,
         *(f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()),
@@ -95,14 +97,11 @@ def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     return _Found(rows(wanted, seen, live, unasked, now), problems)
 
 
-def _of_lot(lot: Sequence[Listed], answer: Block) -> Mapping[str, Seen]:
-    """By corpus. What was not asked is not known, and no store's fault."""
+def _seen(answer: Block) -> Seen:
+    """What was not asked is not known, and no store's fault."""
     if not answer.asked:
-        return {}
-    if answer.problem is not None:
-        return {each.corpus: Seen(problem=answer.problem) for each in lot}
-    seen: Mapping[str, Seen] = answer.value
-    return seen
+        return Seen()
+    return Seen(problem=answer.problem) if answer.problem is not None else answer.value
 
 
 def _looked_back(endings: Endings, found: Sequence[Row], part: slice, now: datetime) -> list[Row]:
