@@ -96,8 +96,8 @@ def letter_files(store: Store, receipts: Receipts, alias: str, build_id: str | N
 
 def _with_some(store: Store, receipts: Receipts, alias: str) -> list[str]:
     ids = build_ids(store, alias)[:BUILDS]
-    found = zip(ids, receipts.of(store, alias, ids), strict=True)
-    return [name for name, receipt in found if build_view(name, receipt).dead_letters != 0]
+    views = [build_view(name, found) for name, found in zip(ids, receipts.of(store, alias, ids), strict=True)]
+    return [view.build_id for view in views if view.dead_letters != 0 or view.letters]
 
 
 def read_letters(
