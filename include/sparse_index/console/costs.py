@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.console.batches import Answers, ask_of
 from sparse_index.console.build import BuildView, Sort, build_view, seconds_encoding
 from sparse_index.console.endings import OfBuilds
 from sparse_index.console.fields import at, count, text, texts
@@ -20,8 +22,6 @@ from sparse_index.store.layout import vectors_folder
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 # The encoders of a corpus are those of so many newest builds.
 _RECENT = 10
-# Their patterns make an address, which may not be longer than 4 kB.
-_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -132,14 +132,16 @@ def _size(store: Store, folder: str) -> int:
     return sum(file.size_bytes for file in store.listing(folder))
 
 
-def index_bytes(cluster: Cluster, aliases: Sequence[str]) -> dict[str, int]:
+def index_bytes(cluster: Cluster, aliases: Sequence[str]) -> Answers[int]:
     """By alias; those of closed indices are not known."""
-    sizes = dict.fromkeys(aliases, 0)
-    for first in range(0, len(aliases), _AT_ONCE):
-        patterns = ",".join(map(candidate_pattern, aliases[first : first + _AT_ONCE]))
-        answer: Json = cluster.get(f"/{patterns}/_stats/store", filter_path="indices.*.total.store.size_in_bytes")
-        for name, body in (at(answer, "indices") or {}).items():
-            owner = parse_candidate(name)
-            if owner is not None and owner.alias in sizes:
-                sizes[owner.alias] += count(body, "total", "store", "size_in_bytes") or 0
+    return ask_of(aliases, partial(_index_bytes, cluster))
+
+
+def _index_bytes(cluster: Cluster, aliases: Sequence[str]) -> dict[str, int]:
+    sizes, patterns = dict.fromkeys(aliases, 0), ",".join(map(candidate_pattern, aliases))
+    answer: Json = cluster.get(f"/{patterns}/_stats/store", filter_path="indices.*.total.store.size_in_bytes")
+    for name, body in (at(answer, "indices") or {}).items():
+        owner = parse_candidate(name)
+        if owner is not None and owner.alias in sizes:
+            sizes[owner.alias] += count(body, "total", "store", "size_in_bytes") or 0
     return sizes

@@ -101,16 +101,16 @@ def rows(
     listed: Iterable[Listed],
     seen: Mapping[str, Seen],
     live: Mapping[tuple[str, str], Live],
-    live_problems: Mapping[str, str],
+    live_problems: Mapping[tuple[str, str], str],
     now: datetime,
 ) -> list[Row]:
-    """Those that need a person first, then by name. `live` by connection and alias, `live_problems` by connection."""
+    """Those that need a person first, then by name. `live` and `live_problems` by connection and alias."""
     return _in_order(
         _row(
             each,
             seen.get(each.corpus, Seen()),
             live.get((each.connection, each.alias)),
-            live_problems.get(each.connection),
+            live_problems.get((each.connection, each.alias)),
             now,
         )
         for each in listed

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.addresses import hide_secrets
+from sparse_index.console.batches import Answers
 from sparse_index.errors import SparseIndexError
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,15 @@ class SideBySide:
             )
         error = future.exception()
         return Block(future.result()) if error is None else Block(problem=in_words(error))
+
+
+def of_alias(answers: Block, alias: str) -> Block:
+    """What a block whose value are `Answers` says of one alias; a value of None: nothing is there."""
+    if answers.problem is not None:
+        return answers
+    told: Answers[Any] = answers.value
+    refused = told.refused.get(alias)
+    return Block(told.found.get(alias)) if refused is None else Block(problem=in_words(refused))
 
 
 def in_words(error: BaseException) -> str:

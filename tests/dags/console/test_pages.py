@@ -12,6 +12,7 @@ import pytest
 
 from console_html import look
 from console_place import BASE, Place, Visit
+from fake_opensearch import fake_cluster, http_error
 from opensearch_ml.console.blocks import SideBySide
 from opensearch_ml.console.pages.build import BOOKS
 from sparse_index.console.endings import Endings
@@ -448,3 +449,17 @@ def test_the_overview_says_where_letters_are_at_most_so_many(place: Place, visit
 
 def test_a_corpus_whose_cluster_is_silent_is_not_said_to_need_nobody(place: Place, visit: Visit) -> None:
     assert visit("/").text.count("what is live could not be asked") == len(place.corpora)
+
+
+def test_an_alias_that_the_account_may_not_read_hides_no_other(place: Place, visit: Visit) -> None:
+    def answer(method: str, path: str, _: Any) -> Any:
+        if "tickets" in path:
+            raise http_error(403, "security_exception", "no permissions for [indices:admin/get]")
+        return {"news--b1": {"aliases": {"news": {}}}}
+
+    place.cluster = fake_cluster(answer)
+    html = visit("/").text
+    assert "news--b1" in html
+    assert "GET /tickets: permission missing (403)" in html
+    assert html.count("what is live could not be asked") == 1
+    assert "permission missing" in visit("/corpora/tickets").text

@@ -149,7 +149,7 @@ def test_indices_are_those_of_each_alias_with_replicas() -> None:
         sizes = {"news--b20261101t000000-000000": 5, "news--b20261102t000000-000000": 7, "news--other": 100}
         return {"indices": {name: {"total": {"store": {"size_in_bytes": size}}} for name, size in sizes.items()}}
 
-    assert index_bytes(fake_cluster(answer), ["news", "tickets"]) == {"news": 12, "tickets": 0}
+    assert index_bytes(fake_cluster(answer), ["news", "tickets"]).found == {"news": 12, "tickets": 0}
 
 
 def test_money_follows_hours_and_the_part_of_the_month_that_has_passed() -> None:

@@ -149,7 +149,7 @@ def test_an_alias_that_is_gone_needs_a_person(store: Store, outcome: str) -> Non
     corpora = [listed("gone"), listed("first")]
     assert needs(store, corpora) == [("gone", Need.ALIAS), ("first", Need.NONE)]
     seen = look_at(store, corpora)
-    silent = rows(corpora, seen, {}, {"c": "no answer"}, NOW)
+    silent = rows(corpora, seen, {}, {("c", each.alias): "no answer" for each in corpora}, NOW)
     assert Need.ALIAS not in [need for row in silent for need, _ in row.needs]
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from opensearch_ml.console.blocks import Block
+from opensearch_ml.console.blocks import Block, of_alias
 from opensearch_ml.console.html import page
 from opensearch_ml.console.lots import OfEach
 from opensearch_ml.console.permissions import Corpora
+from sparse_index.console.batches import Answers
 from sparse_index.console.costs import Costs, files_of, index_bytes, total, work_of
 from sparse_index.console.costs_table import Column, columns, passed, spreadsheet
 from sparse_index.console.listed import Listed
@@ -89,15 +90,14 @@ def _costs(console: Console, wanted: Sequence[Listed], month: date, *, with_kept
     shared = _by_connection(kept)
     sizes = {name: partial(_index_bytes, console, its) for name, its in shared.items()}
     answers = console.side_by_side.ask(works.questions | files.questions | sizes)
-    size_of = {each.corpus: answers[name] for name, its in shared.items() for each in its}
+    size_of = {each.corpus: of_alias(answers[name], each.alias) for name, its in shared.items() for each in its}
     by_corpus = works.answers(answers), files.answers(answers), size_of
     return [_of_corpus(name, *(each.get(name, Block()) for each in by_corpus)) for name in sorted(by_corpus[0])]
 
 
-def _of_corpus(corpus: str, work: Block, files: Block, sizes: Block) -> Costs:
-    problems = dict.fromkeys(each.problem for each in (work, files, sizes) if each.problem is not None)
-    index_bytes = None if sizes.value is None else sizes.value[corpus]
-    return Costs(corpus, work.value, files.value, index_bytes, tuple(problems))
+def _of_corpus(corpus: str, work: Block, files: Block, size: Block) -> Costs:
+    problems = dict.fromkeys(each.problem for each in (work, files, size) if each.problem is not None)
+    return Costs(corpus, work.value, files.value, size.value, tuple(problems))
 
 
 def _by_connection(wanted: Sequence[Listed]) -> dict[str, list[Listed]]:
@@ -107,8 +107,7 @@ def _by_connection(wanted: Sequence[Listed]) -> dict[str, list[Listed]]:
     return found
 
 
-def _index_bytes(console: Console, listed: Sequence[Listed]) -> dict[str, int]:
-    """By corpus, of those that have a connection in common."""
+def _index_bytes(console: Console, listed: Sequence[Listed]) -> Answers[int]:
+    """Of those that have a connection in common."""
     with console.sources.open_cluster(listed[0].connection) as cluster:
-        sizes = index_bytes(cluster, [each.alias for each in listed])
-    return {each.corpus: sizes[each.alias] for each in listed}
+        return index_bytes(cluster, [each.alias for each in listed])
