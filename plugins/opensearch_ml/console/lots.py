@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from opensearch_ml.console.blocks import Block, in_words
+from opensearch_ml.console.blocks import Block
 from sparse_index.console.listed import Listed
+from sparse_index.console.problems import in_words
 from sparse_index.console.readers import read_each
 
 LOTS = 16

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from opensearch_ml.console.blocks import Block, in_words
+from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page
 from opensearch_ml.console.permissions import Corpora
 from sparse_index.cluster.client import Cluster
 from sparse_index.console.cluster_models import breaker_counts, deployed_models, leftovers, running_tasks
 from sparse_index.console.cluster_nodes import health, limits, nodes
 from sparse_index.console.listed import Listed
+from sparse_index.console.problems import in_words
 from sparse_index.console.readers import read_each
 from sparse_index.ml.verbs import marked_groups
 
