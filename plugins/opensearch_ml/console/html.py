@@ -47,8 +47,9 @@ def invalid_page(request: Request, error: Any) -> HTMLResponse:
 
 
 def undeclared_page(request: Request, error: Any) -> HTMLResponse:
-    """Why there is nothing else to show of a corpus; 503, as a file that was asked for is not this one."""
-    return page(request, "broken.html", 503, listed=error.listed)
+    """Why there is nothing else to show of a corpus; 503 to who asked for a file, as it is not this one."""
+    is_file = request.url.path.endswith((".csv", ".json"))
+    return page(request, "broken.html", 503 if is_file else 200, listed=error.listed)
 
 
 def quoted(text: object) -> str:
