@@ -27,6 +27,7 @@ from sparse_index.console.endings import Endings
 from sparse_index.console.letters import letter_files, read_letters
 from sparse_index.console.listed import Listed
 from sparse_index.console.overview import look, look_back, look_on, rows
+from sparse_index.console.readers import read_each
 from sparse_index.console.receipts import Receipts
 from sparse_index.console.timeline import slots, timeline, timeline_charts
 from sparse_index.names import new_build_id
@@ -143,7 +144,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def overview(store: Store, corpora: list[Listed], kept: Kept) -> None:
-    by_newest = rows(corpora, look(corpora, lambda _: store, kept.receipts, NOW), {}, {}, NOW)
+    seen = read_each(lambda each: look(each, store, kept.receipts, NOW), corpora)
+    by_name = {each.corpus: its for each, its in zip(corpora, seen, strict=True)}
+    by_newest = rows(corpora, by_name, {}, {}, NOW)
     for row in look_back(look_on(by_newest, kept.endings, NOW)[:A_PAGE], kept.endings, NOW):
         strip("", slots(row.seen.recent, str))
 

@@ -12,7 +12,7 @@ from browsed import WIDTH, Visitor, Visitors
 from console_airflow import REFUSING, ConsoleAirflow
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Frame
+    from playwright.sync_api import Frame, Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 ROOT = Path(__file__).parents[2]
@@ -117,6 +117,28 @@ def test_going_back_asks_twice_and_leads_to_the_run(visitors: Visitors, airflow:
         (run,) = (each for each in runs(visitor) if each not in before)
         assert quote(run[0], safe="") in visitor.page.url
         assert run[1:] == ("user", "tickets")
+
+
+def test_a_lost_answer_starts_no_second_run(visitors: Visitors, airflow: ConsoleAirflow) -> None:
+    """The run is started, and a gateway's page comes back; who presses again is led to that run."""
+    with visitors.visit("", "user") as visitor:
+        frame = visitor.opens(f"{CORPUS}/generations")
+        before, address = runs(visitor), f"**/dags/{ROLLBACK}/dagRuns"
+        visitor.page.route(address, lose_answer)
+        frame.click("table button[data-dialog]")
+        frame.click("dialog[open] button[type=submit]")
+        frame.wait_for_selector("text=Airflow says 502. Press again: it starts no second run.")
+        visitor.page.unroute(address)
+        frame.click("dialog[open] button[type=submit]")
+        frame.wait_for_selector("dialog[open] a:has-text('has been started')")
+        (run,) = (each for each in runs(visitor) if each not in before)
+        assert run[0] in frame.inner_text("dialog[open]")
+        visitor.wrong[:] = [said for said in visitor.wrong if "502" not in said and "409" not in said]
+
+
+def lose_answer(route: Route) -> None:
+    route.fetch()
+    route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
 
 
 def runs(visitor: Visitor) -> list[tuple[str, str, str]]:
@@ -235,7 +257,10 @@ def test_a_build_at_work_shows_its_parts(visitors: Visitors, airflow: ConsoleAir
     """The run is a real one that stays queued; what its tasks would say is given to the browser, as nothing runs them here."""
     with visitors.visit("", "user") as visitor, airflow.planned_run() as (run_id, build_id):
         api = f"**/dagRuns/{quote(run_id, safe='')}/taskInstances"
-        running = {"task_instances": [{"task_id": "encode", "map_index": 3, "state": "running"}]}
+        running = {
+            "task_instances": [{"task_id": "encode", "map_index": 3, "state": "running"}],
+            "total_entries": 3,
+        }
         value = {"stage": "encode", "done": 1_200, "total": 4_000, "per_second": 80.0, "seconds_left": 35}
         stored = {"task_state_store": [{"key": "progress", "value": value}]}
         visitor.page.route(f"{api}?state=running*", lambda route: route.fulfill(json=running))
@@ -243,5 +268,5 @@ def test_a_build_at_work_shows_its_parts(visitors: Visitors, airflow: ConsoleAir
         frame = visitor.opens(f"{CORPUS}/builds/{build_id}")
         frame.wait_for_selector("progress[aria-label='encode 3'][value='1200'][max='4000']")
         shown = frame.inner_text("[data-progress]")
-        assert "The run is queued. At work: encode 3." in shown
+        assert "The run is queued. At work: encode 3 and 2 more." in shown
         assert "encode 3: 1,200 of 4,000, 80/s, time left 35 s" in shown

@@ -89,6 +89,7 @@ def test_the_console_sees_the_model_its_node_and_what_it_is_for(
     assert model_id not in {task.model_id for task in running_tasks(plain_cluster)}
     left = leftovers(plain_cluster, Store(str(tmp_path)), "lifecycle", lambda _: False)
     assert [thing for thing in left if thing.startswith(f"{group} is there: nobody knows the run")]
+    assert verbs.marked_groups(plain_cluster, "somebody", "lifecycle") == [group]
 
 
 def test_a_file_of_several_chunks_arrives_whole(

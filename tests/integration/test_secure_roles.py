@@ -27,6 +27,7 @@ from sparse_index.config.corpus import CorpusConfig, RetentionConfig
 from sparse_index.config.search import SearchConfig, SearchMode
 from sparse_index.console.cluster_models import breaker_counts, deployed_models, running_tasks
 from sparse_index.console.cluster_nodes import health, limits, nodes
+from sparse_index.console.live import live_indices
 from sparse_index.errors import AccessError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE
@@ -178,6 +179,8 @@ def test_the_build_role_ends_at_its_alias(hardened: Cluster, builder: Cluster) -
                 builder.request(method, path)
         with pytest.raises(AccessError, match=r"cluster:admin/settings/update"):
             builder.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: None}})
+        assert list(live_indices(builder, [others[0], ALIAS]).refused) == [others[0]]
+        assert verbs.marked_groups(builder, ALIAS, others[0]) == []
     finally:
         for name in others:
             hardened.delete(f"/{name}")

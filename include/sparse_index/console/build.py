@@ -175,8 +175,7 @@ def ending(build_id: str, found: Found) -> Ending:
         moment(content, "ended_at"),
         text(content, "partition"),
         text(content, "live"),
-        # Of a build that found nothing changed, the rows that are no documents: nothing was left to be refused later.
-        _first(count(content, "books", "dead_letters"), count(content, "planned", "dead_letters")),
+        _dead_letters(content),
         worst(text(row, "verdict") for row in checks) if isinstance(checks, list) else None,
         text(content, "former"),
     )
@@ -209,7 +208,7 @@ def _view(build_id: str, planned_at: datetime | None, content: Mapping[str, Any]
         documents=_first(count(content, "books", "documents"), count(content, "planned", "documents")),
         texts_encoded=_texts_encoded(content),
         vectors_found=_first(count(content, "books", "reused"), count(content, "planned", "reused")),
-        dead_letters=_first(count(content, "books", "dead_letters"), count(content, "index", "dead_letters")),
+        dead_letters=_dead_letters(content),
         encode_rate=_rate(encode),
         wall_s=number(content, "wall_seconds"),
         waited_s=number(content, "waited_seconds"),
@@ -241,6 +240,13 @@ def _sort(content: Mapping[str, Any]) -> Sort:
 
 def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
+
+
+def _dead_letters(content: Mapping[str, Any]) -> int | None:
+    """Rows that it refused; where its books were not closed, those that are no documents and what was refused since."""
+    refused = (count(content, stage, "dead_letters") for stage in ("planned", "index"))
+    known = [letters for letters in refused if letters is not None]
+    return _first(count(content, "books", "dead_letters"), sum(known) if known else None)
 
 
 def _texts_encoded(content: Mapping[str, Any]) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -103,15 +103,20 @@ def _task(task_id: str, body: Any) -> RunningTask:
 
 
 def leftovers(
-    cluster: Cluster, store: Store, alias: str, run_goes_on: RunGoesOn, timing: Timing = REAL_TIME
+    cluster: Cluster,
+    store: Store,
+    alias: str,
+    run_goes_on: RunGoesOn,
+    marked: Sequence[str] | None = None,
+    timing: Timing = REAL_TIME,
 ) -> list[str]:
     """What carries the mark of `alias` and belongs to no run that goes on, each with what becomes of it: as preflight of the next
-    run would see it. Nothing is changed."""
+    run would see it. Nothing is changed. `marked`: the groups of many aliases, where they have been asked for at once."""
 
     def goes_on(build_id: str) -> bool | None:
         run_id = planning_run(store, alias, build_id)
         return run_goes_on(run_id) if run_id else None
 
     findings = Findings()
-    sweep(findings, cluster, store, alias, goes_on, timing, removes=False)
+    sweep(findings, cluster, store, alias, goes_on, timing, removes=False, marked=marked)
     return findings.left

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.console.batches import Answers, ask_of
 from sparse_index.console.build import BuildView, Sort, build_view, seconds_encoding
+from sparse_index.console.endings import OfBuilds
 from sparse_index.console.fields import at, count, text, texts
 from sparse_index.console.listed import Listed
-from sparse_index.console.readers import read_each
-from sparse_index.console.receipts import Receipts, build_ids
-from sparse_index.errors import SparseIndexError
+from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.names import candidate_pattern, parse_candidate
 from sparse_index.store.files import Store
 from sparse_index.store.layout import vectors_folder
@@ -21,8 +22,6 @@ from sparse_index.store.layout import vectors_folder
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 # The encoders of a corpus are those of so many newest builds.
 _RECENT = 10
-# Their patterns make an address, which may not be longer than 4 kB.
-_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -80,35 +79,28 @@ def total(each: Sequence[Costs]) -> Costs:
     )
 
 
-def costs_in_stores(
-    listed: Sequence[Listed],
-    open_store: Callable[[Listed], Store],
-    receipts: Receipts,
-    month: date,
-    *,
-    with_files: bool,
-) -> list[Costs]:
-    """Eight corpora at a time; `month`: any day of it. A store that cannot be read is its corpora's problem alone."""
+class Works(OfBuilds[Work]):
+    """What builds worked."""
 
-    def look(each: Listed) -> Costs:
-        try:
-            store = open_store(each)
-            ids = build_ids(store, each.alias)
-            work = _work(store, receipts, each.alias, [name for name in ids if name.startswith(f"{month:%Y%m}")])
-            files = _files(store, receipts, each.alias, ids[:_RECENT]) if with_files else None
-        except (SparseIndexError, OSError) as error:
-            return Costs(each.corpus, problems=(str(error),))
-        return Costs(each.corpus, work, files)
-
-    return read_each(look, listed)
+    def __init__(self) -> None:
+        super().__init__(_of_build)
 
 
-def _work(store: Store, receipts: Receipts, alias: str, ids: Sequence[str]) -> Work:
-    found = receipts.of(store, alias, ids)
-    return sum((_of_build(build_view(name, one)) for name, one in zip(ids, found, strict=True)), Work())
+def work_of(listed: Listed, store: Store, works: Works, month: date) -> Work:
+    """`month`: any day of it."""
+    ids = [name for name in build_ids(store, listed.alias) if name.startswith(f"{month:%Y%m}")]
+    return sum(works.of([(store, listed.alias, name) for name in ids]), Work())
 
 
-def _of_build(build: BuildView) -> Work:
+def files_of(listed: Listed, store: Store, receipts: Receipts) -> Files:
+    newest = receipts.of(store, listed.alias, build_ids(store, listed.alias)[:_RECENT])
+    named = {name for one in newest for name in _fingerprints(one.content)}
+    folders = [vectors_folder(name) for name in sorted(named)]
+    return Files(_size(store, listed.alias), {store.full(folder): _size(store, folder) for folder in folders})
+
+
+def _of_build(build_id: str, found: Found) -> Work:
+    build = build_view(build_id, found)
     if build.sort in (Sort.OPEN, Sort.UNREAD):
         return Work(builds=1, unread=1)
     encoded = build.texts_encoded or 0
@@ -130,12 +122,6 @@ def _ml_node_s(build: BuildView) -> float:
     return nodes * (worked_s if build.duration_s is None else min(worked_s, build.duration_s))
 
 
-def _files(store: Store, receipts: Receipts, alias: str, newest: Sequence[str]) -> Files:
-    named = {name for one in receipts.of(store, alias, newest) for name in _fingerprints(one.content)}
-    folders = [vectors_folder(name) for name in sorted(named)]
-    return Files(_size(store, alias), {store.full(folder): _size(store, folder) for folder in folders})
-
-
 def _fingerprints(content: object) -> list[str]:
     """Nothing else ever becomes part of a path."""
     named = [text(content, "fingerprint") or "", *texts(content, "fingerprints").values()]
@@ -146,14 +132,16 @@ def _size(store: Store, folder: str) -> int:
     return sum(file.size_bytes for file in store.listing(folder))
 
 
-def index_bytes(cluster: Cluster, aliases: Sequence[str]) -> dict[str, int]:
+def index_bytes(cluster: Cluster, aliases: Sequence[str]) -> Answers[int]:
     """By alias; those of closed indices are not known."""
-    sizes = dict.fromkeys(aliases, 0)
-    for first in range(0, len(aliases), _AT_ONCE):
-        patterns = ",".join(map(candidate_pattern, aliases[first : first + _AT_ONCE]))
-        answer: Json = cluster.get(f"/{patterns}/_stats/store", filter_path="indices.*.total.store.size_in_bytes")
-        for name, body in (at(answer, "indices") or {}).items():
-            owner = parse_candidate(name)
-            if owner is not None and owner.alias in sizes:
-                sizes[owner.alias] += count(body, "total", "store", "size_in_bytes") or 0
+    return ask_of(aliases, partial(_index_bytes, cluster))
+
+
+def _index_bytes(cluster: Cluster, aliases: Sequence[str]) -> dict[str, int]:
+    sizes, patterns = dict.fromkeys(aliases, 0), ",".join(map(candidate_pattern, aliases))
+    answer: Json = cluster.get(f"/{patterns}/_stats/store", filter_path="indices.*.total.store.size_in_bytes")
+    for name, body in (at(answer, "indices") or {}).items():
+        owner = parse_candidate(name)
+        if owner is not None and owner.alias in sizes:
+            sizes[owner.alias] += count(body, "total", "store", "size_in_bytes") or 0
     return sizes

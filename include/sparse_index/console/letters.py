@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from sparse_index.builds.dead_letters import KEYS, SCHEMA, Key, by_reason
 from sparse_index.console.build import build_view
 from sparse_index.console.content import before_value
+from sparse_index.console.problems import in_words
 from sparse_index.console.readers import read_each
 from sparse_index.console.receipts import Receipts, build_ids
-from sparse_index.errors import SparseIndexError
 from sparse_index.store.files import Store
 from sparse_index.store.layout import DEAD_LETTERS, build_folder
 
@@ -96,8 +96,8 @@ def letter_files(store: Store, receipts: Receipts, alias: str, build_id: str | N
 
 def _with_some(store: Store, receipts: Receipts, alias: str) -> list[str]:
     ids = build_ids(store, alias)[:BUILDS]
-    found = zip(ids, receipts.of(store, alias, ids), strict=True)
-    return [name for name, receipt in found if build_view(name, receipt).dead_letters != 0]
+    views = [build_view(name, found) for name, found in zip(ids, receipts.of(store, alias, ids), strict=True)]
+    return [view.build_id for view in views if view.dead_letters != 0 or view.letters]
 
 
 def read_letters(
@@ -155,8 +155,8 @@ def _each(store: Store, ask: Any, of: Sequence[Any]) -> list[Any]:
 def _seen(store: Store, file: LetterFile, error_class: str | None) -> _Seen:
     try:
         table = store.read_table(file.path, list(KEYS))
-    except (SparseIndexError, OSError) as error:
-        return _Seen(file, problem=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this file's alone
+        return _Seen(file, problem=in_words(error))
     wanted = _wanted(table, error_class) if file.is_of_documents else np.empty(0, np.int64)
     return _Seen(file, len(table), by_reason(table), wanted)
 

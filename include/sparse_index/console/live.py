@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from sparse_index.cluster.client import Cluster, Json
+from sparse_index.console.batches import Answers, ask_of
 from sparse_index.live.meta import Meta, meta_in
 from sparse_index.names import parse_candidate
-
-# Their names make an address, which may not be longer than 4 kB.
-AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,9 @@ class Live:
         return self.indices[0] if len(self.indices) == 1 else None
 
 
-def live_indices(cluster: Cluster, aliases: Sequence[str]) -> dict[str, Live]:
+def live_indices(cluster: Cluster, aliases: Sequence[str]) -> Answers[Live]:
     """By alias; one with nothing behind it is not there."""
-    found: dict[str, Live] = {}
-    for first in range(0, len(aliases), AT_ONCE):
-        found |= _live(cluster, aliases[first : first + AT_ONCE])
-    return found
+    return ask_of(aliases, partial(_live, cluster))
 
 
 def _live(cluster: Cluster, aliases: Sequence[str]) -> dict[str, Live]:

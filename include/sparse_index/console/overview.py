@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -13,11 +13,9 @@ from sparse_index.console.build import BuildView, Ending, Sort, build_view, endi
 from sparse_index.console.endings import Endings, Place
 from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.console.live import Live
-from sparse_index.console.readers import read_each
 from sparse_index.console.receipts import Found, Receipts, build_ids
 from sparse_index.console.standing import BAD, GOOD, Standing, standing
 from sparse_index.console.words import age
-from sparse_index.errors import SparseIndexError
 from sparse_index.names import build_time
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
@@ -27,8 +25,6 @@ STRIP = 30
 LOOKS = (2, 4, 8, 16, STRIP)
 # A corpus is late when readers have seen nothing newer for so many of its schedule's periods.
 LATE_PERIODS = 1.5
-
-OpenStore = Callable[[Listed], Store]
 
 
 class Need(IntEnum):
@@ -89,25 +85,14 @@ class Row:
         return self.need < Need.LATE or self.standing.is_whole
 
 
-def look(listed: Sequence[Listed], open_store: OpenStore, receipts: Receipts, now: datetime) -> dict[str, Seen]:
-    """By corpus, one listing and one read each, two more where the newest build has no receipt; eight corpora at a time. A store
-    that cannot be read is its corpora's problem."""
-    wanted = [each for each in listed if each.is_declared]
-    found = read_each(lambda each: _look(each, open_store, receipts, now), wanted)
-    return {each.corpus: seen for each, seen in zip(wanted, found, strict=True)}
-
-
-def _look(listed: Listed, open_store: OpenStore, receipts: Receipts, now: datetime) -> Seen:
+def look(listed: Listed, store: Store, receipts: Receipts, now: datetime) -> Seen:
+    """One listing and one read, two more where the newest build has no receipt."""
     at_work = False
-    try:
-        store = open_store(listed)
-        ids = tuple(build_ids(store, listed.alias))
-        newest = receipts.of(store, listed.alias, ids[:1])
-        if newest and newest[0] == Found():
-            newest += receipts.of(store, listed.alias, ids[1:2])
-            at_work = bool(is_living(store, build_folder(listed.alias, ids[0]), now))
-    except (SparseIndexError, OSError) as error:
-        return Seen(problem=str(error))
+    ids = tuple(build_ids(store, listed.alias))
+    newest = receipts.of(store, listed.alias, ids[:1])
+    if newest and newest[0] == Found():
+        newest += receipts.of(store, listed.alias, ids[1:2])
+        at_work = bool(is_living(store, build_folder(listed.alias, ids[0]), now))
     recent = tuple(ending(build_id, each) for build_id, each in zip(ids, newest, strict=False))
     return Seen(store, ids, build_view(ids[0], newest[0]) if newest else None, recent, at_work)
 
@@ -116,16 +101,16 @@ def rows(
     listed: Iterable[Listed],
     seen: Mapping[str, Seen],
     live: Mapping[tuple[str, str], Live],
-    live_problems: Mapping[str, str],
+    live_problems: Mapping[tuple[str, str], str],
     now: datetime,
 ) -> list[Row]:
-    """Those that need a person first, then by name. `live` by connection and alias, `live_problems` by connection."""
+    """Those that need a person first, then by name. `live` and `live_problems` by connection and alias."""
     return _in_order(
         _row(
             each,
             seen.get(each.corpus, Seen()),
             live.get((each.connection, each.alias)),
-            live_problems.get(each.connection),
+            live_problems.get((each.connection, each.alias)),
             now,
         )
         for each in listed
@@ -181,7 +166,7 @@ def _needs(
     if unplanned:
         yield Need.FAILED, _without_plan(unplanned[0], len(unplanned) - 1)
     if seen.last is not None:
-        refused = seen.last.sort is Sort.OPEN and bool(unplanned)
+        refused = any(_began_before(seen.last, run) for run in unplanned)
         yield from _needs_of_build(seen.last, at_work=listed.running or seen.at_work or refused)
         yield from _needs_of_past(stands, seen.last)
         yield from _late(listed, stands.since, now)
@@ -202,6 +187,11 @@ def _unplanned(listed: Listed, seen: Seen) -> Iterator[FailedRun]:
     """Those that failed before there was a build to tell of them."""
     if seen.store is not None:
         yield from (run for run in listed.failed if not any(_tells_instead(build, run) for build in seen.recent))
+
+
+def _began_before(build: BuildView, run: FailedRun) -> bool:
+    """The build that is left without a receipt is then what that run began: a guard refused its plan."""
+    return build.planned_at is not None and build.planned_at <= run.ended
 
 
 def _tells_instead(build: Ending, run: FailedRun) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparse_index.builds.receipt import RECEIPT, read_receipt
+from sparse_index.console.problems import in_words
 from sparse_index.console.readers import read_each
-from sparse_index.errors import SparseIndexError
 from sparse_index.names import build_time
 from sparse_index.store.files import Store, StoredFile
 from sparse_index.store.layout import builds_folder, receipt_path
@@ -53,8 +53,8 @@ class Receipts:
         try:
             file = store.stat(path)
             return Found() if file is None else self._read(store, file)
-        except (SparseIndexError, OSError) as error:
-            return Found(problem=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this receipt's alone
+            return Found(problem=in_words(error))
 
     def _read(self, store: Store, file: StoredFile) -> Found:
         address = store.full(file.path)
@@ -83,8 +83,8 @@ def read_once(store: Store, path: str) -> Found:
         return _read(store, path)
     except (FileNotFoundError, NotADirectoryError):
         return Found()
-    except (SparseIndexError, OSError) as error:
-        return Found(problem=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this receipt's alone
+        return Found(problem=in_words(error))
 
 
 def _read(store: Store, path: str) -> Found:

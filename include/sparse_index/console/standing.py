@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from statistics import median_low
 
 from sparse_index.builds.ending import CURRENT
 from sparse_index.console.build import Ending, Sort
@@ -14,6 +15,8 @@ from sparse_index.names import parse_candidate
 GOOD = frozenset(map(Sort, CURRENT))
 # Those that did not come to an end.
 BAD = frozenset({Sort.FAILED, Sort.OPEN})
+# Of a feed, at either end of what was looked at.
+COMPARED_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -102,17 +105,33 @@ def _looked(live: Live | None, held: Sequence[Ending]) -> datetime | None:
     looked = [build.ended_at for build in proving] + [live.promoted_at if live else None]
     days = [build.data_date for build in proving] + [live.data_date if live else None]
     newest_day = max((day for day in days if day), default=None)
-    ends = datetime.combine(newest_day, time(), UTC) + timedelta(days=1) if newest_day else None
+    ends = _end_of(newest_day) if newest_day else None
     newest_look = max((moment for moment in looked if moment), default=None)
     return min((moment for moment in (newest_look, ends) if moment), default=None)
 
 
 def _day_came(live: Live | None, held: Sequence[Ending]) -> datetime | None:
-    """Of a feed: when its newest day came first. How old the day was by then is its owner's choice, so it is as old again
-    whenever the schedule has brought the next one; and a day that is read again makes nothing newer."""
+    """Of a feed: when its newest day came first, or would have come had it not slipped. How old the day was by then is its
+    owner's choice, so it is as old again whenever the schedule has brought the next one; and a day that is read again makes
+    nothing newer."""
     days = [build.data_date for build in held] + [live.data_date if live else None]
     newest_day = max((day for day in days if day), default=None)
-    ended = [(build.data_date, build.ended_at) for build in held if build.ended_at]
+    ended = [(build.data_date, build.ended_at) for build in held if build.data_date and build.ended_at]
     came = [moment for day, moment in ended if day == newest_day]
     # One that came before all the builds that were looked at came no later than the first of them.
-    return min(came or [moment for _, moment in ended], default=live.promoted_at if live else None)
+    first = min(came or [moment for _, moment in ended], default=live.promoted_at if live else None)
+    return first - _slip(ended) if first else None
+
+
+def _slip(ended: Sequence[tuple[date, datetime]]) -> timedelta:
+    """By how much every one of the newest days came later than the oldest ones usually did, each counted from its end. A day that
+    came late alone, or days that have been made up for, are no slip."""
+    first = dict(sorted(ended, reverse=True))
+    lags = [moment - _end_of(day) for day, moment in sorted(first.items())]
+    if len(lags) < 2 * COMPARED_DAYS:
+        return timedelta()
+    return max(timedelta(), min(lags[-COMPARED_DAYS:]) - median_low(lags[:COMPARED_DAYS]))
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC) + timedelta(days=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparse_index.errors import SparseIndexError
+from sparse_index.console.problems import in_words
 from sparse_index.operations.cleanup import Cleanup
 from sparse_index.operations.janitor import load_cleanup
 from sparse_index.store.files import Store
@@ -40,5 +40,5 @@ def last_reports(store: Store) -> Reports:
 def _report(store: Store, path: str) -> Report:
     try:
         return Report(path, load_cleanup(store, path))
-    except SparseIndexError as error:
-        return Report(path, problem=error.message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this report's alone
+        return Report(path, problem=in_words(error))

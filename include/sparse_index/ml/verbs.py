@@ -281,11 +281,15 @@ def remains(cluster: Cluster, group: str) -> list[str]:
     return [f"model group {group}", *models]
 
 
-def marked_groups(cluster: Cluster, alias: str) -> list[str]:
-    """The names of all groups that carry the mark of `alias`, whichever build made them."""
-    hits = _search(cluster, "model_groups", {"prefix": {"name.keyword": group_prefix(alias)}})
+def marked_groups(cluster: Cluster, *aliases: str) -> list[str]:
+    """The names of all groups that carry the mark of one of the `aliases`, whichever build made them."""
+    marks = [{"prefix": {"name.keyword": group_prefix(alias)}} for alias in aliases]
+    # To a query of this kind ML Commons may add what one may see: without the minimum that alone would do.
+    hits = _search(cluster, "model_groups", {"bool": {"should": marks, "minimum_should_match": 1}})
+    if len(hits) == PAGE and len(aliases) > 1:
+        return sorted(name for alias in aliases for name in marked_groups(cluster, alias))
     names = (str(hit["_source"].get("name", "")) for hit in hits)
-    return sorted(name for name in names if (owner := parse_group(name)) is not None and owner.alias == alias)
+    return sorted(name for name in names if (owner := parse_group(name)) is not None and owner.alias in aliases)
 
 
 def _users(cluster: Cluster, model_id: str, group: str) -> list[str]:

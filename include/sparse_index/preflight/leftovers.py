@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sparse_index.builds.state import BuildState, GoesOn, state_in_store
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
@@ -22,14 +24,18 @@ def sweep(
     timing: Timing,
     *,
     removes: bool = True,
+    marked: Sequence[str] | None = None,
 ) -> list[str]:
     """Remove the models and candidates of dead builds; gives what was removed. What stays although no living run needs it,
     as far as anybody knows, is named in `findings.left`.
 
     `goes_on`: what a scheduler knows of a build; None where there is none to ask. `removes` False: all is only named. Of
-    the candidates that never went live the newest stays for inspection.
+    the candidates that never went live the newest stays for inspection. `marked`: groups of this alias and of others, for who
+    has asked for those of many at once.
     """
-    groups = {group: owner.build_id for group in marked_groups(cluster, alias) if (owner := parse_group(group))}
+    found = marked_groups(cluster, alias) if marked is None else marked
+    owners = {group: owner for group in found if (owner := parse_group(group))}
+    groups = {group: owner.build_id for group, owner in owners.items() if owner.alias == alias}
     never_live = [index for index in own_indices(cluster, alias) if index.is_failed_candidate]
     candidates = {index.name: index.meta.build_id for index in never_live[1:]}
 

@@ -26,6 +26,7 @@ from opensearch_ml.console.pages import (
 )
 from opensearch_ml.console.permissions import UndeclaredError
 from opensearch_ml.console.sources import Sources, real_sources
+from sparse_index.console.costs import Works
 from sparse_index.console.endings import Endings
 from sparse_index.console.receipts import Receipts
 
@@ -39,6 +40,7 @@ class Console:
     sources: Sources
     receipts: Receipts = field(default_factory=Receipts)
     endings: Endings = field(default_factory=Endings)
+    works: Works = field(default_factory=Works)
     side_by_side: SideBySide = field(default_factory=SideBySide)
     searches: OneAtATime = field(default_factory=OneAtATime)
 

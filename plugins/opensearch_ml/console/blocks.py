@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any
 
-from sparse_index.addresses import hide_secrets
-from sparse_index.errors import SparseIndexError
-
-log = logging.getLogger(__name__)
+from sparse_index.console.batches import Answers
+from sparse_index.console.problems import in_words
 
 DEADLINE_S = 5.0
 # Of all pages together. What hangs for ever (a file system that is gone) must not take one thread a page.
@@ -75,13 +72,10 @@ class SideBySide:
         return Block(future.result()) if error is None else Block(problem=in_words(error))
 
 
-def in_words(error: BaseException) -> str:
-    """What a person reads of it: never a secret, and of a defect of ours where to look."""
-    if isinstance(error, SparseIndexError):
-        return error.message
-    if isinstance(error, FileNotFoundError):
-        return f"{hide_secrets(str(error.filename or error))} is not there."
-    if isinstance(error, OSError):
-        return f"The store cannot be read: {hide_secrets(str(error))}."
-    log.error("A block of the console failed.", exc_info=error)
-    return f"This could not be shown ({type(error).__name__}). The reason stands in the API server's log."
+def of_alias(answers: Block, alias: str) -> Block:
+    """What a block whose value are `Answers` says of one alias; a value of None: nothing is there."""
+    if answers.problem is not None:
+        return answers
+    told: Answers[Any] = answers.value
+    refused = told.refused.get(alias)
+    return Block(told.found.get(alias)) if refused is None else Block(problem=in_words(refused))

@@ -19,7 +19,6 @@ from sparse_index.console.timeline import NOT_RECORDED
 from sparse_index.timing import utc_now
 
 _HERE = Path(__file__).parent
-_FILES = (".csv", ".json")
 _LOGIN_MISSING = 401
 
 
@@ -48,9 +47,9 @@ def invalid_page(request: Request, error: Any) -> HTMLResponse:
 
 
 def undeclared_page(request: Request, error: Any) -> HTMLResponse:
-    """Why there is nothing else to show of a corpus; of a file, with a status that says that this is not it."""
-    code = 503 if request.url.path.endswith(_FILES) else 200
-    return page(request, "broken.html", code, listed=error.listed)
+    """Why there is nothing else to show of a corpus; 503 to who asked for a file, as it is not this one."""
+    is_file = request.url.path.endswith((".csv", ".json"))
+    return page(request, "broken.html", 503 if is_file else 200, listed=error.listed)
 
 
 def quoted(text: object) -> str:

@@ -94,6 +94,36 @@ def test_what_many_corpora_left_is_looked_for_side_by_side(whole: Place, app: Fa
     assert "belongs to a run that goes on" in visit(PAGE).text
 
 
+def test_the_groups_of_all_corpora_are_one_question(whole: Place, visit: Visit) -> None:
+    """Each corpus takes its own."""
+    asked: list[str] = []
+    answers = cluster_of(ANSWERS)
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        asked.append(path)
+        return answers.request(method, path, body)
+
+    whole.cluster = fake_cluster(answer)
+    whole.corpora = [whole.listed("news"), whole.listed("tickets")]
+    html = visit(PAGE).text
+    assert asked.count("/_plugins/_ml/model_groups/_search") == 1
+    assert html.count("nobody knows the run") == 1
+
+
+def test_an_odd_error_of_one_corpus_is_its_own(whole: Place, app: FastAPI, visit: Visit) -> None:
+    def open_store(listed: Listed) -> Store:
+        if listed.corpus == "tickets":
+            raise ArithmeticError
+        return whole.open_store(listed)
+
+    whole.corpora = [whole.listed("news"), whole.listed("tickets")]
+    console = app.state.console
+    app.state.console = replace(console, sources=replace(console.sources, open_store=open_store))
+    html = visit(PAGE).text
+    assert f"sparse-index--news--b{BUILD} is there" in html
+    assert "tickets: nobody knows. This could not be shown (ArithmeticError)" in html
+
+
 @pytest.mark.parametrize("refused", sorted(ANSWERS))
 def test_each_block_fails_alone(whole: Place, visit: Visit, refused: str) -> None:
     error = http_error(403, "security_exception", "no permissions for [cluster:monitor/x]")

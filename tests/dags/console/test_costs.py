@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +14,10 @@ import pytest
 from console_html import look
 from console_place import Place, Visit
 from fake_opensearch import fake_cluster
+from sparse_index.console.costs import Work
+from sparse_index.console.listed import Listed
 from sparse_index.console.prices import EXAMPLE, VARIABLE
+from sparse_index.store.files import Store, StoredFile
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 MONTH, BUILD = "2026-11", "20261101T000000-000000"
@@ -90,6 +95,47 @@ def test_what_was_kept_in_a_former_month_nobody_knows(full: Place, visit: Visit)
     look(html)
     assert "Kept in indices" not in html
     assert "does not answer" not in html
+
+
+@pytest.fixture
+def large(full: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The files of `tickets`, which shares the store of `news`, are more than can be listed while a page waits."""
+    full.corpora = [full.listed(name, store=str(full.folder / "news")) for name in ("news", "tickets")]
+    listing, listed = Store.listing, threading.Event()
+
+    def slow(store: Store, folder: str = "") -> list[StoredFile]:
+        return listing(store, folder) if folder != "tickets" or listed.wait(60) else []
+
+    monkeypatch.setattr(Store, "listing", slow)
+    yield full
+    listed.set()
+
+
+@pytest.mark.parametrize("deadline_s", [2.0])
+def test_a_corpus_of_many_files_loses_their_number_alone(large: Place, visit: Visit) -> None:
+    large.write(BUILD, RECEIPT)
+    large.store().write_json(f"tickets/builds/{BUILD}/receipt.json", RECEIPT)
+    rows = {row["corpus"]: row for row in csv.DictReader(io.StringIO(visit("/costs.csv").text))}
+    assert [rows[name]["texts_encoded"] for name in ("news", "tickets")] == ["1234", "1234"]
+    assert int(rows["news"]["store_bytes"]) > 0
+    assert rows["news"]["problems"] == ""
+    assert rows["tickets"]["store_bytes"] == ""
+    assert rows["tickets"]["index_bytes"] == "0"
+    assert "No answer within 2 seconds" in rows["tickets"]["problems"]
+
+
+def test_an_odd_error_of_one_corpus_is_its_own(full: Place, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    full.corpora = [full.listed(name, store=str(full.folder / "news")) for name in ("news", "tickets")]
+
+    def odd(listed: Listed, *_: Any) -> Work:
+        if listed.corpus == "tickets":
+            raise ArithmeticError("s3://key:secret@host/")
+        return Work(7)
+
+    monkeypatch.setattr("opensearch_ml.console.pages.costs.work_of", odd)
+    rows = {row["corpus"]: row for row in csv.DictReader(io.StringIO(visit("/costs.csv").text))}
+    assert (rows["news"]["builds"], rows["news"]["problems"]) == ("7", "")
+    assert "could not be shown (ArithmeticError)" in rows["tickets"]["problems"]
 
 
 @pytest.mark.parametrize("month", ["", "2026", "2026-13", "2026-00", "x", "2026-01-01", "%00", "../..", "9" * 10_000])

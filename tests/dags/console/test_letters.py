@@ -71,6 +71,17 @@ def test_the_page_and_the_builds_own_page_say_why_and_lead_to_each_other(place: 
     assert f"news/dead-letters?build={BUILD}" in look(visit("/corpora/news").text).links
 
 
+def test_what_a_failed_build_refused_is_counted_and_may_be_in_an_index(place: Place, visit: Visit) -> None:
+    """Those of the build before it may have been put right since."""
+    place.write(BUILD, {"outcome": "failed", "planned": {"dead_letters": 2}, "index": {"dead_letters": 1}})
+    write(place, 3)
+    assert f'dead-letters?build={BUILD}">3</a>' in visit("/corpora/news").text
+    assert "3 rows that it refused" in visit(f"/corpora/news/builds/{BUILD}").text
+    html = visit(f"{PAGE}?build={BUILD}").text
+    assert "This build refused 3 rows." in html
+    assert "in no index" not in html
+
+
 @pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("user", True), ("op", True), ("admin", True)])
 def test_source_rows_are_for_who_may_edit_the_dag(place: Place, visit: Visit, role: str, sees: bool) -> None:
     write(place, 2)

@@ -12,6 +12,7 @@ import pytest
 
 from console_html import look
 from console_place import BASE, Place, Visit
+from fake_opensearch import fake_cluster, http_error
 from opensearch_ml.console.blocks import SideBySide
 from opensearch_ml.console.pages.build import BOOKS
 from sparse_index.console.endings import Endings
@@ -87,15 +88,7 @@ def test_a_build_that_nobody_made_is_not_there(full: Place, visit: Visit) -> Non
 
 def test_a_build_whose_plan_was_refused_leads_to_its_letters_and_its_run(place: Place, visit: Visit) -> None:
     place.store().write_bytes(f"news/builds/{BUILD}/dead_letters/scan.parquet", b"PAR1")
-    place.corpora = [
-        place.listed(
-            "news",
-            failed=(
-                FailedRun("r1", datetime(2026, 11, 2, tzinfo=UTC)),
-                FailedRun("r0", datetime(2026, 11, 1, tzinfo=UTC)),
-            ),
-        )
-    ]
+    place.corpora = [place.listed("news", failed=(FailedRun("r1", datetime(2026, 11, 2, tzinfo=UTC)),))]
     answer = visit(f"/corpora/news/builds/{BUILD}")
     assert answer.status_code == 200
     links = look(answer.text).links
@@ -230,9 +223,9 @@ def test_a_corpus_that_nobody_ever_declared_has_a_page_of_its_problems_alone(
 ) -> None:
     place.corpora = [Listed("news", "sparse_index__news", problems=("no id column",))]
     answer = visit(path, "admin")
+    assert answer.status_code == (503 if path.endswith((".csv", ".json")) else 200)
     html = answer.text
     look(html)
-    assert answer.status_code == (503 if path.endswith((".csv", ".json")) else 200)
     assert "no id column" in html
     assert not any(said in html for said in ("There are none", "no build", "No build", "Not a search index"))
 
@@ -458,3 +451,17 @@ def test_the_overview_says_where_letters_are_at_most_so_many(place: Place, visit
 
 def test_a_corpus_whose_cluster_is_silent_is_not_said_to_need_nobody(place: Place, visit: Visit) -> None:
     assert visit("/").text.count("what is live could not be asked") == len(place.corpora)
+
+
+def test_an_alias_that_the_account_may_not_read_hides_no_other(place: Place, visit: Visit) -> None:
+    def answer(method: str, path: str, _: Any) -> Any:
+        if "tickets" in path:
+            raise http_error(403, "security_exception", "no permissions for [indices:admin/get]")
+        return {"news--b1": {"aliases": {"news": {}}}}
+
+    place.cluster = fake_cluster(answer)
+    html = visit("/").text
+    assert "news--b1" in html
+    assert "GET /tickets: permission missing (403)" in html
+    assert html.count("what is live could not be asked") == 1
+    assert "permission missing" in visit("/corpora/tickets").text

@@ -44,16 +44,17 @@ def store(tmp_path: Path) -> CountingStore:
 def test_the_overview_lists_folders_and_reads_one_receipt_a_corpus(store: CountingStore) -> None:
     corpora = [Listed(f"c{number}", f"d{number}", f"c{number}") for number in range(CORPORA)]
     receipts = Receipts()
-    seen = look(corpora, lambda _: store, receipts, NOW)
+    seen = [look(each, store, receipts, NOW) for each in corpora]
     assert store.taken() == {"folders": CORPORA, "stat": CORPORA, "read": CORPORA}
-    assert all(len(each.ids) == BUILDS for each in seen.values())
-    look(corpora, lambda _: store, receipts, NOW)
+    assert all(len(each.ids) == BUILDS for each in seen)
+    for each in corpora:
+        look(each, store, receipts, NOW)
     assert store.taken() == {"folders": CORPORA, "stat": CORPORA}
 
 
 def row_of(store: CountingStore, receipts: Receipts) -> Row:
-    listed = [Listed("c0", "d0", "c0")]
-    (row,) = rows(listed, look(listed, lambda _: store, receipts, NOW), {}, {}, NOW)
+    listed = Listed("c0", "d0", "c0")
+    (row,) = rows([listed], {"c0": look(listed, store, receipts, NOW)}, {}, {}, NOW)
     return row
 
 

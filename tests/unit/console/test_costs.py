@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from counting_store import CountingStore
 from fake_opensearch import fake_cluster
-from sparse_index.console.costs import Costs, Files, Work, costs_in_stores, index_bytes, total
+from sparse_index.console.costs import Costs, Files, Work, Works, files_of, index_bytes, total, work_of
 from sparse_index.console.costs_table import columns, passed, spreadsheet
 from sparse_index.console.listed import Listed
 from sparse_index.console.prices import EXAMPLE, VARIABLE, Prices, prices_in
@@ -46,8 +47,8 @@ def write(store: Store, build_id: str, content: Any, alias: str = "news") -> Non
     store.write_json(f"{alias}/builds/{build_id}/receipt.json", content)
 
 
-def costs(store: Store, *listed: Listed, files: bool = False) -> list[Costs]:
-    return costs_in_stores(listed or [NEWS], lambda _: store, Receipts(), NOVEMBER, with_files=files)
+def work(store: Store) -> Work:
+    return work_of(NEWS, store, Works(), NOVEMBER)
 
 
 def test_the_builds_of_a_month_are_added_up(store: Store) -> None:
@@ -55,14 +56,12 @@ def test_the_builds_of_a_month_are_added_up(store: Store) -> None:
     write(store, "20261101T000000-000000", receipt())
     write(store, "20261130T235959-000000", receipt())
     write(store, "20261201T000000-000000", receipt())
-    assert costs(store)[0].work == Work(2, 0, 200, 280, 20, 120.0, 14_000)
+    assert work(store) == Work(2, 0, 200, 280, 20, 120.0, 14_000)
 
 
 def worked(store: Store, **more: Any) -> Work:
     write(store, "20261101T000000-000000", receipt(wall_seconds=36_000.0, **more))
-    work = costs(store)[0].work
-    assert work is not None
-    return work
+    return work(store)
 
 
 def test_tasks_that_encode_at_once_cost_their_nodes_once(store: Store) -> None:
@@ -71,8 +70,8 @@ def test_tasks_that_encode_at_once_cost_their_nodes_once(store: Store) -> None:
 
 
 def test_texts_that_a_killed_attempt_stored_were_encoded_by_its_build(store: Store) -> None:
-    work = worked(store, encode={"encoded": 100, "reused": 900, "seconds": 1.0})
-    assert (work.texts_encoded, work.without_store) == (1_000, 1_040)
+    found = worked(store, encode={"encoded": 100, "reused": 900, "seconds": 1.0})
+    assert (found.texts_encoded, found.without_store) == (1_000, 1_040)
 
 
 def test_the_nodes_of_a_second_field_count_where_it_alone_had_texts(store: Store) -> None:
@@ -90,7 +89,7 @@ def test_tasks_that_encode_themselves_use_no_node(store: Store) -> None:
 def test_nodes_are_not_paid_for_longer_than_the_run_took(store: Store) -> None:
     """Four tasks of 30 s in a run of 40 s: at most two nodes for 40 s."""
     write(store, "20261101T000000-000000", receipt(encode={"seconds": 120.0}, wall_seconds=40.0))
-    assert costs(store)[0].work == Work(1, 0, 0, 40, 0, 80.0, 7_000)
+    assert work(store) == Work(1, 0, 0, 40, 0, 80.0, 7_000)
 
 
 @pytest.mark.parametrize(
@@ -98,27 +97,26 @@ def test_nodes_are_not_paid_for_longer_than_the_run_took(store: Store) -> None:
 )
 def test_a_receipt_of_any_kind_counts_as_a_build(store: Store, content: Any) -> None:
     write(store, "20261101T000000-000000", content)
-    work = costs(store)[0].work
-    assert work is not None
-    assert (work.builds, work.texts_encoded, work.ml_node_s) == (1, 0, 0.0)
+    found = work(store)
+    assert (found.builds, found.texts_encoded, found.ml_node_s) == (1, 0, 0.0)
 
 
 def test_a_build_without_a_receipt_and_a_torn_one_are_told(store: Store) -> None:
     store.write_bytes("news/builds/20261101T000000-000000/plan.json", b"{}")
     store.write_bytes("news/builds/20261102T000000-000000/receipt.json", b'{"outc')
-    assert costs(store)[0].work == Work(2, 2)
+    assert work(store) == Work(2, 2)
 
 
 def test_a_plan_alone_found_no_vectors_that_saved_anything(store: Store) -> None:
     write(store, "20261101T000000-000000", receipt(outcome="plan_only", books=None, encode=None, planned={"reused": 9}))
-    assert costs(store)[0].work == Work(1, 0, 0, 0, 0, 0.0, 7_000)
+    assert work(store) == Work(1, 0, 0, 0, 0, 0.0, 7_000)
 
 
 def test_shared_vectors_stand_in_each_line_and_once_in_the_sum(store: Store) -> None:
     for alias in ("news", "tickets"):
         write(store, "20261001T000000-000000", receipt(), alias)
     store.write_bytes(f"vectors/{PRINT}/a.parquet", b"x" * 1_000)
-    both = costs(store, NEWS, TICKETS, files=True)
+    both = [Costs(each.corpus, files=files_of(each, store, Receipts())) for each in (NEWS, TICKETS)]
     own = [each.files.own for each in both if each.files]
     assert [each.store_bytes for each in both] == [size + 1_000 for size in own]
     assert total(both).store_bytes == sum(own) + 1_000
@@ -126,21 +124,23 @@ def test_shared_vectors_stand_in_each_line_and_once_in_the_sum(store: Store) -> 
 
 def test_no_path_is_made_of_what_is_no_fingerprint(store: Store) -> None:
     write(store, "20261101T000000-000000", receipt(fingerprint="../..", fingerprints={"a": "../../etc"}))
-    files = costs(store, files=True)[0].files
-    assert files is not None
-    assert files.vectors == {}
+    assert files_of(NEWS, store, Receipts()).vectors == {}
 
 
-def test_a_store_that_is_not_there_is_its_corpus_s_alone(store: Store) -> None:
-    def open_store(listed: Listed) -> Store:
-        if listed is TICKETS:
-            raise ConfigError("no such file system")
-        return store
+def test_the_builds_of_a_month_are_read_once(tmp_path: Path) -> None:
+    """However many they are; one that failed may be cleared, and is read again."""
+    counted, works, builds = CountingStore(str(tmp_path)), Works(), 20
+    for number in range(builds):
+        write(counted, f"20261101T0000{number:02}-000000", receipt())
+    write(counted, "20261102T000000-000000", receipt(outcome="failed"))
+    first = work_of(NEWS, counted, works, NOVEMBER)
+    assert counted.taken() == {"folders": 1, "read": builds + 1}
+    assert work_of(NEWS, counted, works, NOVEMBER) == first
+    assert counted.taken() == {"folders": 1, "read": 1}
 
-    write(store, "20261101T000000-000000", receipt())
-    news, tickets = costs_in_stores([NEWS, TICKETS], open_store, Receipts(), NOVEMBER, with_files=False)
-    assert (news.work is None, tickets.work, tickets.problems) == (False, None, ("no such file system",))
-    assert total([news, tickets]).work == news.work
+
+def test_what_is_not_known_is_in_no_sum() -> None:
+    assert total([Costs("news", Work(3)), Costs("tickets", problems=("no such file system",))]).work == Work(3)
 
 
 def test_indices_are_those_of_each_alias_with_replicas() -> None:
@@ -149,7 +149,7 @@ def test_indices_are_those_of_each_alias_with_replicas() -> None:
         sizes = {"news--b20261101t000000-000000": 5, "news--b20261102t000000-000000": 7, "news--other": 100}
         return {"indices": {name: {"total": {"store": {"size_in_bytes": size}}} for name, size in sizes.items()}}
 
-    assert index_bytes(fake_cluster(answer), ["news", "tickets"]) == {"news": 12, "tickets": 0}
+    assert index_bytes(fake_cluster(answer), ["news", "tickets"]).found == {"news": 12, "tickets": 0}
 
 
 def test_money_follows_hours_and_the_part_of_the_month_that_has_passed() -> None:

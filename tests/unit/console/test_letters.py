@@ -58,6 +58,19 @@ def test_the_newest_builds_come_first_and_those_that_say_they_have_none_are_not_
     assert {each.build_id for each in files(store, OLD)} == {OLD}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"planned": {"dead_letters": 3}, "index": {"dead_letters": 0}},
+        # A text was refused, and no row of it yet.
+        {"planned": {"dead_letters": 0}, "letters": [{"stage": "encode", "letters": 1}]},
+    ],
+)
+def test_those_of_a_build_that_failed_are_not_left_out(store: Store, content: dict[str, Any]) -> None:
+    store.write_json(f"news/builds/{NEW}/receipt.json", {"outcome": "failed", "books": None} | content)
+    assert [each.build_id for each in files(store)] == [NEW, OLD, OLD, OLD]
+
+
 def test_reasons_are_counted_over_builds_and_a_refused_text_is_no_document(store: Store) -> None:
     letters = read_letters(store, files(store))
     counted = {(each.stage, each.error_class): (each.letters, each.builds, each.newest) for each in letters.reasons}

@@ -16,7 +16,7 @@ from sparse_index.console.build import Sort
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import FailedRun, Listed
 from sparse_index.console.live import Live
-from sparse_index.console.overview import STRIP, Need, Row, look, look_back, look_on, rows
+from sparse_index.console.overview import STRIP, Need, Row, Seen, look, look_back, look_on, rows
 from sparse_index.console.receipts import Receipts
 from sparse_index.store.files import Store
 
@@ -38,8 +38,12 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path))
 
 
+def look_at(store: Store, corpora: list[Listed]) -> dict[str, Seen]:
+    return {each.corpus: look(each, store, Receipts(), NOW) for each in corpora}
+
+
 def needs(store: Store, corpora: list[Listed], **live: Live) -> list[tuple[str, Need]]:
-    seen = look(corpora, lambda _: store, Receipts(), NOW)
+    seen = look_at(store, corpora)
     at = {("c", alias): its for alias, its in live.items()}
     return [(row.listed.corpus, row.need) for row in rows(corpora, seen, at, {}, NOW)]
 
@@ -100,7 +104,7 @@ def _a_day(dice: Random, at: datetime, is_feed: bool) -> dict[str, Any]:
 def test_two_clusters_may_have_one_alias(store: Store) -> None:
     corpora = [listed("news"), replace(listed("other", connection="d"), alias="news")]
     live = {("c", "news"): Live(("news--b1",)), ("d", "news"): Live(("news--b2",))}
-    found = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), live, {}, NOW)
+    found = rows(corpora, look_at(store, corpora), live, {}, NOW)
     assert {row.listed.corpus: row.live.index for row in found if row.live} == {"news": "news--b1", "other": "news--b2"}
 
 
@@ -110,7 +114,7 @@ def test_the_order_of_all_is_the_one_that_their_rows_show(store: Store, seed: in
     dice, corpora = Random(seed), [listed(f"c{number}") for number in range(25)]
     known = {each.alias: a_past(dice, store, each.alias) for each in corpora}
     live = {("c", alias): its for alias, its in known.items() if its is not None}
-    by_newest, endings = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), live, {}, NOW), Endings()
+    by_newest, endings = rows(corpora, look_at(store, corpora), live, {}, NOW), Endings()
     assert _shown(look_on(by_newest, endings, NOW)) == _shown(look_back(by_newest, endings, NOW, STRIP))
 
 
@@ -144,8 +148,8 @@ def test_an_alias_that_is_gone_needs_a_person(store: Store, outcome: str) -> Non
     receipt(store, "first", outcome="not_promoted")
     corpora = [listed("gone"), listed("first")]
     assert needs(store, corpora) == [("gone", Need.ALIAS), ("first", Need.NONE)]
-    seen = look(corpora, lambda _: store, Receipts(), NOW)
-    silent = rows(corpora, seen, {}, {"c": "no answer"}, NOW)
+    seen = look_at(store, corpora)
+    silent = rows(corpora, seen, {}, {("c", each.alias): "no answer" for each in corpora}, NOW)
     assert Need.ALIAS not in [need for row in silent for need, _ in row.needs]
 
 
@@ -181,7 +185,7 @@ def test_a_feed_is_late_whose_runs_bring_former_days_alone(store: Store) -> None
 
 
 def _needs_at(store: Store, now: datetime, corpus: Listed) -> list[str]:
-    (row,) = look_back(rows([corpus], look([corpus], lambda _: store, Receipts(), NOW), {}, {}, now), Endings(), now)
+    (row,) = look_back(rows([corpus], look_at(store, [corpus]), {}, {}, now), Endings(), now)
     return [words for _, words in row.needs]
 
 
@@ -190,7 +194,7 @@ def test_letters_and_the_gate_of_former_builds_are_needs_of_today(store: Store) 
     doubt = {"checks": [{"name": "golden", "verdict": "undecided"}]}
     write({"outcome": "promoted", "books": {"dead_letters": 4}, "gate": doubt, "ended_at": NOW.isoformat()})
     receipt(store, "news", outcome="failed", books={"dead_letters": 99})
-    seen = look([listed("news")], lambda _: store, Receipts(), NOW)
+    seen = look_at(store, [listed("news")])
     (row,) = rows([listed("news")], seen, {}, {}, NOW)
     assert (row.standing.letters, row.standing.gate) == (None, None)
     (row,) = look_back([row], Endings(), NOW)
@@ -204,12 +208,23 @@ def test_a_build_without_a_receipt_needs_a_person_when_no_run_is_at_work(store: 
     assert needs(store, [listed("killed", running=True)]) == [("killed", Need.NONE)]
 
 
+@pytest.mark.parametrize(
+    ("hours", "words"), [(1, []), (-1, ["its last build has no receipt, and no run of it is at work"])]
+)
+def test_a_build_that_a_failed_run_began_is_told_once(store: Store, hours: int, words: list[str]) -> None:
+    """Of a feed whose run of another day failed before, it is told beside that."""
+    store.write_json("news/builds/20261126T000000-000000/dead_letters/scan.json", {})
+    ended = datetime(2026, 11, 26, tzinfo=UTC) + timedelta(hours=hours)
+    failed = listed("news", failed=(FailedRun("r1", ended, "2026-11-20"),))
+    assert _needs_at(store, NOW, failed) == ["its run of 2026-11-20 failed before it planned a build", *words]
+
+
 def test_a_failed_partition_is_told_though_a_later_one_is_live(store: Store) -> None:
     build_id = "20261125T000000-000000"
     content = {"outcome": "failed", "partition": "2026-11-24"}
     store.write_json(f"news/builds/{build_id}/receipt.json", content)
     receipt(store, "news", partition="2026-11-25")
-    seen = look([listed("news")], lambda _: store, Receipts(), NOW)
+    seen = look_at(store, [listed("news")])
     (row,) = look_on(rows([listed("news")], seen, {}, {}, NOW), Endings(), NOW)
     assert row.needs == (
         (Need.FAILED, f"build {build_id} of 2026-11-24 failed, and no later one has made good for it"),
@@ -232,7 +247,7 @@ def test_a_run_that_failed_before_its_plan_needs_a_person(store: Store, minutes:
 
 def test_a_run_that_failed_before_the_first_plan_needs_a_person(store: Store) -> None:
     corpora = [listed("news", failed=(FailedRun("r1", NOW),))]
-    (row,) = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), {}, {}, NOW)
+    (row,) = rows(corpora, look_at(store, corpora), {}, {}, NOW)
     assert row.needs == ((Need.FAILED, "its last run failed before it planned a build"),)
     assert row.unplanned == FailedRun("r1", NOW)
 
@@ -252,7 +267,7 @@ def test_a_day_of_a_feed_whose_run_failed_before_its_plan_stands_until_a_build_o
     receipt(store, "news", **content)
     failed = tuple(FailedRun(f"r{day}", NOW - timedelta(days=1), f"2026-11-{day}") for day in (24, 23))
     corpora = [listed("news", failed=failed)]
-    (row,) = rows(corpora, look(corpora, lambda _: store, Receipts(), NOW), {}, {}, NOW)
+    (row,) = rows(corpora, look_at(store, corpora), {}, {}, NOW)
     said = [words for _, words in row.needs]
     first = "its run of 2026-11-24 failed before it planned a build; so it is with 1 more"
     assert (first in said) is stands
@@ -264,17 +279,6 @@ def test_a_build_of_the_command_line_that_is_at_work_needs_nobody(store: Store) 
     with sign_of_life(store, folder):
         assert needs(store, [listed("by-hand")]) == [("by-hand", Need.NONE)]
     assert needs(store, [listed("by-hand")]) == [("by-hand", Need.FAILED)]
-
-
-def test_a_store_that_cannot_be_read_is_its_corpus_problem_alone(store: Store, tmp_path: Path) -> None:
-    receipt(store, "good")
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "builds").write_text("no folder")
-    corpora = [listed("good"), listed("bad"), listed("scheme", store="nonsense://x")]
-    seen = look(corpora, lambda each: Store(each.store) if each.store else store, Receipts(), NOW)
-    assert seen["good"].last is not None
-    assert seen["bad"].last is None
-    assert "nonsense" in str(seen["scheme"].problem)
 
 
 def test_filter_by_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from property_help import examples
 from sparse_index.console import receipts as kept
 from sparse_index.console.build import LettersView, Sort, build_view
-from sparse_index.console.receipts import Found, Receipts, build_ids
+from sparse_index.console.receipts import Found, Receipts, build_ids, read_once
 from sparse_index.store.files import Store
 
 BUILD = "20261101T000000-000000"
@@ -95,6 +96,30 @@ def test_of_a_later_version_what_is_known_is_shown(store: Store) -> None:
     found = Receipts().of(store, "news", [BUILD])[0]
     assert "later version" in str(found.problem)
     assert build_view(BUILD, found).documents == 9
+
+
+def by_receipts(store: Store, path: str) -> Found:
+    return Receipts().of(store, "news", [path.split("/")[-2]])[0]
+
+
+@pytest.mark.parametrize("find", [by_receipts, read_once])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError("s3://key:secret@host/a says no"), "The store cannot be read: s3://key@host/a says no."),
+        (ArithmeticError("s3://key:secret@host/a"), "This could not be shown (ArithmeticError)."),
+    ],
+)
+def test_a_receipt_that_cannot_be_read_fails_alone_and_tells_no_secret(
+    store: Store, monkeypatch: pytest.MonkeyPatch, find: Callable[[Store, str], Found], error: Exception, said: str
+) -> None:
+    def refuse(_: str) -> bytes:
+        raise error
+
+    store.write_json(path_of(BUILD), CONTENT)
+    monkeypatch.setattr(store, "read_bytes", refuse)
+    found = find(store, path_of(BUILD))
+    assert (found.content, str(found.problem)[: len(said)]) == (None, said)
 
 
 def test_no_receipt_is_an_open_build(store: Store) -> None:

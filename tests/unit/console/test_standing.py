@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -189,6 +190,42 @@ def test_a_feed_whose_newest_day_came_before_all_builds_that_were_looked_at() ->
     assert standing(live, [part(2, 19), part(1, 18)]).since == at(18, 1)
     none_recorded = Ending("20261119T0000", PROMOTED, partition="2026-11-02")
     assert standing(live, [none_recorded]).since == TODAY
+
+
+def slipping(late_h: Callable[[int], int], days: int = 30) -> list[Ending]:
+    """A feed whose days came at six, and so many hours later; newest first."""
+    found = []
+    for number in reversed(range(days)):
+        day = date(2026, 10, 1) + timedelta(days=number)
+        came = datetime(day.year, day.month, day.day, 6, tzinfo=UTC) + timedelta(days=1, hours=late_h(number))
+        found.append(Ending(f"{came:%Y%m%dT%H%M}", PROMOTED, day, came, partition=str(day), letters=0))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("late_h", "slip_h"),
+    [
+        # An hour more each day: the newest seven are late by 23 to 29, the oldest usually by 3.
+        (lambda number: number, 20),
+        # Once.
+        (lambda number: 20 * (number == 25), 0),
+        # Each Friday comes on Monday.
+        (lambda number: 48 * (number % 7 == 1), 0),
+        # A week without runs, made up for on its last day.
+        (lambda number: 24 * max(0, 29 - number) * (number > 22), 0),
+        # Sooner than ever.
+        (lambda number: 30 - number, 0),
+    ],
+)
+def test_a_feed_that_slips_is_as_old_as_it_would_be_had_it_not(late_h: Callable[[int], int], slip_h: int) -> None:
+    builds = slipping(late_h)
+    assert builds[0].ended_at is not None
+    assert standing(None, builds).since == builds[0].ended_at - timedelta(hours=slip_h)
+
+
+def test_days_that_are_few_show_no_slip() -> None:
+    builds = slipping(lambda number: 24 * number, days=13)
+    assert standing(None, builds).since == builds[0].ended_at
 
 
 def test_a_feed_whose_alias_went_back_is_as_new_as_it_was_then() -> None:

@@ -328,3 +328,23 @@ def test_a_refused_deployment_says_cause_and_remedy(ml: FakeMl) -> None:
 
     with pytest.raises(ModelError, match=r"no eligible node found -> .*only_run_on_ml_node"):
         verbs.deploy(fake_cluster(answer), MODEL)
+
+
+@pytest.mark.parametrize(("of_each", "searches"), [(1, 1), (verbs.PAGE - 1, 1 + 3)])
+def test_the_groups_of_many_are_found_in_one_search_unless_they_fill_it(of_each: int, searches: int) -> None:
+    """`news` and `news-extra` begin alike."""
+    aliases = ("news", "news-extra", "tickets")
+    there = [group_name(alias, f"20260101T000000-{number:06x}") for alias in aliases for number in range(of_each)]
+    there.append("sparse-index--news--of somebody else")
+    asked: list[Any] = []
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        asked.append(path)
+        wanted = body["query"]["bool"]
+        assert wanted["minimum_should_match"] == 1
+        marks = tuple(each["prefix"]["name.keyword"] for each in wanted["should"])
+        found = [{"_id": name, "_source": {"name": name}} for name in there if name.startswith(marks)]
+        return {"hits": {"hits": found[: body["size"]]}}
+
+    assert verbs.marked_groups(fake_cluster(answer), *aliases) == sorted(there[:-1])
+    assert len(asked) == searches

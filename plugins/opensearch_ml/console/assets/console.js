@@ -83,22 +83,28 @@
     press.disabled = true;
     said.textContent = "Asking Airflow…";
     const dag = encodeURIComponent(form.dataset.dag);
+    // An answer may be lost of a run that was started. Pressed again, it has the same id: Airflow then refuses a second one.
+    const run = form.dataset.run ??= `manual__${new Date().toISOString()}_${Math.random().toString(36).slice(2, 10)}`;
+    let mayBeStarted = true;
     try {
       const answer = await fetch(`${base}/api/v2/dags/${dag}/dagRuns`, {
         method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ logical_date: null, conf: answersOf(form) }),
+        body: JSON.stringify({ dag_run_id: run, logical_date: null, conf: answersOf(form) }),
       });
-      const content = await answer.json();
-      if (!answer.ok) throw new Error(`Airflow says ${answer.status}: ${wordsOf(content.detail)}`);
-      showRun(said, dag, content.dag_run_id);
+      mayBeStarted = answer.status >= 500;
+      if (!answer.ok && answer.status !== 409) throw new Error(`Airflow says ${answer.status}${await detailOf(answer)}`);
+      showRun(said, dag, run);
     } catch (error) {
-      said.textContent = error.message;
+      said.textContent = `${error.message}.${mayBeStarted ? " Press again: it starts no second run." : ""}`;
       press.disabled = false;
     }
   }
 
-  function wordsOf(detail) {
-    return typeof detail === "string" ? detail : JSON.stringify(detail);
+  // Of Airflow alone: a gateway's page is no JSON.
+  async function detailOf(answer) {
+    if (!(answer.headers.get("Content-Type") || "").includes("json")) return "";
+    const detail = (await answer.json()).detail;
+    return `: ${typeof detail === "string" ? detail : JSON.stringify(detail)}`;
   }
 
   function showRun(said, dag, run) {
@@ -144,9 +150,11 @@
   }
 
   async function showProgress(place, api, state) {
-    const tasks = (await read(`${api}/taskInstances?state=running&limit=50`)).task_instances;
+    const found = await read(`${api}/taskInstances?state=running&limit=50`);
+    const tasks = found.task_instances;
+    const more = found.total_entries > tasks.length ? ` and ${found.total_entries - tasks.length} more` : "";
     place.querySelector("[role=status]").textContent =
-      `The run is ${state}. At work: ${tasks.map((task) => nameOf(task)).join(", ") || "nothing"}.`;
+      `The run is ${state}. At work: ${tasks.map((task) => nameOf(task)).join(", ") || "nothing"}${more}.`;
     const bars = [];
     for (const task of tasks.filter((each) => ["scan", "encode", "index"].includes(each.task_id))) {
       const stored = await read(`${api}/taskInstances/${task.task_id}/state-store?map_index=${task.map_index}`);

@@ -85,7 +85,10 @@ def _without_plan(request: Request, console: Console, listed: Listed, build_id: 
     ]
     if asked.problem is None and build_id not in asked.value:
         raise HTTPException(404, f"Corpus '{listed.corpus}' has no build {build_id}.")
-    return page(request, "refused.html", listed=listed, build_id=build_id, content=content, asked=asked)
+    planned = build_time(build_id)
+    later = [run for run in listed.failed if planned is not None and planned <= run.ended]
+    failed = min(later, key=lambda run: run.ended, default=None)
+    return page(request, "refused.html", listed=listed, build_id=build_id, content=content, asked=asked, failed=failed)
 
 
 def _values(view: BuildView, said: Mapping[str, str]) -> dict[str, Any]:

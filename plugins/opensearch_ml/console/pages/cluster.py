@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from opensearch_ml.console.blocks import Block, in_words
+from opensearch_ml.console.blocks import Block
 from opensearch_ml.console.html import page
 from opensearch_ml.console.permissions import Corpora
 from sparse_index.cluster.client import Cluster
 from sparse_index.console.cluster_models import breaker_counts, deployed_models, leftovers, running_tasks
 from sparse_index.console.cluster_nodes import health, limits, nodes
 from sparse_index.console.listed import Listed
+from sparse_index.console.problems import in_words
 from sparse_index.console.readers import read_each
-from sparse_index.errors import SparseIndexError
+from sparse_index.ml.verbs import marked_groups
 
 if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
@@ -75,14 +76,15 @@ def _names(found: Block) -> dict[str, str]:
 
 def _left(console: Console, listed: Sequence[Listed], cluster: Cluster) -> list[Left]:
     """Of each corpus that has something, or could not be looked at; several corpora at a time, as each asks cluster and store."""
-    found = read_each(lambda each: _left_of(console, each, cluster), listed)
+    marked = marked_groups(cluster, *(each.alias for each in listed))
+    found = read_each(lambda each: _left_of(console, each, cluster, marked), listed)
     return [left for left in found if left.things or left.problem]
 
 
-def _left_of(console: Console, listed: Listed, cluster: Cluster) -> Left:
+def _left_of(console: Console, listed: Listed, cluster: Cluster, marked: Sequence[str]) -> Left:
     try:
         store = console.sources.open_store(listed)
         goes_on = partial(console.sources.goes_on, listed.dag_id)
-        return Left(listed.corpus, tuple(leftovers(cluster, store, listed.alias, goes_on)))
-    except (SparseIndexError, OSError) as error:
+        return Left(listed.corpus, tuple(leftovers(cluster, store, listed.alias, goes_on, marked)))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this corpus's alone
         return Left(listed.corpus, problem=in_words(error))

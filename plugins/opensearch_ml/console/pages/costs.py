@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from opensearch_ml.console.blocks import Block
+from opensearch_ml.console.blocks import Block, of_alias
 from opensearch_ml.console.html import page
-from opensearch_ml.console.lots import lots_of
+from opensearch_ml.console.lots import OfEach
 from opensearch_ml.console.permissions import Corpora
-from sparse_index.console.costs import Costs, costs_in_stores, index_bytes, total
+from sparse_index.console.batches import Answers
+from sparse_index.console.costs import Costs, files_of, index_bytes, total, work_of
 from sparse_index.console.costs_table import Column, columns, passed, spreadsheet
 from sparse_index.console.listed import Listed
 from sparse_index.console.prices import Prices, prices_in
@@ -82,23 +83,21 @@ def _prices() -> tuple[Prices | None, str | None]:
 
 
 def _costs(console: Console, wanted: Sequence[Listed], month: date, *, with_kept: bool) -> list[Costs]:
-    """By name. Stores and clusters are asked side by side."""
-    lots, shared = lots_of(wanted), _by_connection(wanted) if with_kept else {}
-    in_stores = partial(
-        costs_in_stores,
-        open_store=console.sources.open_store,
-        receipts=console.receipts,
-        month=month,
-        with_files=with_kept,
-    )
-    answers = console.side_by_side.ask(
-        {name: partial(in_stores, lot) for name, lot in lots.items()}
-        | {name: partial(_index_bytes, console, its) for name, its in shared.items()}
-    )
-    found = [costs for name, lot in lots.items() for costs in _of_lot(lot, answers[name])]
-    sizes = {each.corpus: answers[name] for name, its in shared.items() for each in its}
-    whole = (_with_index(costs, sizes[costs.corpus]) if with_kept else costs for costs in found)
-    return sorted(whole, key=lambda costs: costs.corpus)
+    """By name. Stores and clusters are asked side by side, and receipts beside the listing of all files, which takes long."""
+    kept, open_store = wanted if with_kept else [], console.sources.open_store
+    works = OfEach("receipts", wanted, lambda each: work_of(each, open_store(each), console.works, month))
+    files = OfEach("files", kept, lambda each: files_of(each, open_store(each), console.receipts))
+    shared = _by_connection(kept)
+    sizes = {name: partial(_index_bytes, console, its) for name, its in shared.items()}
+    answers = console.side_by_side.ask(works.questions | files.questions | sizes)
+    size_of = {each.corpus: of_alias(answers[name], each.alias) for name, its in shared.items() for each in its}
+    by_corpus = works.answers(answers), files.answers(answers), size_of
+    return [_of_corpus(name, *(each.get(name, Block()) for each in by_corpus)) for name in sorted(by_corpus[0])]
+
+
+def _of_corpus(corpus: str, work: Block, files: Block, size: Block) -> Costs:
+    problems = dict.fromkeys(each.problem for each in (work, files, size) if each.problem is not None)
+    return Costs(corpus, work.value, files.value, size.value, tuple(problems))
 
 
 def _by_connection(wanted: Sequence[Listed]) -> dict[str, list[Listed]]:
@@ -108,21 +107,7 @@ def _by_connection(wanted: Sequence[Listed]) -> dict[str, list[Listed]]:
     return found
 
 
-def _index_bytes(console: Console, listed: Sequence[Listed]) -> dict[str, int]:
-    """By corpus, of those that have a connection in common."""
+def _index_bytes(console: Console, listed: Sequence[Listed]) -> Answers[int]:
+    """Of those that have a connection in common."""
     with console.sources.open_cluster(listed[0].connection) as cluster:
-        sizes = index_bytes(cluster, [each.alias for each in listed])
-    return {each.corpus: sizes[each.alias] for each in listed}
-
-
-def _of_lot(lot: Sequence[Listed], answer: Block) -> list[Costs]:
-    if answer.problem is not None:
-        return [Costs(each.corpus, problems=(answer.problem,)) for each in lot]
-    found: list[Costs] = answer.value
-    return found
-
-
-def _with_index(costs: Costs, answer: Block) -> Costs:
-    if answer.problem is not None:
-        return replace(costs, problems=(*costs.problems, answer.problem))
-    return replace(costs, index_bytes=answer.value[costs.corpus])
+        return index_bytes(cluster, [each.alias for each in listed])

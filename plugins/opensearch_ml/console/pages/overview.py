@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from opensearch_ml.console.blocks import Block
+from opensearch_ml.console.blocks import Block, of_alias
 from opensearch_ml.console.html import page, quoted
-from opensearch_ml.console.lots import lots_of
+from opensearch_ml.console.lots import OfEach
 from opensearch_ml.console.permissions import Corpora, User, editable_dags
+from sparse_index.console.batches import Answers
 from sparse_index.console.charts import strip
 from sparse_index.console.endings import Endings
 from sparse_index.console.listed import Listed
@@ -78,31 +79,36 @@ class _Found:
 def _found(console: Console, wanted: Sequence[Listed], now: datetime) -> _Found:
     """Stores and clusters are asked side by side."""
     usable = [each for each in wanted if each.is_declared]
-    lots, connections = lots_of(usable), {each.connection for each in usable}
+    connections, open_store = {each.connection for each in usable}, console.sources.open_store
+    builds = OfEach("stores", usable, lambda each: look(each, open_store(each), console.receipts, now))
     answers = console.side_by_side.ask(
-        {lot: partial(look, its, console.sources.open_store, console.receipts, now) for lot, its in lots.items()}
+        builds.questions
         | {f"cluster {connection}": partial(_live, console, connection, usable) for connection in connections}
     )
-    seen = {corpus: its for lot, listed in lots.items() for corpus, its in _of_lot(listed, answers[lot]).items()}
+    of_corpora = builds.answers(answers)
+    seen = {corpus: _seen(answer) for corpus, answer in of_corpora.items()}
     asked = {connection: answers[f"cluster {connection}"] for connection in connections}
-    live = {(name, alias): its for name, answer in asked.items() for alias, its in (answer.value or {}).items()}
-    unasked = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
-    unread = {f"Builds: {answers[lot].problem}" for lot in lots if not answers[lot].asked}
-    problems = [
-        *unread,
-        *(f"Connection '{name}': what is live is not known. {problem}" for name, problem in unasked.items()),
+    told = {(each.connection, each.alias): of_alias(asked[each.connection], each.alias) for each in usable}
+    live = {place: answer.value for place, answer in told.items() if answer.value is not None}
+    unknown = {place: answer.problem for place, answer in told.items() if answer.problem is not None}
+    return _Found(rows(wanted, seen, live, unknown, now), _problems(of_corpora.values(), asked, unknown))
+
+
+def _problems(builds: Iterable[Block], asked: Mapping[str, Block], unknown: Mapping[tuple[str, str], str]) -> list[str]:
+    """`asked`: by connection; `unknown`: by connection and alias, those of a connection that said nothing among them."""
+    silent = {name: answer.problem for name, answer in asked.items() if answer.problem is not None}
+    return [
+        *{f"Builds: {answer.problem}" for answer in builds if not answer.asked},
+        *(f"Connection '{name}': what is live is not known. {problem}" for name, problem in silent.items()),
+        *(f"Alias '{alias}': {problem}" for (name, alias), problem in unknown.items() if name not in silent),
     ]
-    return _Found(rows(wanted, seen, live, unasked, now), problems)
 
 
-def _of_lot(lot: Sequence[Listed], answer: Block) -> Mapping[str, Seen]:
-    """By corpus. What was not asked is not known, and no store's fault."""
+def _seen(answer: Block) -> Seen:
+    """What was not asked is not known, and no store's fault."""
     if not answer.asked:
-        return {}
-    if answer.problem is not None:
-        return {each.corpus: Seen(problem=answer.problem) for each in lot}
-    seen: Mapping[str, Seen] = answer.value
-    return seen
+        return Seen()
+    return Seen(problem=answer.problem) if answer.problem is not None else answer.value
 
 
 def _looked_back(endings: Endings, found: Sequence[Row], part: slice, now: datetime) -> list[Row]:
@@ -111,7 +117,7 @@ def _looked_back(endings: Endings, found: Sequence[Row], part: slice, now: datet
     return look_back(ordered[part], endings, now)
 
 
-def _live(console: Console, connection: str, wanted: Sequence[Listed]) -> dict[str, Live]:
+def _live(console: Console, connection: str, wanted: Sequence[Listed]) -> Answers[Live]:
     aliases = [each.alias for each in wanted if each.connection == connection]
     with console.sources.open_cluster(connection) as cluster:
         return live_indices(cluster, aliases)

@@ -57,7 +57,10 @@ def _build(corpus: str, build_id: str) -> str:
 def live_of(console: Console, listed: Listed) -> Live | None:
     """What is behind the alias of one corpus."""
     with console.sources.open_cluster(listed.connection) as cluster:
-        return live_indices(cluster, [listed.alias]).get(listed.alias)
+        answers = live_indices(cluster, [listed.alias])
+    for refused in answers.refused.values():
+        raise refused
+    return answers.found.get(listed.alias)
 
 
 @router.get("/dags/{dag_id}", response_model=None)
