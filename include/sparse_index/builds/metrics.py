@@ -44,8 +44,9 @@ def _gate_refused(receipt: Mapping[str, Any]) -> bool:
 
 
 def _dead_letters(receipt: Mapping[str, Any]) -> int:
-    """Of the closed books; of a build that did not come that far, as planned and what was refused since."""
+    """Of the closed books; of a build that did not come that far, as planned and what was refused since. An index task's are
+    also the documents whose texts were refused."""
     if receipt.get("books"):
         return int(receipt["books"]["dead_letters"])
-    stages = (receipt.get(stage) or {} for stage in ("planned", "encode", "index"))
+    stages = receipt.get("planned") or {}, receipt.get("index") or receipt.get("encode") or {}
     return sum(int(stage.get("dead_letters", 0)) for stage in stages)
