@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.links import BuildLink
 from opensearch_ml.metrics import send_metrics
-from opensearch_ml.opened import Corpus, planned
+from opensearch_ml.opened import PLAN_TASK, Corpus, planned
 from opensearch_ml.operators.approval import ANSWER_KEY, is_no
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.turns import APPROVE, TURN
@@ -42,13 +42,15 @@ class ReceiptOperator(CorpusOperator):
 
         stages = ended_stages(context)
         try:
-            found = planned(context)
+            found = planned(context) if _has_worked(PLAN_TASK, stages) else None
         except (SparseIndexError, OSError) as error:
-            told = [*_reasons(stages), _live(corpus, context)]
+            told = [*_reasons(stages), _live(corpus, stages, context)]
             raise _after(told, "The plan of this run cannot be read", error) from error
         if found is None:
             send_metrics(self.corpus, corpus.config.owner, [NO_BUILD])
-            raise BuildError("\n".join([why(failures(stages)), "No build was planned.", _live(corpus, context)]))
+            raise BuildError(
+                "\n".join([why(failures(stages)), "No build was planned.", _live(corpus, stages, context)])
+            )
         store, plan = found
         ending = _ending(corpus, plan, stages, context)
         reasons = _reasons(stages) if ending.is_good else [why(failures(stages), ending.approval)]
@@ -73,12 +75,23 @@ def _reasons(stages: Sequence[Stage]) -> list[str]:
     return [why(found)] if found else []
 
 
-def _live(corpus: Corpus, context: Any) -> str:
+def _has_worked(task: str, stages: Sequence[Stage]) -> bool:
+    """Whether it began in this attempt of the run: of one that was cleared, and has not begun since, Airflow still gives what the
+    former attempt left."""
+    return any(stage.name == task and (stage.done or stage.failure is not None) for stage in stages)
+
+
+def _left(task: str, stages: Sequence[Stage], context: Any, key: str = "return_value") -> Any:
+    """What the task left in this attempt of the run."""
+    return context["ti"].xcom_pull(task_ids=task, key=key) if _has_worked(task, stages) else None
+
+
+def _live(corpus: Corpus, stages: Sequence[Stage], context: Any) -> str:
     """Where there is no plan to tell it by."""
     from sparse_index.builds.ending import PROMOTE
     from sparse_index.live.last_look import live_sentence
 
-    promotion = context["ti"].xcom_pull(task_ids=PROMOTE)
+    promotion = _left(PROMOTE, stages, context)
     if promotion:
         return f"'{corpus.config.alias}' is on {promotion['live']}; this build was promoted."
     return live_sentence(lambda: corpus.cluster, corpus.config.alias)
@@ -125,8 +138,9 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
     from sparse_index.builds.ending import PROMOTE, RETIRE, Ending, outcome_of
     from sparse_index.live.last_look import last_look
 
-    promotion, settings, retired, waited = context["ti"].xcom_pull(task_ids=[PROMOTE, "preflight", RETIRE, TURN])
-    answer = context["ti"].xcom_pull(task_ids=APPROVE, key=ANSWER_KEY)
+    tasks = (PROMOTE, "preflight", RETIRE, TURN)
+    promotion, settings, retired, waited = (_left(task, stages, context) for task in tasks)
+    answer = _left(APPROVE, stages, context, ANSWER_KEY)
     # Not by the state of the task alone, which a person can set.
     switched = (promotion or {}).get("live") == plan.candidate
     if not switched and any(stage.name == PROMOTE for stage in stages):
