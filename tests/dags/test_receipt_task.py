@@ -11,10 +11,11 @@ from airflow.sdk.observability import stats
 
 from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, unreachable
+from opensearch_ml.attempt import ended_stages
 from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.opened import PLAN_TASK
 from opensearch_ml.operators.approval import ANSWER_KEY
-from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages, why
+from opensearch_ml.operators.receipt import ReceiptOperator, why
 from sparse_index.builds.ending import PROMOTE, RETIRE, Stage, failures
 from sparse_index.builds.plan import save_plan
 from sparse_index.cluster.client import Cluster

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from opensearch_ml.failures import ERROR_KEY
+from opensearch_ml.attempt import ended_stages, has_worked, left_by
 from opensearch_ml.links import BuildLink
 from opensearch_ml.metrics import send_metrics
 from opensearch_ml.opened import PLAN_TASK, Corpus, planned
@@ -42,7 +42,7 @@ class ReceiptOperator(CorpusOperator):
 
         stages = ended_stages(context)
         try:
-            found = planned(context) if _has_worked(PLAN_TASK, stages) else None
+            found = planned(context) if has_worked(PLAN_TASK, stages) else None
         except (SparseIndexError, OSError) as error:
             told = [*_reasons(stages), _live(corpus, stages, context)]
             raise _after(told, "The plan of this run cannot be read", error) from error
@@ -75,23 +75,12 @@ def _reasons(stages: Sequence[Stage]) -> list[str]:
     return [why(found)] if found else []
 
 
-def _has_worked(task: str, stages: Sequence[Stage]) -> bool:
-    """Whether it began in this attempt of the run: of one that was cleared, and has not begun since, Airflow still gives what the
-    former attempt left."""
-    return any(stage.name == task and (stage.done or stage.failure is not None) for stage in stages)
-
-
-def _left(task: str, stages: Sequence[Stage], context: Any, key: str = "return_value") -> Any:
-    """What the task left in this attempt of the run."""
-    return context["ti"].xcom_pull(task_ids=task, key=key) if _has_worked(task, stages) else None
-
-
 def _live(corpus: Corpus, stages: Sequence[Stage], context: Any) -> str:
     """Where there is no plan to tell it by."""
     from sparse_index.builds.ending import PROMOTE
     from sparse_index.live.last_look import live_sentence
 
-    promotion = _left(PROMOTE, stages, context)
+    promotion = left_by(PROMOTE, stages, context)
     if promotion:
         return f"'{corpus.config.alias}' is on {promotion['live']}; this build was promoted."
     return live_sentence(lambda: corpus.cluster, corpus.config.alias)
@@ -104,32 +93,12 @@ def _after(told: Sequence[str], what: str, error: SparseIndexError | OSError) ->
     return type(ours)("\n".join([*told, f"{what}: {ours.message}"]), ours.status, ours.reason)
 
 
-def ended_stages(context: Any) -> list[Stage]:
-    """Every task of this run that has ended, each part of a mapped one by itself."""
-    from sparse_index.builds.ending import Stage
-
-    ti = context["ti"]
-    return [
-        Stage(
-            name=task["task_id"],
-            seconds=task["duration"] or 0.0,
-            done=task["state"] == "success",
-            failure=_message(context, task) if task["state"] == "failed" else None,
-            part=task["map_index"] if task["map_index"] >= 0 else None,
-        )
-        for task in ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)
-    ]
-
-
-def _message(context: Any, task: Mapping[str, Any]) -> str:
-    said = context["ti"].xcom_pull(task_ids=task["task_id"], map_indexes=task["map_index"], key=ERROR_KEY)
-    return str(said or "no reason was left; see its log")
-
-
 def why(reasons: Mapping[str, str], answered: str | None = None) -> str:
     """The reason comes first of all that a red receipt says: the page of a task shows the first error of its log. A person's no
     comes before all that failed beside it."""
-    said = [f"The gate was in doubt, and the answer to it: {answered}."] if answered and is_no(answered) else []
+    from sparse_index.builds.ending import ANSWERED
+
+    said = [f"{ANSWERED} {answered}."] if answered and is_no(answered) else []
     said += [f"{task} failed: {reason}" for task, reason in reasons.items()]
     return "\n".join(said) or "No task failed: the run was stopped before its end."
 
@@ -139,8 +108,8 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
     from sparse_index.live.last_look import last_look
 
     tasks = (PROMOTE, "preflight", RETIRE, TURN)
-    promotion, settings, retired, waited = (_left(task, stages, context) for task in tasks)
-    answer = _left(APPROVE, stages, context, ANSWER_KEY)
+    promotion, settings, retired, waited = (left_by(task, stages, context) for task in tasks)
+    answer = left_by(APPROVE, stages, context, ANSWER_KEY)
     # Not by the state of the task alone, which a person can set.
     switched = (promotion or {}).get("live") == plan.candidate
     if not switched and any(stage.name == PROMOTE for stage in stages):
