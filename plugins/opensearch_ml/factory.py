@@ -74,10 +74,10 @@ def of_part(config: CorpusConfig, task_id: Literal["encode", "index"], title: st
     return {"task_id": task_id, "map_index_template": title} | LONG_RUNNING | usual | own
 
 
-def patient(config: CorpusConfig, task_id: str) -> dict[str, Any]:
+def patient(config: CorpusConfig) -> dict[str, Any]:
     """Arguments of a task that is often refused for now: nodes start again, another run's model holds the place. The corpus
     file's come first."""
-    return {"task_id": task_id} | PATIENT | operator_arguments(config.airflow)
+    return PATIENT | operator_arguments(config.airflow)
 
 
 def where_encoded(config: CorpusConfig, task_id: str) -> dict[str, Any]:
