@@ -10,11 +10,10 @@ from build_plans import corpus_config
 from fake_opensearch import fake_cluster
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.creation.hindrances import hindrances
+from sparse_index.creation.hindrances import NATIVES, hindrances
 from sparse_index.errors import ConfigError, UnavailableError
 
 HEALTH = {"number_of_data_nodes": 1, "active_shards": 9, "initializing_shards": 0, "unassigned_shards": 0}
-WITHOUT = {"knn_natives": "false"}
 
 
 def faiss(**said: bool) -> CorpusConfig:
@@ -23,9 +22,10 @@ def faiss(**said: bool) -> CorpusConfig:
     return corpus_config("things", vectors={"v": field | said}, encoder=encoder)
 
 
-def cluster(said: bool = False, settings: dict[str, str] | None = None, **attributes: str) -> Cluster:
+def cluster(said: bool = False, natives: str | None = None, **settings: str) -> Cluster:
+    attributes = {} if natives is None else {NATIVES: natives}
     answers: dict[str, Any] = {
-        "/_cluster/settings": {"persistent": settings or {}},
+        "/_cluster/settings": {"persistent": settings},
         "/_cluster/health/*": HEALTH,
         "/_nodes/os": {"nodes": {"n": {"name": "node-1", "attributes": attributes}}},
     }
@@ -37,7 +37,7 @@ def cluster(said: bool = False, settings: dict[str, str] | None = None, **attrib
 @pytest.mark.parametrize(("config", "said"), [(faiss(knn_natives=True), False), (faiss(), True)])
 def test_the_corpus_file_or_the_connection_says_that_the_libraries_are_there(config: CorpusConfig, said: bool) -> None:
     assert hindrances(cluster(said), config) == []
-    (problem,) = hindrances(cluster(said, **WITHOUT), config)
+    (problem,) = hindrances(cluster(said, "false"), config)
     assert problem.message.startswith(
         "vectors.v: engine is faiss, and node-1 has not the k-NN plugin's native libraries"
     )
@@ -62,6 +62,6 @@ def test_where_nobody_says_it_no_node_is_put_at_risk() -> None:
     ],
 )
 def test_what_is_set_for_a_while_or_shared_with_other_runs_is_tried_again(setting: str, value: str) -> None:
-    (problem,) = hindrances(cluster(settings={setting: value}, knn_natives="true"), faiss(knn_natives=True))
+    (problem,) = hindrances(cluster(False, "true", **{setting: value}), faiss(knn_natives=True))
     assert isinstance(problem, UnavailableError)
     assert setting in problem.message

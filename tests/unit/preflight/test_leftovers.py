@@ -64,4 +64,4 @@ def test_every_model_that_a_build_deploys_needs_a_place(limit: int, warning: str
     findings = Findings()
     check_model_places(findings, fake_cluster(answer), len(wanted))
     assert findings.problems == []
-    assert [found.split(" A run with")[0] for found in findings.warnings] == [warning] * (warning is not None)
+    assert [found.split(" In Airflow")[0] for found in findings.warnings] == [warning] * (warning is not None)
