@@ -49,9 +49,9 @@ def check_model_places(findings: Findings, cluster: Cluster, wanted: int) -> Non
     if full:
         models = "another model" if wanted == 1 else f"{wanted} more models"
         findings.warning(
-            f"No room for {models} on {', '.join(full)}: plugins.ml_commons.max_model_on_node is {limit}. In Airflow a run with "
-            "texts to encode waits in `wait_deployed` for other runs to delete theirs, then fails. Add a node, raise that setting, or "
-            "undeploy what nobody uses (GET /_plugins/_ml/profile/models lists them); a model in a group "
+            f"No room for {models} on {', '.join(full)}: plugins.ml_commons.max_model_on_node is {limit}. In Airflow a run "
+            "with texts to encode waits in `wait_deployed` for other runs to delete theirs, then fails. Add a node, raise "
+            "that setting, or undeploy what nobody uses (GET /_plugins/_ml/profile/models lists them); a model in a group "
             f"{group_prefix('<alias>')}<build> is that build's."
         )
 
