@@ -21,7 +21,7 @@ from airflow.sdk import TaskGroup, TriggerRule, chain, cross_downstream
 
 from opensearch_ml import operators as op
 from opensearch_ml.assets import search_index
-from opensearch_ml.factory import LONG_RUNNING, corpus_dags, of_part, where_encoded
+from opensearch_ml.factory import LONG_RUNNING, corpus_dags, of_part, patient, where_encoded
 from opensearch_ml.notifier import About, told_at_its_end
 from opensearch_ml.sensors import DeploymentSensor, RegistrationSensor, TurnSensor
 from sparse_index.config.corpus import CorpusConfig
@@ -34,7 +34,7 @@ DOCUMENTS = "part {{ task.part['number'] }}: {{ '{:,}'.format(task.part['documen
 
 def wire(corpus: str, config: CorpusConfig) -> None:
     """The table of contents of one build."""
-    preflight = op.PreflightOperator(task_id="preflight", corpus=corpus)
+    preflight = op.PreflightOperator(task_id="preflight", corpus=corpus, **patient(config))
     turn = TurnSensor(task_id="turn", oldest_first=config.kind == "snapshot")
     shards = op.PlanShardsOperator(task_id="plan_shards", corpus=corpus, **LONG_RUNNING)
     scan = op.ScanOperator.partial(task_id="scan", corpus=corpus, map_index_template=SHARD, **LONG_RUNNING)
@@ -46,7 +46,7 @@ def wire(corpus: str, config: CorpusConfig) -> None:
         register = op.RegisterModelOperator(task_id="register_model", group_id=group.output).as_setup()
         registered = RegistrationSensor(task_id="wait_registered", started=register.output).as_setup()
         deploy = op.DeployModelOperator(task_id="deploy_model", model_ids=registered.output).as_setup()
-        deployed = DeploymentSensor(task_id="wait_deployed", started=deploy.output).as_setup()
+        deployed = DeploymentSensor(task_id="wait_deployed", started=deploy.output, **patient(config)).as_setup()
         prove = op.ProveEncoderOperator(model_ids=deployed.output, **where_encoded(config, "prove_encoder"))
         parts = of_part(config, "encode", TEXTS, pool=POOL, max_active_tis_per_dagrun=config.parallel_tasks)
         encoded = op.EncodeOperator.partial(model_ids=deployed.output, **parts).expand(part=reserve.output)

@@ -62,6 +62,8 @@ TASK_DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=1),
 }
+# With the delays above some three quarters of an hour.
+PATIENT: dict[str, Any] = {"retries": 8}
 LONG_RUNNING: dict[str, Any] = {"execution_timeout": timedelta(hours=24)}
 NOTIFIES_ON_FAILURE: dict[str, Any] = {"on_failure_callback": FailureNotifier()}
 
@@ -70,6 +72,12 @@ def of_part(config: CorpusConfig, task_id: Literal["encode", "index"], title: st
     """Arguments of the tasks that work on the parts of a build; the `usual` ones where the corpus file says nothing of them."""
     own = operator_arguments(getattr(config.airflow, task_id))
     return {"task_id": task_id, "map_index_template": title} | LONG_RUNNING | usual | own
+
+
+def patient(config: CorpusConfig) -> dict[str, Any]:
+    """Arguments of a task that is often refused for now: nodes start again, another run's model holds the place. The corpus
+    file's come first."""
+    return PATIENT | operator_arguments(config.airflow)
 
 
 def where_encoded(config: CorpusConfig, task_id: str) -> dict[str, Any]:

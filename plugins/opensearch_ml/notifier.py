@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 from opensearch_ml.alerts import reader_of, run_address, tell, told_of_all
+from opensearch_ml.attempt import ended_stages, failed_tasks
 from opensearch_ml.dag_names import broken_display_name, kind_of
+from opensearch_ml.turns import APPROVE
 from sparse_index.alerts.message import Alert, Kind, Reader
 from sparse_index.errors import SparseIndexError
 
@@ -60,7 +62,7 @@ class FailureNotifier(BaseNotifier):
             # Told by the DAG processor, of a task that cannot tell itself: whoever asks Airflow there waits until he is killed.
             self.tell(context, context["ti"].task_id, KILLED)
         else:
-            self.tell(context, self.first_failed(context), str(error))
+            self.tell(context, self.stage(context, str(error)), str(error))
 
     def tell(self, context: Any, stage: str, said: str) -> None:
         from sparse_index.console.remedies import remedy
@@ -72,8 +74,12 @@ class FailureNotifier(BaseNotifier):
         self.log.error("%s", alert)
         self.send(alert, context)
 
-    def first_failed(self, context: Any) -> str:
-        """The task itself, unless it fails because of another one."""
+    def stage(self, context: Any, said: str) -> str:
+        """Where the run failed: in the task itself, unless that fails because of another one, or of a person's no."""
+        from sparse_index.builds.ending import ANSWERED
+
+        if said.startswith(ANSWERED):
+            return APPROVE
         try:
             return next(failed_tasks(context), context["ti"].task_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must go
@@ -279,19 +285,9 @@ def _failed_before(context: Any) -> bool:
     return before is not None and before.state == "failed"
 
 
-def failed_tasks(context: Any) -> Iterator[str]:
-    """Names of those of the run that have failed, each once, the first of the run first; this task's own is not among them."""
-    from sparse_index.builds.stages import in_order
-
-    ti = context["ti"]
-    tasks = ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)
-    failed = (task["task_id"] for task in tasks if task["state"] == "failed")
-    return iter(in_order(dict.fromkeys(name for name in failed if name != ti.task_id)))
-
-
 def said_beside(context: Any) -> str:
     """What the tasks said that failed beside one that ended well."""
-    from opensearch_ml.operators.receipt import ended_stages, why
+    from opensearch_ml.operators.receipt import why
     from sparse_index.builds.ending import failures
 
     return why(failures(ended_stages(context)))

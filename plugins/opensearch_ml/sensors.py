@@ -125,7 +125,8 @@ class ModelWaitSensor(BaseSensorOperator):
         return model_ids
 
     def _asked(self, build: Build, watched: Watched) -> Watched:
-        """What was started, or its repetition: a breaker that was open when it was asked for may have closed since."""
+        """What was started, or its repetition: a breaker that was open when it was asked for may have closed since, another run's
+        model that took the place may be gone."""
         from sparse_index.ml.watching import look_at
 
         seen = look_at(build.cluster, watched, time.time()).seen

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from airflow.utils.state import DagRunState
 
 from anchors import anchors
@@ -28,6 +28,7 @@ from opensearch_ml.dag_names import broken_dag_id, kind_of
 from opensearch_ml.factory import BrokenCorpusOperator
 from opensearch_ml.notifier import KILLED
 from opensearch_ml.operators.household import Household
+from opensearch_ml.operators.receipt import why
 from opensearch_ml.operators.serving import ServingLookOperator
 from opensearch_ml.runs import homes_of
 from sparse_index.config.neighbours import Neighbours
@@ -125,6 +126,15 @@ def test_a_failed_run_is_told_with_its_reason_its_page_and_whom_it_concerns(writ
         "Runbook: https://wiki.example/news\n"
         "Owner: Ada, mailto:ada@example.org"
     ]
+
+
+def test_after_a_persons_no_the_run_failed_in_approve_whatever_failed_beside_it(written: Written) -> None:
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    said = why({"delete_model": "no answer from the cluster"}, "Reject by vera, 2026-03-01")
+    call(dag, "receipt", "on_failure_callback", "r1", failed=("delete_model", "receipt"), error=said)
+    title, *_, remedied, _ = texts()[0].splitlines()
+    assert title == "sparse_index__first failed in 'approve' (run r1)"
+    assert remedied == "What to do: docs/operate.md#the-gate-is-in-doubt"
 
 
 def test_each_failed_run_is_told_and_the_first_good_one_after_them(written: Written) -> None:
@@ -477,18 +487,26 @@ def test_a_task_that_begins_asks_no_notifier(written: Written, monkeypatch: pyte
     assert len(written(alerts=[KEEPS])[asked].tasks) > 1
 
 
-def test_who_answers_for_a_corpus_is_told_that_a_run_asks_before_it_waits(
+def test_who_answers_for_a_corpus_is_told_once_that_a_run_asks(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Question("May 'news' go to news--b1?", "the table", 1.5, ["vera"])
     monkeypatch.setattr("opensearch_ml.operators.approval.require_planned", lambda context: (None, None))
     monkeypatch.setattr("sparse_index.gate.doubt.question", lambda store, plan: asked)
-    told_then: list[int] = []
-    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, context: told_then.append(len(TOLD)))
+    ends: list[BaseException] = [RuntimeError("Airflow takes no question"), TaskAwaitingInput(method_name="answered")]
+
+    def asks(*_: object) -> None:
+        raise ends.pop(0)
+
+    monkeypatch.setattr(ApprovalOperator, "execute", asks)
     dag = written(alerts=[KEEPS])[DAG_ID]
     approve: Any = dag.get_task("approve")
-    approve.execute(context(dag, "approve", "manual__1+00:00"))
-    assert (told_then, TOLD[0]["kind"]) == ([1], "asked")
+    with pytest.raises(RuntimeError):
+        approve.execute(context(dag, "approve", "manual__1+00:00"))
+    assert TOLD == [], "the next attempt asks again"
+    with pytest.raises(TaskAwaitingInput):
+        approve.execute(context(dag, "approve", "manual__1+00:00"))
+    assert [one["kind"] for one in TOLD] == ["asked"]
     assert texts()[0].splitlines() == [
         asked.subject,
         "Run manual__1+00:00 waits for an answer, for 1.5 hours at most; without one it is no. Until then no other run of this "

@@ -45,7 +45,8 @@ def test_a_daily_dag_never_catches_up_and_starts_paused(dag: DAG) -> None:
 def test_every_task_has_an_owner_retries_and_a_timeout(dag: DAG) -> None:
     for task in dag.tasks:
         assert task.owner != "airflow", task.task_id
-        assert task.retries == 2, task.task_id
+        # These two wait for nodes that start again and for other runs' models.
+        assert task.retries == (8 if task.task_id in ("preflight", "wait_deployed") else 2), task.task_id
         assert task.execution_timeout is not None, task.task_id
 
 

@@ -21,7 +21,7 @@ from opensearch_ml.sensors import DeploymentSensor, ModelWaitSensor, Registratio
 from opensearch_ml.triggers import ModelWaitTrigger
 from sparse_index.cluster.client import Json
 from sparse_index.config.encoder import EncoderConfig
-from sparse_index.errors import AccessError, TerminalError, UnavailableError
+from sparse_index.errors import AccessError, OverloadedError, TerminalError, UnavailableError
 from sparse_index.ml.build_models import build_models
 
 REGISTER = {"kind": "register", "task_id": "t1", "deadline_at": 1.0, "standstill_s": 1.0}
@@ -143,6 +143,33 @@ def test_a_deployment_needs_the_node_s_own_word(sensor: MakeSensor) -> None:
     started = {"task_id": "t1", "model_id": "m1"}
     cluster = Node(task=[COMPLETED], model=[{"model_state": "DEPLOYING"}, {"model_state": "DEPLOYED"}])
     assert sensor(cluster, DeploymentSensor, started, patience_s=10).execute(CONTEXT) == {"f1": "m1"}
+
+
+def test_a_node_full_of_other_runs_models_is_asked_again_by_the_next_attempt(sensor: MakeSensor) -> None:
+    full = {"state": "FAILED", "error": "Exceed max local model per node limit"}
+
+    class Full(FakeCluster):
+        """Until a deployment is asked for again."""
+
+        def post(self, path: str, **_: object) -> Json:
+            self.answers |= {"task": [COMPLETED], "model": [{"model_state": "DEPLOYED"}]}
+            return {"task_id": "t2"}
+
+        def find(self, path: str) -> Json | None:
+            profile = {"nodes": {"n1": {"models": {"m1": {"model_state": "DEPLOYED"}}}}}
+            return profile if "/profile/" in path else super().find(path)
+
+    cluster, started = Full(task=[full], model=[{"model_state": "DEPLOY_FAILED"}]), {"task_id": "t1", "model_id": "m1"}
+    asked_again = sensor(cluster, DeploymentSensor, started)
+    assert asked_again.execute(CONTEXT) == {"f1": "m1"}
+
+    class StillFull(Full):
+        def post(self, path: str, **_: object) -> Json:
+            return {"task_id": "t2"}
+
+    cluster = StillFull(task=[full], model=[{"model_state": "DEPLOY_FAILED"}])
+    with pytest.raises(OverloadedError, match=r"could not deploy for now: .*those of other runs among them"):
+        sensor(cluster, DeploymentSensor, started).execute(CONTEXT)
 
 
 def test_resume_takes_the_models_ids_from_done_verdicts(sensor: MakeSensor) -> None:

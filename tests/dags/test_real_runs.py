@@ -337,7 +337,7 @@ def test_two_models_live_and_go_in_the_tasks_of_one(day: RealDay) -> None:
 def test_a_cluster_that_is_not_there_fails_preflight_in_words(day: RealDay, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"conn_type": "opensearch", "host": "127.0.0.1", "port": 9, "extra": {"use_ssl": False}}
     monkeypatch.setenv("AIRFLOW_CONN_OPENSEARCH_DEFAULT", json.dumps(gone))
-    monkeypatch.setattr("opensearch_ml.factory.TASK_DEFAULTS", {"retries": 0, "owner": "test"})
+    monkeypatch.setattr("opensearch_ml.factory.PATIENT", {"retries": 0})
     monkeypatch.setattr("sparse_index.cluster.client.MAX_WAIT_S", 0.01)
     ended = day.run()
     assert ended.state == "failed"

@@ -11,9 +11,11 @@ from airflow.sdk.observability import stats
 
 from build_plans import corpus_config, make_plan
 from fake_opensearch import fake_cluster, unreachable
+from opensearch_ml.attempt import ended_stages
 from opensearch_ml.failures import ERROR_KEY
 from opensearch_ml.opened import PLAN_TASK
-from opensearch_ml.operators.receipt import ReceiptOperator, ended_stages, why
+from opensearch_ml.operators.approval import ANSWER_KEY
+from opensearch_ml.operators.receipt import ReceiptOperator, why
 from sparse_index.builds.ending import PROMOTE, RETIRE, Stage, failures
 from sparse_index.builds.plan import save_plan
 from sparse_index.cluster.client import Cluster
@@ -87,15 +89,14 @@ def in_a_run_that_failed(
     said = {PLAN_TASK: path and {"store": str(tmp_path), "plan": path}, ERROR_KEY: "no answer from the cluster"}
     said[PROMOTE] = promotion
     tasks = [task(PROMOTE, "success"), task(RETIRE, "success")] if promotion else [task(failed, "failed")]
+    tasks += [task(PLAN_TASK, "success")] if path else []
     ti = SimpleNamespace(
         dag_id="d",
         run_id="r",
         try_number=attempt,
         max_tries=3,
         get_task_breadcrumbs=lambda dag_id, run_id: tasks,
-        xcom_pull=lambda task_ids, key="", **_: (
-            list(map(said.get, task_ids)) if isinstance(task_ids, list) else said.get(key or task_ids)
-        ),
+        xcom_pull=lambda task_ids, key="return_value", **_: said.get(task_ids if key == "return_value" else key),
     )
     corpus = kind(config=corpus_config("things", str(tmp_path)))
     return corpus, {"ti": ti, "dag_run": SimpleNamespace(start_date=None)}
@@ -239,6 +240,21 @@ def test_a_plan_that_cannot_be_read_hides_neither_reason_nor_what_is_live(
 def test_the_first_that_failed_is_told_first_though_airflow_gives_tasks_by_name() -> None:
     stages = [Stage(name, 1.0, failure="x") for name in ("create_model_group", "delete_model", "encode")]
     assert why(failures(stages)) == "create_model_group failed: x\nencode failed: x\ndelete_model failed: x"
+
+
+def test_what_a_former_attempt_left_is_not_told_of_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run was cleared: Airflow still gives a person's no and the switch of tasks that have not begun again."""
+    counted(monkeypatch)
+    store, plan = Store(str(tmp_path)), make_plan(corpus_config("things", str(tmp_path)))
+    corpus, context = in_a_run_that_failed(tmp_path, save_plan(store, plan))
+    gives, former = context["ti"].xcom_pull, {PROMOTE: {"live": plan.candidate}, RETIRE: {"left": ["an index"]}}
+    context["ti"].xcom_pull = lambda task_ids, key="return_value", **others: (
+        "Reject by vera" if key == ANSWER_KEY else former.get(task_ids) or gives(task_ids, key, **others)
+    )
+    with pytest.raises(BuildError, match=r"^index failed: no answer from the cluster\n.*this build failed\."):
+        ReceiptOperator(task_id="receipt", corpus="things").work(corpus, context)
+    receipt = store.read_json(receipt_path(plan.alias, plan.build_id))
+    assert (receipt["approval"], len(receipt["untidy"])) == (None, 1)
 
 
 def test_a_persons_no_is_told_before_what_failed_beside_it() -> None:

@@ -60,7 +60,7 @@ def test_every_task_of_the_corpus_has_what_the_block_says_and_parts_their_own(wr
 
 def test_a_file_without_the_block_leaves_all_to_dag_and_airflow(written: Written) -> None:
     tasks = {task.task_id: task for task in written("")["sparse_index__second"].tasks}
-    assert {task.retries for task in tasks.values()} == {2}
+    assert {task.retries for task in tasks.values()} == {2, 8}
     assert {task.queue for task in tasks.values()} == {"default"}
     assert {name for name, task in tasks.items() if task.pool != "default_pool"} == {"encode"}
     assert [task for task in tasks.values() if task.executor or task.executor_config] == []

@@ -17,7 +17,7 @@ from sparse_index.builds.plan import BuildKind
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import ConfigError, ModelError
+from sparse_index.errors import ConfigError, ModelError, UnavailableError
 from sparse_index.ml.predict import outputs
 from sparse_index.pipeline import Run, run
 from sparse_index.store.files import Store
@@ -117,7 +117,7 @@ def test_a_cluster_that_would_lose_a_node_or_every_document_is_refused_in_words(
     plain_cluster.put("/_cluster/settings", {"persistent": {breaker: True}})
     try:
         with pytest.raises(
-            ConfigError, match=f"{breaker} is true: the cluster refuses every document .* in 'text_dense'"
+            UnavailableError, match=f"{breaker} is true: the cluster refuses every document .* in 'text_dense'"
         ):
             built(plain_cluster, config_with(folder, ours()), ROWS)
     finally:

@@ -130,10 +130,12 @@ def test_a_full_node(plain_cluster: Cluster, model_zip: Path, group: str) -> Non
     assert second is not None
     with (
         setting(plain_cluster, "plugins.ml_commons.max_model_on_node", len(in_memory(plain_cluster))),
-        pytest.raises(ModelError, match="as many models as they may: undeploy one"),
+        pytest.raises(OverloadedError, match=r"as many models as they may, those of other runs among them: wait"),
     ):
         deployed(plain_cluster, second)
     assert first in in_memory(plain_cluster)
+    until(lambda: (verbs.get_model(plain_cluster, second) or {})["model_state"] == ModelState.DEPLOY_FAILED)
+    assert deployed(plain_cluster, second) == second
 
 
 def test_an_open_memory_breaker(plain_cluster: Cluster, model_zip: Path, group: str) -> None:

@@ -91,7 +91,7 @@ class RealDay:
     def run_partition(self, key: str) -> Day:
         """The run that the timetable makes for this partition; if there was one, it is cleared and runs again."""
         with self.monkeypatch.context() as patch:
-            patch.setattr("airflow.models.dagrun.get_or_create_dagrun", partial(_run_of_partition, key))
+            patch.setattr("airflow.models.dagrun.get_or_create_dagrun", partial(run_of_partition, key))
             return self._run(logical_date=None, params={})
 
     def run(self, before: dict[str, Callable[[RealDay], None]] | None = None, **params: Any) -> Day:
@@ -159,7 +159,7 @@ def names_of(cluster: Cluster, kind: str, part: str) -> list[str]:
     return [name for name in names if part in name]
 
 
-def _run_of_partition(key: str, *, dag: Any, session: Any, **about: Any) -> Any:
+def run_of_partition(key: str | None, *, dag: Any, session: Any, **about: Any) -> Any:
     """In place of what `dag.test()` makes runs with: it knows no partitions, and deletes the run that was there."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.state import DagRunState

@@ -15,6 +15,8 @@ Outcome = Literal["promoted", "nothing_changed", "plan_only", "not_promoted", "f
 # Of the builds that read everything they were to read: what is live holds it, but for the rows that they name. Others may be
 # shown green too, and leave readers' data as old as it was.
 CURRENT: frozenset[Outcome] = frozenset({"promoted", "nothing_changed"})
+# How the reason begins of a build to which a person has said no: whatever else failed, failed beside it.
+ANSWERED = "The gate was in doubt, and the answer to it:"
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ _WORDS: Mapping[str, str] = {
     "Write `index: rank_features`": "sparse_vector-fields",
     "`index: sparse_vector` holds ids of tokens": "sparse_vector-fields",
     "the vocabulary of the model goes up to id": "sparse_vector-fields",
+    "' can begin: ": "doctor-says-that-no-run-could-begin",
     "Not tried: parts": "parts-were-not-tried",
 }
 

@@ -29,7 +29,7 @@ from sparse_index.store.refusals import (
     PASSING,
     has_expired,
     in_short,
-    is_nobody,
+    is_denied,
     is_of_a_library,
     out_of_memory,
     untrusted,
@@ -205,7 +205,7 @@ def _refused(place: str, error: Exception) -> AccessError | None:
     """Where one of both sides does not believe the other."""
     if is_untrusted(error):
         return untrusted(f"{place} cannot be read", in_short(error))
-    denied = web_status(error) in (401, 403) or isinstance(error, PermissionError) or is_nobody(error)
+    denied = web_status(error) in (401, 403) or is_denied(error)
     if not denied or has_expired(error):
         return None
     said = str(error) or in_short(error)

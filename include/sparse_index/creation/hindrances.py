@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.settings import effective_settings, put_request
 from sparse_index.config.corpus import CorpusConfig, IndexConfig
+from sparse_index.errors import ConfigError, SparseIndexError, UnavailableError
 from sparse_index.vectors.kind import VectorKind
 from sparse_index.vectors.kinds import vector_kinds
 
@@ -17,13 +18,15 @@ _SHARDS = "cluster.max_shards_per_node"
 NATIVES = "knn_natives"
 
 
-def hindrances(cluster: Cluster, config: CorpusConfig) -> list[str]:
-    """Why no candidate of this corpus can be made now, or none can get its replicas; in words."""
+def hindrances(cluster: Cluster, config: CorpusConfig) -> list[SparseIndexError]:
+    """Why no candidate of this corpus can be made now, or none can get its replicas; not raised. Most of it passes: a block and
+    an allocation are set for a while, shards and memory are used by other runs, too."""
     settings = effective_settings(cluster, "cluster")
     health: Json = cluster.get("/_cluster/health/*", expand_wildcards="open,hidden", level="cluster")
     index, kinds = config.index, vector_kinds(config)
-    found = [*_blocked(settings), *_not_allocated(settings, index), *_too_many(settings, health, index)]
-    return [*found, *_stopped(cluster, kinds), *_without_natives(cluster, kinds)]
+    passing = [*_blocked(settings), *_not_allocated(settings, index), *_too_many(settings, health, index)]
+    passing += _stopped(cluster, kinds)
+    return [*map(UnavailableError, passing), *map(ConfigError, _without_natives(cluster, kinds))]
 
 
 def _blocked(settings: Mapping[str, str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import orjson
 _NODE_ID = re.compile(r"^[\w-]{20,}$")
 
 _BREAKER = r"[Cc]ircuit [Bb]reaker|memory_threshold"
+_NO_PLACE = r"Exceed max local model"
 _HOST = r"^[\w-]+(\.[\w-]+)+$"
 # Order matters: the first that matches wins, so what is certain comes before what is general.
 _CAUSES: tuple[tuple[str, str], ...] = (
@@ -20,7 +21,11 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         r"model content changed|[Hh]ash value|content hash",
         "the file's sha256 is not the configured one (or memory ran out): check `encoder.model.sha256`",
     ),
-    (r"Exceed max local model", "the ML nodes hold as many models as they may: undeploy one, or add a node"),
+    (
+        _NO_PLACE,
+        "the ML nodes hold as many models as they may, those of other runs among them: wait until these have ended, undeploy "
+        "one that nobody uses, or add a node",
+    ),
     (
         _BREAKER,
         "a breaker is open: free memory (or disk, if it says so) on the ML nodes, then run again",
@@ -69,9 +74,10 @@ def explain(raw: object) -> str:
 
 
 def is_refused_for_now(raw: object) -> bool:
-    """Whether a task failed only because a breaker was open, on every node that failed: asked again, it may succeed."""
+    """Whether a task failed only because a breaker was open or all places were taken, on every node that failed: asked again, it
+    may succeed."""
     given = str(raw or "")
-    return all(re.search(_BREAKER, reason) for reason in _reasons_of_nodes(given) or [given])
+    return all(re.search(rf"{_BREAKER}|{_NO_PLACE}", reason) for reason in _reasons_of_nodes(given) or [given])
 
 
 def _reasons_of_nodes(text: str) -> list[str]:

@@ -85,7 +85,8 @@ class Memory(Frozen):
 class WaitStatus(Frozen):
     """`detail` is a sentence for the log or the error; `model_id` is known when a registration is done.
 
-    `refused`: it failed because a breaker was open at that moment; the same may succeed when it is asked for again.
+    `refused`: it failed because a breaker was open, or a node full of models, at that moment; the same may succeed when it is
+    asked for again.
     """
 
     state: Literal["waiting", "done", "failed"]

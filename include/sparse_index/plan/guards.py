@@ -17,7 +17,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.columns import require_usable
 from sparse_index.corpus.fields import are_written_alike
 from sparse_index.corpus.oddities import Oddities
-from sparse_index.errors import BuildError, ConfigError
+from sparse_index.errors import BuildError, ConfigError, SparseIndexError, TransientError, UnavailableError
 from sparse_index.plan.difference import EXAMPLES, Changes
 from sparse_index.plan.disk import readable_bytes
 from sparse_index.plan.lengths import require_few_truncated
@@ -30,10 +30,13 @@ _ROW_SHAPE = {"id_column", "text_template", "columns", "max_text_chars", "delete
 _EXACT = 2**53
 
 
-def require_unhindered(config: CorpusConfig, problems: Sequence[str]) -> None:
-    """Nothing is encoded for a candidate that the cluster would refuse; preflight looked hours ago, perhaps."""
+def require_unhindered(config: CorpusConfig, problems: Sequence[SparseIndexError]) -> None:
+    """Nothing is encoded for a candidate that the cluster would refuse; preflight looked hours ago, perhaps. UnavailableError
+    where all of it may pass."""
     if problems:
-        raise BuildError(f"No build of '{config.alias}' can begin: {' '.join(problems)}")
+        passes = all(isinstance(problem, TransientError) for problem in problems)
+        words = " ".join(problem.message for problem in problems)
+        raise (UnavailableError if passes else BuildError)(f"No build of '{config.alias}' can begin: {words}")
 
 
 def require_comparable(seen: Observed) -> None:

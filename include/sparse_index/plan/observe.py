@@ -21,7 +21,7 @@ from sparse_index.corpus.tokenizer import NoTokenizer
 from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.templates import observe_templates
 from sparse_index.encode.encoder_record import largest_amount
-from sparse_index.errors import BuildError, TerminalError
+from sparse_index.errors import BuildError, SparseIndexError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE, Attached, observe_attached, usable_settings
 from sparse_index.live.generations import kept_and_surplus, own_indices
@@ -42,10 +42,10 @@ from sparse_index.vectors.kinds import vector_kinds
 _DISK = "cluster.routing.allocation.disk"
 
 
-def observe_hindrances(cluster: Cluster, config: CorpusConfig) -> list[str]:
-    """Why the cluster would refuse a candidate, or not let go of the live index, in words. The first look: an index with
-    some of these blocks cannot even be asked."""
-    return [*index_states(cluster, config.alias).problems, *hindrances(cluster, config)]
+def observe_hindrances(cluster: Cluster, config: CorpusConfig) -> list[SparseIndexError]:
+    """Why the cluster would refuse a candidate, or not let go of the live index. The first look: an index with some of these
+    blocks cannot even be asked."""
+    return [*map(BuildError, index_states(cluster, config.alias).problems), *hindrances(cluster, config)]
 
 
 def observe_live(cluster: Cluster, config: CorpusConfig, store: Store) -> Live:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.errors import AccessError
+from sparse_index.errors import AccessError, ConfigError
 from sparse_index.preflight.findings import Findings
 from sparse_index.preflight.permissions import missing_permissions
 from sparse_index.vectors.kind import VectorKind
@@ -25,11 +25,14 @@ def check_version(findings: Findings, root: Json) -> str:
     if distribution != "opensearch":
         findings.problem(
             f"'{root.get('cluster_name')}' is no OpenSearch (distribution {distribution}, version {number}). "
-            "Correct host and port of the connection."
+            "Correct host and port of the connection.",
+            ConfigError,
         )
     elif parse_version(number) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        findings.problem(f"OpenSearch {number} is too old: {oldest} or later is needed. Upgrade the cluster.")
+        findings.problem(
+            f"OpenSearch {number} is too old: {oldest} or later is needed. Upgrade the cluster.", ConfigError
+        )
     return f"'{root.get('cluster_name')}', {distribution} {number}"
 
 
@@ -56,7 +59,8 @@ def check_plugins(findings: Findings, plugins: Mapping[str, Sequence[str]], conf
     if nodes:
         findings.problem(
             f"The plugin {ML_PLUGIN} is not installed on {nodes}, and models need it on every node. "
-            f"Install it there (bin/opensearch-plugin install {ML_PLUGIN}) and restart."
+            f"Install it there (bin/opensearch-plugin install {ML_PLUGIN}) and restart.",
+            ConfigError,
         )
     lacking: dict[str, dict[str, VectorKind]] = {}
     for name, kind in vector_kinds(config).items():
@@ -68,7 +72,8 @@ def check_plugins(findings: Findings, plugins: Mapping[str, Sequence[str]], conf
         if unmade:
             findings.problem(
                 f"The plugin {plugin} is not installed on {nodes}, so no index with {unmade} can be made. Install it on every "
-                f"node (bin/opensearch-plugin install {plugin}) and restart them."
+                f"node (bin/opensearch-plugin install {plugin}) and restart them.",
+                ConfigError,
             )
         else:
             words = ", ".join(sorted({f"`{kind.query_word}`" for kind in fields.values()}))

@@ -10,7 +10,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.served import why_unserved
 from sparse_index.creation.hindrances import hindrances
 from sparse_index.creation.trial import try_unread
-from sparse_index.errors import AccessError, SparseIndexError
+from sparse_index.errors import AccessError, BuildError, ConfigError, SparseIndexError
 from sparse_index.live.states import index_states
 from sparse_index.ml.life import life_of, sources_of
 from sparse_index.ml.settings import Former, ensure_settings, missing_settings, settings_problem
@@ -126,13 +126,13 @@ def _check_new_index(
     with findings.checking():
         states = index_states(cluster, config.alias)
         findings.warnings += states.warnings
-        for problem in states.problems:
-            findings.problem(problem)
+        for words in states.problems:
+            findings.problem(words, BuildError)
     with findings.checking():
         check_disk(findings, cluster)
     with findings.checking():
-        for problem in hindrances(cluster, config):
-            findings.problem(problem)
+        for hindrance in hindrances(cluster, config):
+            findings.problem(hindrance.message, type(hindrance))
     with findings.checking():
         check_fields(findings, cluster, store, config)
     if len(findings.problems) == before:
@@ -161,7 +161,7 @@ def _check_models(findings: Findings, cluster: Cluster, config: CorpusConfig) ->
     with findings.checking():
         problem = settings_problem(cluster, config)
         if problem is not None:
-            findings.problem(problem)
+            findings.problem(problem, ConfigError)
     lives = [life_of(field) for field in config.vector_fields.values()]
     before = len(findings.problems)
     for life in lives:

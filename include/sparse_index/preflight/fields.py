@@ -7,6 +7,7 @@ from datetime import datetime
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.creation.trial import try_vectors
+from sparse_index.errors import ConfigError
 from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.ml.vocabulary import knowing_kind
 from sparse_index.preflight.connection import parse_version
@@ -23,7 +24,8 @@ def check_fields(findings: Findings, cluster: Cluster, store: Store, config: Cor
             since = ".".join(map(str, kind.since))
             findings.problem(
                 f"vectors.{name}: OpenSearch {number} has no {kind.mapping['type']} fields, {since} and later have. Write "
-                "`index: rank_features`, or upgrade the cluster."
+                "`index: rank_features`, or upgrade the cluster.",
+                ConfigError,
             )
         elif kind.with_ids is not None:
             field = config.vector_fields[name]
@@ -37,4 +39,4 @@ def try_fields(findings: Findings, cluster: Cluster, store: Store, config: Corpu
         trial = knowing_kind(store, field, encoder_fingerprint(cluster, field)).trial
         problem = try_vectors(cluster, config, name, trial, now) if trial is not None else ""
         if problem:
-            findings.problem(f"vectors.{name}: {problem}.")
+            findings.problem(f"vectors.{name}: {problem}.", ConfigError)

@@ -14,7 +14,7 @@ class Problem:
     """Why a build would fail and what to do. `error` is what it would be raised as, alone."""
 
     message: str
-    error: type[SparseIndexError] = ConfigError
+    error: type[SparseIndexError]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Findings:
         self.left: list[str] = []
         self.permissions_named: frozenset[str] = frozenset()
 
-    def problem(self, message: str, error: type[SparseIndexError] = ConfigError) -> None:
+    def problem(self, message: str, error: type[SparseIndexError]) -> None:
         self.problems.append(Problem(message, error))
 
     def warning(self, message: str) -> None:

@@ -9,6 +9,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import BM25, SearchMode
 from sparse_index.config.served import is_served, unserved_fields
+from sparse_index.errors import ConfigError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.served import find_or_outage
 from sparse_index.preflight.findings import Findings
@@ -28,7 +29,8 @@ def check_golden(findings: Findings, cluster: Cluster, config: CorpusConfig) -> 
             for why in _why_unasked(cluster, config, side):
                 findings.problem(
                     f"gate.golden: its queries are asked in mode {default_mode(config)}, and {why}, ask them in another "
-                    "search.mode, or leave gate.golden out."
+                    "search.mode, or leave gate.golden out.",
+                    ConfigError,
                 )
     if default_mode(config) is SearchMode.RERANK:
         with findings.checking():

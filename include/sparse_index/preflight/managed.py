@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sparse_index.cluster.authorization import AwsService
 from sparse_index.config.corpus import CorpusConfig
+from sparse_index.errors import ConfigError
 from sparse_index.preflight.findings import Findings
 
 _REMEDY = "Make a connector to a model of SageMaker or Bedrock, and name its model: `source: model_id` (docs/add-a-corpus.md)."
@@ -14,13 +15,15 @@ def check_aws_service(findings: Findings, service: AwsService, config: CorpusCon
     if service == "aoss":
         findings.problem(
             "Amazon OpenSearch Serverless (service aoss) cannot keep this index: it clones no index, blocks none, and has no "
-            "tasks of ML Commons. Use a domain of Amazon OpenSearch Service (service es)."
+            "tasks of ML Commons. Use a domain of Amazon OpenSearch Service (service es).",
+            ConfigError,
         )
         return False
     own = _fields_with(config, "url", "file")
     if own:
         findings.problem(
-            f"Amazon OpenSearch Service takes no model from an address or an upload, as {own} would register. {_REMEDY}"
+            f"Amazon OpenSearch Service takes no model from an address or an upload, as {own} would register. {_REMEDY}",
+            ConfigError,
         )
     pretrained = _fields_with(config, "pretrained")
     if pretrained:
@@ -31,7 +34,8 @@ def check_aws_service(findings: Findings, service: AwsService, config: CorpusCon
     if config.cluster_settings == "ensure":
         findings.problem(
             "Amazon OpenSearch Service lets nobody set how models are registered through _cluster/settings. "
-            "Write `cluster_settings: check`."
+            "Write `cluster_settings: check`.",
+            ConfigError,
         )
     return True
 

@@ -13,7 +13,8 @@ def check_store(findings: Findings, config: CorpusConfig, store: Store, *, worke
     if store.is_local and not workers_share_files and not config.store_is_shared:
         findings.problem(
             f"The store {config.store} is a folder, and the workers run on different machines: each would see its own. "
-            "Use an object store (s3://, gs://, abfs://), or say `store_is_shared: true` where it is a shared volume."
+            "Use an object store (s3://, gs://, abfs://), or say `store_is_shared: true` where it is a shared volume.",
+            ConfigError,
         )
     probe = f"{config.alias}/{temporary_name('preflight')}"
     try:

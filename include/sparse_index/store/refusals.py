@@ -54,7 +54,9 @@ def whole(path: str) -> Iterator[None]:
     except MemoryError:  # Arrow's, too
         raise
     except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+        if isinstance(error, OSError) and (
+            type(error) is not OSError or error.errno is not None or _is_forbidden(error)
+        ):
             raise
         raise BuildError(f"{path} in the store is torn or no Parquet: {error}. {TORN}.") from error
 
@@ -103,7 +105,7 @@ def _refused(place: str, error: Exception) -> AccessError | None:
             f"{place}: the credentials are refused ({error}). Correct the keys of the workers' account, or, where "
             "they are those of another store, the address (AWS_ENDPOINT_URL)."
         )
-    if isinstance(error, PermissionError) or is_nobody(error) or _status(error) in (401, 403):
+    if is_denied(error):
         return AccessError(
             f"{place}: no permission ({error}). What the account of the workers needs: docs/deploy.md, the store."
         )
@@ -135,9 +137,21 @@ def is_nobody(error: Exception) -> bool:
     return type(error).__name__ in _NOBODY and is_of_a_library(error)
 
 
+def is_denied(error: Exception) -> bool:
+    """Whether whoever asks may not, or has not said who it is."""
+    denied = isinstance(error, PermissionError) or is_nobody(error) or _is_forbidden(error)
+    return denied or _status(error) in (401, 403)
+
+
+def _is_forbidden(error: Exception) -> bool:
+    """So Google's library tells of a 403, and has no class for it."""
+    return type(error) is OSError and str(error).startswith("Forbidden: ")
+
+
 def _status(error: Exception) -> int | None:
-    """What a web server answered."""
-    return getattr(error, "status", None) if is_of_a_library(error) else None
+    """What a web server answered; each library has another name for it."""
+    said = (getattr(error, name, None) for name in ("status", "status_code", "code"))
+    return next((each for each in said if isinstance(each, int)), None) if is_of_a_library(error) else None
 
 
 def has_expired(error: BaseException) -> bool:

@@ -30,6 +30,12 @@ _GLOB = re.compile(r"[*?\[]")
 _RAISED_BELOW = re.compile(r".*^Traceback .*?^(?P<words>(?:\w+\.)*(?P<kind>\w+): .*?)$", re.DOTALL | re.MULTILINE)
 
 
+# As the libraries of Amazon's, Microsoft's and Google's stores say it.
+_DENIED = re.compile(
+    r"([\w.]+\.)?(PermissionError|ClientAuthenticationError|HttpResponseError: Forbidden|OSError: Forbidden)\b"
+)
+
+
 @contextmanager
 def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads `store.full(path)` addresses and spills to disk beyond its share of a task's memory. What DuckDB
@@ -71,7 +77,7 @@ def _in_our_words(error: duckdb.Error) -> SparseIndexError:
     said = raised["words"] if raised else str(error)
     if REFUSED in said:
         return untrusted("The store's files cannot be queried", said)
-    if raised and raised["kind"] == "PermissionError":
+    if raised and _DENIED.match(raised["words"]):
         return AccessError(
             f"The store's files cannot be queried: no permission ({said}). What the account of the workers needs: "
             "docs/deploy.md, the store."

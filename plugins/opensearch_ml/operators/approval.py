@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import HITLUser
 
 from opensearch_ml.alerts import answer_address, tell
@@ -49,8 +50,12 @@ class ApproveOperator(ApprovalOperator):
         self.subject, self.body = asked.subject, asked.body
         self.response_timeout = timedelta(hours=asked.hours)
         self.assigned_users = [HITLUser(id=user, name=user) for user in asked.users]
-        self._tell(asked, context)
-        return super().execute(context)
+        try:
+            return super().execute(context)
+        except TaskAwaitingInput:
+            # And not before: what Airflow did not take is asked again by the next attempt.
+            self._tell(asked, context)
+            raise
 
     def _tell(self, asked: Question, context: Any) -> None:
         from sparse_index.console.remedies import remedy

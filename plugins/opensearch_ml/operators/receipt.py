@@ -8,10 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from opensearch_ml.failures import ERROR_KEY
+from opensearch_ml.attempt import ended_stages, has_worked, left_by
 from opensearch_ml.links import BuildLink
 from opensearch_ml.metrics import send_metrics
-from opensearch_ml.opened import Corpus, planned
+from opensearch_ml.opened import PLAN_TASK, Corpus, planned
 from opensearch_ml.operators.approval import ANSWER_KEY, is_no
 from opensearch_ml.operators.base import CorpusOperator
 from opensearch_ml.turns import APPROVE, TURN
@@ -42,13 +42,15 @@ class ReceiptOperator(CorpusOperator):
 
         stages = ended_stages(context)
         try:
-            found = planned(context)
+            found = planned(context) if has_worked(PLAN_TASK, stages) else None
         except (SparseIndexError, OSError) as error:
-            told = [*_reasons(stages), _live(corpus, context)]
+            told = [*_reasons(stages), _live(corpus, stages, context)]
             raise _after(told, "The plan of this run cannot be read", error) from error
         if found is None:
             send_metrics(self.corpus, corpus.config.owner, [NO_BUILD])
-            raise BuildError("\n".join([why(failures(stages)), "No build was planned.", _live(corpus, context)]))
+            raise BuildError(
+                "\n".join([why(failures(stages)), "No build was planned.", _live(corpus, stages, context)])
+            )
         store, plan = found
         ending = _ending(corpus, plan, stages, context)
         reasons = _reasons(stages) if ending.is_good else [why(failures(stages), ending.approval)]
@@ -73,12 +75,12 @@ def _reasons(stages: Sequence[Stage]) -> list[str]:
     return [why(found)] if found else []
 
 
-def _live(corpus: Corpus, context: Any) -> str:
+def _live(corpus: Corpus, stages: Sequence[Stage], context: Any) -> str:
     """Where there is no plan to tell it by."""
     from sparse_index.builds.ending import PROMOTE
     from sparse_index.live.last_look import live_sentence
 
-    promotion = context["ti"].xcom_pull(task_ids=PROMOTE)
+    promotion = left_by(PROMOTE, stages, context)
     if promotion:
         return f"'{corpus.config.alias}' is on {promotion['live']}; this build was promoted."
     return live_sentence(lambda: corpus.cluster, corpus.config.alias)
@@ -91,32 +93,12 @@ def _after(told: Sequence[str], what: str, error: SparseIndexError | OSError) ->
     return type(ours)("\n".join([*told, f"{what}: {ours.message}"]), ours.status, ours.reason)
 
 
-def ended_stages(context: Any) -> list[Stage]:
-    """Every task of this run that has ended, each part of a mapped one by itself."""
-    from sparse_index.builds.ending import Stage
-
-    ti = context["ti"]
-    return [
-        Stage(
-            name=task["task_id"],
-            seconds=task["duration"] or 0.0,
-            done=task["state"] == "success",
-            failure=_message(context, task) if task["state"] == "failed" else None,
-            part=task["map_index"] if task["map_index"] >= 0 else None,
-        )
-        for task in ti.get_task_breadcrumbs(dag_id=ti.dag_id, run_id=ti.run_id)
-    ]
-
-
-def _message(context: Any, task: Mapping[str, Any]) -> str:
-    said = context["ti"].xcom_pull(task_ids=task["task_id"], map_indexes=task["map_index"], key=ERROR_KEY)
-    return str(said or "no reason was left; see its log")
-
-
 def why(reasons: Mapping[str, str], answered: str | None = None) -> str:
     """The reason comes first of all that a red receipt says: the page of a task shows the first error of its log. A person's no
     comes before all that failed beside it."""
-    said = [f"The gate was in doubt, and the answer to it: {answered}."] if answered and is_no(answered) else []
+    from sparse_index.builds.ending import ANSWERED
+
+    said = [f"{ANSWERED} {answered}."] if answered and is_no(answered) else []
     said += [f"{task} failed: {reason}" for task, reason in reasons.items()]
     return "\n".join(said) or "No task failed: the run was stopped before its end."
 
@@ -125,8 +107,9 @@ def _ending(corpus: Corpus, plan: Plan, stages: Sequence[Stage], context: Any) -
     from sparse_index.builds.ending import PROMOTE, RETIRE, Ending, outcome_of
     from sparse_index.live.last_look import last_look
 
-    promotion, settings, retired, waited = context["ti"].xcom_pull(task_ids=[PROMOTE, "preflight", RETIRE, TURN])
-    answer = context["ti"].xcom_pull(task_ids=APPROVE, key=ANSWER_KEY)
+    tasks = (PROMOTE, "preflight", RETIRE, TURN)
+    promotion, settings, retired, waited = (left_by(task, stages, context) for task in tasks)
+    answer = left_by(APPROVE, stages, context, ANSWER_KEY)
     # Not by the state of the task alone, which a person can set.
     switched = (promotion or {}).get("live") == plan.candidate
     if not switched and any(stage.name == PROMOTE for stage in stages):

@@ -92,6 +92,7 @@ def test_each_message_leads_to_the_chapter_that_quotes_it(chapter: str) -> None:
     [
         ("gate", "The gate refuses the candidate.", "docs/gate.md#the-gate-refuses"),
         ("encode", "Model m1 of this build is gone.", f"{GUIDE}#the-model-is-gone"),
+        ("plan_changes", "No build of 'x' can begin: y is closed.", f"{GUIDE}#doctor-says-that-no-run-could-begin"),
         ("wait_registered", "The model did not register: sha256 is not the one.", f"{GUIDE}#registration-fails"),
         ("wait_deployed", "The model did not deploy: Exceed max local model.", f"{GUIDE}#deploy-runs-out-of-memory"),
     ],

@@ -46,6 +46,7 @@ def test_no_text_at_all_is_said() -> None:
 
 
 OPEN = "Memory Circuit Breaker is open, please check your resources!"
+FULL = "Exceed max local model per node limit"
 
 
 @pytest.mark.parametrize(
@@ -54,9 +55,11 @@ OPEN = "Memory Circuit Breaker is open, please check your resources!"
         (OPEN, True),
         (f'{{"{NODE}":"{OPEN}"}}', True),
         (f'{{"{NODE}":"{OPEN}","{NODE[::-1]}":"Archive is not a ZIP archive"}}', False),
+        (FULL, True),
+        (f'{{"{NODE}":"{FULL}","{NODE[::-1]}":"{OPEN}"}}', True),
         ("model content changed", False),
         (None, False),
     ],
 )
-def test_only_an_open_breaker_is_worth_asking_again(raw: str | None, refused: bool) -> None:
+def test_only_an_open_breaker_and_a_full_node_are_worth_asking_again(raw: str | None, refused: bool) -> None:
     assert is_refused_for_now(raw) is refused

@@ -13,7 +13,7 @@ from build_plans import corpus_config
 from observations import SCHEMA, TODAY, found, live_index, observed, planned_from
 from sparse_index.builds.plan import BuildKind
 from sparse_index.corpus.oddities import Oddities
-from sparse_index.errors import BuildError, ConfigError
+from sparse_index.errors import BuildError, ConfigError, UnavailableError
 from sparse_index.plan.guards import require_comparable, require_unhindered
 from sparse_index.plan.lost_files import Lost
 
@@ -29,7 +29,12 @@ def with_price(kind: pa.DataType) -> pa.Schema:
 def test_nothing_begins_where_a_candidate_is_hindered() -> None:
     require_unhindered(CONFIG, [])
     with pytest.raises(BuildError, match=r"No build of 'things' can begin: It is full\. It is closed\."):
-        require_unhindered(CONFIG, ["It is full.", "It is closed."])
+        require_unhindered(CONFIG, [UnavailableError("It is full."), BuildError("It is closed.")])
+
+
+def test_what_passes_by_itself_is_tried_again() -> None:
+    with pytest.raises(UnavailableError, match=r"No build of 'things' can begin: It is full\. Its nodes start again\."):
+        require_unhindered(CONFIG, [UnavailableError("It is full."), UnavailableError("Its nodes start again.")])
 
 
 def test_an_older_snapshot_is_refused_unless_forced() -> None:

@@ -20,6 +20,7 @@ from sparse_index.errors import BuildError, ConfigError
 from sparse_index.names import build_time
 from sparse_index.plan import shards
 from sparse_index.plan.changes import plan_changes
+from sparse_index.plan.files import write_files
 from sparse_index.plan.in_words import plan_in_words
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
@@ -321,6 +322,29 @@ def test_a_run_that_read_the_corpus_before_another_was_promoted_undoes_nothing(
     second: Any = live_cluster(config, planned(config, live=first, token="abcdef01"))
     with pytest.raises(BuildError, match=r"another run was promoted meanwhile, or somebody went back\. Nothing was"):
         plan_changes(second, config, store, waiting, request, now=datetime(2026, 1, 2, tzinfo=UTC), token="abcdef02")
+
+
+def test_a_rollback_while_the_rows_are_compared_stops_the_plan_before_it_is_kept(
+    config: CorpusConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clone of what it was compared with would bring back what somebody has just gone back from."""
+    write(corpus, [row(number) for number in range(4)])
+    live = planned(config)
+    write(corpus, [row(number) for number in range(5)])
+    cluster = live_cluster(config, live)
+
+    def goes_back(*arguments: Any) -> None:
+        write_files(*arguments)
+        cluster.live = "things--b20250101t000000-abcdef"
+
+    monkeypatch.setattr("sparse_index.plan.changes.write_files", goes_back)
+    with pytest.raises(
+        BuildError, match=r"is on things--b20250101t.*, but was on .*somebody went back.*Trigger a new run"
+    ):
+        planned(config, live, cluster=cluster, token="fff")
+    assert [path for path in Store(config.store).files("things") if path.endswith("/plan.json")] == [
+        plan_path("things", live.build_id)
+    ]
 
 
 def test_a_build_sorts_behind_the_live_one_whatever_the_clock_says(config: CorpusConfig, corpus: Path) -> None:
