@@ -184,7 +184,7 @@ def _of_field(examined: Examined, field: str) -> Iterator[Check]:
         )
     else:
         yield skipped(UNCHANGED, f"{field}: the scores of such a field are rounded, and not in every segment.")
-    yield top_ten(field, answers, unchanged - altered, config.gate.max_unexplained)
+    yield top_ten(field, answers, unchanged - altered, config.gate, finds_all=kind.finds_all)
 
 
 def _vectors(examined: Examined, field: str, live: Side | None) -> Vectors:
