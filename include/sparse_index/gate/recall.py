@@ -90,8 +90,8 @@ def _observed(cluster: Cluster, store: Store, plan: Plan, field: str, texts: Seq
     found = [_found(cluster, plan, kind.clause(field, output, Asked(TOP))) for output in outputs]
     hashes = vectors.hashes_of({name for names in found for name in names})
     wanted = {text_hash for each in hashes.values() for text_hash in each}
-    # The best texts are those of TOP documents at least.
-    best = BestTexts(kind, outputs, TOP * vectors.most_texts())
+    # So many texts are those of TOP documents at least.
+    best = BestTexts(kind, outputs, TOP * vectors.most_owners())
     scores = dict(_scores(vectors, kind, outputs, best, wanted))
     documents = vectors.documents(best.texts(), TOP)
     return [
