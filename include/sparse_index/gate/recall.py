@@ -17,7 +17,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.served import unserved_fields
 from sparse_index.live.reading import searched
 from sparse_index.ml.vocabulary import knowing_kind
-from sparse_index.query.encoding import NOTHING_GIVEN, encoded
+from sparse_index.query.encoding import NOTHING_GIVEN, encoded, knowing_models
 from sparse_index.query.target import observe_target
 from sparse_index.relevance.exact import BestTexts, FieldVectors
 from sparse_index.relevance.golden import golden_of
@@ -129,7 +129,8 @@ def _of_documents(
 
 def _encoded(cluster: Cluster, plan: Plan, field: str, texts: Sequence[str]) -> list[Any]:
     target = observe_target(cluster, plan.config, plan.candidate)
-    return [encoded(cluster, plan.config, target, field, text, NOTHING_GIVEN).output for text in texts]
+    given = knowing_models(cluster, plan.config, target, [field], NOTHING_GIVEN)
+    return [encoded(cluster, plan.config, target, field, text, given).output for text in texts]
 
 
 def _found(cluster: Cluster, plan: Plan, query: Mapping[str, Any]) -> list[str]:

@@ -13,8 +13,8 @@ caller names, else the one that the default pipeline of the very index names, el
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from struct import unpack
 from typing import Any
 
@@ -22,7 +22,7 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.config.vectors import fingerprint
-from sparse_index.errors import ConfigError, ModelError
+from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.predict import outputs
 from sparse_index.ml.served import find_or_outage
@@ -82,6 +82,14 @@ def encoded(cluster: Cluster, config: CorpusConfig, target: Target, name: str, q
     return found
 
 
+def knowing_models(cluster: Cluster, config: CorpusConfig, target: Target, sides: Iterable[str], given: Given) -> Given:
+    """With the model of each of these sides that a model encodes for: who asks many queries looks it up once. Errors as of
+    `encoded`."""
+    fields = [name for name in sides if name in config.vector_fields and _way(config, name, given) == "model"]
+    found = {name: given.models.get(name) or _model_of(cluster, config, target, name) for name in fields}
+    return replace(given, models={**given.models, **found})
+
+
 def _made(
     cluster: Cluster, config: CorpusConfig, target: Target, name: str, query: str, given: Given
 ) -> tuple[Any, str]:
@@ -136,7 +144,7 @@ def _weight(payload: str | None) -> float:
 
 def _predicted(cluster: Cluster, name: str, kind: VectorKind, model_id: str, query: str) -> Any:
     with explained(cluster, model_id, kind.function, f"vector field '{name}'"):
-        (output,) = outputs(cluster, model_id, kind, [query])
+        (output,) = outputs(cluster, model_id, kind, [query], retry=OverloadedError)
     if isinstance(output, Refused):
         raise ModelError(f"Model {model_id} does not encode the query for '{name}': {output.reason}.")
     return output

@@ -15,14 +15,12 @@ from sparse_index.config.encoder import Pruning
 from sparse_index.config.search import BM25, SearchMode
 from sparse_index.errors import ConfigError, ModelError
 from sparse_index.live.meta import Meta
-from sparse_index.query.answer import Answer
-from sparse_index.query.encoding import Given, encoded
-from sparse_index.query.fusion import Ranked
-from sparse_index.query.search import search
+from sparse_index.query.encoding import Given, encoded, knowing_models
 from sparse_index.query.target import Target, observe_target
 from sparse_index.query.wish import default_mode, modes
+from sparse_index.relevance.evaluate import asks
 from sparse_index.relevance.exact import BestTexts, FieldVectors
-from sparse_index.relevance.golden import GoldenQuery, GoldenSet
+from sparse_index.relevance.golden import GoldenSet
 from sparse_index.relevance.measures import DEPTH, Judgements
 from sparse_index.relevance.tuner import Choice, Option, choose, halves, in_words
 from sparse_index.relevance.ways import (
@@ -94,7 +92,7 @@ class _Tuner:
             )
         asked, sides = modes(self._config), dict[str, Answers]()
         if SearchMode.BM25 in asked:
-            sides[BM25] = {query.id: self._by_words(query) for query in self._queries}
+            sides[BM25] = self._by_words()
         else:
             yield Finding([f"{BM25} is left out: no column of source.text_template is indexed (source.columns)."])
         for name in self._config.vector_fields:
@@ -151,7 +149,8 @@ class _Tuner:
 
     def _timed(self, way: Way, mode: SearchMode) -> Option:
         reranks = mode is SearchMode.RERANK
-        answers = {query.id: self._search(asking(self._config, way), query, mode, DEPTH) for query in self._queries}
+        ask = asks(self._cluster, asking(self._config, way), self._target.name, self._given)
+        answers = {query.id: ask(mode, query, DEPTH) for query in self._queries}
         return Option(
             name=f"mode {mode}",
             cost=(reranks,),
@@ -161,20 +160,16 @@ class _Tuner:
             note=f"p50 {1000 * median(sum(astuple(answer.times)) for answer in answers.values()):.0f} ms",
         )
 
-    def _by_words(self, query: GoldenQuery) -> Ranked:
+    def _by_words(self) -> Answers:
         """BM25 is the index's own: its scores come from the words of all documents."""
-        return [(hit.id, hit.score) for hit in self._search(self._config, query, SearchMode.BM25, _MOST).hits]
-
-    def _search(self, config: CorpusConfig, query: GoldenQuery, mode: SearchMode, size: int) -> Answer:
-        index = self._target.name
-        return search(
-            self._cluster, config, query.text, mode=mode, size=size, index=index, given=self._given, strict=True
-        )
+        ask = asks(self._cluster, self._config, self._target.name, self._given)
+        found = {query.id: ask(SearchMode.BM25, query, _MOST) for query in self._queries}
+        return {id_: [(hit.id, hit.score) for hit in answer.hits] for id_, answer in found.items()}
 
     def _read(self, name: str) -> VectorAnswers:
         """One reading of the field's vectors for all that is tried with them."""
         kind = vector_kind(self._config.vector_fields[name])
-        outputs = [self._output(name, query) for query in self._queries]
+        outputs = self._outputs(name)
         fingerprint, manifest = self._meta.fingerprint_of(name), self._meta.manifest
         vectors = FieldVectors(self._store, self._config, name, fingerprint, manifest)
         size = _MOST * vectors.most_owners()
@@ -188,8 +183,11 @@ class _Tuner:
             {pruning: each.elements / max(each.vectors, 1) for pruning, each in best.items()},
         )
 
-    def _output(self, name: str, query: GoldenQuery) -> Any:
-        return encoded(self._cluster, self._config, self._target, name, query.text, self._given).output
+    def _outputs(self, name: str) -> list[Any]:
+        """What each query asks the field with."""
+        cluster, config, target = self._cluster, self._config, self._target
+        given = knowing_models(cluster, config, target, [name], self._given)
+        return [encoded(cluster, config, target, name, query.text, given).output for query in self._queries]
 
     def _answers(self, vectors: FieldVectors, best: BestTexts) -> Answers:
         documents = vectors.documents(best.texts(), _MOST)
