@@ -53,6 +53,9 @@ def recall_checks(cluster: Cluster, store: Store, plan: Plan) -> Iterator[Check]
     for name, kind in vector_kinds(plan.config).items():
         if kind.finds_all or not vector_paths(store, plan.fingerprint_of(name)):
             continue
+        if plan.config.gate.min_recall == 0:
+            yield skipped(RECALL, f"'{name}': gate.min_recall is 0, and whatever it finds is enough.")
+            continue
         texts = _golden_texts(plan, name)
         whose = "golden queries" if texts else "queries like its documents"
         observed = _observed(cluster, store, plan, name, texts)
