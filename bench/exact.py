@@ -51,8 +51,8 @@ def read(kind_name: str, vectors: int, dimension: int) -> str:
         kind = vector_kind(config.vector_fields["v"])
         for first in range(0, vectors, FILE_VECTORS):
             names = [f"h{number:09}" for number in range(first, min(first + FILE_VECTORS, vectors))]
-            rows = {name: kind.vector(output(chance, kind_name, dimension)) for name in names}
-            store.write_table(f"vectors/f1/{first:09}.parquet", kind.table(rows))
+            made = {name: kind.vector(output(chance, kind_name, dimension)) for name in names}
+            store.write_table(f"vectors/f1/{first:09}.parquet", kind.table(made))
         rows = [{"id": f"d{n}", "text_hash": f"h{n:09}", "deleted": False} for n in range(vectors)]
         store.write_table("manifest.parquet", pa.Table.from_pylist(rows))
         size_mb = sum(path.stat().st_size for path in Path(folder).glob("vectors/*/*")) / 1e6

@@ -16,7 +16,7 @@ from sparse_index.config.gate import GateConfig
 
 UNCHANGED, TOP_TEN = "unchanged documents", "top 10"
 TOLERANCE = 1e-4
-DEPTH = 10
+TOP = 10
 _PERSISTENCE = 0.9
 _EXAMPLES = 3
 _NOT_ENCODED = (
@@ -135,7 +135,7 @@ def _most_unexplained(gate: GateConfig, *, finds_all: bool) -> float:
 
 
 def _first(hits: Hits) -> list[str]:
-    return list(islice(hits, DEPTH))
+    return list(islice(hits, TOP))
 
 
 def _overlap(answers: Answers) -> float:

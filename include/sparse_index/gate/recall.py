@@ -28,7 +28,7 @@ from sparse_index.vectors.kind import Asked, VectorKind
 from sparse_index.vectors.kinds import vector_kinds
 
 RECALL = "recall@10"
-QUERIES = 50
+_QUERIES = 50
 TOP = 10
 # Scores are sums of float32.
 _SAME = 1e-5
@@ -82,7 +82,7 @@ def _golden_texts(plan: Plan, field: str) -> list[str]:
     golden = golden_of(plan.config.gate)
     if golden is None or plan.config.query_way(field) == "tokens" or field in unserved_fields(plan.config):
         return []
-    return [query.text for query in golden.queries][:QUERIES]
+    return [query.text for query in golden.queries][:_QUERIES]
 
 
 def _observed(cluster: Cluster, store: Store, plan: Plan, field: str, texts: Sequence[str]) -> list[Best]:
@@ -104,7 +104,7 @@ def _observed(cluster: Cluster, store: Store, plan: Plan, field: str, texts: Seq
 
 
 def _sampled(vectors: FieldVectors, kind: VectorKind, seed: str) -> list[Any]:
-    documents = (kind.in_document(stored) for stored in vectors.sample(QUERIES, seed))
+    documents = (kind.in_document(stored) for stored in vectors.sample(_QUERIES, seed))
     return [kind.as_output(document) for document in documents if document is not None]
 
 
