@@ -21,6 +21,7 @@ SERVING_MARK = f"{MARK}-serving--"
 _MODEL_NAME_CHARS = 150
 # How the id of a run begins that the command line made; and, before the id of the redrive, of one that a redrive made.
 _BY_HAND, REDRIVES = "cli__", "redrive__"
+_RERANKS = "--rerank"
 _PIPELINE = re.compile(r"(?P<alias>.+)--q[0-9a-f]{12}")
 
 
@@ -130,4 +131,9 @@ def pipeline_owner(name: str) -> str | None:
 
 def rerank_pipeline_name(alias: str) -> str:
     """The search pipeline that re-ranks: for a caller to name, never an index's default."""
-    return f"{alias}--rerank"
+    return f"{alias}{_RERANKS}"
+
+
+def search_pipeline_owner(name: str) -> str | None:
+    """The alias whose search pipeline that is, its default one or that which re-ranks; None for one that is not ours."""
+    return name.removesuffix(_RERANKS) if name.endswith(_RERANKS) else pipeline_owner(name)

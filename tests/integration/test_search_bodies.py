@@ -15,6 +15,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.errors import SparseIndexError
 from sparse_index.query.answer import Via
+from sparse_index.query.encoding import Given, analyzer_tokens
 from sparse_index.query.search import search
 
 pytestmark = pytest.mark.integration
@@ -65,6 +66,35 @@ def test_a_body_of_the_page_gives_what_search_gives(
     scores = {hit.id: hit.score for hit in answer.hits}
     assert all(scores.get(hit["_id"], hit["_score"]) == pytest.approx(hit["_score"], abs=1e-5) for hit in found)
     assert "text_dense" not in found[0]["_source"]
+
+
+@pytest.mark.parametrize("analyzer", ["standard", "bert-uncased", "mbert-uncased"])
+def test_words_weigh_what_the_cluster_gives_them_where_a_body_names_the_analyzer(
+    plain_cluster: Cluster, config: CorpusConfig, analyzer: str
+) -> None:
+    query = "late, late parcel for a late order"
+    body = {"query": {"neural_sparse": {"text_sparse": {"query_text": query, "analyzer": analyzer}}}}
+    found = {hit["_id"]: hit["_score"] for hit in sent(plain_cluster, body | {"search_pipeline": "_none"})}
+    answer = search(plain_cluster, config, query, mode=SearchMode.SPARSE, given=Given(analyzer=analyzer))
+    assert answer.made_by == {"text_sparse": f"analyzer {analyzer}"}
+    assert (len(set(answer.tokens["text_sparse"].values())) > 1) == (analyzer != "standard")
+    assert list(found.values()) == pytest.approx([hit.score for hit in answer.hits], rel=1e-5)
+
+
+def test_an_analyzer_of_the_index_says_its_last_words(plain_cluster: Cluster) -> None:
+    analysis = {
+        "analyzer": {
+            "filtered": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase", "weighed"]},
+            "bare": {"type": "custom", "tokenizer": "whitespace"},
+        },
+        "filter": {"weighed": {"type": "delimited_payload", "delimiter": "_"}},
+    }
+    plain_cluster.request("PUT", f"/{ALIAS}-analysis", {"settings": {"analysis": analysis}})
+    try:
+        assert analyzer_tokens(plain_cluster, f"{ALIAS}-analysis", "Late Late_2.5", "filtered") == {"late": 2.5}
+        assert analyzer_tokens(plain_cluster, f"{ALIAS}-analysis", "Late late", "bare") == {"Late": 1.0, "late": 1.0}
+    finally:
+        plain_cluster.request("DELETE", f"/{ALIAS}-analysis")
 
 
 def test_the_fusion_may_stand_in_the_body(plain_cluster: Cluster, config: CorpusConfig) -> None:

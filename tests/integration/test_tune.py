@@ -21,6 +21,7 @@ from sparse_index.vectors.sparse import SparseVector
 pytestmark = pytest.mark.integration
 ALIAS = "tune-test"
 DOCUMENTS, QUERIES = 40, 24
+PRUNING = '  encoder.pruning: {"type":"max_ratio","value":0.3}'
 
 
 @pytest.fixture
@@ -57,8 +58,7 @@ def test_what_costs_less_and_answers_as_well_is_said_and_nothing_is_changed(
     assert pruning[3:9] == ["1.000", "1.000", "1.0", "tokens,", "33%", "<-"]
     assert row(lines, "bm25 alone")[2:4] == ["0.000", "0.000"]
     assert row(lines, "text_sparse alone")[2:4] == ["1.000", "1.000"]
-    changes = lines[lines.index("Change in the corpus file (nothing was changed):") + 1 :]
-    assert changes == ['  encoder.pruning: {"type":"max_ratio","value":0.3}']
+    assert changes_of(lines) == [PRUNING]
     assert plain_cluster.get(f"/{ALIAS}/_mapping") == before
 
 
@@ -66,20 +66,31 @@ def row(lines: list[str], name: str) -> list[Any]:
     return next(line.split() for line in lines if line.startswith(f"  {name} "))
 
 
-def test_a_re_ranker_is_tried_with_and_without_and_timed(plain_cluster: Cluster, config: CorpusConfig) -> None:
+def test_a_re_ranker_is_tried_on_what_is_chosen_and_the_mode_is_said_once(
+    plain_cluster: Cluster, config: CorpusConfig
+) -> None:
     golden = read_golden(Path(str(config.gate.golden)))
     with toy_models(plain_cluster) as models:
-        lines = list(tune(plain_cluster, re_ranking(config, models.cross), Store(config.store), golden, NOTHING_GIVEN))
-        wrong = list(tune(plain_cluster, re_ranking(config, models.sparse), Store(config.store), golden, NOTHING_GIVEN))
-    assert any(line.startswith("Re-ranker, on what the corpus file asks now") for line in lines)
-    for mode in ("hybrid", "rerank"):
+        lines, wrong = (
+            list(tune(plain_cluster, re_ranking(config, each, "rerank"), Store(config.store), golden, NOTHING_GIVEN))
+            for each in (models.cross, models.sparse)
+        )
+    assert row(lines, "bm25 + text_sparse, rrf, 50 each")[-3:] == ["as", "it", "is"]
+    assert any(line.startswith("Re-ranker, of text_sparse alone (nDCG@10") for line in lines)
+    for mode in ("sparse", "rerank"):
         assert row(lines, f"mode {mode}")[4] == "p50"
+    assert changes_of(lines) == [PRUNING, '  search.mode: "sparse"'], "all answers are right without it"
     assert any(line.startswith("The re-ranker is left out: Model") for line in wrong)
+    assert changes_of(wrong) == [PRUNING, '  search.sides: ["text_sparse"]'], "it is not switched off unmeasured"
 
 
-def re_ranking(config: CorpusConfig, model_id: str) -> CorpusConfig:
+def changes_of(lines: list[str]) -> list[str]:
+    return lines[lines.index("Change in the corpus file (nothing was changed):") + 1 :]
+
+
+def re_ranking(config: CorpusConfig, model_id: str, mode: str | None = None) -> CorpusConfig:
     rerank = {"model": {"source": "model_id", "model_id": model_id}, "depth": 5}
-    search = {"sides": ["bm25", "text_sparse"], "rerank": rerank}
+    search = {"mode": mode, "sides": ["bm25", "text_sparse"], "rerank": rerank}
     return CorpusConfig.model_validate(config.model_dump() | {"search": search})
 
 

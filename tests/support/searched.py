@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import date
@@ -130,6 +131,17 @@ def require_same(server: Answer, client: Answer, everything: Answer, *, by_ranks
         # At each place the same score, and that score is the document's own.
         assert abs(theirs.score - ours.score) <= allowed, (theirs, ours)
         assert abs(theirs.score - exact[theirs.id]) <= allowed, (theirs, exact[theirs.id])
+
+
+def cuts_equals(some: Answer, all_: Answer) -> bool:
+    """Whether a side has more documents of one score than it may give: which of them are candidates nobody outside the cluster
+    can know. `some`: with as many candidates as were asked for; `all_`: with all documents."""
+    return any(count != _scores(all_)[pair] for pair, count in _scores(some).items())
+
+
+def _scores(answer: Answer) -> Counter[tuple[str, float]]:
+    """Side and score -> how many documents."""
+    return Counter((side, found.score) for hit in answer.hits for side, found in hit.sides.items())
 
 
 def _slack(everything: Answer) -> Mapping[str, float]:

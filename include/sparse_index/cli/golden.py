@@ -28,7 +28,7 @@ from sparse_index.store.files import Store
 def evaluate_modes(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     """One row a mode; the values of each query to a Parquet file when one is named."""
     golden = read_golden(options.golden)
-    _require_of_this_corpus(unknown_documents(cluster, options.index or config.alias, golden), golden)
+    _require_of_this_corpus(unknown_documents(cluster, options.index or config.alias, golden.judged_documents), golden)
     asked = [SearchMode(options.mode)] if options.mode else modes(config)
     ask = asks(cluster, config, options.index, given(options, config), Via(options.via))
     evaluations = [evaluate(ask, golden, mode) for mode in asked]
@@ -52,7 +52,7 @@ def tune_search(options: argparse.Namespace, cluster: Cluster, config: CorpusCon
     golden = read_golden(options.golden) if options.golden else golden_of(config.gate)
     if golden is None:
         raise ConfigError("Tuning needs judged queries: give --golden DIR, or gate.golden in the corpus file.")
-    _require_of_this_corpus(unknown_documents(cluster, config.alias, golden), golden)
+    _require_of_this_corpus(unknown_documents(cluster, config.alias, golden.judged_documents), golden)
     for line in tune(cluster, config, Store(config.store), golden, given(options, config)):
         print(line, flush=True)
 
@@ -60,8 +60,15 @@ def tune_search(options: argparse.Namespace, cluster: Cluster, config: CorpusCon
 def write_sample(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     """Canaries of documents that are live, to be read and edited."""
     file = (options.golden or Path("golden", config.alias)) / QUERIES
-    queries = sample_canaries(cluster, config, options.sample)
+    sample = sample_canaries(cluster, config, asks(cluster, config), options.sample)
+    for title in sample.lost:
+        print(f"Left out, as its document is not among the first hits: {title}")
+    if not sample.canaries:
+        raise ConfigError(
+            f"None of {len(sample.lost)} titles finds its document in '{config.alias}': nothing was written. Write the queries "
+            "yourself, as people ask."
+        )
     with writing(file):
-        write_queries(file, queries)
-    print(f"{len(queries)} canaries: {file}")
+        write_queries(file, sample.canaries)
+    print(f"{len(sample.canaries)} canaries: {file}")
     print("Read them: write the texts as people ask, remove what nobody would, and add judgements beside them.")

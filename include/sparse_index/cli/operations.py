@@ -33,7 +33,7 @@ def janitor(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig)
     beside = known_beside(options, config)
     configs = _housemates(beside, config)
     clusters = {config.connection: cluster, _server(config): cluster}
-    found = look(clusters, store, configs, now=now, runs=None)
+    found = look(clusters, store, configs, now=now, runs=None, beside=beside)
     print(found)
     if not options.clean:
         print("A dry run: nothing was changed. --clean does it.")

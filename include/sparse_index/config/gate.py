@@ -25,7 +25,8 @@ class GateConfig(Section):
     """`sample`: so many documents, drawn anew by each build, are compared with the store. `max_unexplained`: which share of the
     first ten hits may differ from the live index's without a new, changed or deleted document to explain it.
     `max_latency_factor`: how much slower than the live index; beyond it the gate warns, or refuses, as `latency` says.
-    `min_recall`: which share of the ten best documents a vector field must find whose answers may be inexact.
+    `min_recall`: which share of the ten best documents a vector field must find whose answers may be inexact; of such a field
+    what both indices may miss so may be unexplained, too.
 
     `golden`: the folder of the corpus's golden set, whose queries are asked of the candidate and of the live index. A drop of the
     mean nDCG@10 within `max_drop` is let go; below `min_ndcg` nothing goes live. `undecided`: what becomes of a candidate that

@@ -64,14 +64,15 @@ def ask_golden(
     """Each index is asked as searches of it are, but without haste: what is live, as it was configured when it was built."""
     ask = asks(cluster, _unhurried(config), candidate)
     found = rank(ask, golden, default_mode(config))
-    unknown = unknown_documents(cluster, candidate, golden)
+    unknown = unknown_documents(cluster, candidate, golden.judged_documents)
+    gone = unknown_documents(cluster, candidate, golden.required_documents)
     former = _asked_as_it_was(cluster, store, config, golden, live)
     if isinstance(former, str):
         yardstick = rank(ask, golden, SearchMode.BM25) if has_full_text(config) else None
-        return GoldenAnswers(golden, found, None, yardstick, unknown=unknown, alone=former)
+        return GoldenAnswers(golden, found, None, yardstick, unknown=unknown, gone=gone, alone=former)
     meta, rankings = former
     altered = _altered(store, meta, read_meta(cluster, candidate), _found(found, rankings))
-    return GoldenAnswers(golden, found, rankings, altered=altered, unknown=unknown)
+    return GoldenAnswers(golden, found, rankings, altered=altered, unknown=unknown, gone=gone)
 
 
 def _asked_as_it_was(

@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 from sparse_index.builds.check import Check, Verdict, skipped
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
-from sparse_index.gate.answers import DEPTH, TOP_TEN, UNCHANGED, Answers, Hits, differing, top_ten, unchanged_documents
+from sparse_index.gate.answers import TOP, TOP_TEN, UNCHANGED, Answers, Hits, differing, top_ten, unchanged_documents
 from sparse_index.gate.counts import counts
 from sparse_index.gate.drift import CHANGED_DOCUMENTS, Vectors, drift
 from sparse_index.gate.pace import LATENCY, latency
@@ -35,7 +35,7 @@ from sparse_index.ml.vocabulary import knowing_kinds
 from sparse_index.store.files import Store
 from sparse_index.vectors.kind import Asked, VectorKind
 
-QUERIES = 100
+_MOST_QUERIES = 100
 # Each finds up to 100 documents: a small index is seen with few.
 _FEWEST_QUERIES = 5
 _DOCUMENTS_A_QUERY = 50
@@ -131,7 +131,7 @@ class Examined:
 
     def queries(self, field: str) -> list[Json]:
         """Vectors of sampled texts, as they were encoded: what is like these documents."""
-        kind, count = self.kinds[field], min(QUERIES, max(self.documents // _DOCUMENTS_A_QUERY, _FEWEST_QUERIES))
+        kind, count = self.kinds[field], min(_MOST_QUERIES, max(self.documents // _DOCUMENTS_A_QUERY, _FEWEST_QUERIES))
         first = [vectors[0] for each in self.sample if (vectors := each.store.get(field))]
         vectors = [vector for vector in first if vector is not None]
         return [kind.clause(field, kind.as_output(vector), Asked(_HITS)) for vector in vectors[:count]]
@@ -184,7 +184,7 @@ def _of_field(examined: Examined, field: str) -> Iterator[Check]:
         )
     else:
         yield skipped(UNCHANGED, f"{field}: the scores of such a field are rounded, and not in every segment.")
-    yield top_ten(field, answers, unchanged - altered, config.gate.max_unexplained)
+    yield top_ten(field, answers, unchanged - altered, config.gate, finds_all=kind.finds_all)
 
 
 def _vectors(examined: Examined, field: str, live: Side | None) -> Vectors:
@@ -232,6 +232,6 @@ def _latency(examined: Examined) -> Check:
 
 def _timed(examined: Examined, live: Side, queries: Sequence[Json]) -> Check:
     sides, gate = (live, examined.candidate), examined.config.gate
-    took = [[hits_of(examined.cluster, side, query, DEPTH)[1] for side in sides] for query in queries]
+    took = [[hits_of(examined.cluster, side, query, TOP)[1] for side in sides] for query in queries]
     was, now = zip(*took, strict=True)
     return latency(was, now, gate.max_latency_factor, gate.latency)

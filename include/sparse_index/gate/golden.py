@@ -29,7 +29,7 @@ class GoldenAnswers:
     `live`: None where nothing can be compared with, which `alone` says; then `yardstick` is what BM25 finds in the candidate,
     None where it has no text to search in.
     `altered`: of the documents that were found, those that came, changed or went between the two. `unknown`: judged documents
-    that the candidate lacks.
+    that the candidate lacks; `gone`: those that canaries must find, likewise.
     """
 
     golden: GoldenSet
@@ -38,6 +38,7 @@ class GoldenAnswers:
     yardstick: Rankings | None = None
     altered: Collection[str] = ()
     unknown: Sequence[str] = ()
+    gone: Collection[str] = ()
     alone: str = "There is no live index."
 
     @property
@@ -63,11 +64,15 @@ def canaries_check(asked: GoldenAnswers) -> Check:
         return Check(CANARIES, Verdict.PASS, 0, 0, f"{len(canaries)} canaries found all they must.")
     within = {query.id: query.within for query in canaries}
     lost = [
-        f"{query} '{asked.texts[query]}' did not find {', '.join(ids)} among its first {within[query]}"
+        f"{query} '{asked.texts[query]}' did not find {_named(asked, ids)} among its first {within[query]}"
         for query, ids in list(missing.items())[:NAMED]
     ]
     words = f"{len(missing)} of {len(canaries)} canaries miss a document: {'; '.join(lost)}."
     return Check(CANARIES, Verdict.FAIL, len(missing), 0, words)
+
+
+def _named(asked: GoldenAnswers, ids: Sequence[str]) -> str:
+    return ", ".join(f"{id_} (not in the index: correct its `must`)" if id_ in asked.gone else id_ for id_ in ids)
 
 
 def golden_check(asked: GoldenAnswers, gate: GateConfig) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sparse_index.builds.reports import MovedQuery
-from sparse_index.gate.answers import DEPTH, rank_biased_overlap
+from sparse_index.gate.answers import TOP, rank_biased_overlap
 from sparse_index.gate.golden import GoldenAnswers
 from sparse_index.relevance.golden import GoldenQuery
 from sparse_index.relevance.measures import NDCG, Judgements, Rankings, measure
@@ -17,7 +17,7 @@ def most_moved(asked: GoldenAnswers) -> list[MovedQuery]:
     """Those whose first ten are least alike, judged or not; none where nothing was compared."""
     if asked.live is None:
         return []
-    live, candidate = ({query: ids[:DEPTH] for query, ids in each.items()} for each in (asked.live, asked.candidate))
+    live, candidate = ({query: ids[:TOP] for query, ids in each.items()} for each in (asked.live, asked.candidate))
     alike = {query: rank_biased_overlap(live[query], ids) for query, ids in candidate.items() if ids != live[query]}
     moved = sorted(alike, key=lambda query: (alike[query], query))[:MOST]
     judged = {query: asked.golden.judgements[query] for query in moved if query in asked.golden.judgements}

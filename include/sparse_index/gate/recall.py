@@ -17,7 +17,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.served import unserved_fields
 from sparse_index.live.reading import searched
 from sparse_index.ml.vocabulary import knowing_kind
-from sparse_index.query.encoding import NOTHING_GIVEN, encoded
+from sparse_index.query.encoding import NOTHING_GIVEN, encoded, knowing_models
 from sparse_index.query.target import observe_target
 from sparse_index.relevance.exact import BestTexts, FieldVectors
 from sparse_index.relevance.golden import golden_of
@@ -28,7 +28,7 @@ from sparse_index.vectors.kind import Asked, VectorKind
 from sparse_index.vectors.kinds import vector_kinds
 
 RECALL = "recall@10"
-QUERIES = 50
+_QUERIES = 50
 TOP = 10
 # Scores are sums of float32.
 _SAME = 1e-5
@@ -52,6 +52,9 @@ def recall_checks(cluster: Cluster, store: Store, plan: Plan) -> Iterator[Check]
     """One for each vector field that may miss documents."""
     for name, kind in vector_kinds(plan.config).items():
         if kind.finds_all or not vector_paths(store, plan.fingerprint_of(name)):
+            continue
+        if plan.config.gate.min_recall == 0:
+            yield skipped(RECALL, f"'{name}': gate.min_recall is 0, and whatever it finds is enough.")
             continue
         texts = _golden_texts(plan, name)
         whose = "golden queries" if texts else "queries like its documents"
@@ -79,7 +82,7 @@ def _golden_texts(plan: Plan, field: str) -> list[str]:
     golden = golden_of(plan.config.gate)
     if golden is None or plan.config.query_way(field) == "tokens" or field in unserved_fields(plan.config):
         return []
-    return [query.text for query in golden.queries][:QUERIES]
+    return [query.text for query in golden.queries][:_QUERIES]
 
 
 def _observed(cluster: Cluster, store: Store, plan: Plan, field: str, texts: Sequence[str]) -> list[Best]:
@@ -90,8 +93,8 @@ def _observed(cluster: Cluster, store: Store, plan: Plan, field: str, texts: Seq
     found = [_found(cluster, plan, kind.clause(field, output, Asked(TOP))) for output in outputs]
     hashes = vectors.hashes_of({name for names in found for name in names})
     wanted = {text_hash for each in hashes.values() for text_hash in each}
-    # The best texts are those of TOP documents at least.
-    best = BestTexts(kind, outputs, TOP * vectors.most_texts())
+    # So many texts are those of TOP documents at least.
+    best = BestTexts(kind, outputs, TOP * vectors.most_owners())
     scores = dict(_scores(vectors, kind, outputs, best, wanted))
     documents = vectors.documents(best.texts(), TOP)
     return [
@@ -101,7 +104,7 @@ def _observed(cluster: Cluster, store: Store, plan: Plan, field: str, texts: Seq
 
 
 def _sampled(vectors: FieldVectors, kind: VectorKind, seed: str) -> list[Any]:
-    documents = (kind.in_document(stored) for stored in vectors.sample(QUERIES, seed))
+    documents = (kind.in_document(stored) for stored in vectors.sample(_QUERIES, seed))
     return [kind.as_output(document) for document in documents if document is not None]
 
 
@@ -129,7 +132,8 @@ def _of_documents(
 
 def _encoded(cluster: Cluster, plan: Plan, field: str, texts: Sequence[str]) -> list[Any]:
     target = observe_target(cluster, plan.config, plan.candidate)
-    return [encoded(cluster, plan.config, target, field, text, NOTHING_GIVEN).output for text in texts]
+    given = knowing_models(cluster, plan.config, target, [field], NOTHING_GIVEN)
+    return [encoded(cluster, plan.config, target, field, text, given).output for text in texts]
 
 
 def _found(cluster: Cluster, plan: Plan, query: Mapping[str, Any]) -> list[str]:

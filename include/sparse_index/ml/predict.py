@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sparse_index.cluster.client import Cluster
-from sparse_index.errors import SparseIndexError, TerminalError
+from sparse_index.errors import OverloadedError, SparseIndexError, TerminalError
 from sparse_index.vectors.kind import VectorKind
 
 _NOT_READY = "not ready yet"
@@ -16,14 +16,20 @@ ANY_TEXT = "Does this model answer?"
 
 
 def outputs(
-    cluster: Cluster, model_id: str, kind: VectorKind, texts: Sequence[str], timeout_s: float | None = None
+    cluster: Cluster,
+    model_id: str,
+    kind: VectorKind,
+    texts: Sequence[str],
+    timeout_s: float | None = None,
+    retry: type[OverloadedError] | None = None,
 ) -> Sequence[Any]:
     """What the model answers for each text, in order: the kind's output, or `Refused`; raises what the cluster answered.
 
-    Never repeated by the client's policy: the server goes on with a request that timed out. None: the client's own timeout.
+    Never repeated by the client's policy, as the server goes on with a request that timed out; `retry`: but after a 429, of which
+    the server did nothing. `timeout_s` None: the client's own.
     """
     answer = cluster.request(
-        "POST", kind.predict_path(model_id), kind.predict_body(texts), retry=None, timeout_s=timeout_s
+        "POST", kind.predict_path(model_id), kind.predict_body(texts), retry=retry, timeout_s=timeout_s
     )
     return kind.read(answer, len(texts))
 

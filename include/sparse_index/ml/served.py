@@ -16,7 +16,7 @@ from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.ml import verbs
 from sparse_index.ml.predict import answers
 from sparse_index.ml.states import MODEL_HELD, ModelState
-from sparse_index.names import serving_group_name
+from sparse_index.names import SERVING_MARK, serving_group_name
 from sparse_index.vectors.kinds import vector_kind
 
 # What a person does about one that is not there.
@@ -37,6 +37,12 @@ def serving_group(model: OwnModel, content_sha256: str | None) -> str:
     identity = told | {"content": content_sha256 or model.model_dump(include={"name", "version", "model_format"})}
     digest = hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return serving_group_name(model.name, digest)
+
+
+def serving_groups(cluster: Cluster) -> list[str]:
+    """The names of all groups of shared models, whichever corpus made them."""
+    hits = verbs.search(cluster, "model_groups", {"prefix": {"name.keyword": SERVING_MARK}})
+    return sorted({str(hit["_source"].get("name", "")) for hit in hits})
 
 
 def served_models(cluster: Cluster, model: OwnModel, content_sha256: str | None) -> dict[str, Json]:

@@ -43,7 +43,7 @@ class Removal:
 
 def find_groups(cluster: Cluster, name: str) -> list[str]:
     """The ids of the groups called `name`, the oldest first. A name is unique, but for two that are made at the same moment."""
-    hits = _search(cluster, "model_groups", {"term": {"name.keyword": name}})
+    hits = search(cluster, "model_groups", {"term": {"name.keyword": name}})
     found = [hit for hit in hits if hit["_source"].get("name") == name]
     return [str(hit["_id"]) for hit in sorted(found, key=lambda hit: (_age(hit["_source"]), str(hit["_id"])))]
 
@@ -94,7 +94,7 @@ def models_in_group(cluster: Cluster, group_id: str) -> dict[str, Json]:
             "must_not": [{"exists": {"field": "chunk_number"}}],
         }
     }
-    return {str(hit["_id"]): hit["_source"] for hit in _search(cluster, "models", query)}
+    return {str(hit["_id"]): hit["_source"] for hit in search(cluster, "models", query)}
 
 
 def register(cluster: Cluster, source: Source, group_id: str) -> Started:
@@ -184,7 +184,7 @@ def _await_deployments(cluster: Cluster, model_id: str, timing: Timing) -> None:
 def _is_being_deployed(cluster: Cluster, model_id: str) -> bool:
     pending = {"terms": {"state": sorted(TASK_PENDING)}}
     filters = [{"term": {"model_id": model_id}}, {"term": {"task_type": "DEPLOY_MODEL"}}, pending]
-    moves = bool(_search(cluster, "tasks", {"bool": {"filter": filters}}))
+    moves = bool(search(cluster, "tasks", {"bool": {"filter": filters}}))
     return moves or (get_model(cluster, model_id) or {}).get("model_state") == ModelState.DEPLOYING
 
 
@@ -205,7 +205,7 @@ def delete_model(cluster: Cluster, model_id: str) -> None:
     except TerminalError:
         if get_model(cluster, model_id) is not None:
             raise
-    for hit in _search(cluster, "tasks", {"term": {"model_id": model_id}}):
+    for hit in search(cluster, "tasks", {"term": {"model_id": model_id}}):
         cluster.remove(f"{ML}/tasks/{hit['_id']}")
 
 
@@ -285,7 +285,7 @@ def marked_groups(cluster: Cluster, *aliases: str) -> list[str]:
     """The names of all groups that carry the mark of one of the `aliases`, whichever build made them."""
     marks = [{"prefix": {"name.keyword": group_prefix(alias)}} for alias in aliases]
     # To a query of this kind ML Commons may add what one may see: without the minimum that alone would do.
-    hits = _search(cluster, "model_groups", {"bool": {"should": marks, "minimum_should_match": 1}})
+    hits = search(cluster, "model_groups", {"bool": {"should": marks, "minimum_should_match": 1}})
     if len(hits) == PAGE and len(aliases) > 1:
         return sorted(name for alias in aliases for name in marked_groups(cluster, alias))
     names = (str(hit["_source"].get("name", "")) for hit in hits)
@@ -297,7 +297,7 @@ def _users(cluster: Cluster, model_id: str, group: str) -> list[str]:
     return used_by(cluster, model_id, owner.alias if owner else None)
 
 
-def _search(cluster: Cluster, kind: str, query: Json) -> list[Json]:
+def search(cluster: Cluster, kind: str, query: Json) -> list[Json]:
     """None as well when nothing of this kind was ever made: then its index is not there."""
     answer = cluster.find(f"{ML}/{kind}/_search", {"size": PAGE, "query": query})
     hits: list[Json] = answer["hits"]["hits"] if answer else []

@@ -22,6 +22,7 @@ from sparse_index.operations.cleanup import Action, Cleanup, Kind, plan_cleanup
 from sparse_index.operations.served import remove, unneeded
 from sparse_index.operations.sightings import Clusters, Runs, view_corpora, view_store
 from sparse_index.operations.stale import stale
+from sparse_index.operations.unclaimed import unclaimed
 from sparse_index.operations.vector_use import reasons_to_keep_vectors, view_vector_use
 from sparse_index.store.files import Store
 from sparse_index.store.layout import janitor_report_path
@@ -52,11 +53,18 @@ def _place(uri: str) -> str:
 
 
 def look(
-    clusters: Clusters, store: Store, configs: Sequence[CorpusConfig], *, now: datetime, runs: Runs | None
+    clusters: Clusters,
+    store: Store,
+    configs: Sequence[CorpusConfig],
+    *,
+    now: datetime,
+    runs: Runs | None,
+    beside: Neighbours = _NOBODY,
 ) -> Cleanup:
     """What there is to do in one store and for all corpora that use it (`configs`); changes nothing.
 
     `runs`: what a scheduler knows, None where there is none. A corpus that cannot be looked at keeps all that is its own.
+    `beside`: every corpus that is known, whichever its store; without, nobody knows whose something is that none of them claims.
     """
     files = view_store(store, now)
     views, failures = view_corpora(clusters, store, configs, files, runs)
@@ -65,7 +73,7 @@ def look(
     return cleanup.model_copy(
         update={
             "actions": [*cleanup.actions, *served],
-            "notes": [*cleanup.notes, *doubts],
+            "notes": [*cleanup.notes, *doubts, *unclaimed(clusters, configs, beside)],
             "stale": stale(views, now),
         }
     )
@@ -84,7 +92,7 @@ def clean(
 ) -> Cleanup:
     """Do what `decided` says and a look of now still says; gives what was done. One failure does not stop the others: in the end
     `BuildError` names what failed or is unproven. `beside`: every corpus that is known, whichever its store."""
-    cleanup = decided.still_in(look(clusters, store, configs, now=now, runs=runs))
+    cleanup = decided.still_in(look(clusters, store, configs, now=now, runs=runs, beside=beside))
     cluster_of = {config.alias: clusters[config.connection] for config in configs if config.connection in clusters}
 
     def is_quiet() -> bool:

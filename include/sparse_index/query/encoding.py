@@ -1,9 +1,10 @@
 """How a query's text becomes what a vector field is asked with.
 
     model      a deployed model encodes it, as it encoded the documents
-    analyzer   the query's own words, each with weight 1: the documents' expansions do the work. Right for doc-only models and
-               for the toy models, whose vocabulary is words. A model with word pieces needs its own tokenizer as the analyzer
-               (ML Commons brings `bert-uncased` from 3.1 on): the corpus declares it
+    analyzer   the query's own words, weighed by the analyzer (`bert-uncased`: how rare a word piece is) or each with 1: the
+               documents' expansions do the work. Right for doc-only models and for the toy models, whose vocabulary is words.
+               A model with word pieces needs its own tokenizer as the analyzer (ML Commons brings `bert-uncased` from 3.1 on):
+               the corpus declares it
     tokens     the caller brings them
 
 A daily run deletes its model, so without serving `analyzer` is the way that always works. Which model: the one that the
@@ -12,15 +13,16 @@ caller names, else the one that the default pipeline of the very index names, el
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from struct import unpack
 from typing import Any
 
 from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.config.vectors import fingerprint
-from sparse_index.errors import ConfigError, ModelError
+from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.predict import outputs
 from sparse_index.ml.served import find_or_outage
@@ -80,6 +82,14 @@ def encoded(cluster: Cluster, config: CorpusConfig, target: Target, name: str, q
     return found
 
 
+def knowing_models(cluster: Cluster, config: CorpusConfig, target: Target, sides: Iterable[str], given: Given) -> Given:
+    """With the model of each of these sides that a model encodes for: who asks many queries looks it up once. Errors as of
+    `encoded`."""
+    fields = [name for name in sides if name in config.vector_fields and _way(config, name, given) == "model"]
+    found = {name: given.models.get(name) or _model_of(cluster, config, target, name) for name in fields}
+    return replace(given, models={**given.models, **found})
+
+
 def _made(
     cluster: Cluster, config: CorpusConfig, target: Target, name: str, query: str, given: Given
 ) -> tuple[Any, str]:
@@ -115,17 +125,26 @@ def _tokens(name: str, given: Given) -> Mapping[str, float]:
 
 
 def analyzer_tokens(cluster: Cluster, index: str, query: str, analyzer: str) -> dict[str, float]:
-    """The query's own words, each with weight 1 (twice the same word: weight 2), as far as a weight may go."""
-    answer: Json = cluster.get(f"/{index}/_analyze", {"analyzer": analyzer, "text": query})
-    weights: dict[str, float] = {}
-    for token in answer["tokens"]:
-        weights[token["token"]] = min(weights.get(token["token"], 0.0) + 1.0, LARGEST_QUERY_WEIGHT)
-    return weights
+    """The query's own words, each once, as the cluster weighs them where a search names the analyzer: by the payload that the
+    analyzer gives a word, else 1; as far as a weight may go."""
+    asked = {"analyzer": analyzer, "text": query, "explain": True, "attributes": ["payload"]}
+    detail: Json = cluster.get(f"/{index}/_analyze", asked)["detail"]
+    # One that the index puts together tells of each of its stages.
+    last = detail.get("analyzer") or [detail.get("tokenizer"), *detail.get("tokenfilters", [])][-1]
+    return {token["token"]: min(_weight(token.get("payload")), LARGEST_QUERY_WEIGHT) for token in last["tokens"]}
+
+
+def _weight(payload: str | None) -> float:
+    """`payload`: the bytes of a float32, like `[40 9e 6f 23]`."""
+    if payload is None:
+        return 1.0
+    (weight,) = unpack(">f", bytes(int(byte, 16) for byte in payload.strip("[]").split()))
+    return float(weight)
 
 
 def _predicted(cluster: Cluster, name: str, kind: VectorKind, model_id: str, query: str) -> Any:
     with explained(cluster, model_id, kind.function, f"vector field '{name}'"):
-        (output,) = outputs(cluster, model_id, kind, [query])
+        (output,) = outputs(cluster, model_id, kind, [query], retry=OverloadedError)
     if isinstance(output, Refused):
         raise ModelError(f"Model {model_id} does not encode the query for '{name}': {output.reason}.")
     return output

@@ -13,7 +13,7 @@ from sparse_index.cluster.cores import idle_ml_cores
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.config.search import Fusion, RerankConfig
-from sparse_index.errors import ModelError
+from sparse_index.errors import ModelError, OverloadedError
 from sparse_index.ml.predict import ANY_TEXT, RERANKER, is_there
 from sparse_index.names import rerank_pipeline_name
 from sparse_index.query.answer import Hit
@@ -134,7 +134,7 @@ def reranks(cluster: Cluster, model_id: str) -> bool:
 def _similarities(cluster: Cluster, model_id: str, query: str, texts: Sequence[str]) -> list[float]:
     body = {"query_text": query, "text_docs": list(texts)}
     path = f"/_plugins/_ml/_predict/{RERANKER.lower()}/{model_id}"
-    numbers = _numbers(model_id, cluster.post(path, body, retry=None))
+    numbers = _numbers(model_id, cluster.post(path, body, retry=OverloadedError))
     several = next((len(each) for each in numbers if len(each) != 1), None)
     if several is not None:
         raise _no_scores(model_id, f"is no cross-encoder: it answers {several} numbers")

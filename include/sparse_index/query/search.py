@@ -19,7 +19,7 @@ from sparse_index.config.search import SearchMode
 from sparse_index.query.answer import Answer, Via
 from sparse_index.query.asking import asked
 from sparse_index.query.prepare import prepared
-from sparse_index.query.target import observe_target
+from sparse_index.query.target import Target, observe_target
 from sparse_index.query.wish import How, Wish, default_mode, default_size, nothing_yet
 
 
@@ -45,14 +45,18 @@ def search(
     mode = mode or default_mode(config)
     size = default_size(config, mode) if size is None else size
     wish = Wish(mode, size, filters, explain, via, **how)
+    return search_target(cluster, config, observe_target(cluster, config, index), query, wish)
+
+
+def search_target(cluster: Cluster, config: CorpusConfig, target: Target, query: str, wish: Wish) -> Answer:
+    """The same of what was observed before, for who asks many queries. Errors as of `search`."""
     found = nothing_yet()
-    target = observe_target(cluster, config, index)
     question = prepared(cluster, config, target, query, wish, found)
     hits = asked(cluster, question, wish, found)
     found.require_whole(target.name, strict=wish.strict)
     return Answer(
         query=query,
-        mode=mode,
+        mode=wish.mode,
         index=target.name,
         hits=hits,
         via=found.via,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 
 import pyarrow as pa
 
@@ -12,8 +12,10 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.search import SearchMode
 from sparse_index.query.answer import Answer, Via
-from sparse_index.query.encoding import NOTHING_GIVEN, Given
-from sparse_index.query.search import search
+from sparse_index.query.encoding import NOTHING_GIVEN, Given, knowing_models
+from sparse_index.query.search import search_target
+from sparse_index.query.target import Target, observe_target
+from sparse_index.query.wish import Wish, sides_asked
 from sparse_index.relevance.golden import GoldenQuery, GoldenSet
 from sparse_index.relevance.measures import DEPTH, MEASURES, Measured, Rankings, measure
 
@@ -39,11 +41,20 @@ def asks(
     given: Given = NOTHING_GIVEN,
     via: Via = Via.AUTO,
 ) -> Ask:
-    """As `search` asks; whoever does not answer fails the evaluation, which would be one of something else."""
+    """As `search` asks, of what is found at the first query: the index and its models are looked up once. Whoever does not
+    answer fails the evaluation, which would be one of something else."""
+
+    @cache
+    def target() -> Target:
+        return observe_target(cluster, config, index)
+
+    @cache
+    def knowing(mode: SearchMode) -> Given:
+        return knowing_models(cluster, config, target(), sides_asked(config, mode), given)
 
     def ask(mode: SearchMode, query: GoldenQuery, size: int) -> Answer:
-        ask_so = partial(search, cluster, config, query.text, index=index, via=via, given=given, strict=True)
-        return ask_so(mode=mode, size=size, filters=query.filters)
+        wish = Wish(mode, size, query.filters, explain=False, via=via, given=knowing(mode), strict=True)
+        return search_target(cluster, config, target(), query.text, wish)
 
     return ask
 

@@ -62,6 +62,11 @@ class GoldenSet:
         """Ids of all that have a grade, in order."""
         return sorted({id_ for grades in self.judgements.values() for id_ in grades})
 
+    @property
+    def required_documents(self) -> list[str]:
+        """Ids of all that a canary must find, in order."""
+        return sorted({id_ for query in self.canaries for id_ in query.must})
+
 
 class _Judgement(NamedTuple):
     """As read, with the place it was read at."""

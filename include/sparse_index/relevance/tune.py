@@ -15,16 +15,28 @@ from sparse_index.config.encoder import Pruning
 from sparse_index.config.search import BM25, SearchMode
 from sparse_index.errors import ConfigError, ModelError
 from sparse_index.live.meta import Meta
-from sparse_index.query.answer import Answer
-from sparse_index.query.encoding import Given, encoded
-from sparse_index.query.search import search
+from sparse_index.query.encoding import Given, encoded, knowing_models
 from sparse_index.query.target import Target, observe_target
 from sparse_index.query.wish import default_mode, modes
-from sparse_index.relevance.exact import BestTexts, FieldVectors, Ranked
-from sparse_index.relevance.golden import GoldenQuery, GoldenSet
+from sparse_index.relevance.evaluate import asks
+from sparse_index.relevance.exact import BestTexts, FieldVectors
+from sparse_index.relevance.golden import GoldenSet
 from sparse_index.relevance.measures import DEPTH, Judgements
 from sparse_index.relevance.tuner import Choice, Option, choose, halves, in_words
-from sparse_index.relevance.ways import CANDIDATES, PRUNINGS, Answers, ndcg, pruning_options, way_options
+from sparse_index.relevance.ways import (
+    CANDIDATES,
+    Answers,
+    Way,
+    asking,
+    current_way,
+    mode_of,
+    ndcg,
+    possible_ways,
+    pruning_options,
+    prunings,
+    settings,
+    way_options,
+)
 from sparse_index.store.files import Store
 from sparse_index.vectors.kinds import vector_kind
 
@@ -80,7 +92,7 @@ class _Tuner:
             )
         asked, sides = modes(self._config), dict[str, Answers]()
         if SearchMode.BM25 in asked:
-            sides[BM25] = {query.id: self._by_words(query) for query in self._queries}
+            sides[BM25] = self._by_words()
         else:
             yield Finding([f"{BM25} is left out: no column of source.text_template is indexed (source.columns)."])
         for name in self._config.vector_fields:
@@ -98,63 +110,71 @@ class _Tuner:
             options = pruning_options(self._config, name, found.answers, found.sizes, self._judged)
             choice = self._choose(options, options[0])
             sides[name] = list(found.answers.values())[options.index(choice.chosen)]
-            yield self._finding(f"Pruning of {name}, asked alone", choice)
-        yield self._ways(sides)
-        if SearchMode.RERANK in asked:
-            yield self._reranker()
+            yield Finding(self._in_words(f"Pruning of {name}, asked alone", choice), choice.chosen.settings)
+        yield from self._searching(sides)
 
     def _choose(self, options: Sequence[Option], current: Option) -> Choice:
         return choose(options, current, self._choosing, self._reporting)
 
-    def _finding(self, title: str, choice: Choice) -> Finding:
-        now, then = choice.current.settings, choice.chosen.settings
-        changes = {key: value for key, value in then.items() if now.get(key) != value}
-        return Finding(list(in_words(title, choice, self._choosing, self._reporting)), changes)
+    def _in_words(self, title: str, choice: Choice) -> list[str]:
+        return list(in_words(title, choice, self._choosing, self._reporting))
 
-    def _ways(self, sides: Mapping[str, Answers]) -> Finding:
-        models = {*self._config.model_side_fields, *self._given.models}
-        options, current = way_options(self._config, sides, models, self._judged)
-        if current is None:
-            return Finding(
+    def _searching(self, sides: Mapping[str, Answers]) -> Iterator[Finding]:
+        """What is asked, then whether that is re-ranked: together they say what the corpus file has to say of searching."""
+        ways, way = possible_ways(self._config, tuple(sides)), current_way(self._config)
+        if way in ways:
+            models = {*self._config.model_side_fields, *self._given.models}
+            options = way_options(self._config, ways, sides, models, self._judged)
+            choice = self._choose(options, options[ways.index(way)])
+            way = ways[options.index(choice.chosen)]
+            yield Finding(self._in_words("Sides, fusion and candidates", choice))
+        else:
+            yield Finding(
                 ["What is asked now is among what was left out: there is nothing to compare other ways with."]
             )
-        return self._finding("Sides, fusion and candidates", self._choose(options, current))
+        yield self._reranker(way)
 
-    def _reranker(self) -> Finding:
-        """Without and with it, as the live index answers now."""
-        fused = SearchMode.HYBRID if len(self._config.sides) > 1 else SearchMode(self._config.first_field.kind)
+    def _reranker(self, way: Way) -> Finding:
+        """Without and with it, of what is asked in that way, as the live index answers now."""
+        plain, reranks = mode_of(self._config, way), default_mode(self._config) is SearchMode.RERANK
+        as_it_is = settings(self._config, way, reranks=reranks)
+        if plain is None or SearchMode.RERANK not in modes(self._config):
+            return Finding([], as_it_is)
         try:
-            options = [self._timed(mode, cost) for cost, mode in enumerate((fused, SearchMode.RERANK))]
+            options = [self._timed(way, mode) for mode in (plain, SearchMode.RERANK)]
         except ModelError as error:
-            return Finding([f"The re-ranker is left out: {error.message}"])
-        current = options[default_mode(self._config) is SearchMode.RERANK]
-        return self._finding("Re-ranker, on what the corpus file asks now", self._choose(options, current))
+            return Finding([f"The re-ranker is left out: {error.message}"], as_it_is)
+        choice = self._choose(options, options[reranks])
+        return Finding(self._in_words(f"Re-ranker, of {way.name}", choice), choice.chosen.settings)
 
-    def _timed(self, mode: SearchMode, cost: int) -> Option:
-        answers = {query.id: self._search(query, mode, DEPTH) for query in self._queries}
-        values = ndcg({id_: [hit.id for hit in answer.hits] for id_, answer in answers.items()}, self._judged)
-        took = [sum(astuple(answer.times)) for answer in answers.values()]
-        note = f"p50 {1000 * median(took):.0f} ms"
-        return Option(f"mode {mode}", (cost,), {"search.mode": mode.value}, values, group=mode, note=note)
-
-    def _by_words(self, query: GoldenQuery) -> Ranked:
-        """BM25 is the index's own: its scores come from the words of all documents."""
-        return [(hit.id, hit.score) for hit in self._search(query, SearchMode.BM25, _MOST).hits]
-
-    def _search(self, query: GoldenQuery, mode: SearchMode, size: int) -> Answer:
-        index = self._target.name
-        return search(
-            self._cluster, self._config, query.text, mode=mode, size=size, index=index, given=self._given, strict=True
+    def _timed(self, way: Way, mode: SearchMode) -> Option:
+        reranks = mode is SearchMode.RERANK
+        ask = asks(self._cluster, asking(self._config, way), self._target.name, self._given)
+        answers = {query.id: ask(mode, query, DEPTH) for query in self._queries}
+        return Option(
+            name=f"mode {mode}",
+            cost=(reranks,),
+            settings=settings(self._config, way, reranks=reranks),
+            values=ndcg({id_: [hit.id for hit in answer.hits] for id_, answer in answers.items()}, self._judged),
+            group=mode,
+            note=f"p50 {1000 * median(sum(astuple(answer.times)) for answer in answers.values()):.0f} ms",
         )
+
+    def _by_words(self) -> Answers:
+        """BM25 is the index's own: its scores come from the words of all documents."""
+        ask = asks(self._cluster, self._config, self._target.name, self._given)
+        found = {query.id: ask(SearchMode.BM25, query, _MOST) for query in self._queries}
+        return {id_: [(hit.id, hit.score) for hit in answer.hits] for id_, answer in found.items()}
 
     def _read(self, name: str) -> VectorAnswers:
         """One reading of the field's vectors for all that is tried with them."""
         kind = vector_kind(self._config.vector_fields[name])
-        outputs = [self._output(name, query) for query in self._queries]
+        outputs = self._outputs(name)
         fingerprint, manifest = self._meta.fingerprint_of(name), self._meta.manifest
         vectors = FieldVectors(self._store, self._config, name, fingerprint, manifest)
-        size = _MOST * vectors.most_texts()
-        best = {pruning: BestTexts(kind, outputs, size) for pruning in (Pruning(), *(PRUNINGS if kind.pruned else ()))}
+        size = _MOST * vectors.most_owners()
+        tried = prunings(self._config.vector_fields[name].encoder.pruning) if kind.pruned else [Pruning()]
+        best = {pruning: BestTexts(kind, outputs, size) for pruning in tried}
         for batch in vectors.each_once():
             for pruning, of_pruning in best.items():
                 of_pruning.add(kind.pruned(batch, pruning) if kind.pruned else batch)
@@ -163,8 +183,11 @@ class _Tuner:
             {pruning: each.elements / max(each.vectors, 1) for pruning, each in best.items()},
         )
 
-    def _output(self, name: str, query: GoldenQuery) -> Any:
-        return encoded(self._cluster, self._config, self._target, name, query.text, self._given).output
+    def _outputs(self, name: str) -> list[Any]:
+        """What each query asks the field with."""
+        cluster, config, target = self._cluster, self._config, self._target
+        given = knowing_models(cluster, config, target, [name], self._given)
+        return [encoded(cluster, config, target, name, query.text, given).output for query in self._queries]
 
     def _answers(self, vectors: FieldVectors, best: BestTexts) -> Answers:
         documents = vectors.documents(best.texts(), _MOST)

@@ -1,4 +1,4 @@
-"""Judged documents that an index does not hold: each is an answer that nothing can find."""
+"""Documents of a golden set that an index does not hold: each is an answer that nothing can find."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ NAMED = 3
 _IDS_AT_ONCE = 100  # an index may allow no large page
 
 
-def unknown_documents(cluster: Cluster, index: str, golden: GoldenSet) -> list[str]:
-    """Ids of the judged documents that are not in the index (or behind the alias), in order; ConfigError for an index that is
-    not there."""
-    judged, unknown = golden.judged_documents, []
-    for first in range(0, len(judged), _IDS_AT_ONCE):
-        wanted = judged[first : first + _IDS_AT_ONCE]
+def unknown_documents(cluster: Cluster, index: str, ids: Sequence[str]) -> list[str]:
+    """Those that are not in the index (or behind the alias), in order; ConfigError for an index that is not there."""
+    unknown: list[str] = []
+    for first in range(0, len(ids), _IDS_AT_ONCE):
+        wanted = ids[first : first + _IDS_AT_ONCE]
         held = _held(cluster, index, wanted)
         unknown += [document for document in wanted if document not in held]
     return unknown

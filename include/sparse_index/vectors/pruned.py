@@ -46,7 +46,7 @@ class _Flat:
 
 
 def pruned(stored: pa.RecordBatch, pruning: Pruning) -> pa.RecordBatch:
-    """As `sparse.prune` does it vector by vector; nothing comes back that was pruned when it was stored."""
+    """As `sparse.prune` does it vector by vector; nothing comes back that was pruned when it was stored. Other columns stay."""
     if pruning.value is None:
         return stored
     tokens, weights = stored["tokens"], stored["weights"]
@@ -55,7 +55,7 @@ def pruned(stored: pa.RecordBatch, pruning: Pruning) -> pa.RecordBatch:
     kept = _KEPT[pruning.type](flat, pruning.value) | (flat.places() == 0)
     ends = np.concatenate([[0], np.cumsum(kept)])[starts]
     columns = {name: _list(stored[name].flatten().filter(pa.array(kept)), ends) for name in ("tokens", "weights")}
-    return pa.RecordBatch.from_pydict({"text_hash": stored["text_hash"], **columns})
+    return pa.RecordBatch.from_pydict({name: stored[name] for name in stored.schema.names} | columns)
 
 
 def _list(values: pa.Array, ends: np.ndarray) -> pa.ListArray:

@@ -48,8 +48,8 @@ class JanitorLookOperator(HouseholdOperator):
 
         try:
             store, now = household.store(uri), datetime.now(UTC)
-            runs = household.runs(context)
-            cleanup = look(household.clusters, store, household.stores[uri], now=now, runs=runs)
+            runs, beside = household.runs(context), household.neighbours
+            cleanup = look(household.clusters, store, household.stores[uri], now=now, runs=runs, beside=beside)
             path = save_cleanup(store, cleanup)
         except (SparseIndexError, OSError) as error:
             self.log.error("Store %s could not be looked at: %s", uri, error)

@@ -74,7 +74,7 @@ class Searched:
         if path.endswith("/_search"):
             return self._search(path.split("/")[1], body)
         if path.endswith("/_analyze"):
-            return {"tokens": [{"token": word} for word in body["text"].split()]}
+            return {"detail": {"analyzer": {"tokens": [{"token": word} for word in body["text"].split()]}}}
         if path == "/news/_alias":
             return {LIVE: {"aliases": {"news": {}}}}
         if path.endswith("/_stats/store"):

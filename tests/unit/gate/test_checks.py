@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinds_of_vectors import SPARSE
+from sparse_index.config.gate import GateConfig
 from sparse_index.gate.answers import Answers, differing, rank_biased_overlap, top_ten, unchanged_documents
 from sparse_index.gate.counts import counts
 from sparse_index.gate.drift import CHANGED_DOCUMENTS, Vectors, drift
@@ -136,20 +137,36 @@ def test_an_unchanged_document_is_missed_only_above_both_last_scores() -> None:
 
 def test_the_first_ten_may_move_for_new_changed_and_deleted_documents_only() -> None:
     live = scores(NAMES[:12])
-    assert top_ten("v", answers(live, live), NAMES, 0.02).value == 0
+    assert top_ten("v", answers(live, live), NAMES, GateConfig(), finds_all=True).value == 0
     new = {"new": 120.0} | scores(NAMES[:11])
-    assert top_ten("v", answers(live, new), NAMES, 0.02).value == 0
+    assert top_ten("v", answers(live, new), NAMES, GateConfig(), finds_all=True).value == 0
     deleted = scores([name for name in NAMES[:13] if name != "d2"])
     unchanged = [name for name in NAMES if name != "d2"]
-    assert top_ten("v", answers(live, deleted), unchanged, 0.02).value == 0
-    check = top_ten("v", answers(live, deleted), NAMES, 0.02)
+    assert top_ten("v", answers(live, deleted), unchanged, GateConfig(), finds_all=True).value == 0
+    check = top_ten("v", answers(live, deleted), NAMES, GateConfig(), finds_all=True)
     assert (check.verdict, check.value) == ("fail", 0.1), "d2 did not change, and another one has its place"
-    assert top_ten("v", answers(live, deleted), NAMES, 0.1).verdict == "pass"
+    assert (
+        top_ten("v", answers(live, deleted), NAMES, GateConfig(max_unexplained=0.1), finds_all=True).verdict == "pass"
+    )
     assert "overlap by 0.900" in check.words
     tied = dict.fromkeys(NAMES, 1.0)
     other = dict(reversed(tied.items()))
-    assert top_ten("v", [Answers(20, tied, other)], NAMES, 0.02).value == 0, "of equal scores any may be first"
-    assert top_ten("v", answers({}, {}), NAMES, 0.02).verdict == "skipped"
+    assert top_ten("v", [Answers(20, tied, other)], NAMES, GateConfig(), finds_all=True).value == 0, (
+        "of equal scores any may be first"
+    )
+    assert top_ten("v", answers({}, {}), NAMES, GateConfig(), finds_all=True).verdict == "skipped"
+
+
+def test_an_approximate_index_may_pass_over_as_many_on_either_side_as_its_recall_allows() -> None:
+    live = scores(NAMES[:12])
+    missed_on_both = scores([name for name in NAMES[:14] if name not in ("d2", "d3")])
+    check = top_ten("v", answers(live, missed_on_both), NAMES, GateConfig(), finds_all=False)
+    assert (check.verdict, check.value, check.limit) == ("pass", 0.2, 0.2)
+    half = top_ten("v", answers(live, scores(NAMES[5:17])), NAMES, GateConfig(), finds_all=False)
+    assert (half.verdict, half.value) == ("fail", 0.5)
+    strict = GateConfig(min_recall=0.99, max_unexplained=0.1)
+    assert top_ten("v", answers(live, live), NAMES, strict, finds_all=False).limit == 0.1
+    assert top_ten("v", answers(live, live), NAMES, GateConfig(min_recall=0), finds_all=False).limit == 1
 
 
 @given(st.permutations(range(12)), st.permutations(range(12)))

@@ -71,6 +71,8 @@ def test_canaries_find_all_they_must_within_their_rank() -> None:
     lost = canaries_check(GoldenAnswers(CANARIES, {"c1": ["d4", "x", "d3"]}, None))
     assert lost.verdict is Verdict.FAIL
     assert lost.words == "1 of 1 canaries miss a document: c1 'screen' did not find d3 among its first 2."
+    gone = canaries_check(GoldenAnswers(CANARIES, {"c1": ["d4", "x"]}, None, gone=["d3"]))
+    assert "did not find d3 (not in the index: correct its `must`) among its first 2" in gone.words
 
 
 def test_what_there_is_nothing_to_say_about_is_skipped_with_its_reason() -> None:

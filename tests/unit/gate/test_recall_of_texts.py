@@ -96,6 +96,15 @@ def test_a_cluster_that_finds_the_best_documents_passes(tmp_path: Path, field: d
     assert missed.value == pytest.approx(0.7)
 
 
+def test_where_any_recall_will_do_no_vector_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "corpus", ROWS[:3])
+    corpus = config(tmp_path)
+    corpus = corpus.model_copy(update={"gate": corpus.gate.model_copy(update={"min_recall": 0})})
+    plan, documents = built(corpus)
+    monkeypatch.setattr("sparse_index.relevance.exact.connect", lambda *_: pytest.fail("it reads"))
+    assert checked(corpus, plan, documents, lost=3).verdict is Verdict.SKIPPED
+
+
 def test_golden_queries_are_left_where_each_run_deletes_the_model_that_would_encode_them(tmp_path: Path) -> None:
     write(tmp_path / "corpus", ROWS)
     write_queries(tmp_path / "golden" / "queries.jsonl", [GoldenQuery(id="q1", text="words", must=("d1",))])

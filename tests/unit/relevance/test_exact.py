@@ -45,7 +45,7 @@ def vectors(store: Store, folder: Path, fingerprint: str = "f1", manifest: str =
 
 
 def best_texts(found: FieldVectors, *queries: dict[str, float]) -> BestTexts:
-    best = BestTexts(SPARSE, queries, size=2 * found.most_texts())
+    best = BestTexts(SPARSE, queries, size=2 * found.most_owners())
     for batch in found.each_once():
         best.add(batch)
     return best
@@ -63,9 +63,8 @@ def test_the_best_documents_by_score_and_of_equal_ones_by_id(
     assert found.documents(best.texts(), 3) == [[("b", 6.0), ("c", 6.0), ("a", 2.0)], []]
 
 
-def test_a_document_is_as_good_as_the_best_of_its_texts(store: Store, tmp_path: Path) -> None:
-    """The two best texts are one document's: as many again are looked at, so that the second document is found too."""
-    texts = {"a": ["h2", "h3"], "b": ["h1"], "c": ["h4"]}
+def of_passages(store: Store, folder: Path, texts: dict[str, list[str]]) -> FieldVectors:
+    """Documents, and the hashes of the passages of each."""
     rows = [
         {"id": name, "text_hash": None, "deleted": False, "passages": [("v", [{"text_hash": one} for one in each])]}
         for name, each in texts.items()
@@ -75,17 +74,43 @@ def test_a_document_is_as_good_as_the_best_of_its_texts(store: Store, tmp_path: 
         [("id", pa.string()), ("text_hash", pa.string()), ("deleted", pa.bool_()), ("passages", passages)]
     )
     store.write_table("divided.parquet", pa.Table.from_pylist(rows, schema), 100)
-    single = config_at(tmp_path)
+    single = config_at(folder)
     field = {"kind": "sparse", "text": "{body}", "encoder": single.first_field.encoder}
     config = CorpusConfig.model_validate(
         single.model_dump(exclude={"encoder", "index", "vectors"}) | {"vectors": {"v": field}}
     )
-    found = FieldVectors(store, config, "v", "f1", "divided.parquet")
+    return FieldVectors(store, config, "v", "f1", "divided.parquet")
+
+
+def test_a_document_is_as_good_as_the_best_of_its_texts(store: Store, tmp_path: Path) -> None:
+    """The two best texts are one document's: one of them is kept, so that the second document is found too."""
+    found = of_passages(store, tmp_path, {"a": ["h2", "h3"], "b": ["h1"], "c": ["h4"]})
     best = best_texts(found, {"word": 1.0})
-    assert (found.most_texts(), best.vectors) == (2, 4)
+    assert (found.most_owners(), best.vectors) == (1, 4)
     assert found.documents(best.texts(), 2) == [[("a", 3.0), ("b", 1.0)]]
     assert found.hashes_of({"a"}).keys() == {"a"}
     assert sorted(found.hashes_of({"a"})["a"]) == ["h2", "h3"]
+
+
+def test_a_text_of_several_documents_counts_for_each(store: Store, tmp_path: Path) -> None:
+    """Twice in one document it is there once; and it takes no place from what the document has alone."""
+    found = of_passages(store, tmp_path, {"a": ["h2", "h2", "h3"], "b": ["h2", "h1"], "c": ["h4"]})
+    best = best_texts(found, {"word": 1.0})
+    assert found.most_owners() == 2
+    assert found.documents(best.texts(), 3) == [[("a", 3.0), ("b", 3.0), ("c", 0.5)]]
+
+
+@pytest.mark.parametrize("rows_at_once", [7, 100, 2_000])
+def test_a_document_of_a_thousand_texts_takes_the_memory_of_one(
+    store: Store, tmp_path: Path, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exact, "_ROWS_AT_ONCE", rows_at_once)
+    rising = {f"p{number:04}": (["word"], [10.0 + number]) for number in range(1_000)}
+    store.write_table("vectors/f1/long.parquet", SPARSE.table(rising), 100)
+    found = of_passages(store, tmp_path, {"long": [*rising, "h4"], "b": ["h1"], "c": ["h2"]})
+    best = best_texts(found, {"word": 1.0}, {"unknown": 1.0})
+    assert [len(texts) for texts in best.texts()] == [2, 0]
+    assert found.documents(best.texts(), 2) == [[("long", pytest.approx(1_009, abs=4)), ("c", 3.0)], []]
 
 
 def test_an_encoder_without_vectors_finds_nothing(store: Store, tmp_path: Path) -> None:
