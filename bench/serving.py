@@ -24,6 +24,7 @@ from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import models_called
 from sparse_index.pipeline import run
 from sparse_index.serving.act import Serving, serve
 from sparse_index.serving.needs import needs_of
@@ -83,7 +84,7 @@ class Served:
         """Its model is undeployed, or deleted, too."""
         (need,) = needs_of(self.config)
         with closing(self.connected()) as cluster:
-            for model_id in verbs.models_called(cluster, need.group):
+            for model_id in models_called(cluster, need.group):
                 verbs.undeploy(cluster, model_id)
                 if delete:
                     verbs.delete_model(cluster, model_id)

@@ -14,9 +14,10 @@ from uuid import uuid4
 from sparse_index.cluster.client import Cluster
 from sparse_index.cluster.cores import ML_NODES_ONLY
 from sparse_index.errors import ModelError, OverloadedError
+from sparse_index.ml.groups import create_group
 from sparse_index.ml.predict import answers_as
 from sparse_index.ml.sources import FROM_URL
-from sparse_index.ml.verbs import ML, create_group, deploy, remove_group
+from sparse_index.ml.verbs import ML, deploy, remove_group
 from sparse_index.ml.waits import WaitKind, wait_for
 from sparse_index.ml.watching import wait_until
 

@@ -22,6 +22,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import SparseIndexError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import marked_groups
 from sparse_index.preflight.examine import preflight
 from sparse_index.store.files import Store
 
@@ -71,7 +72,7 @@ def forgetful(cluster: Cluster, config: CorpusConfig) -> Decide:
 
     def decide(seen: Seen) -> Fault:
         if seen.verb == "_predict" and seen.number == 3:
-            (group,) = verbs.marked_groups(cluster, config.alias)
+            (group,) = marked_groups(cluster, config.alias)
             verbs.undeploy_group(cluster, group)
             return Fault.DONE
         return Fault.NONE

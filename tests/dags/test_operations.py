@@ -17,7 +17,7 @@ from real_day import ROWS, RealDay
 from sparse_index.builds.sign_of_life import sign_of_life
 from sparse_index.console.generations import records
 from sparse_index.live.meta import read_meta
-from sparse_index.ml import verbs
+from sparse_index.ml.groups import create_group
 from sparse_index.names import REDRIVES, new_build_id
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder
@@ -225,7 +225,7 @@ def leftover(day: RealDay, run_id: str, build_id: str) -> str:
     """What a build of last year left: a candidate, a model group and files; gives the folder of the files."""
     plan = make_plan(corpus_config(day.alias, day.config["store"]), build_id=build_id)
     complete_candidate(day.cluster, plan)
-    verbs.create_group(day.cluster, plan.group, "test")
+    create_group(day.cluster, plan.group, "test")
     store = Store(day.config["store"])
     store.write_json(f"{plan.folder}/plan.json", {"request": {"run_id": run_id}, "fingerprint": plan.fingerprint})
     store.write_json(f"{plan.folder}/reports/encode-00000.json", {})

@@ -17,8 +17,9 @@ from ml_verbs import deployed, file_encoder, registered
 from real_day import DEMO, ROWS, Day, RealDay
 from sparse_index.builds.check import Verdict
 from sparse_index.live.switch import switch_alias
+from sparse_index.ml.groups import create_group
 from sparse_index.ml.sources import FROM_FILE
-from sparse_index.ml.verbs import create_group, get_model, remove_group
+from sparse_index.ml.verbs import get_model, remove_group
 from sparse_index.names import group_name
 from sparse_index.store.files import Store
 from sparse_index.store.layout import build_folder

@@ -23,6 +23,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import ConfigError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import models_called
 from sparse_index.serving.needs import needs_of
 
 if TYPE_CHECKING:
@@ -144,10 +145,10 @@ def test_days_with_a_shared_model(shared_day: RealDay) -> None:
     well = day.serve()
     assert well.tasks == {"look": "success"} | dict.fromkeys(("models", "try", "point", "tidy"), "skipped")
     (need,) = needs_of(CorpusConfig.model_validate(day.config))
-    (model_id,) = verbs.models_called(day.cluster, need.group)
+    (model_id,) = models_called(day.cluster, need.group)
     verbs.undeploy(day.cluster, model_id)
     again = day.serve()
     assert set(again.tasks.values()) == {"success"}
     assert any(model_id in line for line in again.xcoms["models"])
-    assert list(verbs.models_called(day.cluster, need.group)) == [model_id]
+    assert list(models_called(day.cluster, need.group)) == [model_id]
     assert day.left_behind()["groups"] == []

@@ -22,7 +22,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.console.generations import records
 from sparse_index.live.alias import observe_alias
-from sparse_index.ml.verbs import create_group, marked_groups
+from sparse_index.ml.groups import create_group, marked_groups
 from sparse_index.names import group_name, is_by_hand, new_build_id
 from sparse_index.roles import role_bodies
 from sparse_index.store.files import Store

@@ -24,6 +24,7 @@ from sparse_index.live.generations import own_indices
 from sparse_index.live.meta import read_meta, write_meta
 from sparse_index.live.switch import switch_alias
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import create_group, marked_groups
 from sparse_index.operations.cleanup import Cleanup, Kind
 from sparse_index.operations.janitor import clean, load_cleanup, look, save_cleanup
 from sparse_index.operations.sightings import Clusters
@@ -42,7 +43,7 @@ OTHER_ENCODER = "vectors/ffffffffffffffff/20250101T000000-abcdef-p00000.parquet"
 def config(plain_cluster: Cluster, tmp_path: Path) -> Iterator[CorpusConfig]:
     config = real_config(f"janitor-{uuid4().hex[:6]}", tmp_path)
     yield config
-    for group in verbs.marked_groups(plain_cluster, config.alias):
+    for group in marked_groups(plain_cluster, config.alias):
         verbs.remove_group(plain_cluster, group)
     remove_indices(plain_cluster, config.alias)
 
@@ -82,7 +83,7 @@ def everything(cluster: Cluster, store: Store, alias: str) -> dict[str, Any]:
     """All that carries our mark, in the cluster and in the store, down to the bytes."""
     indices = cluster.get(f"/{alias}*", ignore_unavailable="true", flat_settings="true")
     contents = {file.path: (store.read_bytes(file.path), file.modified) for file in store.listing()}
-    return {"indices": indices, "groups": verbs.marked_groups(cluster, alias), "files": contents}
+    return {"indices": indices, "groups": marked_groups(cluster, alias), "files": contents}
 
 
 def test_leftovers_go_night_by_night_and_all_that_is_kept_still_works(
@@ -102,7 +103,7 @@ def test_leftovers_go_night_by_night_and_all_that_is_kept_still_works(
     tonight = look(clusters, store, [config], now=NOW + timedelta(hours=5), runs=runs)
     assert kinds(tonight) == {Kind.MODELS: [failed.group], Kind.GENERATION: [oldest.candidate]}
     clean(clusters, store, [config], tonight, now=NOW + timedelta(hours=5), runs=runs)
-    assert verbs.marked_groups(plain_cluster, config.alias) == []
+    assert marked_groups(plain_cluster, config.alias) == []
     assert {index.name for index in own_indices(plain_cluster, config.alias)} == {*before, failed.candidate}
 
     for _ in ("the candidate", "its build", "its scans"):
@@ -147,7 +148,7 @@ def test_a_live_run_keeps_all_that_is_its_own(
     oldest, former, live = three_generations(plain_cluster, config)
     running = make_plan(config)
     complete_candidate(plain_cluster, running)
-    verbs.create_group(plain_cluster, running.group, "test")
+    create_group(plain_cluster, running.group, "test")
     store.write_json(plan_path(config.alias, running.build_id), {"fingerprint": "f" * 16})
     store.write_bytes(OTHER_ENCODER, b"")
     runs = ended(oldest, former, live)

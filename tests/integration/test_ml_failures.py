@@ -19,6 +19,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import create_group, find_group
 from sparse_index.ml.states import ModelState
 from sparse_index.ml.waits import Wait
 from sparse_index.ml.watching import wait_until
@@ -35,7 +36,7 @@ def group(plain_cluster: Cluster) -> Iterator[str]:
     before = in_memory(plain_cluster)
     yield name
     verbs.remove_group(plain_cluster, name)
-    assert verbs.find_group(plain_cluster, name) is None
+    assert find_group(plain_cluster, name) is None
     assert in_memory(plain_cluster) == before
 
 
@@ -122,7 +123,7 @@ def test_a_file_that_is_not_there_or_empty(
 
 def test_a_full_node(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
     first = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
-    group_id = verbs.find_group(plain_cluster, group)
+    group_id = find_group(plain_cluster, group)
     assert group_id is not None
     source = life_with(file_encoder(model_zip)).source
     assert source is not None
@@ -188,7 +189,7 @@ def test_a_download_that_stands_still_ends_at_the_standstill_limit(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
     with file_server(model_zip.read_bytes(), until=Event()) as url:
-        group_id = verbs.create_group(plain_cluster, group, "a test")
+        group_id = create_group(plain_cluster, group, "a test")
         started = life_with(url_encoder(url, "0" * 64)).register(plain_cluster, group_id)
         wait = Wait(kind="register", task_id=started.task_id, deadline_at=time.time() + 600, standstill_s=2)
         with pytest.raises(

@@ -31,6 +31,7 @@ from sparse_index.console.cluster_nodes import health, limits, nodes
 from sparse_index.ml import verbs
 from sparse_index.ml.build_models import build_models, remove
 from sparse_index.ml.build_models import deployed as all_deployed
+from sparse_index.ml.groups import create_group, find_group, marked_groups, models_in_group
 from sparse_index.ml.life import encoder_fingerprint, life_of
 from sparse_index.ml.sources import UPLOAD_CHUNK_BYTES, local_zip
 from sparse_index.ml.usage import used_by
@@ -46,7 +47,7 @@ def group(plain_cluster: Cluster) -> Iterator[str]:
     name = group_name("lifecycle", f"20260101T000000-{uuid4().hex[:6]}")
     yield name
     verbs.remove_group(plain_cluster, name)
-    assert verbs.find_group(plain_cluster, name) is None
+    assert find_group(plain_cluster, name) is None
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_file_is_uploaded_deployed_used_and_removed(plain_cluster: Cluster, mo
     removal = verbs.remove_group(plain_cluster, group)
     assert removal == verbs.Removal((model_id,), ())
     assert verbs.get_model(plain_cluster, model_id) is None
-    assert verbs.find_group(plain_cluster, group) is None
+    assert find_group(plain_cluster, group) is None
     assert tasks_of(plain_cluster, model_id) == 0
     assert model_id not in in_memory(plain_cluster)
 
@@ -89,7 +90,7 @@ def test_the_console_sees_the_model_its_node_and_what_it_is_for(
     assert model_id not in {task.model_id for task in running_tasks(plain_cluster)}
     left = leftovers(plain_cluster, Store(str(tmp_path)), "lifecycle", lambda _: False)
     assert [thing for thing in left if thing.startswith(f"{group} is there: nobody knows the run")]
-    assert verbs.marked_groups(plain_cluster, "somebody", "lifecycle") == [group]
+    assert marked_groups(plain_cluster, "somebody", "lifecycle") == [group]
 
 
 def test_a_file_of_several_chunks_arrives_whole(
@@ -103,9 +104,9 @@ def test_a_file_of_several_chunks_arrives_whole(
     document = verbs.get_model(plain_cluster, model_id)
     assert document is not None
     assert (document["total_chunks"], document["model_content_size_in_bytes"]) == (3, big.stat().st_size)
-    group_id = verbs.find_group(plain_cluster, group)
+    group_id = find_group(plain_cluster, group)
     assert group_id is not None
-    assert list(verbs.models_in_group(plain_cluster, group_id)) == [model_id]
+    assert list(models_in_group(plain_cluster, group_id)) == [model_id]
 
 
 class Twice(Cluster):
@@ -146,19 +147,19 @@ def test_a_register_killed_before_it_was_recorded_is_adopted(
     whole = Event()
     with file_server(model_zip.read_bytes(), until=whole) as url:
         life = life_with(url_encoder(url, sha256_of(model_zip)))
-        group_id = verbs.create_group(plain_cluster, group, "a test")
+        group_id = create_group(plain_cluster, group, "a test")
         life.register(plain_cluster, group_id)
-        until(lambda: bool(verbs.models_in_group(plain_cluster, group_id)))
+        until(lambda: bool(models_in_group(plain_cluster, group_id)))
         adopted = life.register(plain_cluster, group_id)
         whole.set()
         model_id = awaited(plain_cluster, adopted)
-    assert list(verbs.models_in_group(plain_cluster, group_id)) == [model_id]
+    assert list(models_in_group(plain_cluster, group_id)) == [model_id]
 
 
 def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
     plain_cluster: Cluster, model_zip: Path, group: str
 ) -> None:
-    group_id = verbs.create_group(plain_cluster, group, "a test")
+    group_id = create_group(plain_cluster, group, "a test")
     source = local_zip(str(model_zip))
     half = plain_cluster.post(
         "/_plugins/_ml/models/_register_meta",
@@ -174,7 +175,7 @@ def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
         },
     )["model_id"]
     whole = deployed(plain_cluster, registered(plain_cluster, file_encoder(model_zip), group))
-    assert list(verbs.models_in_group(plain_cluster, group_id)) == [whole]
+    assert list(models_in_group(plain_cluster, group_id)) == [whole]
     assert whole != half
 
 
@@ -182,7 +183,7 @@ def test_an_upload_killed_half_way_is_replaced_by_a_whole_one(
 def test_a_teardown_during_the_download_leaves_nothing(plain_cluster: Cluster, model_zip: Path, group: str) -> None:
     whole = Event()
     with file_server(model_zip.read_bytes(), until=whole) as url:
-        group_id = verbs.create_group(plain_cluster, group, "a test")
+        group_id = create_group(plain_cluster, group, "a test")
         started = life_with(url_encoder(url, sha256_of(model_zip))).register(plain_cluster, group_id)
         removal = verbs.remove_group(plain_cluster, group)
         assert len(removal.deleted) == 1

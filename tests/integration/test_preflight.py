@@ -22,6 +22,7 @@ from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError, UnavailableError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import marked_groups
 from sparse_index.ml.settings import ensure_settings, restore_settings
 from sparse_index.ml.sources import FROM_FILE
 from sparse_index.names import group_name
@@ -46,7 +47,7 @@ def config(plain_cluster: Cluster, toy_models: Path, tmp_path: Path) -> Iterator
     }
     config = corpus_config(f"pre-{uuid4().hex[:6]}", str(tmp_path / "store"), encoder={"model": model})
     yield config
-    for group in verbs.marked_groups(plain_cluster, config.alias):
+    for group in marked_groups(plain_cluster, config.alias):
         verbs.remove_group(plain_cluster, group)
     remove_indices(plain_cluster, config.alias)
 
@@ -104,7 +105,7 @@ def test_a_sound_cluster_is_ready_and_nothing_is_left_of_asking(plain_cluster: C
     assert found.ready
     assert "opensearch 3.6.0" in str(found)
     assert Store(config.store).files("") == []
-    assert verbs.marked_groups(plain_cluster, config.alias) == []
+    assert marked_groups(plain_cluster, config.alias) == []
     assert plain_cluster.get(f"/{config.alias}*/_alias") == {}
 
 
@@ -433,7 +434,7 @@ def test_what_dead_runs_left_is_swept_and_a_live_run_keeps_everything(
 
     found = preflight(plain_cluster, config, Store(config.store), goes_on=lambda build: build == running.build_id)
     assert set(found.swept) == {dead.group, dead.candidate}
-    assert verbs.marked_groups(plain_cluster, config.alias) == [running.group]
+    assert marked_groups(plain_cluster, config.alias) == [running.group]
     assert set(plain_cluster.get(f"/{config.alias}-*/_alias")) == {running.candidate, newest.candidate}
     assert preflight(plain_cluster, config, Store(config.store), goes_on=lambda _: True).swept == ()
 

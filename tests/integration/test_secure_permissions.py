@@ -22,6 +22,7 @@ from sparse_index.corpus.place import Place
 from sparse_index.errors import AccessError, ModelError
 from sparse_index.index.bulk import BulkWriter, Write
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import find_group
 from sparse_index.names import group_name
 from sparse_index.preflight.examine import examine, preflight
 from sparse_index.preflight.permissions import missing_permissions
@@ -154,7 +155,7 @@ def test_what_golden_queries_need_is_asked_for_only_where_there_are_some(
 def test_asking_leaves_nothing_behind(admin: Cluster, users: dict[str, Cluster], config: CorpusConfig) -> None:
     assert missing_permissions(users["builder"], config) == []
     assert admin.get(f"/{ALIAS}*/_alias") == {}
-    assert verbs.find_group(admin, "sparse-index-preflight") is None
+    assert find_group(admin, "sparse-index-preflight") is None
 
 
 def test_bulk_answers_200_and_refuses_every_document(admin: Cluster, users: dict[str, Cluster]) -> None:

@@ -31,7 +31,7 @@ from sparse_index.console.live import live_indices
 from sparse_index.errors import AccessError
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.attached import SEARCH_PIPELINE
-from sparse_index.ml import verbs
+from sparse_index.ml.groups import marked_groups
 from sparse_index.operations.cleanup import Kind
 from sparse_index.operations.janitor import clean, look
 from sparse_index.operations.rollback import choose_target, roll_back
@@ -104,7 +104,7 @@ def test_the_build_role_builds_clones_promotes_and_cleans_up(hardened: Cluster, 
     assert (first.kind, second.kind) == (BuildKind.FULL, BuildKind.DELTA)
     assert observe_alias(hardened, ALIAS).members == (second.candidate,)
     assert hardened.get(f"/{ALIAS}/_count")["count"] == 19
-    assert verbs.marked_groups(hardened, ALIAS) == []
+    assert marked_groups(hardened, ALIAS) == []
     assert hardened.post("/_plugins/_ml/models/_search", EVERYTHING)["hits"]["hits"] == []
 
 
@@ -150,7 +150,7 @@ def test_the_build_role_tidies_up(hardened: Cluster, builder: Cluster, config: C
     done = clean(clusters, store, [narrow], decided, now=now, runs=runs)
     assert {action.kind for action in done.actions} == {Kind.MODELS, Kind.CANDIDATE, Kind.GENERATION}
     assert set(hardened.get(f"/{ALIAS}--b*/_alias")) == {plans[1].candidate}
-    assert verbs.marked_groups(hardened, ALIAS) == []
+    assert marked_groups(hardened, ALIAS) == []
     assert hardened.post("/_plugins/_ml/models/_search", EVERYTHING)["hits"]["hits"] == []
 
 
@@ -180,7 +180,7 @@ def test_the_build_role_ends_at_its_alias(hardened: Cluster, builder: Cluster) -
         with pytest.raises(AccessError, match=r"cluster:admin/settings/update"):
             builder.put("/_cluster/settings", {"persistent": {ACCESS_CONTROL: None}})
         assert list(live_indices(builder, [others[0], ALIAS]).refused) == [others[0]]
-        assert verbs.marked_groups(builder, ALIAS, others[0]) == []
+        assert marked_groups(builder, ALIAS, others[0]) == []
     finally:
         for name in others:
             hardened.delete(f"/{name}")

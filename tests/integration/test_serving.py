@@ -22,6 +22,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import BuildError, ConfigError, SparseIndexError, TerminalError
 from sparse_index.live.alias import observe_alias
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import create_group, marked_groups
 from sparse_index.names import rerank_pipeline_name
 from sparse_index.operations.cleanup import Kind
 from sparse_index.operations.janitor import clean, look
@@ -82,7 +83,7 @@ def test_from_nothing_to_a_search_that_the_cluster_encodes_and_fuses(serving: Se
     first = built(serving)
     assert (first.plan.counts.encoded, first.receipt["untidy"]) == (12, [])
     assert all(source["text_sparse"] for source in documents(serving.cluster, serving.config.alias).values())
-    assert verbs.marked_groups(serving.cluster, serving.config.alias) == []
+    assert marked_groups(serving.cluster, serving.config.alias) == []
     assert named(serving) == first.plan.search_pipeline == pipelines(serving)[0]
     assert "d4" in search(serving)
     second = built(serving, 11)
@@ -179,7 +180,7 @@ def test_an_index_that_was_restored_into_another_cluster_is_searched_when_it_was
 
 def test_a_half_uploaded_model_is_deleted_and_uploaded_anew(serving: Serving, plain_cluster: Cluster) -> None:
     (need,) = needs_of(serving.config)
-    group = verbs.create_group(plain_cluster, need.group, "a test")
+    group = create_group(plain_cluster, need.group, "a test")
     meta = {
         "name": need.source.model.name,
         "version": "1",

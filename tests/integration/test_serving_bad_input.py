@@ -19,6 +19,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError, ModelError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import find_groups
 from sparse_index.ml.life import encoder_fingerprint
 from sparse_index.pipeline import run
 from sparse_index.serving.act import Serving, serve
@@ -59,7 +60,7 @@ def test_a_re_ranker_that_is_no_cross_encoder(serving: Serving) -> None:
     for _ in range(2):
         left = serve(serving).steps
     assert left == []
-    assert verbs.find_groups(serving.cluster, reranker.group) == [], "the file was corrected"
+    assert find_groups(serving.cluster, reranker.group) == [], "the file was corrected"
     assert len(models(serving)) == 1
 
 

@@ -18,8 +18,8 @@ from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.encode.encoder_record import ENCODER
-from sparse_index.ml import verbs
 from sparse_index.ml.build_models import build_models, deployed, remove
+from sparse_index.ml.groups import find_group, marked_groups, models_in_group
 from sparse_index.names import group_name
 from sparse_index.pipeline import Run, run
 from sparse_index.store.files import Store
@@ -76,15 +76,15 @@ def built(cluster: Cluster, config: CorpusConfig, rows: list[dict[str, Any]]) ->
 
 def registered(cluster: Cluster, group: str) -> dict[str, str]:
     """Name -> state of the models in a group."""
-    group_id = verbs.find_group(cluster, group)
-    models = verbs.models_in_group(cluster, group_id) if group_id else {}
+    group_id = find_group(cluster, group)
+    models = models_in_group(cluster, group_id) if group_id else {}
     return {model["name"]: model["model_state"] for model in models.values()}
 
 
 def test_a_run_registers_the_models_of_all_its_fields_and_removes_them(plain_cluster: Cluster, folder: Path) -> None:
     first = built(plain_cluster, config_with(folder), ROWS)
     assert first.receipt["outcome"] == "promoted"
-    assert verbs.marked_groups(plain_cluster, ALIAS) == []
+    assert marked_groups(plain_cluster, ALIAS) == []
     hits = plain_cluster.post(f"/{ALIAS}/_search", {"size": 100})["hits"]["hits"]
     for document in (hit["_source"] for hit in hits):
         assert len(document["numbers"]) == 64

@@ -29,7 +29,7 @@ from sparse_index.builds.state import BuildState, state_in_store
 from sparse_index.cluster.client import Cluster, ConnectionSettings
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.live.generations import own_indices
-from sparse_index.ml.verbs import marked_groups
+from sparse_index.ml.groups import marked_groups
 from sparse_index.ml.waits import wait_for
 from sparse_index.ml.watching import wait_until
 from sparse_index.operations.janitor import look

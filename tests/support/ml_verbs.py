@@ -10,6 +10,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.config.vectors import SparseField
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import create_group
 from sparse_index.ml.life import Life, life_of
 from sparse_index.ml.waits import Started, wait_for
 from sparse_index.ml.watching import wait_until
@@ -38,7 +39,7 @@ def sparse_field(encoder: EncoderConfig) -> SparseField:
 
 
 def registered(cluster: Cluster, encoder: EncoderConfig, group: str) -> str:
-    group_id = verbs.create_group(cluster, group, "a test")
+    group_id = create_group(cluster, group, "a test")
     return awaited(cluster, life_with(encoder).register(cluster, group_id))
 
 

@@ -14,7 +14,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.live.alias import observe_alias
 from sparse_index.live.generations import own_indices
 from sparse_index.live.meta import Meta
-from sparse_index.ml.verbs import marked_groups
+from sparse_index.ml.groups import marked_groups
 from sparse_index.store.files import Store
 from sparse_index.vectors.files import vector_paths
 

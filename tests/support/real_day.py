@@ -18,6 +18,7 @@ import yaml
 
 from dag_help import load_dags
 from sparse_index.cluster.client import Cluster
+from sparse_index.ml.groups import marked_groups
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "include" / "demo"
@@ -200,7 +201,7 @@ def delete_everything(cluster: Cluster, alias: str, folder: Path) -> None:
     """So that one test's leftovers are not another test's."""
     from sparse_index.ml import verbs
 
-    for group in verbs.marked_groups(cluster, alias):
+    for group in marked_groups(cluster, alias):
         verbs.remove_group(cluster, group)
     for name in cluster.get(f"/{alias}*/_alias", ignore_unavailable="true", allow_no_indices="true"):
         cluster.delete(f"/{name}")

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import find_groups
 from sparse_index.ml.served import served_models
 from sparse_index.serving.act import Serving, serve
 from sparse_index.serving.decide import Decision
@@ -66,4 +67,4 @@ def remove_served(serving: Serving) -> None:
         serving.cluster.remove(f"/_search/pipeline/{pipeline}")
     for need in needs_of(serving.config):
         verbs.remove_group(serving.cluster, need.group)
-        assert verbs.find_groups(serving.cluster, need.group) == []
+        assert find_groups(serving.cluster, need.group) == []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sparse_index.cluster.client import Cluster
 from sparse_index.config.vectors import VectorField
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import create_group
 from sparse_index.ml.life import Life, life_of
 from sparse_index.ml.verbs import Removal
 from sparse_index.ml.waits import Started, WaitKind, WaitStatus
@@ -43,7 +44,7 @@ class BuildModels:
             return ""
         owner = parse_group(self.group)
         description = f"Build {owner.build_id} of search index '{owner.alias}'" if owner else self.group
-        return verbs.create_group(cluster, self.group, description)
+        return create_group(cluster, self.group, description)
 
     def register(self, cluster: Cluster, group_id: str) -> dict[str, Started]:
         """Begin the registrations, or adopt what an earlier attempt registered: never two of one model."""

@@ -14,6 +14,7 @@ from sparse_index.config.encoder import ExistingModel, OwnModel
 from sparse_index.config.vectors import VectorField
 from sparse_index.errors import ConfigError, UnavailableError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import models_called, search
 from sparse_index.ml.predict import answers
 from sparse_index.ml.states import MODEL_HELD, ModelState
 from sparse_index.names import SERVING_MARK, serving_group_name
@@ -41,7 +42,7 @@ def serving_group(model: OwnModel, content_sha256: str | None) -> str:
 
 def serving_groups(cluster: Cluster) -> list[str]:
     """The names of all groups of shared models, whichever corpus made them."""
-    hits = verbs.search(cluster, "model_groups", {"prefix": {"name.keyword": SERVING_MARK}})
+    hits = search(cluster, "model_groups", {"prefix": {"name.keyword": SERVING_MARK}})
     return sorted({str(hit["_source"].get("name", "")) for hit in hits})
 
 
@@ -50,7 +51,7 @@ def served_models(cluster: Cluster, model: OwnModel, content_sha256: str | None)
     several that were registered at once that one stays."""
     return {
         model_id: document
-        for model_id, document in verbs.models_called(cluster, serving_group(model, content_sha256)).items()
+        for model_id, document in models_called(cluster, serving_group(model, content_sha256)).items()
         if document.get("name") == model.name
         and content_sha256 in (None, document.get("model_content_hash_value", content_sha256))
     }

@@ -1,7 +1,6 @@
 """The verbs of ML Commons. Each is idempotent by itself: already there and already gone are success.
 
-Everything a build makes hangs on its model group, whose name carries alias and build: teardowns find models by the
-group, never by an id from an earlier task.
+Teardowns find models by their group, never by an id from an earlier task.
 """
 
 from __future__ import annotations
@@ -10,17 +9,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from sparse_index.cluster.client import Cluster, Json
-from sparse_index.errors import AccessError, ModelError, OverloadedError, SparseIndexError, TerminalError
+from sparse_index.errors import ModelError, OverloadedError, TerminalError
 from sparse_index.ml.causes import explain
+from sparse_index.ml.groups import find_groups, models_called, models_in_group, search
 from sparse_index.ml.held import held_models, noting
 from sparse_index.ml.sources import Source
 from sparse_index.ml.states import MODEL_HELD, TASK_PENDING, ModelState
 from sparse_index.ml.usage import kept_for, used_by
 from sparse_index.ml.waits import Started, holding_nodes
-from sparse_index.names import group_prefix, parse_group
+from sparse_index.names import parse_group
 from sparse_index.timing import REAL_TIME, Timing, pauses
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,6 @@ SECOND_LOOK_S = 2.0
 GONE_DEADLINE_S = 120.0
 DEPLOYMENT_DEADLINE_S = 60.0
 POLL_S = 0.5
-PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -39,62 +37,6 @@ class Removal:
 
     deleted: tuple[str, ...]
     kept: tuple[str, ...]
-
-
-def find_groups(cluster: Cluster, name: str) -> list[str]:
-    """The ids of the groups called `name`, the oldest first. A name is unique, but for two that are made at the same moment."""
-    hits = search(cluster, "model_groups", {"term": {"name.keyword": name}})
-    found = [hit for hit in hits if hit["_source"].get("name") == name]
-    return [str(hit["_id"]) for hit in sorted(found, key=lambda hit: (_age(hit["_source"]), str(hit["_id"])))]
-
-
-def _age(document: Json) -> int:
-    return int(document.get("created_time", 0))
-
-
-def find_group(cluster: Cluster, name: str) -> str | None:
-    return next(iter(find_groups(cluster, name)), None)
-
-
-def models_called(cluster: Cluster, group: str) -> dict[str, Json]:
-    """Model id -> document of every model in a group called `group`, the oldest first."""
-    found: dict[str, Json] = {}
-    for group_id in find_groups(cluster, group):
-        found |= models_in_group(cluster, group_id)
-    return dict(sorted(found.items(), key=lambda item: (_age(item[1]), item[0])))
-
-
-def create_group(cluster: Cluster, name: str, description: str, **access: Any) -> str:
-    """The id of the group called `name`, made if there is none. `access`: to its models, where ML Commons controls it."""
-    found = find_group(cluster, name)
-    if found is not None:
-        return found
-    body = {"name": name, "description": description, **access}
-    try:
-        return str(cluster.post(f"{ML}/model_groups/_register", body, retry=OverloadedError)["model_group_id"])
-    except SparseIndexError as error:
-        return _group_made_meanwhile(cluster, name, error)
-
-
-def _group_made_meanwhile(cluster: Cluster, name: str, refusal: SparseIndexError) -> str:
-    """A name that is taken, or a connection that broke after the request: the group may be there all the same."""
-    if isinstance(refusal, AccessError):
-        raise refusal
-    found = find_group(cluster, name)
-    if found is None:
-        raise refusal
-    return found
-
-
-def models_in_group(cluster: Cluster, group_id: str) -> dict[str, Json]:
-    """Model id -> document, without the documents that hold a model's chunks."""
-    query = {
-        "bool": {
-            "filter": [{"term": {"model_group_id": group_id}}],
-            "must_not": [{"exists": {"field": "chunk_number"}}],
-        }
-    }
-    return {str(hit["_id"]): hit["_source"] for hit in search(cluster, "models", query)}
 
 
 def register(cluster: Cluster, source: Source, group_id: str) -> Started:
@@ -281,24 +223,6 @@ def remains(cluster: Cluster, group: str) -> list[str]:
     return [f"model group {group}", *models]
 
 
-def marked_groups(cluster: Cluster, *aliases: str) -> list[str]:
-    """The names of all groups that carry the mark of one of the `aliases`, whichever build made them."""
-    marks = [{"prefix": {"name.keyword": group_prefix(alias)}} for alias in aliases]
-    # To a query of this kind ML Commons may add what one may see: without the minimum that alone would do.
-    hits = search(cluster, "model_groups", {"bool": {"should": marks, "minimum_should_match": 1}})
-    if len(hits) == PAGE and len(aliases) > 1:
-        return sorted(name for alias in aliases for name in marked_groups(cluster, alias))
-    names = (str(hit["_source"].get("name", "")) for hit in hits)
-    return sorted(name for name in names if (owner := parse_group(name)) is not None and owner.alias in aliases)
-
-
 def _users(cluster: Cluster, model_id: str, group: str) -> list[str]:
     owner = parse_group(group)
     return used_by(cluster, model_id, owner.alias if owner else None)
-
-
-def search(cluster: Cluster, kind: str, query: Json) -> list[Json]:
-    """None as well when nothing of this kind was ever made: then its index is not there."""
-    answer = cluster.find(f"{ML}/{kind}/_search", {"size": PAGE, "query": query})
-    hits: list[Json] = answer["hits"]["hits"] if answer else []
-    return hits

@@ -17,7 +17,7 @@ from sparse_index.cluster.client import Cluster
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.errors import ConfigError, SparseIndexError
 from sparse_index.live.generations import OwnIndex, readable_indices
-from sparse_index.ml.verbs import marked_groups
+from sparse_index.ml.groups import marked_groups
 from sparse_index.names import BUILD_ID, parse_group
 from sparse_index.store.files import Store, StoredFile
 from sparse_index.store.layout import (

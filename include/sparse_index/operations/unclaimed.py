@@ -12,6 +12,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.neighbours import Neighbours
 from sparse_index.errors import SparseIndexError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import find_groups, models_called
 from sparse_index.ml.served import serving_groups
 from sparse_index.names import search_pipeline_owner
 from sparse_index.operations.served import serving_cluster
@@ -55,8 +56,8 @@ def _groups(cluster: Cluster, everybody: Neighbours) -> Iterator[str]:
     for group in serving_groups(cluster):
         if group in remembered or any(may_need(config, group) for config in everybody.corpora):
             continue
-        ids = [f"{verbs.ML}/models/{model_id}" for model_id in verbs.models_called(cluster, group)]
+        ids = [f"{verbs.ML}/models/{model_id}" for model_id in models_called(cluster, group)]
         gone = [step for path in ids for step in (f"POST {path}/_undeploy", f"DELETE {path}")]
-        gone += [f"DELETE {verbs.ML}/model_groups/{group_id}" for group_id in verbs.find_groups(cluster, group)]
+        gone += [f"DELETE {verbs.ML}/model_groups/{group_id}" for group_id in find_groups(cluster, group)]
         steps = ", ".join(gone)
         yield f"no corpus that is known here needs the shared models of {group}, which stay. If nobody else does: {steps}"

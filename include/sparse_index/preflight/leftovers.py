@@ -8,7 +8,8 @@ from sparse_index.builds.state import BuildState, GoesOn, state_in_store
 from sparse_index.cluster.client import Cluster
 from sparse_index.errors import SparseIndexError
 from sparse_index.live.generations import own_indices, remove_candidate
-from sparse_index.ml.verbs import marked_groups, remove_group
+from sparse_index.ml.groups import marked_groups
+from sparse_index.ml.verbs import remove_group
 from sparse_index.names import parse_group
 from sparse_index.preflight.findings import Findings
 from sparse_index.store.files import Store

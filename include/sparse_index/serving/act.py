@@ -18,6 +18,7 @@ from sparse_index.errors import BuildError, ConfigError, SparseIndexError, Termi
 from sparse_index.live.attached import SEARCH_PIPELINE, named_pipeline
 from sparse_index.live.generations import own_indices
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import find_groups, models_in_group
 from sparse_index.ml.settings import ensure_settings, settings_problem
 from sparse_index.names import pipeline_name
 from sparse_index.serving.at_work import GoesOn, plans_at_work
@@ -193,8 +194,8 @@ def _delete_model(serving: Serving, seen: Seen, step: Step) -> str | None:
 
 def _delete_double(serving: Serving, seen: Seen, step: Step) -> None:
     """Where the model is that serves, that one stays."""
-    groups = verbs.find_groups(serving.cluster, step.name)
-    filled = [group_id for group_id in groups if verbs.models_in_group(serving.cluster, group_id)]
+    groups = find_groups(serving.cluster, step.name)
+    filled = [group_id for group_id in groups if models_in_group(serving.cluster, group_id)]
     verbs.delete_group(serving.cluster, step.name, serving.timing, but=next(iter([*filled, *groups]), None))
 
 

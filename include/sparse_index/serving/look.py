@@ -14,6 +14,7 @@ from sparse_index.errors import AccessError, ConfigError, TerminalError
 from sparse_index.live.attached import named_pipeline
 from sparse_index.live.generations import own_indices
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import find_groups, models_called
 from sparse_index.ml.life import REMOTE, encoder_fingerprint
 from sparse_index.ml.predict import answers_as
 from sparse_index.ml.served import outage, served_models
@@ -49,7 +50,7 @@ def look(cluster: Cluster, config: CorpusConfig, store: Store) -> Seen:
         indices=indices,
         memory=memory,
         answering=dict(_answering(cluster, config.alias, pipelines, indices)),
-        doubled=frozenset(need.group for need in needs if len(verbs.find_groups(cluster, need.group)) > 1),
+        doubled=frozenset(need.group for need in needs if len(find_groups(cluster, need.group)) > 1),
         deepens=config.search.rerank is not None and deepens(cluster),
     )
 
@@ -78,7 +79,7 @@ def _former(cluster: Cluster, memory: Memory, needs: tuple[Need, ...]) -> dict[s
     """What groups hold that queries needed once."""
     found: dict[str, tuple[SeenModel, ...]] = {}
     for group in sorted(set(memory.groups) - {need.group for need in needs}):
-        models = verbs.models_called(cluster, group)
+        models = models_called(cluster, group)
         found[group] = tuple(SeenModel(model_id, registered=True, answers=False) for model_id in models)
     return found
 

@@ -15,6 +15,7 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.cluster.settings import effective_settings
 from sparse_index.errors import ModelError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import create_group
 from sparse_index.ml.served import served_models
 from sparse_index.ml.sources import SECTION
 from sparse_index.ml.states import MODEL_HELD, ModelState
@@ -94,7 +95,7 @@ def _progress(cluster: Cluster, model_id: str) -> int | None:
 def _register(cluster: Cluster, need: Need, timing: Timing) -> None:
     """One more model in its group. The answer's id is not taken: whoever looks again sees whether another came first."""
     log.info("Model %s is registered in group %s.", need.source.model.name, need.group)
-    group_id = verbs.create_group(
+    group_id = create_group(
         cluster, need.group, f"Serves queries with {need.source.model.name}", **_open_to_all(cluster)
     )
     try:

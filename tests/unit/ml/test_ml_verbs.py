@@ -15,6 +15,7 @@ from ml_verbs import life_with
 from sparse_index.config.encoder import EncoderConfig
 from sparse_index.errors import AccessError, ModelError, TerminalError, UnavailableError
 from sparse_index.ml import verbs
+from sparse_index.ml.groups import PAGE, create_group, marked_groups
 from sparse_index.ml.waits import Started
 from sparse_index.names import group_name
 from sparse_index.timing import Timing
@@ -297,7 +298,7 @@ def test_what_a_full_heap_refused_is_sent_again(ml: FakeMl, tmp_path: Path) -> N
     cluster = fake_cluster(answer, attempts=3)
     ml.groups.clear()
     verbs.deploy(cluster, MODEL)
-    group_id = verbs.create_group(cluster, GROUP, "d")
+    group_id = create_group(cluster, GROUP, "d")
     life_with(encoder_from(tmp_path)).register(cluster, group_id)
     assert set(Counter(answer.sent).values()) == {2}
     assert len(answer.sent) == 8
@@ -312,7 +313,7 @@ def test_a_group_whose_making_was_not_answered_is_found(ml: FakeMl) -> None:
             raise unreachable()
         return done
 
-    assert verbs.create_group(fake_cluster(answer), GROUP, "d") == "g1"
+    assert create_group(fake_cluster(answer), GROUP, "d") == "g1"
 
 
 def test_deploying_a_model_that_is_gone_says_what_to_do(ml: FakeMl) -> None:
@@ -330,7 +331,7 @@ def test_a_refused_deployment_says_cause_and_remedy(ml: FakeMl) -> None:
         verbs.deploy(fake_cluster(answer), MODEL)
 
 
-@pytest.mark.parametrize(("of_each", "searches"), [(1, 1), (verbs.PAGE - 1, 1 + 3)])
+@pytest.mark.parametrize(("of_each", "searches"), [(1, 1), (PAGE - 1, 1 + 3)])
 def test_the_groups_of_many_are_found_in_one_search_unless_they_fill_it(of_each: int, searches: int) -> None:
     """`news` and `news-extra` begin alike."""
     aliases = ("news", "news-extra", "tickets")
@@ -346,5 +347,5 @@ def test_the_groups_of_many_are_found_in_one_search_unless_they_fill_it(of_each:
         found = [{"_id": name, "_source": {"name": name}} for name in there if name.startswith(marks)]
         return {"hits": {"hits": found[: body["size"]]}}
 
-    assert verbs.marked_groups(fake_cluster(answer), *aliases) == sorted(there[:-1])
+    assert marked_groups(fake_cluster(answer), *aliases) == sorted(there[:-1])
     assert len(asked) == searches

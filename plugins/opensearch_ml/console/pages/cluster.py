@@ -19,7 +19,7 @@ from sparse_index.console.cluster_nodes import health, limits, nodes
 from sparse_index.console.listed import Listed
 from sparse_index.console.problems import in_words
 from sparse_index.console.readers import read_each
-from sparse_index.ml.verbs import marked_groups
+from sparse_index.ml.groups import marked_groups
 
 if TYPE_CHECKING:
     from opensearch_ml.console.app import Console
