@@ -12,9 +12,9 @@ Tables, in the order in which they are made:
     texts, encode       of these, with the places left out (plan/texts)
     writes      what the candidate gets
 
-Rows are wide, and are read from the manifests whenever they are needed: only `written` is a copy of them. A full plan holds every
-document there, and its texts once more. What is wide is sorted once and joined with little: ten million rows must pass through
-DuckDB's share of a task's memory.
+Rows are wide, and are read from the manifests whenever they are needed: a copy of them is `written`, and of a feed `state`. A full
+plan holds every document there, and its texts once more. What is wide is sorted once and joined with little: ten million rows must
+pass through DuckDB's share of a task's memory.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ SELECT CASE WHEN change <> 'unchanged' THEN id END AS id, change FROM (SELECT id
         ELSE 'unchanged' END::change AS change
 FROM candidates m LEFT JOIN live l USING (id))
 """
-_STATE = f"CREATE TEMP VIEW state AS SELECT {_COLUMNS}, true AS read FROM {{rows}}"
-_KEPT = f"""
-UNION ALL
-SELECT {_COLUMNS}, false FROM live ANTI JOIN ({{rows}}) USING (id) WHERE NOT (deleted AND data_date < {{oldest}})
+_STATE = f"CREATE TEMP {{kind}} state AS SELECT {_COLUMNS}, true AS read FROM {{rows}}"
+_KEEP = f"""
+INSERT INTO state
+SELECT {_COLUMNS}, false FROM live ANTI JOIN state USING (id) WHERE NOT (deleted AND data_date < {{oldest}})
 """
 _DOCUMENTS = "SELECT count(*), count(*) FILTER (chars > ?) FROM state WHERE NOT deleted"
 _CHANGED = """
@@ -164,7 +164,7 @@ class Difference:
         without = f"ANTI JOIN losers USING ({_PLACE})" if self._count("losers") else ""
         self._con.execute(f"CREATE TEMP VIEW candidates AS SELECT * FROM usable {without}")
         self._load_changes()
-        self._con.execute(self._state())
+        self._load_state()
         self._con.execute(f"CREATE TEMP TABLE gone AS {self._gone()}")
         rows = "state WHERE NOT deleted" if self._inputs.full else _CHANGED
         self._con.execute(_WRITTEN.format(rows=rows))
@@ -181,17 +181,18 @@ class Difference:
         self._con.execute(_KINDS)
         self._con.execute(_CHANGES.format(kind=kind, own_texts=own_texts))
 
-    def _state(self) -> str:
+    def _load_state(self) -> None:
         inputs = self._inputs
-        if inputs.data_date is None:
-            return _STATE.format(rows="candidates")
+        if inputs.data_date is None or inputs.live_manifest is None:
+            self._con.execute(_STATE.format(kind="VIEW", rows="candidates"))
+            return
+        # A table: a day is a join with all that is kept, whose memory a sort of both has no room for.
         rows = "candidates ANTI JOIN (FROM changes WHERE change = 'superseded') USING (id)"
-        state = _STATE.format(rows=rows)
-        if inputs.live_manifest is None or inputs.newest_day is None or inputs.row_limit is not None:
-            return state
-        # Tombstones before this day are dropped: nothing that is older than they are may come any more.
-        oldest = inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
-        return state + _KEPT.format(rows=f"FROM {rows}", oldest=_date(oldest))
+        self._con.execute(_STATE.format(kind="TABLE", rows=rows))
+        if inputs.newest_day is not None and inputs.row_limit is None:
+            # Tombstones before this day are dropped: nothing that is older than they are may come any more.
+            oldest = inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
+            self._con.execute(_KEEP.format(oldest=_date(oldest)))
 
     def changes(self) -> Changes:
         counts, writes = self._counts(), self._count("writes")
