@@ -12,9 +12,9 @@ Tables, in the order in which they are made:
     texts, encode       of these, with the places left out (plan/texts)
     writes      what the candidate gets
 
-Rows are wide, and are read from the manifests whenever they are needed: a copy of them is `written`, and of a feed `state`. A full
-plan holds every document there, and its texts once more. What is wide is sorted once and joined with little: ten million rows must
-pass through DuckDB's share of a task's memory.
+Rows are wide, and are read from the manifests whenever they are needed: a copy of them is `written`, and of a feed `state`. A
+full plan holds every document there, and its texts once more. What is wide is sorted once and joined with little: ten million
+rows must pass through DuckDB's share of a task's memory.
 """
 
 from __future__ import annotations
@@ -101,10 +101,11 @@ _ALL_WRITES = f"CREATE TEMP VIEW writes AS {_INDEXED}, document AS position FROM
 _SHARES = 1024
 _CHANGED_WRITES = f"""
 CREATE TEMP TABLE writes AS
-SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
-    {_INDEXED}, document * {_SHARES} // (SELECT count(*) FROM written) AS share FROM written
-    UNION ALL
-    SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {_SHARES} FROM gone)
+SELECT * EXCLUDE (share), row_number() OVER () - 1 AS position FROM (
+    FROM ({_INDEXED}, document * {_SHARES} // (SELECT count(*) FROM written) AS share FROM written
+        UNION ALL
+        SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {_SHARES} FROM gone)
+    ORDER BY share, op DESC, {_PLACE}, id)
 """
 EXAMPLES = 5
 
