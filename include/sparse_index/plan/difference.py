@@ -12,9 +12,8 @@ Tables, in the order in which they are made:
     texts, encode       of these, with the places left out (plan/texts)
     writes      what the candidate gets
 
-Rows are wide, and are read from the manifests whenever they are needed: a copy of them is `written`, and of a feed `state`. A
-full plan holds every document there, and its texts once more. What is wide is sorted once and joined with little: ten million
-rows must pass through DuckDB's share of a task's memory.
+Rows are wide: they are read from the manifests whenever needed, and copied only into `written`, of a feed into `state` too. What
+is wide is sorted once and joined with little: ten million rows must pass through DuckDB's share of a task's memory.
 """
 
 from __future__ import annotations
@@ -62,10 +61,8 @@ _MOVED = " OR ".join(
     for name in ("id", "data_date", "deleted", "file", "file_version", "row_group", "row")
 )
 # Not a word a row: ten million of them are as large as all else in the table.
-_KINDS = """
-CREATE TYPE change AS ENUM ('tombstone', 'deleted', 'superseded', 'new', 'text_changed', 'fields_changed', 'unchanged')
-"""
 _CHANGES = f"""
+CREATE TYPE change AS ENUM ('tombstone', 'deleted', 'superseded', 'new', 'text_changed', 'fields_changed', 'unchanged');
 CREATE TEMP {{kind}} changes AS
 SELECT CASE WHEN change <> 'unchanged' THEN id END AS id, change FROM (SELECT id, CASE
         WHEN NOT ({_NEWER}) THEN 'superseded'
@@ -80,8 +77,7 @@ FROM candidates m LEFT JOIN live l USING (id))
 """
 _STATE = f"CREATE TEMP {{kind}} state AS SELECT {_COLUMNS}, true AS read FROM {{rows}}"
 _KEEP = f"""
-INSERT INTO state
-SELECT {_COLUMNS}, false FROM live ANTI JOIN state USING (id) WHERE NOT (deleted AND data_date < {{oldest}})
+INSERT INTO state SELECT {_COLUMNS}, false FROM live ANTI JOIN state USING (id) WHERE NOT (deleted AND data_date < {{oldest}})
 """
 _DOCUMENTS = "SELECT count(*), count(*) FILTER (chars > ?) FROM state WHERE NOT deleted"
 _CHANGED = """
@@ -167,19 +163,16 @@ class Difference:
         self._load_changes()
         self._load_state()
         self._con.execute(f"CREATE TEMP TABLE gone AS {self._gone()}")
-        rows = "state WHERE NOT deleted" if self._inputs.full else _CHANGED
-        self._con.execute(_WRITTEN.format(rows=rows))
+        self._con.execute(_WRITTEN.format(rows="state WHERE NOT deleted" if self._inputs.full else _CHANGED))
         load_texts(self._con, self._store, self._inputs.encoders, self._inputs.own_texts)
         # A full build's index is empty: there is nothing to delete.
         self._con.execute(_ALL_WRITES if self._inputs.full else _CHANGED_WRITES)
 
     def _load_changes(self) -> None:
-        inputs = self._inputs
         # Where nothing is live there is nothing to join: the manifests say it all.
-        kind = "VIEW" if inputs.live_manifest is None else "TABLE"
+        kind = "VIEW" if self._inputs.live_manifest is None else "TABLE"
         # Of a live index in whose documents they were made otherwise, they tell nothing.
-        own_texts = str(inputs.same_shape and bool(inputs.own_texts)).lower()
-        self._con.execute(_KINDS)
+        own_texts = str(self._inputs.same_shape and bool(self._inputs.own_texts)).lower()
         self._con.execute(_CHANGES.format(kind=kind, own_texts=own_texts))
 
     def _load_state(self) -> None:
@@ -187,7 +180,7 @@ class Difference:
         if inputs.data_date is None or inputs.live_manifest is None:
             self._con.execute(_STATE.format(kind="VIEW", rows="candidates"))
             return
-        # A table: a day is a join with all that is kept, whose memory a sort of both has no room for.
+        # A table: beside the join with all that is kept, the memory has no room to sort both.
         rows = "candidates ANTI JOIN (FROM changes WHERE change = 'superseded') USING (id)"
         self._con.execute(_STATE.format(kind="TABLE", rows=rows))
         if inputs.newest_day is not None and inputs.row_limit is None:
