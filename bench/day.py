@@ -99,8 +99,8 @@ def skipping(days: Days, number: int) -> float:
         processor = {"model_id": days.model_id, "field_map": {"text": "text_sparse"}, "skip_existing": True}
         days.cluster.put(f"/_ingest/pipeline/{PIPELINE}", {"processors": [{"sparse_encoding": processor}]})
         empty_index(days, SKIPPING, {"default_pipeline": PIPELINE})
-    rows = ds.dataset(days.corpus(number)).to_table(hash_cache.COLUMNS)
-    started = time.perf_counter()
+    corpus, started = days.corpus(number), time.perf_counter()
+    rows = ds.dataset(corpus).to_table(hash_cache.COLUMNS)
     documents = (document(row) for batch in rows.to_batches() for row in batch.to_pylist())
     for answer in helpers.parallel_bulk(days.client, documents, 4, 8, queue_size=4, request_timeout=600):
         if not answer[0]:

@@ -37,9 +37,9 @@ def beside_searches(cores: int, parallel_tasks: int) -> Governor:
 
 
 def in_own_process(cores: int, parallel_tasks: int, *, on_gpu: bool) -> Governor:
-    """For a model in a task's process: more than its cores, or a GPU with the next texts made ready, is never faster."""
-    share = 2 if on_gpu else starting_limit(cores, parallel_tasks)
-    return Governor(share, share)
+    """For a model in a task's process: more than its cores, or a GPU with the next texts made ready, is never faster. Of
+    `parallel_tasks` tasks each may have a machine to itself, or all share this one: it begins with its share of the cores."""
+    return Governor(2, 2) if on_gpu else Governor(starting_limit(cores, parallel_tasks), cores)
 
 
 class Governor:

@@ -68,7 +68,7 @@ def _proven_here(cluster: Cluster, store: Store, plan: Plan, name: str, model_id
 def _in_this_process(predictor: WorkerPredictor, encoder: EncoderConfig, tasks: int) -> Running:
     """Half a chunk in flight: the more texts at once, the less of a batch is padding, and what a kill costs stays a chunk."""
     governor = in_own_process(own_cores(), tasks, on_gpu=predictor.model.on_gpu)
-    docs = max(encoder.docs_per_request, encoder.chunk_docs // (2 * governor.limit))
+    docs = max(encoder.docs_per_request, encoder.chunk_docs // (2 * governor.ceiling))
     return Running(predictor, governor, docs, None)
 
 

@@ -5,14 +5,15 @@ Tables, in the order in which they are made:
     scanned     every row that was read           usable     those that can be documents
     losers      rows whose id came earlier        candidates the usable rows without them
     live        the live build's manifest
-    state       one row a document of the new state (a feed's also: a tombstone), with its `change`
+    changes     what each candidate is compared with the live row; its id unless that is the same
+    state       one row a document of the new state (a feed's also: a tombstone)
     gone        documents to delete
     written     documents of it to index, in the order of their places: `document` is their number in it
     texts, encode       of these, with the places left out (plan/texts)
     writes      what the candidate gets
 
-A full plan over a live build holds every document twice, in `state` and in `written`, and its texts once more. What is wide is
-sorted once and joined never but for a part: ten million rows must pass through DuckDB's share of a task's memory.
+Rows are wide: they are read from the manifests whenever needed, and copied only into `written`, of a feed into `state` too. What
+is wide is sorted once and joined with little: ten million rows must pass through DuckDB's share of a task's memory.
 """
 
 from __future__ import annotations
@@ -59,34 +60,34 @@ _MOVED = " OR ".join(
     f"l.{name} IS DISTINCT FROM s.{name}"
     for name in ("id", "data_date", "deleted", "file", "file_version", "row_group", "row")
 )
-_STATE = f"""
-CREATE TEMP {{kind}} state AS
-SELECT {", ".join(f"m.{name}" for name in _COLUMNS.split(", "))}, true AS read, CASE
+# Not a word a row: ten million of them are as large as all else in the table.
+_CHANGES = f"""
+CREATE TYPE change AS ENUM ('tombstone', 'deleted', 'superseded', 'new', 'text_changed', 'fields_changed', 'unchanged');
+CREATE TEMP {{kind}} changes AS
+SELECT CASE WHEN change <> 'unchanged' THEN id END AS id, change FROM (SELECT id, CASE
+        WHEN NOT ({_NEWER}) THEN 'superseded'
         WHEN m.deleted THEN CASE WHEN l.id IS NULL OR l.deleted THEN 'tombstone' ELSE 'deleted' END
         WHEN l.id IS NULL OR l.deleted THEN 'new'
         WHEN m.text_hash IS DISTINCT FROM l.text_hash THEN 'text_changed'
-        WHEN {{same_shape}} AND m.passages IS DISTINCT FROM l.passages
+        WHEN {{own_texts}} AND m.passages IS DISTINCT FROM l.passages
             AND list_sort(map_entries(m.passages)) IS DISTINCT FROM list_sort(map_entries(l.passages)) THEN 'text_changed'
         WHEN m.row_hash <> l.row_hash THEN 'fields_changed'
-        ELSE 'unchanged' END AS change
-FROM candidates m LEFT JOIN live l USING (id)
-WHERE {_NEWER}
+        ELSE 'unchanged' END::change AS change
+FROM candidates m LEFT JOIN live l USING (id))
 """
-_STATE_COUNTS = """
-SELECT change, count(*), count(*) FILTER (NOT deleted), count(*) FILTER (NOT deleted AND chars > ?)
-FROM state GROUP BY change
-"""
+_STATE = f"CREATE TEMP {{kind}} state AS SELECT {_COLUMNS}, true AS read FROM {{rows}}"
 _KEEP = f"""
-INSERT INTO state
-SELECT {_COLUMNS}, false, 'kept' FROM live ANTI JOIN state USING (id)
-WHERE NOT (deleted AND data_date < {{oldest}})
+INSERT INTO state SELECT {_COLUMNS}, false FROM live ANTI JOIN state USING (id) WHERE NOT (deleted AND data_date < {{oldest}})
+"""
+_DOCUMENTS = "SELECT count(*), count(*) FILTER (chars > ?) FROM state WHERE NOT deleted"
+_CHANGED = """
+(SELECT *, true AS read FROM candidates
+    SEMI JOIN (FROM changes WHERE change IN ('new', 'text_changed', 'fields_changed')) USING (id))
 """
 _WRITTEN = f"""
 CREATE TEMP TABLE written AS
 SELECT *, row_number() OVER () - 1 AS document FROM (
-    SELECT id, file, file_version, row_group, row, text_hash, row_hash, chars, passages, read FROM state
-    WHERE NOT deleted AND ({{full}} OR change IN ('new', 'text_changed', 'fields_changed'))
-    ORDER BY {_PLACE}, id)
+    SELECT id, file, file_version, row_group, row, text_hash, row_hash, chars, passages, read FROM {{rows}} ORDER BY {_PLACE}, id)
 """
 _INDEXED = """
 SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash, passages
@@ -96,10 +97,11 @@ _ALL_WRITES = f"CREATE TEMP VIEW writes AS {_INDEXED}, document AS position FROM
 _SHARES = 1024
 _CHANGED_WRITES = f"""
 CREATE TEMP TABLE writes AS
-SELECT * EXCLUDE (share), row_number() OVER (ORDER BY share, op DESC, {_PLACE}, id) - 1 AS position FROM (
-    {_INDEXED}, document * {_SHARES} // (SELECT count(*) FROM written) AS share FROM written
-    UNION ALL
-    SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {_SHARES} FROM gone)
+SELECT * EXCLUDE (share), row_number() OVER () - 1 AS position FROM (
+    FROM ({_INDEXED}, document * {_SHARES} // (SELECT count(*) FROM written) AS share FROM written
+        UNION ALL
+        SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {_SHARES} FROM gone)
+    ORDER BY share, op DESC, {_PLACE}, id)
 """
 EXAMPLES = 5
 
@@ -150,26 +152,38 @@ class Difference:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, store: Store, config: CorpusConfig, inputs: Inputs) -> None:
         self._con, self._store, self._config, self._inputs = con, store, config, inputs
-        self._full = str(inputs.full).lower()
 
     def load(self) -> None:
         """Build the tables."""
         self._load_rows()
         self._con.execute(_LOSERS)
-        self._con.execute(f"CREATE TEMP VIEW candidates AS SELECT * FROM usable ANTI JOIN losers USING ({_PLACE})")
+        # Even with nothing a join takes a third of the time of reading.
+        without = f"ANTI JOIN losers USING ({_PLACE})" if self._count("losers") else ""
+        self._con.execute(f"CREATE TEMP VIEW candidates AS SELECT * FROM usable {without}")
+        self._load_changes()
         self._load_state()
         self._con.execute(f"CREATE TEMP TABLE gone AS {self._gone()}")
-        self._con.execute(_WRITTEN.format(full=self._full))
+        self._con.execute(_WRITTEN.format(rows="state WHERE NOT deleted" if self._inputs.full else _CHANGED))
         load_texts(self._con, self._store, self._inputs.encoders, self._inputs.own_texts)
         # A full build's index is empty: there is nothing to delete.
         self._con.execute(_ALL_WRITES if self._inputs.full else _CHANGED_WRITES)
 
+    def _load_changes(self) -> None:
+        # Where nothing is live there is nothing to join: the manifests say it all.
+        kind = "VIEW" if self._inputs.live_manifest is None else "TABLE"
+        # Of a live index in whose documents they were made otherwise, they tell nothing.
+        own_texts = str(self._inputs.same_shape and bool(self._inputs.own_texts)).lower()
+        self._con.execute(_CHANGES.format(kind=kind, own_texts=own_texts))
+
     def _load_state(self) -> None:
         inputs = self._inputs
-        # Where nothing is live there is nothing to join: the manifests are the state, and need no copy.
-        kind = "VIEW" if inputs.live_manifest is None else "TABLE"
-        self._con.execute(_STATE.format(kind=kind, same_shape=str(inputs.same_shape).lower()))
-        if kind == "TABLE" and inputs.newest_day is not None and inputs.row_limit is None:
+        if inputs.data_date is None or inputs.live_manifest is None:
+            self._con.execute(_STATE.format(kind="VIEW", rows="candidates"))
+            return
+        # A table: beside the join with all that is kept, the memory has no room to sort both.
+        rows = "candidates ANTI JOIN (FROM changes WHERE change = 'superseded') USING (id)"
+        self._con.execute(_STATE.format(kind="TABLE", rows=rows))
+        if inputs.newest_day is not None and inputs.row_limit is None:
             # Tombstones before this day are dropped: nothing that is older than they are may come any more.
             oldest = inputs.newest_day - timedelta(days=self._config.source.backfill_horizon_days)
             self._con.execute(_KEEP.format(oldest=_date(oldest)))
@@ -182,15 +196,15 @@ class Difference:
             writes=writes,
             differs=writes > 0 or self._moves(),
             deleted_examples=self._examples("gone", counts.deleted),
-            changed_examples=self._examples("state WHERE change IN ('text_changed', 'fields_changed')", changed),
+            changed_examples=self._examples("changes WHERE change IN ('text_changed', 'fields_changed')", changed),
             lost=lost_files(self._con, self._config) if self._inputs.data_date is not None else NOTHING,
         )
 
     def _counts(self) -> Counts:
         """Each line is counted by itself: that they add up to the rows read is checked, not assumed."""
         inputs = self._inputs
-        found = self._con.execute(_STATE_COUNTS, [self._config.source.max_text_chars]).fetchall()
-        changes = {change: rows for change, rows, *_ in found}
+        changes = dict(self._con.execute("SELECT change, count(*) FROM changes GROUP BY change").fetchall())
+        documents, over_long = self._con.execute(_DOCUMENTS, [self._config.source.max_text_chars]).fetchall()[0]
         texts = text_counts(self._con)
         return Counts(
             rows_read=self._count("scanned") + self._count("written WHERE NOT read"),
@@ -203,13 +217,13 @@ class Difference:
             reused=texts.every.reused,
             blank=self._count(f"written WHERE NOT {has_text(whole=bool(inputs.encoders.keys() - inputs.own_texts))}"),
             duplicate_ids=self._count("losers"),
-            superseded=self._count(f"candidates m JOIN live l USING (id) WHERE NOT ({_NEWER})"),
+            superseded=changes.get("superseded", 0),
             tombstones=changes.get("tombstone", 0) + changes.get("deleted", 0),
             dead_letters=self._count("scanned WHERE problem IS NOT NULL"),
-            over_long=sum(long for *_, long in found),
+            over_long=over_long,
             texts_to_encode=texts.every.texts_to_encode,
             chars_to_encode=texts.every.chars_to_encode,
-            documents=sum(documents for _, _, documents, _ in found),
+            documents=documents,
             # Of one vector field the other lines tell.
             fields=texts.fields if len(inputs.encoders) > 1 else {},
             empty=texts.empty,
@@ -269,7 +283,7 @@ class Difference:
     def _gone(self) -> str:
         """Documents of the live index that the new state no longer has."""
         if self._inputs.data_date is not None:
-            return "SELECT id FROM state WHERE change = 'deleted'"
+            return "SELECT id FROM changes WHERE change = 'deleted'"
         return "SELECT id FROM live ANTI JOIN state USING (id) WHERE NOT deleted"
 
     def _examples(self, table: str, rows: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Tables, beside those of plan/difference:
     wanted    one row a text of each field: the whole one of a document, or the field's own ones, with how long it is
     known     text hashes of this build whose vector by an encoder is in the store, and whether that is an empty one
     texts     `wanted`, and what is known of each
+    of_fields one row a document and field: whether one of its texts there is to be encoded, whether all have empty vectors
     encode    one row a text that an encoder has not encoded yet, for the first field that has it; a document's texts of all
               fields follow each other, so that it is read once
 """
@@ -63,11 +64,20 @@ SELECT document, turn, text_hash, "start", "end", chars, row_number() OVER () - 
 FROM (FROM unsorted ORDER BY document, turn, "start");
 DROP TABLE unsorted
 """
+# Only a field with texts of its own has several of a document: those of the others need no grouping.
+_OF_FIELDS = """
+CREATE TEMP VIEW of_fields AS
+SELECT turn, document, NOT known AS fresh, is_empty FROM texts SEMI JOIN (FROM fields WHERE NOT own_texts) USING (turn)
+UNION ALL
+SELECT turn, document, bool_or(NOT known), bool_and(is_empty)
+FROM texts SEMI JOIN (FROM fields WHERE own_texts) USING (turn) GROUP BY turn, document
+"""
 _DOCUMENTS = """
-SELECT turn, count(*) FILTER (fresh), count(*) FILTER (NOT fresh), count(*) FILTER (is_empty) FROM (
-    SELECT turn, document, bool_or(NOT known) AS fresh, bool_and(is_empty) AS is_empty
-    FROM texts GROUP BY GROUPING SETS ((turn, document), (document)))
-GROUP BY turn
+SELECT turn, count(*) FILTER (fresh), count(*) FILTER (NOT fresh), count(*) FILTER (is_empty) FROM of_fields GROUP BY turn
+"""
+_OF_ALL_FIELDS = """
+SELECT count(*) FILTER (fresh), count(*) FILTER (NOT fresh) FROM (
+    SELECT bool_or(fresh) AS fresh FROM of_fields GROUP BY document)
 """
 
 
@@ -104,6 +114,7 @@ def load_texts(
         # As late as may be: what was listed minutes ago may have been merged since.
         reading_vectors(store, encoder.fingerprint, known)
     con.execute(_TEXTS)
+    con.execute(_OF_FIELDS)
     con.execute(_ENCODE)
 
 
@@ -135,15 +146,16 @@ class TextCounts(NamedTuple):
 
 def text_counts(con: duckdb.DuckDBPyConnection) -> TextCounts:
     """A document counts as encoded, of a field or of all, where one of its texts there is to be encoded."""
-    documents = {turn: counts for turn, *counts in con.execute(_DOCUMENTS).fetchall()}
+    documents: dict[int | None, Sequence[int]] = {turn: counts for turn, *counts in con.execute(_DOCUMENTS).fetchall()}
     due = {turn: counts for turn, *counts in con.execute(_DUE).fetchall()}
 
     def of(turn: int | None) -> FieldCounts:
-        encoded, reused, _ = documents.get(turn, (0, 0, 0))
+        encoded, reused, *_ = documents.get(turn, (0, 0))
         texts, chars = due.get(turn, (0, 0))
         return FieldCounts(encoded=encoded, reused=reused, texts_to_encode=texts, chars_to_encode=chars)
 
     fields = dict(con.execute("SELECT field, turn FROM fields ORDER BY turn").fetchall())
+    documents[None] = con.execute(_OF_ALL_FIELDS).fetchall()[0] if len(fields) > 1 else documents.get(0, (0, 0))
     empty = {field: documents[turn][2] for field, turn in fields.items() if turn in documents and documents[turn][2]}
     return TextCounts(of(None), {field: of(turn) for field, turn in fields.items()}, empty)
 

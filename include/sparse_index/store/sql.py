@@ -24,6 +24,8 @@ _OUTSIDE_DUCKDB_MB = 272
 # What DuckDB takes beyond its limit grows with it: with 2 GB for a task a plan over ten million rows took 2,184 MB.
 _BEYOND = 0.1
 THREADS = 2
+# As many files as 50,000 rows may be in, at little cost: beyond them their names are written out, and shrink.
+_DICTIONARY_WORDS = 1_000
 _GLOB = re.compile(r"[*?\[]")
 # DuckDB tells of what the library of an object store raises below it as text, in an error of no class of its own. From
 # Python 3.12 on that text begins with the errors that led to it: the last one counts.
@@ -113,7 +115,8 @@ def copy_to(con: duckdb.DuckDBPyConnection, store: Store, query: str, path: str,
     """Write the result of `query` to `path` in the store, in one step."""
     with store.writing(path) as local:
         target = literal(str(local))
-        # Hashes do not shrink more at a higher level, and half of the time of a plan is this writing.
+        # Hashes do not shrink more at a higher level, and half of the time of a plan is this writing. A dictionary of them is
+        # thrown away: the sooner it is seen that there are too many words, the better.
         how = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {row_group_rows}"
-        con.execute(f"COPY ({query}) TO {target} ({how})")
+        con.execute(f"COPY ({query}) TO {target} ({how}, DICTIONARY_SIZE_LIMIT {_DICTIONARY_WORDS})")
     forget(store.queried)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparse_index.encode.governor import Governor, starting_limit
+from sparse_index.encode.governor import Governor, in_own_process, starting_limit
 
 DOCS = 8
 
@@ -69,3 +69,18 @@ def test_never_leaves_its_bounds() -> None:
     governor = Governor(50)
     assert governor.limit == governor.ceiling == 32
     assert max(drive(governor, SimulatedServer(1000), 2000)) == 32
+
+
+@pytest.mark.parametrize(("cores_that_others_leave", "least", "most"), [(8, 7, 8), (2, 2, 3)])
+def test_a_model_in_a_tasks_process_takes_the_cores_that_other_tasks_do_not(
+    cores_that_others_leave: int, least: int, most: int
+) -> None:
+    governor = in_own_process(8, 4, on_gpu=False)
+    assert (governor.limit, governor.ceiling) == (2, 8)
+    late = drive(governor, SimulatedServer(cores_that_others_leave), 3000)[-1000:]
+    assert least <= min(late) <= max(late) <= most
+
+
+def test_a_gpu_has_one_request_and_the_next_one() -> None:
+    governor = in_own_process(8, 4, on_gpu=True)
+    assert set(drive(governor, SimulatedServer(100), 500)) == {2}

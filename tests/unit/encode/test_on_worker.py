@@ -21,9 +21,11 @@ from sparse_index.builds.plan import Plan
 from sparse_index.builds.reports import EncodeResult
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import EncoderConfig, Pruning
+from sparse_index.encode import where
 from sparse_index.encode.part import encode_part
 from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.gate.encoder import prove_encoder
+from sparse_index.plan import parts
 from sparse_index.store.files import Store
 from sparse_index.timing import Timing
 from sparse_index.vectors.files import vector_paths
@@ -354,3 +356,17 @@ def test_fields_of_one_model_are_encoded_in_one_place(tmp_path: Path) -> None:
 def test_a_model_that_no_worker_can_load_is_refused(model: dict[str, str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         EncoderConfig.model_validate({"model": model, "run_on": "worker"})
+
+
+def test_half_a_chunk_at_most_is_in_flight_on_however_many_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(where, "own_cores", lambda: 8)
+    monkeypatch.setattr(parts, "PART_ITEMS", 2)
+    config = corpus_of(tmp_path, TEXTS)
+    plan = planned_on(config)
+    assert len(plan.encode_parts) == config.encoder.parallel_tasks == 2
+    cluster = fake_cluster(lambda *asked: pytest.fail(f"the cluster was asked for {asked[:2]}"))
+    there = where.running(cluster, Store(config.store), plan, "text_sparse", "gone", cores=1)
+    assert (there.governor.limit, there.governor.ceiling) == (4, 8)
+    assert there.docs_per_request * there.governor.ceiling == config.encoder.chunk_docs // 2
