@@ -1,7 +1,7 @@
-"""Time and peak memory of a plan over N rows: `python bench/plan_memory.py 100000 1000000 [--dead 10] [--first-only]`.
+"""Time and peak memory of a plan over N rows: `python bench/plan_memory.py 100000 1000000 [--dead 10] [--fields 98]`.
 
 For each N a child process plans three times over synthetic manifests: a first full build; a day on which 1 % of the
-texts and 1 % of the other fields changed, 1 % of the documents vanished and 1 % are new, the vectors of all others
+texts and 1 % of the other fields (`--fields`) changed, 1 % of the documents vanished and 1 % are new, the vectors of all others
 being in the store, and with `--dead 10` ten times as many that no document has any more; and the same day in mode full,
 which looks for the vector of every document. It prints seconds, seconds
 of CPU, peak resident memory of the child (Linux: VmHWM), the most that it had spilled to disk, and the plan's numbers.
@@ -39,19 +39,21 @@ _MANIFEST = """
 COPY (SELECT 'doc-' || i AS id, 's3://bucket/corpus/part-' || lpad((i // 500000)::VARCHAR, 4, '0') || '.parquet' AS file,
         'version' AS file_version, ((i % 500000) // 50000)::INT AS row_group, (i % 50000)::INT AS row,
         md5('t' || i || CASE WHEN i % 100 = 1 THEN '{day}' ELSE '' END) AS text_hash,
-        md5('r' || i || CASE WHEN i % 100 < 3 AND i % 100 > 0 THEN '{day}' ELSE '' END) AS row_hash,
+        md5('r' || i || CASE WHEN i % 100 BETWEEN 1 AND 1 + {fields} THEN '{day}' ELSE '' END) AS row_hash,
         200::INT AS chars, NULL::DATE AS data_date, false AS deleted, NULL::VARCHAR AS problem,
         NULL::MAP(VARCHAR, INT) AS tokens, NULL::MAP(VARCHAR, INT) AS truncated, NULL::{passages} AS passages
       FROM range({first}, {last}) numbers(i)) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
 """
 
 
-def scans(store: Store, rows: int, day: int, schema_path: str) -> list[ShardScan]:
+def scans(store: Store, rows: int, day: int, schema_path: str, fields: int) -> list[ShardScan]:
     """The manifest of day 1 holds documents 0..rows; that of day 2 leaves out the first 1 % and adds 1 %."""
     first = 0 if day == 1 else rows // 100
     path = f"things/manifests/day{day}.parquet"
     with store.writing(path) as local:
-        duckdb.sql(_MANIFEST.format(day=day, passages=PASSAGES, first=first, last=first + rows, path=local))
+        duckdb.sql(
+            _MANIFEST.format(day=day, fields=fields, passages=PASSAGES, first=first, last=first + rows, path=local)
+        )
     shard = Shard(
         number=0,
         uri="s3://bucket/corpus",
@@ -87,7 +89,12 @@ def planned(config: CorpusConfig, store: Store, live: Plan | None, found: list[S
         config,
         store,
         found,
-        RunRequest(run_id="bench", data_date=date(2026, 1, day), mode=Mode.FULL if day == 3 else Mode.AUTO),
+        RunRequest(
+            run_id="bench",
+            data_date=date(2026, 1, day),
+            mode=Mode.FULL if day == 3 else Mode.AUTO,
+            accept_mass_change=True,
+        ),
         now=datetime(2026, 1, day, tzinfo=UTC),
         token=f"00000{day}",
     )
@@ -140,7 +147,7 @@ def child(rows: int, folder: str, day: int) -> None:
     )
 
 
-def measure(rows: int, dead: int, days: Sequence[int]) -> None:
+def measure(rows: int, dead: int, fields: int, days: Sequence[int]) -> None:
     print(f"{rows:,} rows, {dead:,} dead vectors", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         config = config_at(Path(folder))
@@ -148,7 +155,7 @@ def measure(rows: int, dead: int, days: Sequence[int]) -> None:
         write(Path(config.source.uri), [row(1)])
         store, schema_path = Store(config.store), plan_shards(config)[0].schema_path
         for day in days:
-            found = scans(store, rows, min(day, 2), schema_path)
+            found = scans(store, rows, min(day, 2), schema_path, fields)
             store.write_json(f"day{day}.json", found[0].model_dump(mode="json"))
             subprocess.run([sys.executable, __file__, "--child", str(rows), folder, str(day)], check=True)
             if day == 1 and len(days) > 1:
@@ -166,7 +173,10 @@ if __name__ == "__main__":
         words = argparse.ArgumentParser()
         words.add_argument("rows", type=int, nargs="*", default=[100_000, 1_000_000])
         words.add_argument("--dead", type=int, default=0, help="dead vectors for each row")
+        words.add_argument(
+            "--fields", type=int, default=1, help="of a hundred documents so many have other fields changed"
+        )
         words.add_argument("--first-only", action="store_true", help="the first full build alone")
         options = words.parse_args()
         for size in options.rows:
-            measure(size, options.dead * size, (1,) if options.first_only else (1, 2, 3))
+            measure(size, options.dead * size, options.fields, (1,) if options.first_only else (1, 2, 3))

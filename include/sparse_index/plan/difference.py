@@ -10,7 +10,7 @@ Tables, in the order in which they are made:
     gone        documents to delete
     written     documents of it to index, in the order of their places: `document` is their number in it
     texts, encode       of these, with the places left out (plan/texts)
-    writes      what the candidate gets
+    deletes, shares     what the candidate gets besides, and in which order (plan/writes)
 
 Rows are wide: they are read from the manifests whenever needed, and copied only into `written`, of a feed into `state` too. What
 is wide is sorted once and joined with little: ten million rows must pass through DuckDB's share of a task's memory.
@@ -30,6 +30,7 @@ from sparse_index.config.corpus import CorpusConfig
 from sparse_index.corpus.scan import MANIFEST_SCHEMA
 from sparse_index.plan.lost_files import NOTHING, Lost, lost_files
 from sparse_index.plan.texts import IN_WORDS, Encoder, load_texts, text_counts, text_lengths
+from sparse_index.plan.writes import count_writes, load_writes
 from sparse_index.store.files import Store
 from sparse_index.store.manifests import PASSAGES, has_text
 from sparse_index.store.sql import literal, parquet
@@ -88,20 +89,6 @@ _WRITTEN = f"""
 CREATE TEMP TABLE written AS
 SELECT *, row_number() OVER () - 1 AS document FROM (
     SELECT id, file, file_version, row_group, row, text_hash, row_hash, chars, passages, read FROM {{rows}} ORDER BY {_PLACE}, id)
-"""
-_INDEXED = """
-SELECT 'index' AS op, id, file, file_version, row_group, row, text_hash, CASE WHEN read THEN row_hash END AS row_hash, passages
-"""
-_ALL_WRITES = f"CREATE TEMP VIEW writes AS {_INDEXED}, document AS position FROM written"
-# Deletes are spread over the parts by a hash of their id, so that no part is made of deletes alone.
-_SHARES = 1024
-_CHANGED_WRITES = f"""
-CREATE TEMP TABLE writes AS
-SELECT * EXCLUDE (share), row_number() OVER () - 1 AS position FROM (
-    FROM ({_INDEXED}, document * {_SHARES} // (SELECT count(*) FROM written) AS share FROM written
-        UNION ALL
-        SELECT 'delete', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, hash(id) % {_SHARES} FROM gone)
-    ORDER BY share, op DESC, {_PLACE}, id)
 """
 EXAMPLES = 5
 
@@ -166,7 +153,7 @@ class Difference:
         self._con.execute(_WRITTEN.format(rows="state WHERE NOT deleted" if self._inputs.full else _CHANGED))
         load_texts(self._con, self._store, self._inputs.encoders, self._inputs.own_texts)
         # A full build's index is empty: there is nothing to delete.
-        self._con.execute(_ALL_WRITES if self._inputs.full else _CHANGED_WRITES)
+        load_writes(self._con, deletes=not self._inputs.full)
 
     def _load_changes(self) -> None:
         # Where nothing is live there is nothing to join: the manifests say it all.
@@ -189,7 +176,7 @@ class Difference:
             self._con.execute(_KEEP.format(oldest=_date(oldest)))
 
     def changes(self) -> Changes:
-        counts, writes = self._counts(), self._count("writes")
+        counts, writes = self._counts(), count_writes(self._con)
         changed = counts.text_changed + counts.fields_changed
         return Changes(
             counts=counts,

@@ -11,7 +11,8 @@ from sparse_index.builds.folder import letters_path
 from sparse_index.builds.plan import Part, Plan
 from sparse_index.corpus.place import Place
 from sparse_index.plan.difference import Difference
-from sparse_index.plan.texts import IN_WORDS, due_query
+from sparse_index.plan.texts import due_query
+from sparse_index.plan.writes import writes_query
 from sparse_index.store.files import Store
 from sparse_index.store.layout import DUPLICATES_FILE
 from sparse_index.store.sql import copy_to
@@ -43,18 +44,15 @@ def write_files(con: duckdb.DuckDBPyConnection, store: Store, difference: Differ
     copy_to(con, store, difference.manifest_query(), plan.manifest)
     if plan.counts.duplicate_ids:
         copy_to(con, store, difference.duplicates_query(), f"{plan.folder}/{DUPLICATES_FILE}")
-    for part, here in _shares(plan.encode_parts):
-        copy_to(con, store, due_query(con, here), part.path)
-    for part, here in _shares(plan.index_parts):
-        copy_to(
-            con, store, f"SELECT * EXCLUDE (position) {IN_WORDS} FROM writes WHERE {here} ORDER BY position", part.path
-        )
+    for part, low, high in _shares(plan.encode_parts):
+        copy_to(con, store, due_query(con, low, high), part.path)
+    for part, low, high in _shares(plan.index_parts):
+        copy_to(con, store, writes_query(con, low, high), part.path)
 
 
-def _shares(parts: Sequence[Part]) -> Iterator[tuple[Part, str]]:
-    """Each part with the condition for its rows in a table whose column `position` counts from 0."""
+def _shares(parts: Sequence[Part]) -> Iterator[tuple[Part, int, int]]:
+    """Each part with the places of its rows, counted from 0: the first one, and the one after its last."""
     low = 0
     for part in parts:
-        high = low + part.items
-        yield part, f"position >= {low} AND position < {high}"
-        low = high
+        yield part, low, low + part.items
+        low += part.items

@@ -126,8 +126,9 @@ def _load_known(con: duckdb.DuckDBPyConnection, store: Store, turn: int, empty_r
         )
 
 
-def due_query(con: duckdb.DuckDBPyConnection, here: str) -> str:
-    """SQL: the rows of `encode` for which `here` holds, in its order, with their place."""
+def due_query(con: duckdb.DuckDBPyConnection, low: int, high: int) -> str:
+    """SQL: the rows of `encode` from position `low` to before `high`, in its order, with their place."""
+    here = f"position >= {low} AND position < {high}"
     first, last = con.execute(f"SELECT min(document), max(document) FROM encode WHERE {here}").fetchall()[0]
     # Said in numbers: else each part would read all of `written`.
     return f"""SELECT field, encode.text_hash, {_PLACES}, "start", "end"
