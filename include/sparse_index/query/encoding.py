@@ -22,6 +22,7 @@ from sparse_index.cluster.client import Cluster, Json
 from sparse_index.config.corpus import CorpusConfig
 from sparse_index.config.encoder import ExistingModel
 from sparse_index.config.vectors import fingerprint
+from sparse_index.corpus.render import normalise
 from sparse_index.errors import ConfigError, ModelError, OverloadedError
 from sparse_index.ml.life import life_of
 from sparse_index.ml.predict import outputs
@@ -76,7 +77,7 @@ def encoded(cluster: Cluster, config: CorpusConfig, target: Target, name: str, q
     """The query for the vector field `name`. ModelError where no model answers; TerminalError for what the cluster would refuse;
     ConfigError for what the caller has to mend."""
     kind = asking_kind(config, target, name)
-    found = Encoded(kind, *_made(cluster, config, target, name, query, given))
+    found = Encoded(kind, *_made(cluster, config, target, name, normalise(query), given))
     # Whatever it is, the cluster would refuse the whole search for it.
     found.clause(name, Asked(1))
     return found

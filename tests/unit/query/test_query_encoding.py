@@ -72,3 +72,16 @@ def test_an_analyzer_s_words_count_once_with_the_weight_that_it_gives_them(detai
     assert weights == {"ref": pytest.approx(4.9510665), "##und": pytest.approx(8.643525), "word": 1.0, "much": 64.0}
     wanted = {"analyzer": "bert-uncased", "text": "ref ref word", "explain": True, "attributes": ["payload"]}
     assert asked == [("GET", "/things/_analyze", wanted)]
+
+
+def test_a_query_is_encoded_as_texts_are() -> None:
+    asked: list[str] = []
+
+    def answer(method: str, path: str, body: Any) -> Any:
+        asked.append(body["text"])
+        return {"detail": {"analyzer": {"tokens": TOKENS}}}
+
+    encoded(
+        fake_cluster(answer), corpus_config("things"), Target("things"), "text_sparse", "cafe\u0301\x00s", NOTHING_GIVEN
+    )
+    assert asked == ["caf\u00e9 s"]
