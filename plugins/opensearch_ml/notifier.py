@@ -143,13 +143,14 @@ class CorpusFailureNotifier(FailureNotifier):
             take_back(self.about.store, self.about.told_path(dag_id), rest)
 
     def day(self, context: Any) -> date | None:
-        """Of a feed's run, the day that it was to bring; None of any other, and where nobody knows."""
+        """Of a feed's run, the day that it was to bring; None of any other, of a trial, and where nobody knows."""
         from opensearch_ml.params import run_request
 
         if self.once or self.about.config.kind != "feed":
             return None
         try:
-            return run_request(context).data_date
+            asked = run_request(context)
+            return None if asked.mode == "plan_only" or asked.row_limit is not None else asked.data_date
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must go
             self.log.warning("Nobody says of which day this run was: %s", error)
             return None

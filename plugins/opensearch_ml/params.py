@@ -14,8 +14,8 @@ from sparse_index.errors import ConfigError
 if TYPE_CHECKING:
     from sparse_index.builds.request import RunRequest
 
-# Keys of a run's conf that are for others: the OpenLineage provider reads the run's parent there.
-_OF_OTHERS = frozenset({"openlineage"})
+# Keys of a run's conf that are for others: the OpenLineage provider reads the run's parent there, Airflow how it traces the run.
+_OF_OTHERS = ("openlineage", "airflow/")
 MODES = ("auto", "full", "plan_only")
 
 
@@ -88,7 +88,7 @@ def run_request(context: Any) -> RunRequest:
 
 def require_answers_taken(context: Any) -> None:
     """`ConfigError` where Airflow would drop what a run was triggered with, without a word: called by the first task of a DAG."""
-    given = {name: value for name, value in (context["dag_run"].conf or {}).items() if name not in _OF_OTHERS}
+    given = {name: value for name, value in (context["dag_run"].conf or {}).items() if not name.startswith(_OF_OTHERS)}
     asked = list(context["dag"].params)
     unknown = sorted(given.keys() - set(asked))
     if unknown:

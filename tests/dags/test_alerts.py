@@ -7,17 +7,17 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout, TaskAwaitingInput
 from airflow.utils.state import DagRunState
 
 from anchors import anchors
@@ -70,9 +70,10 @@ def context(
     outcome: str = "promoted",
     day: str | None = None,
     before: str | None = None,
+    asked: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What Airflow gives a callback of a task, when these tasks of its run have failed (by name), or its receipt has told of this
-    outcome. `day`: the run's partition; `before`: how the run before ended."""
+    outcome. `day`: the run's partition; `before`: how the run before ended; `asked`: of its form."""
     crumbs = [{"task_id": name, "map_index": -1, "state": "failed", "duration": 1.0} for name in sorted(failed)]
     ti = SimpleNamespace(
         dag_id=dag.dag_id,
@@ -88,7 +89,13 @@ def context(
         get_previous_dagrun=lambda: before and SimpleNamespace(state=DagRunState(before)),
     )
     run = SimpleNamespace(partition_key=day, logical_date=None, run_after=datetime(2026, 5, 5, tzinfo=UTC))
-    found = {"ti": ti, "task": dag.get_task(task_id), "dag_run": run, "run_id": run_id, "params": dag.params.dump()}
+    found = {
+        "ti": ti,
+        "task": dag.get_task(task_id),
+        "dag_run": run,
+        "run_id": run_id,
+        "params": dag.params.dump() | dict(asked),
+    }
     return found | ({"exception": RuntimeError(error)} if error else {})
 
 
@@ -191,6 +198,15 @@ def test_a_day_of_a_feed_is_taken_back_by_its_own_run_alone(written: Written) ->
     assert first.startswith(f"{DAG_ID} is green again, but for 1 of its days\nRun d1 ended well")
     assert second.startswith(f"{DAG_ID} is green again\nRun d2 ended well")
     assert "Days whose run" not in second
+
+
+@pytest.mark.parametrize("asked", [{"mode": "plan_only"}, {"row_limit": 5}])
+def test_a_trial_that_fails_makes_no_day_of_a_feed_missing(written: Written, asked: dict[str, Any]) -> None:
+    dag = written(alerts=[KEEPS], **FEED)[DAG_ID]
+    call(dag, "receipt", "on_failure_callback", "t1", error="too old", day="2026-03-01", asked=asked)
+    call(dag, "receipt", "on_success_callback", "d2", day="2026-03-02")
+    assert [one["kind"] for one in TOLD] == ["failed", "green"]
+    assert "Days whose run" not in texts()[1]
 
 
 def test_of_a_feeds_run_whose_day_nobody_knows_any_good_run_takes_back(written: Written) -> None:
@@ -518,6 +534,27 @@ def test_who_answers_for_a_corpus_is_told_once_that_a_run_asks(
     monkeypatch.setattr("sparse_index.gate.doubt.question", lambda store, plan: None)
     approve.execute(context(dag, "approve", "r2"))
     assert len(TOLD) == 1, "nobody is asked"
+
+
+def test_a_notifier_that_hangs_does_not_take_the_question_back(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow ends a task that takes too long with an error of its own, which is no `Exception`."""
+
+    def asks(*_: object) -> None:
+        raise TaskAwaitingInput(method_name="answered")
+
+    def hangs(*_: object) -> None:
+        raise AirflowTaskTimeout("an hour")
+
+    monkeypatch.setattr("opensearch_ml.operators.approval.require_planned", lambda context: (None, None))
+    monkeypatch.setattr("sparse_index.gate.doubt.question", lambda store, plan: Question("May it?", "", 1.5, []))
+    monkeypatch.setattr(ApprovalOperator, "execute", asks)
+    monkeypatch.setattr("opensearch_ml.operators.approval.tell", hangs)
+    dag = written(alerts=[KEEPS])[DAG_ID]
+    approve: Any = dag.get_task("approve")
+    with pytest.raises(TaskAwaitingInput):
+        approve.execute(context(dag, "approve", "r1"))
 
 
 def test_no_argument_of_a_notifier_is_stored_with_the_dag(written: Written) -> None:

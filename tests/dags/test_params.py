@@ -70,7 +70,9 @@ def triggered(conf: dict[str, Any] | None, **taken: Any) -> dict[str, Any]:
     return {"params": params, "dag": SimpleNamespace(params=form), "dag_run": SimpleNamespace(conf=conf)}
 
 
-@pytest.mark.parametrize("conf", [None, {}, {"openlineage": {"parentRunId": "1"}}, {"mode": "full"}])
+@pytest.mark.parametrize(
+    "conf", [None, {}, {"openlineage": {"parentRunId": "1"}, "airflow/task_span_detail_level": 2}, {"mode": "full"}]
+)
 def test_a_run_that_gets_what_it_was_triggered_with_goes_on(conf: dict[str, Any] | None) -> None:
     require_answers_taken(triggered(conf, mode="full"))
 

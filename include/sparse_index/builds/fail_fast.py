@@ -1,7 +1,7 @@
 """When parts of a stage fail with one and the same error, the others need not find out for themselves.
 
 A part that fails leaves a note beside the plan; a part about to begin reads the notes of the others. A trouble that may pass
-counts when it has lasted for `TROUBLE_S` seconds in which no part has ended.
+counts when it has lasted for `TROUBLE_S` seconds in which no part has ended, and was met by each of them within as many.
 """
 
 from __future__ import annotations
@@ -42,19 +42,25 @@ def failing_fast(
         _keep(store, note, part, error, timing.now().timestamp())
         raise
     for path, former in _notes(store, folder):
-        if former.get("since") is not None:
+        if former["since"] is not None:
             store.delete(path)
 
 
 def _keep(store: Store, path: str, part: int, error: SparseIndexError, now: float) -> None:
-    """`since`: when the trouble began, in seconds of the epoch; None of one that does not pass."""
+    """`since`: when the trouble began, `last`: when it was met last, in seconds of the epoch; None of one that does not pass."""
     note: dict[str, Any] = {"part": part, "error": type(error).__name__, "message": error.message, "since": None}
     if isinstance(error, TransientError):
+        note |= {"since": now, "last": now}
         with suppress(FileNotFoundError):
             former = store.read_json(path)
-            now = former["since"] if _kind(former) == _kind(note) else now
-        note["since"] = now
+            if _kind(former) == _kind(note) and _goes_on(former, now):
+                note["since"] = former["since"]
     store.write_json(path, note)
+
+
+def _goes_on(note: Any, now: float) -> bool:
+    """Whose part has worked for longer has overcome it."""
+    return bool(now - note["last"] <= TROUBLE_S)
 
 
 def _notes(store: Store, folder: str) -> Iterator[tuple[str, Any]]:
@@ -70,8 +76,8 @@ def _kind(note: Any) -> tuple[str, str]:
 def _require_no_common_failure(store: Store, folder: str, stage: str, now: float) -> None:
     alike = defaultdict(list)
     for _, note in _notes(store, folder):
-        since = note.get("since")
-        if since is None or now - since >= TROUBLE_S:
+        since = note["since"]
+        if since is None or (now - since >= TROUBLE_S and _goes_on(note, now)):
             alike[_kind(note)].append(note)
     for same in alike.values():
         if len(same) >= ENOUGH:

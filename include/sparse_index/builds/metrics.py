@@ -44,9 +44,11 @@ def _gate_refused(receipt: Mapping[str, Any]) -> bool:
 
 
 def _dead_letters(receipt: Mapping[str, Any]) -> int:
-    """Of the closed books; of a build that did not come that far, as planned and what was refused since. An index task's are
-    also the documents whose texts were refused."""
+    """Of the closed books; of a build that did not come that far, as planned and what was refused since: texts, or documents,
+    among which are those of the texts."""
     if receipt.get("books"):
         return int(receipt["books"]["dead_letters"])
-    stages = receipt.get("planned") or {}, receipt.get("index") or receipt.get("encode") or {}
-    return sum(int(stage.get("dead_letters", 0)) for stage in stages)
+    planned, *since = (
+        int((receipt.get(stage) or {}).get("dead_letters", 0)) for stage in ("planned", "encode", "index")
+    )
+    return planned + max(since)

@@ -131,6 +131,7 @@ def _golden_sets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     golden = _command(commands, "golden", "write a first golden set: live documents that their titles should find")
     golden.add_argument("--sample", type=_count, default=50, metavar="N", help="of so many documents (default 50)")
     golden.add_argument("--golden", type=Path, metavar="DIR", help="folder to write to (default: golden/<alias>)")
+    _encoder_arguments(golden)
 
 
 def _gate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -60,7 +60,7 @@ def tune_search(options: argparse.Namespace, cluster: Cluster, config: CorpusCon
 def write_sample(options: argparse.Namespace, cluster: Cluster, config: CorpusConfig) -> None:
     """Canaries of documents that are live, to be read and edited."""
     file = (options.golden or Path("golden", config.alias)) / QUERIES
-    sample = sample_canaries(cluster, config, asks(cluster, config), options.sample)
+    sample = sample_canaries(cluster, config, asks(cluster, config, None, given(options, config)), options.sample)
     for title in sample.lost:
         print(f"Left out, as its document is not among the first hits: {title}")
     if not sample.canaries:

@@ -10,6 +10,7 @@ from sparse_index.config.airflow_rules import LONGEST_APPROVAL_H
 from sparse_index.config.encoder import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
+MIN_RECALL = 0.9
 
 
 class ApprovalConfig(Section):
@@ -36,7 +37,7 @@ class GateConfig(Section):
     max_unexplained: Annotated[float, Field(ge=0, le=1)] = 0.02
     max_latency_factor: Annotated[float, Field(ge=1)] = 2.0
     latency: Literal["warn", "refuse"] = "warn"
-    min_recall: Annotated[float, Field(ge=0, le=1)] = 0.9
+    min_recall: Annotated[float, Field(ge=0, le=1)] = MIN_RECALL
     golden: str | None = None
     max_drop: Share = 0.02
     min_ndcg: Share | None = None

@@ -243,10 +243,12 @@ def _first(*values: int | None) -> int | None:
 
 
 def _dead_letters(content: Mapping[str, Any]) -> int | None:
-    """Rows that it refused; where its books were not closed, those that are no documents and what was refused since."""
-    refused = (count(content, stage, "dead_letters") for stage in ("planned", "index"))
-    known = [letters for letters in refused if letters is not None]
-    return _first(count(content, "books", "dead_letters"), sum(known) if known else None)
+    """Rows that it refused; where its books were not closed, those that are no documents and what was refused since: texts, or
+    documents, among which are those of the texts."""
+    planned, *since = (count(content, stage, "dead_letters") for stage in ("planned", "encode", "index"))
+    if planned is None and not any(each is not None for each in since):
+        return count(content, "books", "dead_letters")
+    return _first(count(content, "books", "dead_letters"), (planned or 0) + max(each or 0 for each in since))
 
 
 def _texts_encoded(content: Mapping[str, Any]) -> int | None:

@@ -54,7 +54,7 @@ def old_columns(parquet: pq.ParquetFile, names: Sequence[str]) -> frozenset[str]
         return frozenset(names if days else ())
     wide = set(int96_columns(parquet, names))
     # What is nested may hold both kinds; it is looked at, and refused where it holds old dates.
-    return frozenset(nested_columns(parquet, names) | (wide if int96 else set(names) - wide))
+    return frozenset(wide if int96 else set(names) - (wide - nested_columns(parquet, names)))
 
 
 def _said(parquet: pq.ParquetFile) -> dict[str, str]:

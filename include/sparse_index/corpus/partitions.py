@@ -140,10 +140,14 @@ def _matched(pattern: re.Pattern[str], text: str) -> str:
     return text
 
 
+def _digits(text: str) -> int:
+    """How many of a number's digits count."""
+    return len(re.sub(r"[eE].*|[+.-]", "", text).strip("0"))
+
+
 def _double(text: str) -> float:
     number = float(_matched(_NUMBER, text))
-    rounded = len(Decimal(text).normalize().as_tuple().digits) > _DOUBLE_DIGITS
-    if rounded or not math.isfinite(number) or (_WHOLE.fullmatch(text) and int(text) != number):
+    if not math.isfinite(number) or _digits(text) > _DOUBLE_DIGITS or (_WHOLE.fullmatch(text) and int(text) != number):
         raise ValueError(f"{text} would be rounded")
     return number
 

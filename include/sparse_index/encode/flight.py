@@ -207,7 +207,9 @@ class Encoding:
     def _too_slow(self, text: Text, error: SparseIndexError) -> Rejected:
         """The text itself is at fault where another one is answered: it would stop every later run too."""
         if self._known_good is not None and self._model_works():
-            reason = f"no answer within encoder.request_timeout_s ({self._config.request_timeout_s:g} s)"
+            waited = f"within encoder.request_timeout_s ({self._config.request_timeout_s:g} s)"
+            by_whom = f"before a gateway in front of the cluster gave up ({error.status})"
+            reason = f"no answer {waited if error.status is None else by_whom}"
             return self._reject(text, "predict_timeout", reason, TIMEOUTS_OF_ONE_TEXT)
         place = text.place
         raise UnavailableError(

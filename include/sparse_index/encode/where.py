@@ -51,7 +51,7 @@ class Running:
 def running(cluster: Cluster, store: Store, plan: Plan, name: str, model_id: str, cores: int) -> Running:
     """For the vector field `name`; `cores`: of the cluster's nodes. `ModelError` when the model is gone."""
     field = plan.config.vector_fields[name]
-    tasks = max(1, min(field.encoder.parallel_tasks, len(plan.encode_parts)))
+    tasks = max(1, min(plan.config.parallel_tasks, len(plan.encode_parts)))
     if field.encoder.run_on == "worker":
         return _in_this_process(_proven_here(cluster, store, plan, name, model_id), field.encoder, tasks)
     predictor = in_cluster(cluster, field, model_id)

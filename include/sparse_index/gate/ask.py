@@ -25,17 +25,17 @@ from sparse_index.relevance.measures import Rankings
 from sparse_index.relevance.unknown import unknown_documents
 from sparse_index.store.files import Store
 from sparse_index.store.layout import plan_path
-from sparse_index.store.manifests import rows_of
+from sparse_index.store.manifests import passages_differ, rows_of
 from sparse_index.store.sql import connect
 
 # For re-ranking what one query finds: enough for any. Without a limit the cluster would re-rank, all in one request.
 _A_DAY_MS = 86_400_000.0
-_ALTERED = """
+_ALTERED = f"""
     SELECT id FROM (SELECT unnest($ids) AS id)
-    LEFT JOIN (SELECT id, text_hash, row_hash, passages FROM {former} WHERE NOT deleted) former USING (id)
-    LEFT JOIN (SELECT id, text_hash, row_hash, passages FROM {present} WHERE NOT deleted) present USING (id)
+    LEFT JOIN (SELECT id, text_hash, row_hash, passages FROM {{former}} WHERE NOT deleted) former USING (id)
+    LEFT JOIN (SELECT id, text_hash, row_hash, passages FROM {{present}} WHERE NOT deleted) present USING (id)
     WHERE former.row_hash IS DISTINCT FROM present.row_hash OR former.text_hash IS DISTINCT FROM present.text_hash
-        OR former.passages IS DISTINCT FROM present.passages"""
+        OR {passages_differ("former", "present")}"""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from sparse_index.plan.lost_files import NOTHING, Lost, lost_files
 from sparse_index.plan.texts import IN_WORDS, Encoder, load_texts, text_counts, text_lengths
 from sparse_index.plan.writes import count_writes, load_writes
 from sparse_index.store.files import Store
-from sparse_index.store.manifests import PASSAGES, has_text
+from sparse_index.store.manifests import PASSAGES, has_text, passages_differ
 from sparse_index.store.sql import literal, parquet
 
 _COLUMNS = ", ".join(name for name in MANIFEST_SCHEMA.names if name != "problem")
@@ -70,8 +70,7 @@ SELECT CASE WHEN change <> 'unchanged' THEN id END AS id, change FROM (SELECT id
         WHEN m.deleted THEN CASE WHEN l.id IS NULL OR l.deleted THEN 'tombstone' ELSE 'deleted' END
         WHEN l.id IS NULL OR l.deleted THEN 'new'
         WHEN m.text_hash IS DISTINCT FROM l.text_hash THEN 'text_changed'
-        WHEN {{own_texts}} AND m.passages IS DISTINCT FROM l.passages
-            AND list_sort(map_entries(m.passages)) IS DISTINCT FROM list_sort(map_entries(l.passages)) THEN 'text_changed'
+        WHEN {{own_texts}} AND {passages_differ("m", "l")} THEN 'text_changed'
         WHEN m.row_hash <> l.row_hash THEN 'fields_changed'
         ELSE 'unchanged' END::change AS change
 FROM candidates m LEFT JOIN live l USING (id))

@@ -51,13 +51,16 @@ def _outage(cluster: Cluster, seen: Seen, name: str, error: TerminalError) -> Un
 
 def trials(seen: Seen, name: str, fields: Iterable[str]) -> Iterator[tuple[str, Json]]:
     """What is tried of the pipeline `name` on an index with these vector fields, and the bodies of the searches: each field that
-    a model encodes for, and all sides together. Re-ranking takes no search without its `ext`, so there it is these alone."""
+    a model encodes for, and all sides together. Re-ranking takes no search without its `ext`, so there it is these alone; and
+    everything where the live index is asked as it was built, by sides that the configuration need not have any more."""
     known, kinds = set(fields) & set(seen.config.model_side_fields), vector_kinds(seen.config)
     asked = {field: kinds[field].by_text(field, _TEXT, Asked(1)) for field in sorted(known)}
     # A side that needs no model, or whose field is yet to come, is asked for everything.
     queries = [asked.get(side, _EVERYTHING) for side in seen.config.sides]
     together = {"size": 1, "query": {"hybrid": {"queries": queries}} if len(queries) > 1 else queries[0]}
     if name == rerank_pipeline_name(seen.alias):
+        if seen.live is not None and not seen.live.fits:
+            together = {"size": 1, "query": _EVERYTHING}
         yield "re-ranking", together | {"ext": {"rerank": {"query_context": {"query_text": _TEXT}}}}
         return
     yield from ((field, {"size": 1, "query": query}) for field, query in asked.items())

@@ -14,6 +14,12 @@ from sparse_index.store.sql import parquet
 PASSAGES = 'MAP(VARCHAR, STRUCT(text_hash VARCHAR, "start" INTEGER, "end" INTEGER)[])'
 
 
+def passages_differ(one: str, other: str) -> str:
+    """SQL: whether the passages of two rows do. A map has an order, that of the corpus file, which says nothing."""
+    said = (f"list_sort(map_entries({row}.passages))" for row in (one, other))
+    return f"({one}.passages IS DISTINCT FROM {other}.passages AND {' IS DISTINCT FROM '.join(said)})"
+
+
 def rows_of(store: Store, paths: Sequence[str]) -> str:
     """SQL: the rows of these files; `passages` is null in those of a version that knew of no such texts."""
     none = f"SELECT NULL::{PASSAGES} AS passages WHERE false"

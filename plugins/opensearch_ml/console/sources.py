@@ -40,6 +40,9 @@ CLUSTER_TIMEOUT_S = 4.0
 # Of all corpora together: so far back are the operations of one looked for, and so many are shown.
 LOOKED_AT, SHOWN = 500, 20
 
+# Of a task that has begun in the attempt of its run that goes on; also one of a DAG that has lost it since.
+_WORKED = (TaskInstanceState.SUCCESS, TaskInstanceState.FAILED, TaskInstanceState.REMOVED)
+
 
 @dataclass(frozen=True)
 class OperationRun:
@@ -135,7 +138,7 @@ def _failed(session: Session, ids: Sequence[str], feeds: Collection[str]) -> dic
     newest: dict[tuple[str, str | None], FailedRun | None] = {}
     for run, planned in session.execute(found):
         day = _day(run) if run.dag_id in feeds else None
-        if day is None or not _brought_nothing(run):
+        if day is None or not _is_trial(run):
             failed = run.state == DagRunState.FAILED and not planned
             newest.setdefault(
                 (run.dag_id, day), FailedRun(run.run_id, run.end_date or run.run_after, day) if failed else None
@@ -151,10 +154,9 @@ def _day(run: DagRun) -> str | None:
         return None
 
 
-def _brought_nothing(run: DagRun) -> bool:
-    """Whether it is green and was a plan alone, or a build of some rows."""
-    trial = text(run.conf, "mode") == "plan_only" or at(run.conf, "row_limit") is not None
-    return trial and run.state == DagRunState.SUCCESS
+def _is_trial(run: DagRun) -> bool:
+    """Whether it was a plan alone, or a build of some rows: it was to bring nobody anything."""
+    return text(run.conf, "mode") == "plan_only" or at(run.conf, "row_limit") is not None
 
 
 def _of_dag(listed: Listed, dag: DagModel, running: bool, failed: tuple[FailedRun, ...]) -> Listed:
@@ -204,12 +206,16 @@ def problems_in(doc: str) -> tuple[str, ...]:
 
 
 def _plan(dag: Any, run_id: Any) -> Select[Any]:
-    """What the plan of a run (its DAG's id and its own) said of itself."""
+    """What the plan of a run (its DAG's id and its own) said of itself, in the attempt that goes on: of one that was cleared,
+    and has not begun since, Airflow keeps what the former attempt left."""
+    of_run = TaskInstance.dag_id == XComModel.dag_id, TaskInstance.run_id == XComModel.run_id
+    its = select(TaskInstance.id).where(*of_run, TaskInstance.task_id == PLAN_TASK, TaskInstance.state.in_(_WORKED))
     return select(XComModel.value).where(
         XComModel.dag_id == dag,
         XComModel.run_id == run_id,
         XComModel.task_id == PLAN_TASK,
         XComModel.key == "return_value",
+        its.exists(),
     )
 
 

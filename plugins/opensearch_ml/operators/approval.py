@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowTaskTimeout, TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import HITLUser
 
 from opensearch_ml.alerts import answer_address, tell
@@ -54,7 +54,11 @@ class ApproveOperator(ApprovalOperator):
             return super().execute(context)
         except TaskAwaitingInput:
             # And not before: what Airflow did not take is asked again by the next attempt.
-            self._tell(asked, context)
+            try:
+                self._tell(asked, context)
+            except AirflowTaskTimeout:
+                # To ask again would take back an answer that was given meanwhile.
+                self.log.warning("Not everybody was told that an answer is waited for: a notifier did not end in time.")
             raise
 
     def _tell(self, asked: Question, context: Any) -> None:

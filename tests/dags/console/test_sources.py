@@ -13,6 +13,7 @@ from airflow.dag_processing.collection import update_dag_parsing_results_in_db
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset
@@ -158,6 +159,7 @@ def test_a_corpus_whose_newest_run_failed_says_so(
         (("1", "success", {}), []),
         (("1", "success", {"mode": "plan_only"}), ["1"]),
         (("1", "success", {"row_limit": 5}), ["1"]),
+        (("2", "failed", {"row_limit": 5}), ["1"]),
         (("9", "success", {"data_date": "2026-11-01"}), []),
         (("2", "failed", {}), ["2", "1"]),
     ],
@@ -182,7 +184,8 @@ def test_of_a_feed_each_day_whose_newest_run_failed_is_named(
 
 
 def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed: Callable[..., None]) -> None:
-    """Also where only tasks after the plan were cleared, so that the run began after its own build."""
+    """Also where only tasks after the plan were cleared, so that the run began after its own build; not where the plan was, and
+    Airflow has what it said of the former attempt."""
     parsed(corpus_dag("notes"))
     dag = "sparse_index__notes"
     with create_session() as session:
@@ -202,6 +205,10 @@ def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed:
         said = {"plan": "notes/builds/b1/plan.json"}
         set_xcom = partial(XComModel.set, dag_id=dag, task_id="plan_changes", run_id="r1", session=session)
         set_xcom("return_value", said, serialize=False)
+    assert (plan_of_run(dag, "r1"), found_by(DeclaredCorpora())["notes"].failed) == (None, (FailedRun("r1", DAY),))
+    with create_session() as session:
+        its = TaskInstance.dag_id == dag, TaskInstance.run_id == "r1", TaskInstance.task_id == "plan_changes"
+        session.execute(update(TaskInstance).where(*its).values(state="success"))
     assert plan_of_run(dag, "r1") == said["plan"]
     assert found_by(DeclaredCorpora())["notes"].failed == ()
 

@@ -117,6 +117,15 @@ def test_a_part_that_ends_shows_that_the_trouble_passes(store: Store, plan: Plan
     assert attempt(store, plan, 0, None, at=2 * TROUBLE_S)
 
 
+def test_parts_that_have_worked_for_an_hour_since_have_overcome_it(store: Store, plan: Plan) -> None:
+    troubled(store, plan)
+    assert attempt(store, plan, 3, None, at=1801 + TROUBLE_S)
+    troubled(store, plan)
+    for part in range(2):
+        fail(store, plan, part, OverloadedError(BREAKER), at=3 * TROUBLE_S)
+    assert attempt(store, plan, 3, None, at=4 * TROUBLE_S - 1), "it began anew"
+
+
 def test_another_trouble_of_the_same_part_begins_anew(store: Store, plan: Plan) -> None:
     troubled(store, plan)
     fail(store, plan, 0, UnavailableError("no answer"), at=2000)

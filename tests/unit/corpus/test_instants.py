@@ -191,6 +191,11 @@ def test_spark_says_of_each_kind_of_column_how_it_counts(
     assert values(tmp_path, path, "wide") == [wide]
 
 
+def test_dates_within_lists_are_known_where_only_timestamps_of_96_bits_count_old_days(tmp_path: Path) -> None:
+    days = pa.array([[-719162]], pa.list_(pa.int32())).cast(pa.list_(pa.date32()))
+    assert values(tmp_path, julian(tmp_path / "a.parquet", days, version="3.0.3"), "at") == [["0001-01-01"]]
+
+
 def test_a_column_of_96_bits_may_have_a_dot_in_its_name(tmp_path: Path) -> None:
     table = pa.table({"id": ["0"], "ts.utc": pa.array([1], pa.timestamp("ns")), "ts": ["x"]})
     pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True, store_schema=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -247,16 +248,20 @@ def test_long_texts_that_time_out_together_go_one_by_one(error: Callable[[], Exc
     assert hashes(encode(server, texts(16)), Encoded) == all_hashes(16)
 
 
-def test_a_text_that_alone_always_times_out_becomes_a_dead_letter() -> None:
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(timed_out, "request_timeout_s"), (lambda: http_error(504, "gateway_timeout"), r"gateway .* gave up \(504\)")],
+)
+def test_a_text_that_alone_always_times_out_becomes_a_dead_letter(error: Callable[[], Exception], why: str) -> None:
     def fault(asked: list[str]) -> None:
         if "word3" in asked:
-            raise timed_out()
+            raise error()
 
     outcomes = encode(ModelServer(fault), texts(8))
     assert hashes(outcomes, Encoded) == [f"h{n}" for n in range(8) if n != 3]
     (rejected,) = (outcome for outcome in outcomes if isinstance(outcome, Rejected))
     assert (rejected.text.text_hash, rejected.error_class, rejected.attempt) == ("h3", "predict_timeout", 3)
-    assert "request_timeout_s" in rejected.reason
+    assert re.search(why, rejected.reason)
 
 
 @pytest.mark.parametrize("known_good", [None, "word0"])

@@ -52,6 +52,14 @@ def test_one_side_is_no_hybrid_and_a_reranker_gets_its_text() -> None:
     assert body["ext"]["rerank"]["query_context"]["query_text"]
 
 
+def test_a_reranker_of_an_index_that_was_built_otherwise_is_not_asked_by_the_sides_of_now() -> None:
+    """Its pipeline fuses as many sides as that index has."""
+    former = (replace(LIVE, fits=False),)
+    one = seen("bm25", "text_sparse", indices=former, rerank={"model": {"source": "model_id", "model_id": "r1"}})
+    ((_, body),) = trials(one, rerank_pipeline_name("things"), {"text_sparse"})
+    assert (body["query"], list(body["ext"])) == (EVERYTHING, ["rerank"])
+
+
 def test_each_is_tried_by_its_name_and_one_that_fails_is_named_by_no_index() -> None:
     one = seen("bm25", "text_sparse")
     (name,) = one.wanted

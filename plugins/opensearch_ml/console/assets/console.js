@@ -84,12 +84,17 @@
     said.textContent = "Asking Airflow…";
     const dag = encodeURIComponent(form.dataset.dag);
     // An answer may be lost of a run that was started. Pressed again, it has the same id: Airflow then refuses a second one.
-    const run = form.dataset.run ??= `manual__${new Date().toISOString()}_${Math.random().toString(36).slice(2, 10)}`;
+    const conf = answersOf(form), answers = JSON.stringify(conf);
+    if (form.dataset.answers !== answers) {
+      form.dataset.answers = answers;
+      form.dataset.run = `manual__${new Date().toISOString()}_${Math.random().toString(36).slice(2, 10)}`;
+    }
+    const run = form.dataset.run;
     let mayBeStarted = true;
     try {
       const answer = await fetch(`${base}/api/v2/dags/${dag}/dagRuns`, {
         method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ dag_run_id: run, logical_date: null, conf: answersOf(form) }),
+        body: JSON.stringify({ dag_run_id: run, logical_date: null, conf }),
       });
       mayBeStarted = answer.status >= 500;
       if (!answer.ok && answer.status !== 409) throw new Error(`Airflow says ${answer.status}${await detailOf(answer)}`);
