@@ -64,8 +64,8 @@ bench: $(VENV)/installed ## Measure this package beside what one would use inste
 	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 500
 	$(BIN)/python bench/first_load.py --model .local/models/splade --rows 500 --settings
 	$(BIN)/python bench/scan.py
-	$(BIN)/python bench/day.py --rows 5000 --shares 0.01
-	$(BIN)/python bench/day.py --rows 20000 --shares 0.01
+	$(BIN)/python bench/day.py --shares 0.01
+	$(BIN)/python bench/day.py --rows 5000 --rounds 2 --shares 0.01 --model .local/models/splade --max-tokens 256
 	$(BIN)/python bench/idle_day.py
 	$(BIN)/python bench/switching.py
 	$(BIN)/python bench/report.py

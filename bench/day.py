@@ -1,17 +1,21 @@
 """A day on which a share of the corpus changed, from files to a searchable index: what it costs whom.
 
-    PYTHONPATH=include python bench/day.py [--rows 20000] [--rounds 3] [--shares 0 0.01 0.05]
+    PYTHONPATH=include python bench/day.py [--rows 20000] [--rounds 3] [--shares 0 0.01 0.05] [--model FOLDER]
 
-200,000 rows, one share and one round take some twenty minutes on two cores, nearly all of it for three first loads.
+200,000 rows, one share and one round take some twenty minutes on two cores, nearly all of it for four first loads.
 
 The same files, model and server, interleaved, day after day; of the changed rows a quarter keeps its text, and as many are
 deleted and added. Before the clock starts each has the day before.
 
 - this package: the whole daily build in one process, which registers, deploys and deletes its model where it needs one.
+- model kept: the same with a model that is kept deployed (`encoder.lifecycle: shared`), as the two below keep theirs.
 - encoding again: this package with a store that is empty; what a rebuild costs him who keeps no vectors.
 - pipeline, skip_existing: every document is sent; the ingest processor keeps the vector of a text that is there already. The
   model stays deployed. It deletes nothing, so rows that are gone stay in its index.
 - script: bench/hash_cache.py. The model stays deployed.
+
+`--model`: a folder with model.zip, as `python -m demo.real_models` packs, which reads `--max-tokens` of a text (`splade`: 256);
+without it the small model of the tests.
 """
 
 from __future__ import annotations
@@ -29,18 +33,21 @@ import pyarrow.dataset as ds
 from opensearchpy import OpenSearch, helpers
 
 import hash_cache
-from day_costs import config_of
+from day_costs import MODEL, config_of
 from demo.edit import EditRequest, edit_corpus
 from demo.generate import CorpusRequest, generate_corpus
 from local_cluster import LocalCluster
 from side_by_side import Comparison, Contender, compared, in_words, own_server
 from sparse_index.builds.request import RunRequest
 from sparse_index.cluster.client import Cluster
+from sparse_index.config.corpus import CorpusConfig
 from sparse_index.ml import verbs
 from sparse_index.ml.build_models import build_models, deployed
 from sparse_index.ml.settings import ensure_settings
 from sparse_index.pipeline import make_plan, run
+from sparse_index.serving.act import Serving, serve
 from sparse_index.store.files import Store
+from sparse_index.timing import REAL_TIME
 
 SHARES = (0.0, 0.01, 0.05)
 FIRST_DAY = date(2026, 1, 1)
@@ -59,6 +66,8 @@ class Days:
     folder: Path
     rows: int
     share: float
+    model: Path
+    max_tokens: int
     model_id: str = ""
 
     def corpus(self, number: int) -> Path:
@@ -73,25 +82,36 @@ class Days:
     def count(self, number: int) -> int:
         return int(ds.dataset(self.corpus(number)).count_rows())
 
+    def config(self, number: int, store: str, lifecycle: str = "per_run") -> CorpusConfig:
+        """With a store, and an alias, of that name."""
+        asked = config_of(self.folder, self.corpus(number), self.model)
+        encoder = asked.encoder.model_copy(update={"lifecycle": lifecycle, "max_tokens": self.max_tokens})
+        return asked.model_copy(update={"store": str(self.folder / store), "alias": store, "encoder": encoder})
 
-def build(days: Days, number: int, store: Path) -> float:
-    config = config_of(days.folder, days.corpus(number)).model_copy(update={"store": str(store)})
-    config = config.model_copy(update={"alias": store.name})
+
+def build(days: Days, number: int, config: CorpusConfig) -> float:
     request = RunRequest(run_id=f"day-{number}", data_date=FIRST_DAY + timedelta(days=number))
     started = time.perf_counter()
     run(days.cluster, config, Store(config.store), request)
     seconds = time.perf_counter() - started
-    require_all(days, store.name, number)
+    require_all(days, config.alias, number)
     return seconds
 
 
 def package(days: Days, number: int) -> float:
-    return build(days, number, days.folder / "days")
+    return build(days, number, days.config(number, "days"))
+
+
+def model_kept(days: Days, number: int) -> float:
+    config = days.config(number, "kept", "shared")
+    if number == 0:
+        serve(Serving(days.cluster, Store(config.store), config, REAL_TIME))
+    return build(days, number, config)
 
 
 def again(days: Days, number: int) -> float:
     """It has no day before: the first load of the package has warmed server and client up."""
-    return 0.0 if number == 0 else build(days, number, days.folder / f"again-{number}")
+    return 0.0 if number == 0 else build(days, number, days.config(number, f"again-{number}"))
 
 
 def skipping(days: Days, number: int) -> float:
@@ -137,6 +157,7 @@ def require_all(days: Days, index: str, number: int) -> None:
 
 CONTENDERS: dict[str, Callable[[Days, int], float]] = {
     "this package": package,
+    "model kept": model_kept,
     "encoding again": again,
     "pipeline, skip_existing": skipping,
     "script": script,
@@ -144,25 +165,18 @@ CONTENDERS: dict[str, Callable[[Days, int], float]] = {
 
 
 def compare(days: Days, rounds: int, command: str) -> Comparison:
-    ensure_settings(days.cluster, config_of(days.folder, days.corpus(0)))
-    config = config_of(days.folder, days.corpus(0)).model_copy(update={"store": str(days.folder / "model-only")})
+    config = days.config(0, "model-only")
+    ensure_settings(days.cluster, config)
     plan = make_plan(days.cluster, config, Store(config.store), RunRequest(run_id="model", data_date=FIRST_DAY))
     model_id = deployed(days.cluster, build_models(plan.group, plan.encoders))[plan.fingerprint]
     try:
         ready = replace(days, model_id=model_id)
         contenders: dict[str, Contender] = {name: partial(each, ready) for name, each in CONTENDERS.items()}
-        name, title = (
-            f"day_{days.rows}_{round(days.share * 100)}",
-            f"A day with {days.share:.0%} changed, {days.rows:,} documents",
-        )
+        name = f"day_{days.model.parent.name}_{days.rows}_{round(days.share * 100)}"
+        title = f"A day with {days.share:.0%} changed, {days.rows:,} documents, model `{days.model.parent.name}`"
         return compared(name, title, "seconds", command, contenders, rounds)
     finally:
         verbs.remove_group(days.cluster, plan.group)
-
-
-def on_own_server(rows: int, share: float, rounds: int, command: str) -> Comparison:
-    with own_server(command) as (server, cluster, folder):
-        return compare(Days(cluster, client_of(server), folder, rows, share), rounds, command)
 
 
 def client_of(server: LocalCluster) -> OpenSearch:
@@ -174,10 +188,17 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=20_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--shares", type=float, nargs="+", default=SHARES)
+    options.add_argument("--model", type=Path, default=MODEL.parent)
+    options.add_argument("--max-tokens", type=int, default=512)
     chosen = options.parse_args()
-    command = f"PYTHONPATH=include python bench/day.py --rows {chosen.rows} --rounds {chosen.rounds} --shares"
+    command = f"PYTHONPATH=include python bench/day.py --rows {chosen.rows} --rounds {chosen.rounds}"
+    if chosen.model != MODEL.parent:
+        command += f" --model {chosen.model} --max-tokens {chosen.max_tokens}"
     for share in chosen.shares:
-        found = on_own_server(chosen.rows, share, chosen.rounds, f"{command} {share:g}")
+        told, model = f"{command} --shares {share:g}", chosen.model / "model.zip"
+        with own_server(told) as (server, cluster, folder):
+            days = Days(cluster, client_of(server), folder, chosen.rows, share, model, chosen.max_tokens)
+            found = compare(days, chosen.rounds, told)
         print(in_words(found), found.save(), sep="\n", flush=True)
 
 

@@ -32,14 +32,15 @@ STAGES = ("preflight", "plan", "deploy", "encode", "prepare_candidate", "index",
 SHARES = (0.0, 0.01, 0.05, 1.0)
 
 
-def config_of(folder: Path, corpus: Path) -> CorpusConfig:
+def config_of(folder: Path, corpus: Path, model: Path = MODEL) -> CorpusConfig:
+    """`model`: the zip of a sparse one."""
     return CorpusConfig.model_validate(
         {
             "alias": "days",
             "store": str(folder / "store"),
             "cluster_settings": "ensure",
             "source": {"uri": str(corpus), "id_column": "id", "text_template": "{title}. {body}"},
-            "encoder": {"model": {"source": "file", "name": "toy-sparse", "version": "1.0.0", "path": str(MODEL)}},
+            "encoder": {"model": {"source": "file", "name": "toy-sparse", "version": "1.0.0", "path": str(model)}},
             "index": {"replicas": 0},
             "limits": {"max_changed_share": 1, "max_deleted_share": 1},
             "retention": {"generations": 10},

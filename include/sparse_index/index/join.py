@@ -54,7 +54,7 @@ class TextVector(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """The vectors that a part needs of `file`, a path in the store: their rows in it, ascending, and beside each the window of
     the part that needs it. A row stands there as often as windows need it."""
 
@@ -76,7 +76,7 @@ def vectors_of(store: Store, plan: Plan, part: Part, field: str) -> Iterator[lis
     with spill_folder(store) as folder:
 
         def spill(files: Sequence[str]) -> None:
-            _spill(store, _wanted(store, files, texts, window_rows), folder)
+            _spill(store, wanted_vectors(store, files, texts, window_rows), folder)
 
         reading_vectors(store, plan.fingerprint_of(field), spill)
         for number in count():
@@ -111,8 +111,9 @@ def part_rows(store: Store, part: Part) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _wanted(store: Store, files: Sequence[str], texts: str, window_rows: int) -> list[_Wanted]:
-    """`files`: of vectors, paths in the store; `texts`: SQL of the hashes and where in the part they are."""
+def wanted_vectors(store: Store, files: Sequence[str], texts: str, window_rows: int) -> list[Wanted]:
+    """What a part needs of each file. `files`: of vectors, paths in the store; `texts`: SQL of the hashes of the part's texts
+    (`text_hash`) and of the rows that they stand in (`file_row_number`)."""
     if not files:
         return []
     wanted = _WANTED.format(texts=texts, files=parquet(store, files, "filename", "file_row_number"))
@@ -123,12 +124,12 @@ def _wanted(store: Store, files: Sequence[str], texts: str, window_rows: int) ->
     numbers, firsts = np.unique(found["file"], return_index=True)
     ends = np.append(firsts, len(found["file"]))[1:]
     return [
-        _Wanted(files[number], found["row"][first:end], found["part_window"][first:end])
+        Wanted(files[number], found["row"][first:end], found["part_window"][first:end])
         for number, first, end in zip(numbers, firsts, ends, strict=True)
     ]
 
 
-def _spill(store: Store, wanted: Sequence[_Wanted], folder: Path) -> None:
+def _spill(store: Store, wanted: Sequence[Wanted], folder: Path) -> None:
     """Copy each wanted vector into the file of every window that needs it."""
     writers: dict[int, Any] = {}
     with ExitStack() as stack:
@@ -140,7 +141,7 @@ def _spill(store: Store, wanted: Sequence[_Wanted], folder: Path) -> None:
                 writers[window].write_batch(vectors)
 
 
-def _pieces(store: Store, wanted: _Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _pieces(store: Store, wanted: Wanted) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The wanted rows of one file, by window. A day needs few of them, and the files are large."""
     for first, batch in store.batches_around(wanted.file, wanted.rows, VECTORS_AT_ONCE):
         here = slice(*wanted.rows.searchsorted([first, first + len(batch)]))

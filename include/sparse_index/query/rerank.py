@@ -71,11 +71,12 @@ def reranked_by_client(
 
     scores = scores_in_time(score, texts, idle_ml_cores(cluster), rerank.budget_ms, clock)
     read = {hit.id: hit for hit in ranked[: len(scores)]}
-    best = [replace(read[id_], score=score) for id_, score in _last_order(rerank.weight, read.values(), scores)]
+    best = [replace(read[id_], score=score) for id_, score in last_order(rerank.weight, read.values(), scores)]
     return Reranked([*best, *ranked[len(scores) :]], len(scores))
 
 
-def _last_order(weight: float, read: Iterable[Hit], scores: Sequence[float]) -> Ranked:
+def last_order(weight: float, read: Iterable[Hit], scores: Sequence[float]) -> Ranked:
+    """Of hits and the model's scores of them, with the share that these have (`RerankConfig.weight`)."""
     by_model = [(hit.id, score) for hit, score in zip(read, scores, strict=True)]
     if weight == 1:
         return in_order(dict(by_model))

@@ -22,6 +22,7 @@ from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from build_plans import corpus_config
 from opensearch_ml.assets import search_index
@@ -53,6 +54,20 @@ def broken_dag(dag_id: str, name: str) -> DAG:
         description="why",
         schedule=None,
         tags=["sparse-index", "broken"],
+    )
+
+
+def triggered(session: Session, dag_id: str, state: DagRunState) -> DagRun:
+    """With its tasks."""
+    saved = SerializedDagModel.get_dag(dag_id, session=session)
+    assert saved is not None
+    return saved.create_dagrun(
+        run_id="r1",
+        run_after=DAY,
+        run_type=DagRunType.MANUAL,
+        triggered_by=DagRunTriggeredByType.TEST,
+        state=state,
+        session=session,
     )
 
 
@@ -189,16 +204,7 @@ def test_a_run_that_failed_after_its_plan_leaves_its_build_to_tell_of_it(parsed:
     parsed(corpus_dag("notes"))
     dag = "sparse_index__notes"
     with create_session() as session:
-        saved = SerializedDagModel.get_dag(dag, session=session)
-        assert saved is not None
-        run = saved.create_dagrun(
-            run_id="r1",
-            run_after=DAY,
-            run_type=DagRunType.MANUAL,
-            triggered_by=DagRunTriggeredByType.TEST,
-            state=DagRunState.FAILED,
-            session=session,
-        )
+        run = triggered(session, dag, DagRunState.FAILED)
         run.end_date = DAY
     assert found_by(DeclaredCorpora())["notes"].failed == (FailedRun("r1", DAY),)
     with create_session() as session:
@@ -220,16 +226,7 @@ def test_a_run_that_waits_for_an_answer_is_seen(parsed: Callable[..., None], sta
         EmptyOperator(task_id="approve") >> promote
     parsed(dag)
     with create_session() as session:
-        saved = SerializedDagModel.get_dag(dag.dag_id, session=session)
-        assert saved is not None
-        run = saved.create_dagrun(
-            run_id="r1",
-            run_after=DAY,
-            run_type=DagRunType.MANUAL,
-            triggered_by=DagRunTriggeredByType.TEST,
-            state=DagRunState.RUNNING,
-            session=session,
-        )
+        run = triggered(session, dag.dag_id, DagRunState.RUNNING)
         (task,) = (each for each in run.task_instances if each.task_id == "approve")
         task.state = TaskInstanceState(state)
     assert found_by(DeclaredCorpora())["notes"].asked is asked

@@ -45,7 +45,7 @@ def test_the_page_of_scale_has_the_calculators_tables() -> None:
 
 
 def test_what_a_corpus_asks_for_follows_from_the_rates() -> None:
-    from scale import Need, Rates
+    from scale import PLANS, Need, Rates
 
     rates = Rates(gpu_texts=100, hours=10, index_kb=3, replicas=1, index_documents=1_000)
     need = Need(36_000_000, rates)
@@ -54,7 +54,7 @@ def test_what_a_corpus_asks_for_follows_from_the_rates() -> None:
     assert need.data_nodes == 4
     assert need.first_load["index"] == 2.5
     assert need.plan[2] is False
-    assert Need(10**7, rates).plan == (78.0, 512, True)
+    assert Need(10**7, rates).plan == (*PLANS[10**7], True)
     assert Need(100_000_001, rates).aliases == 2
 
 
