@@ -19,8 +19,7 @@ SKIPPED = "skipped"
 
 
 class Sort(StrEnum):
-    """How a build ended, as a mark shows it. `open`: it has no receipt, because it is at work or was killed; `unread`: it has one
-    that cannot be read."""
+    """How a build ended, as a mark shows it. `open`: at work, or killed, without a receipt; `unread`: with one that is torn."""
 
     PROMOTED = "promoted"
     NOTHING_CHANGED = "nothing_changed"
