@@ -117,7 +117,7 @@ def test_what_fell_by_chance_is_measured_once_more_and_what_is_slow_fails() -> N
     assert line.startswith("load: ours / loop: measured no more")
 
 
-@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("times", [1, 10])
 def test_a_scan_that_became_slower_fails_against_the_committed_ratios(
     times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
