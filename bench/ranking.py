@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,7 +151,7 @@ def main() -> None:
     options.add_argument("--judged", type=Path)
     chosen = options.parse_args()
     os.environ["SPARSE_INDEX_MODELS"] = str(chosen.models.absolute())
-    with own_server("PYTHONPATH=include python bench/ranking.py") as (_, cluster, folder):
+    with own_server(f"PYTHONPATH=include python {shlex.join(sys.argv)}") as (_, cluster, folder):
         print(f"| corpus | way | nDCG@10 | R@50 | {' | '.join(f'weight {each:g}' for each in WEIGHTS)} |")
         for corpus in CORPORA[:1] if chosen.judged else chosen.corpora:
             config = config_for(folder, corpus, chosen.judged)
